@@ -1,0 +1,17 @@
+# The libraries Saccade stands on; tools/packages.sh lists the Debian packages that carry them.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(vips REQUIRED IMPORTED_TARGET vips)
+if(SACCADE_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(SACCADE_BENCH)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,17 @@
+// How much memory the machine has and this process uses.
+#pragma once
+
+#include <cstdint>
+
+namespace saccade {
+
+/// Bytes of physical memory.
+std::int64_t total_memory_bytes();
+
+/// Bytes that can be allocated without swapping, within the limit of the process's control group.
+std::int64_t available_memory_bytes();
+
+/// The largest resident set this process has had, in bytes.
+std::int64_t peak_memory_bytes();
+
+}  // namespace saccade
