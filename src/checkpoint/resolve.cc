@@ -1,0 +1,92 @@
+// Finding the directory that a MODEL argument means.
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+
+namespace saccade::checkpoint {
+namespace fs = std::filesystem;
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+/// Where the assets of an installed or a freshly built Saccade lie.
+std::vector<fs::path> asset_roots() {
+  std::vector<fs::path> roots;
+  if (const std::string given = environment("SACCADE_ASSETS"); !given.empty()) {
+    roots.emplace_back(given);
+    return roots;
+  }
+  std::error_code status;
+  const fs::path binary = fs::read_symlink("/proc/self/exe", status);
+  if (!status) roots.push_back(binary.parent_path().parent_path() / "share" / "saccade");
+  roots.emplace_back(SACCADE_SOURCE_ASSETS);
+  return roots;
+}
+
+fs::path built_in_model(const std::string& name) {
+  const std::vector<fs::path> roots = asset_roots();
+  std::error_code status;
+  for (const fs::path& root : roots) {
+    if (fs::is_regular_file(root / name / "config.json", status)) return root / name;
+  }
+  fail("the built-in model {} is not in {}; set SACCADE_ASSETS to the folder that holds it", name,
+       roots.back().string());
+}
+
+fs::path hub_cache() {
+  if (const std::string cache = environment("HF_HUB_CACHE"); !cache.empty()) return cache;
+  if (const std::string home = environment("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
+  return fs::path(environment("HOME")) / ".cache" / "huggingface" / "hub";
+}
+
+/// The snapshot of ORG/NAME: the one refs/main names, or the newest there is.
+fs::path cached_snapshot(const std::string& model) {
+  std::string folder = "models--" + model;
+  folder.replace(folder.find('/'), 1, "--");
+  const fs::path root = hub_cache() / folder;
+  std::error_code status;
+  std::string revision;
+  std::ifstream(root / "refs" / "main") >> revision;
+  if (!revision.empty() && fs::is_directory(root / "snapshots" / revision, status)) {
+    return root / "snapshots" / revision;
+  }
+  fs::path newest;
+  fs::file_time_type time{};
+  for (const auto& entry : fs::directory_iterator(root / "snapshots", status)) {
+    const fs::file_time_type changed = entry.last_write_time(status);
+    if (entry.is_directory(status) && (newest.empty() || changed > time)) {
+      newest = entry.path();
+      time = changed;
+    }
+  }
+  if (newest.empty()) {
+    fail("{}: neither a directory here nor a model in the Hugging Face cache ({})", model,
+         root.string());
+  }
+  return newest;
+}
+
+}  // namespace
+
+fs::path resolve_model(const std::string& model) {
+  if (model.empty()) fail_usage("MODEL is empty: wanted a directory, glance or ORG/NAME");
+  std::error_code status;
+  if (fs::is_directory(model, status)) return model;
+  if (model == "glance") return built_in_model(model);
+  if (fs::exists(model, status)) {
+    fail("{}: wanted a Hugging Face checkpoint directory, found a file", model);
+  }
+  const bool repository = std::count(model.begin(), model.end(), '/') == 1 &&
+                          model.front() != '/' && model.back() != '/' && model.front() != '.';
+  if (repository) return cached_snapshot(model);
+  fail("{}: no such directory; wanted a Hugging Face checkpoint directory, glance or ORG/NAME",
+       model);
+}
+
+}  // namespace saccade::checkpoint
