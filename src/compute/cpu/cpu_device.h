@@ -1,0 +1,73 @@
+// The processor as a device.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/thread_pool.h"
+#include "compute/cpu/buffer_pool.h"
+#include "compute/cpu/kernels/kernels.h"
+#include "compute/device.h"
+
+namespace saccade::compute::cpu {
+
+struct CpuOptions {
+  int threads = 0;            ///< 0: one for each core this process may use
+  std::string_view isa = {};  ///< empty: the best this processor has
+};
+
+/// Runs every operation on a thread pool of its own. Throws Error from the constructor when the
+/// instruction set asked for is not there.
+class CpuDevice : public Device {
+ public:
+  explicit CpuDevice(const CpuOptions& options = {});
+
+  DeviceInfo info() const override;
+  Tensor empty(DType dtype, const Shape& shape) override;
+  void upload(const Tensor& to, const void* from) override;
+  void download(void* to, const Tensor& from) override;
+  std::unique_ptr<KvCache> make_kv_cache(const KvLayout& layout, int num_pages) override;
+  std::int64_t kv_bytes_per_token(const KvLayout& layout) const override;
+  int kv_page_tokens() const override { return kKeyBlock; }
+  std::shared_ptr<const Weight> pack(std::span<const HostTensor> parts) override;
+  Tensor to_f32(const HostTensor& tensor) override;
+
+ protected:
+  void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
+  void do_embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) override;
+  void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) override;
+  void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
+                     float eps) override;
+  void do_add(const Tensor& y, const Tensor& x) override;
+  void do_activate(const Tensor& x, Activation activation) override;
+  void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) override;
+  void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) override;
+  void do_gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) override;
+  void do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) override;
+  void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                             const AttentionShape& shape,
+                             std::span<const std::int64_t> ends) override;
+  void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
+                   std::span<const SequenceSpan> spans) override;
+  void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
+                          const AttentionShape& shape,
+                          std::span<const SequenceSpan> spans) override;
+
+ private:
+  /// Calls body(row) for every row, several rows to a work item so that an item is worth its while.
+  template <typename Body>
+  void for_rows(std::int64_t rows, std::int64_t row_elements, Body&& body);
+  /// A buffer that lives until the next call with the same slot; grows, never shrinks.
+  float* scratch(int slot, std::int64_t floats);
+
+  const Kernels& kernels_;
+  ThreadPool threads_;
+  BufferPool buffers_;
+  struct Scratch {
+    std::shared_ptr<void> data;
+    std::int64_t floats = 0;
+  };
+  std::vector<Scratch> scratch_;
+};
+
+}  // namespace saccade::compute::cpu

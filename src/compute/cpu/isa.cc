@@ -1,0 +1,90 @@
+#include "compute/cpu/isa.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/error.h"
+
+namespace saccade::compute::cpu {
+namespace {
+
+struct Entry {
+  const Kernels* kernels;
+  bool (*runs_here)();
+};
+
+#if defined(__x86_64__)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
+}
+#endif
+
+bool always() { return true; }
+
+const std::vector<Entry>& entries() {
+  static const std::vector<Entry> kEntries = {
+#if defined(__x86_64__)
+      {&avx512::kKernels, has_avx512},
+      {&avx2::kKernels, has_avx2},
+#elif defined(__aarch64__)
+      {&neon::kKernels, always},
+#endif
+      {&scalar::kKernels, always},
+  };
+  return kEntries;
+}
+
+}  // namespace
+
+std::vector<std::string> built_isas() {
+  std::vector<std::string> names;
+  for (const Entry& entry : entries()) names.emplace_back(entry.kernels->name);
+  return names;
+}
+
+bool isa_runs_here(std::string_view isa) {
+  return std::any_of(entries().begin(), entries().end(), [&](const Entry& entry) {
+    return entry.kernels->name == isa && entry.runs_here();
+  });
+}
+
+const Kernels& kernels_for(std::string_view isa) {
+  for (const Entry& entry : entries()) {
+    const std::string_view name = entry.kernels->name;
+    if (isa.empty() && name != "scalar" && entry.runs_here()) return *entry.kernels;
+    if (name != isa) continue;
+    if (!entry.runs_here()) fail("instruction set {}: this processor does not have it", isa);
+    return *entry.kernels;
+  }
+  const std::string built = fmt::format("{}", fmt::join(built_isas(), ", "));
+  if (isa.empty()) {
+    fail("this processor has none of the instruction sets Saccade is built for ({}); "
+         "SACCADE_ISA=scalar runs without, very slowly",
+         built);
+  }
+  fail_usage("instruction set \"{}\": not known here; built are {}", isa, built);
+}
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name")) {
+      const std::size_t colon = line.find(": ");
+      if (colon != std::string::npos) return line.substr(colon + 2);
+    }
+  }
+#if defined(__aarch64__)
+  return "64-bit Arm processor";
+#else
+  return "unknown processor";
+#endif
+}
+
+}  // namespace saccade::compute::cpu

@@ -1,0 +1,27 @@
+// Compiled once per instruction set, with SACCADE_ISA_<NAME> defined and the compiler told of it.
+#include <utility>
+
+#include "compute/cpu/kernels/attention.h"
+#include "compute/cpu/kernels/elementwise.h"
+#include "compute/cpu/kernels/gemm.h"
+#include "compute/cpu/kernels/kernels.h"
+
+#define SACCADE_TEXT_OF(x) #x
+#define SACCADE_TEXT(x) SACCADE_TEXT_OF(x)
+
+namespace saccade::compute::cpu::SACCADE_ISA {
+
+extern const Kernels kKernels;
+const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
+                          kTileRows,
+                          gemm,
+                          attend,
+                          rms_norm,
+                          layer_norm,
+                          add_rows,
+                          activate,
+                          gate,
+                          rotate,
+                          widen};
+
+}  // namespace saccade::compute::cpu::SACCADE_ISA

@@ -1,0 +1,53 @@
+// One vector type for every instruction set: sixteen float lanes.
+//
+// Kernels are written once against F32x16 and compiled once per instruction set. The lane count is
+// part of the arithmetic (it fixes the order of every reduction), so it is the same everywhere: one
+// register with AVX-512, two with AVX2, four with NEON, an array without any. Together with fused
+// multiply-adds that are always written out, all instruction sets give the same bits.
+#pragma once
+
+#include <cstdint>
+
+#if defined(SACCADE_ISA_AVX512)
+#include "compute/cpu/kernels/simd_avx512.h"
+#elif defined(SACCADE_ISA_AVX2)
+#include "compute/cpu/kernels/simd_avx2.h"
+#elif defined(SACCADE_ISA_NEON)
+#include "compute/cpu/kernels/simd_neon.h"
+#elif defined(SACCADE_ISA_SCALAR)
+#include "compute/cpu/kernels/simd_scalar.h"
+#else
+#error "define one of SACCADE_ISA_AVX512, _AVX2, _NEON, _SCALAR"
+#endif
+
+namespace saccade::compute::cpu::SACCADE_ISA {
+
+inline constexpr int kLanes = 16;
+
+/// The sum of all lanes, as the tree ((i + i+8) + 4) + 2) + 1 on every instruction set.
+inline float reduce_add(F32x16 x) { return reduce_add_tree(x); }
+
+/// e^x for x <= 88 to within 2 units in the last place; below about -87 the result is 0.
+/// Cody-Waite reduction by ln 2 in two parts and a polynomial of degree 6 on [-ln2/2, ln2/2]
+/// (Taylor coefficients: the error of 2e-7 relative is that of rounding).
+inline F32x16 exp(F32x16 x) {
+  // x is the second operand, so a NaN comes through (min and max give the second of an unordered pair).
+  const F32x16 clamped = min(broadcast(88.0f), max(broadcast(-87.0f), x));
+  // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low mantissa bits.
+  const F32x16 magic = broadcast(12582912.0f);
+  const F32x16 biased = fma(clamped, broadcast(1.44269504088896341f), magic);
+  const F32x16 n = sub(biased, magic);
+  F32x16 r = fma(n, broadcast(-0.693359375f), clamped);
+  r = fma(n, broadcast(2.12194440054690583e-4f), r);
+  F32x16 p = broadcast(1.0f / 720);
+  p = fma(p, r, broadcast(1.0f / 120));
+  p = fma(p, r, broadcast(1.0f / 24));
+  p = fma(p, r, broadcast(1.0f / 6));
+  p = fma(p, r, broadcast(0.5f));
+  p = fma(p, r, broadcast(1.0f));
+  p = fma(p, r, broadcast(1.0f));
+  const F32x16 result = mul(p, power_of_two(biased));
+  return select_less(x, broadcast(-87.0f), broadcast(0.0f), result);
+}
+
+}  // namespace saccade::compute::cpu::SACCADE_ISA

@@ -1,0 +1,182 @@
+#include "compute/device.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace saccade::compute {
+namespace {
+
+/// Throws unless `tensor` is an f32 matrix [rows, columns]; -1 leaves a size open.
+void check_matrix(std::string_view op, std::string_view name, const Tensor& tensor,
+                  std::int64_t rows, std::int64_t columns) {
+  const bool fits = !tensor.empty() && tensor.dtype() == DType::kF32 &&
+                    tensor.shape().rank() == 2 && (rows < 0 || tensor.rows() == rows) &&
+                    (columns < 0 || tensor.size(1) == columns);
+  if (!fits) {
+    fail("[{}] {}: wanted f32 [{}, {}], found {} {}", op, name, rows, columns,
+         dtype_name(tensor.dtype()), tensor.shape().text());
+  }
+}
+
+void check_vector(std::string_view op, std::string_view name, const Tensor& tensor,
+                  std::int64_t elements) {
+  if (tensor.empty() || tensor.dtype() != DType::kF32 || tensor.shape() != Shape{elements}) {
+    fail("[{}] {}: wanted f32 [{}], found {} {}", op, name, elements, dtype_name(tensor.dtype()),
+         tensor.shape().text());
+  }
+}
+
+void check_ids(std::string_view op, std::span<const std::int32_t> ids, std::int64_t end) {
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= end) fail("[{}] index {} is outside [0, {})", op, id, end);
+  }
+}
+
+void check_attention(std::string_view op, const AttentionShape& shape) {
+  if (shape.head_dim < 1 || shape.num_kv_heads < 1 || shape.num_heads < 1 ||
+      shape.num_heads % shape.num_kv_heads != 0) {
+    fail("[{}] {} heads over {} key-value heads of size {}", op, shape.num_heads,
+         shape.num_kv_heads, shape.head_dim);
+  }
+}
+
+void check_spans(std::string_view op, std::span<const SequenceSpan> spans, std::int64_t rows,
+                 const KvCache& cache, int layer) {
+  if (layer < 0 || layer >= cache.layout().num_layers) {
+    fail("[{}] layer {} of {}", op, layer, cache.layout().num_layers);
+  }
+  for (const SequenceSpan& span : spans) {
+    const auto room = static_cast<std::int64_t>(span.pages.size()) * cache.page_tokens();
+    if (span.row < 0 || span.count < 0 || span.row + span.count > rows || span.start < 0 ||
+        span.start + span.count > room) {
+      fail("[{}] span of {} tokens at row {} and index {} with {} pages over {} rows", op,
+           span.count, span.row, span.start, span.pages.size(), rows);
+    }
+    check_ids(op, span.pages, cache.num_pages());
+  }
+}
+
+}  // namespace
+
+std::optional<Activation> activation_named(std::string_view name) {
+  if (name == "silu" || name == "swish") return Activation::kSilu;
+  if (name == "gelu") return Activation::kGelu;
+  if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::kGeluTanh;
+  if (name == "quick_gelu") return Activation::kQuickGelu;
+  if (name == "relu") return Activation::kRelu;
+  return std::nullopt;
+}
+
+void Device::linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {
+  check_matrix("linear", "x", x, -1, w.inputs());
+  check_matrix("linear", "y", y, x.rows(), w.outputs());
+  if (bias) check_vector("linear", "bias", *bias, w.outputs());
+  do_linear(y, x, w, bias);
+}
+
+void Device::embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) {
+  check_matrix("embed", "y", y, static_cast<std::int64_t>(ids.size()), w.inputs());
+  check_ids("embed", ids, w.outputs());
+  do_embed(y, w, ids);
+}
+
+void Device::rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) {
+  check_matrix("rms_norm", "x", x, -1, -1);
+  check_matrix("rms_norm", "y", y, x.rows(), x.size(1));
+  check_vector("rms_norm", "weight", weight, x.size(1));
+  do_rms_norm(y, x, weight, eps);
+}
+
+void Device::layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
+                        float eps) {
+  check_matrix("layer_norm", "x", x, -1, -1);
+  check_matrix("layer_norm", "y", y, x.rows(), x.size(1));
+  check_vector("layer_norm", "weight", weight, x.size(1));
+  if (bias) check_vector("layer_norm", "bias", *bias, x.size(1));
+  do_layer_norm(y, x, weight, bias, eps);
+}
+
+void Device::add(const Tensor& y, const Tensor& x) {
+  check_matrix("add", "y", y, -1, -1);
+  check_matrix("add", "x", x, y.rows(), y.size(1));
+  do_add(y, x);
+}
+
+void Device::activate(const Tensor& x, Activation activation) {
+  check_matrix("activate", "x", x, -1, -1);
+  do_activate(x, activation);
+}
+
+void Device::gate(const Tensor& y, const Tensor& gate_up, Activation activation) {
+  check_matrix("gate", "y", y, -1, -1);
+  check_matrix("gate", "gate_up", gate_up, y.rows(), 2 * y.size(1));
+  do_gate(y, gate_up, activation);
+}
+
+void Device::rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) {
+  check_matrix("rotary", "x", x, -1, -1);
+  if (head_dim < 2 || head_dim % 2 != 0 || x.size(1) % head_dim != 0) {
+    fail("[rotary] {} columns in heads of {}", x.size(1), head_dim);
+  }
+  check_matrix("rotary", "cos", cos, x.rows(), head_dim / 2);
+  check_matrix("rotary", "sin", sin, x.rows(), head_dim / 2);
+  do_rotary(x, cos, sin, head_dim);
+}
+
+void Device::gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {
+  check_matrix("gather", "x", x, -1, -1);
+  check_matrix("gather", "y", y, static_cast<std::int64_t>(ids.size()), x.size(1));
+  check_ids("gather", ids, x.rows());
+  do_gather(y, x, ids);
+}
+
+void Device::scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {
+  check_matrix("scatter", "y", y, -1, -1);
+  check_matrix("scatter", "x", x, static_cast<std::int64_t>(ids.size()), y.size(1));
+  check_ids("scatter", ids, y.rows());
+  do_scatter(y, x, ids);
+}
+
+void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
+                                const Tensor& v, const AttentionShape& shape,
+                                std::span<const std::int64_t> ends) {
+  constexpr std::string_view kOp = "attention_segments";
+  check_attention(kOp, shape);
+  const std::int64_t rows = q.rows();
+  check_matrix(kOp, "q", q, rows, static_cast<std::int64_t>(shape.num_heads) * shape.head_dim);
+  check_matrix(kOp, "out", out, rows, q.size(1));
+  check_matrix(kOp, "k", k, rows, static_cast<std::int64_t>(shape.num_kv_heads) * shape.head_dim);
+  check_matrix(kOp, "v", v, rows, k.size(1));
+  if (!std::is_sorted(ends.begin(), ends.end()) || (ends.empty() ? 0 : ends.back()) != rows) {
+    fail("[{}] segments do not cover the {} rows", kOp, rows);
+  }
+  do_attention_segments(out, q, k, v, shape, ends);
+}
+
+void Device::write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
+                      std::span<const SequenceSpan> spans) {
+  const KvLayout& layout = cache.layout();
+  const std::int64_t width = static_cast<std::int64_t>(layout.num_kv_heads) * layout.head_dim;
+  check_matrix("write_kv", "k", k, -1, width);
+  check_matrix("write_kv", "v", v, k.rows(), width);
+  check_spans("write_kv", spans, k.rows(), cache, layer);
+  do_write_kv(cache, layer, k, v, spans);
+}
+
+void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
+                             const AttentionShape& shape, std::span<const SequenceSpan> spans) {
+  constexpr std::string_view kOp = "attention_paged";
+  check_attention(kOp, shape);
+  const KvLayout& layout = cache.layout();
+  if (shape.num_kv_heads != layout.num_kv_heads || shape.head_dim != layout.head_dim) {
+    fail("[{}] heads differ from the cache's", kOp);
+  }
+  check_matrix(kOp, "q", q, -1, static_cast<std::int64_t>(shape.num_heads) * shape.head_dim);
+  check_matrix(kOp, "out", out, q.rows(), q.size(1));
+  check_spans(kOp, spans, q.rows(), cache, layer);
+  do_attention_paged(out, q, cache, layer, shape, spans);
+}
+
+}  // namespace saccade::compute

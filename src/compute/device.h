@@ -1,0 +1,127 @@
+// A place where tensors live and the operations on them: the same set on every backend.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "compute/kv_cache.h"
+#include "compute/weight.h"
+#include "tensor/tensor.h"
+
+namespace saccade::compute {
+
+enum class Activation { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu };
+
+/// Heads of an attention and how far they look.
+struct AttentionShape {
+  int num_heads = 0;
+  int num_kv_heads = 0;
+  int head_dim = 0;
+  float scale = 0.0f;         ///< of the query-key products
+  std::int64_t window = 0;    ///< keys a query sees at most, itself included; 0: all
+};
+
+struct DeviceInfo {
+  std::string name;                        ///< "cpu"
+  std::string description;                 ///< the processor's own name
+  int threads = 0;
+  std::string instruction_set;             ///< in use
+  std::vector<std::string> built;          ///< instruction sets this binary has kernels for
+  std::int64_t memory_bytes = 0;
+  std::int64_t available_memory_bytes = 0;
+};
+
+/// Operations check their shapes and throw Error naming themselves; results are written into tensors
+/// the caller made. All floating-point tensors are f32; weights keep their own type.
+///
+/// Every element of every result is computed in an order that does not depend on the number of rows,
+/// on the other rows, or on the number of threads (DESIGN, decision 6).
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual DeviceInfo info() const = 0;
+
+  // Memory.
+
+  /// Uninitialized elements.
+  virtual Tensor empty(DType dtype, const Shape& shape) = 0;
+  virtual void upload(const Tensor& to, const void* from) = 0;
+  virtual void download(void* to, const Tensor& from) = 0;
+  /// Zeroed pages; memory is committed as pages are used.
+  virtual std::unique_ptr<KvCache> make_kv_cache(const KvLayout& layout, int num_pages) = 0;
+  /// Bytes one token costs in a cache of this layout.
+  virtual std::int64_t kv_bytes_per_token(const KvLayout& layout) const = 0;
+  virtual int kv_page_tokens() const = 0;
+
+  /// Packs matrices [outputs_i, inputs] of one type, stacked along the outputs. Throws Error for a
+  /// type that has no kernels here.
+  virtual std::shared_ptr<const Weight> pack(std::span<const HostTensor> parts) = 0;
+  /// A dense f32 copy of a tensor in host memory.
+  virtual Tensor to_f32(const HostTensor& tensor) = 0;
+
+  // Operations. Checked here, done in the backend.
+
+  /// y [rows, outputs] = x [rows, inputs] w^T + bias [outputs]
+  void linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias);
+  /// y [rows, inputs] = the rows of w [outputs, inputs] that ids name
+  void embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids);
+  /// y [rows, n] = x / sqrt(mean(x^2) + eps) * weight [n]; y may be x.
+  void rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps);
+  /// y [rows, n] = (x - mean) / sqrt(variance + eps) * weight + bias; y may be x.
+  void layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
+                  float eps);
+  /// y [rows, n] += x
+  void add(const Tensor& y, const Tensor& x);
+  /// x [rows, n] = activation(x)
+  void activate(const Tensor& x, Activation activation);
+  /// y [rows, n] = activation(gate_up [:, :n]) * gate_up [:, n:]
+  void gate(const Tensor& y, const Tensor& gate_up, Activation activation);
+  /// Rotates each head's pairs (i, i + head_dim / 2) of x [rows, heads * head_dim] by the angles
+  /// whose cosines and sines are [rows, head_dim / 2].
+  void rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim);
+  /// y [ids.size(), n] = rows of x
+  void gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
+  /// Row ids[i] of y = row i of x [ids.size(), n]
+  void scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
+  /// Attention without mask inside each segment: rows [ends[i - 1], ends[i]) see each other.
+  /// q, out [rows, num_heads * head_dim]; k, v [rows, num_kv_heads * head_dim].
+  void attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                          const AttentionShape& shape, std::span<const std::int64_t> ends);
+  /// Stores keys and values [rows, num_kv_heads * head_dim] of the spans in one layer's pages.
+  void write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
+                std::span<const SequenceSpan> spans);
+  /// Causal attention of each span's tokens to all stored tokens of its sequence.
+  /// q, out [rows, num_heads * head_dim]
+  void attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
+                       const AttentionShape& shape, std::span<const SequenceSpan> spans);
+
+ protected:
+  virtual void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) = 0;
+  virtual void do_embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) = 0;
+  virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) = 0;
+  virtual void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight,
+                             const Tensor* bias, float eps) = 0;
+  virtual void do_add(const Tensor& y, const Tensor& x) = 0;
+  virtual void do_activate(const Tensor& x, Activation activation) = 0;
+  virtual void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) = 0;
+  virtual void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) = 0;
+  virtual void do_gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) = 0;
+  virtual void do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) = 0;
+  virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
+                                     const Tensor& v, const AttentionShape& shape,
+                                     std::span<const std::int64_t> ends) = 0;
+  virtual void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
+                           std::span<const SequenceSpan> spans) = 0;
+  virtual void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
+                                  int layer, const AttentionShape& shape,
+                                  std::span<const SequenceSpan> spans) = 0;
+};
+
+/// "silu", "gelu", "gelu_pytorch_tanh", "gelu_new", "quick_gelu", "relu" as in config.json, or
+/// nothing for a name that is not known.
+std::optional<Activation> activation_named(std::string_view name);
+
+}  // namespace saccade::compute

@@ -1,0 +1,100 @@
+// Every operation once more, as plainly as it can be written, in double precision.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <random>
+#include <vector>
+
+namespace saccade::compute::reference {
+
+using Matrix = std::vector<float>;  // row-major
+
+inline Matrix random_matrix(std::int64_t elements, unsigned seed, float scale = 1.0f) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal(0.0f, scale);
+  Matrix matrix(elements);
+  for (float& value : matrix) value = normal(generator);
+  return matrix;
+}
+
+inline std::vector<double> linear(const Matrix& x, const Matrix& w, const Matrix& bias,
+                                  std::int64_t rows, std::int64_t inputs, std::int64_t outputs) {
+  std::vector<double> y(rows * outputs);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      double sum = bias.empty() ? 0.0 : bias[o];
+      for (std::int64_t i = 0; i < inputs; ++i) {
+        sum += static_cast<double>(x[r * inputs + i]) * w[o * inputs + i];
+      }
+      y[r * outputs + o] = sum;
+    }
+  }
+  return y;
+}
+
+inline std::vector<double> rms_norm(const Matrix& x, const Matrix& weight, std::int64_t n,
+                                    double eps) {
+  std::vector<double> y(x.size());
+  for (std::size_t row = 0; row < x.size(); row += n) {
+    double squares = 0.0;
+    for (std::int64_t i = 0; i < n; ++i) squares += static_cast<double>(x[row + i]) * x[row + i];
+    const double scale = 1.0 / std::sqrt(squares / static_cast<double>(n) + eps);
+    for (std::int64_t i = 0; i < n; ++i) y[row + i] = x[row + i] * scale * weight[i];
+  }
+  return y;
+}
+
+inline std::vector<double> layer_norm(const Matrix& x, const Matrix& weight, const Matrix& bias,
+                                      std::int64_t n, double eps) {
+  std::vector<double> y(x.size());
+  for (std::size_t row = 0; row < x.size(); row += n) {
+    double mean = 0.0;
+    for (std::int64_t i = 0; i < n; ++i) mean += x[row + i];
+    mean /= static_cast<double>(n);
+    double variance = 0.0;
+    for (std::int64_t i = 0; i < n; ++i) variance += (x[row + i] - mean) * (x[row + i] - mean);
+    const double scale = 1.0 / std::sqrt(variance / static_cast<double>(n) + eps);
+    for (std::int64_t i = 0; i < n; ++i) {
+      y[row + i] = (x[row + i] - mean) * scale * weight[i] + (bias.empty() ? 0.0 : bias[i]);
+    }
+  }
+  return y;
+}
+
+inline double silu(double x) { return x / (1.0 + std::exp(-x)); }
+inline double gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
+inline double gelu_tanh(double x) {
+  return 0.5 * x * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+inline double quick_gelu(double x) { return x / (1.0 + std::exp(-1.702 * x)); }
+inline double relu(double x) { return x > 0 ? x : 0.0; }
+
+/// softmax(scale q k^T) v of one query over keys [first, end); keys and values [tokens, head_dim]
+/// given by row accessors.
+inline std::vector<double> attend(const float* query, int head_dim, double scale,
+                                  std::int64_t first, std::int64_t end,
+                                  const std::function<const float*(std::int64_t)>& key,
+                                  const std::function<const float*(std::int64_t)>& value) {
+  std::vector<double> scores;
+  double largest = -std::numeric_limits<double>::infinity();
+  for (std::int64_t t = first; t < end; ++t) {
+    double score = 0.0;
+    for (int d = 0; d < head_dim; ++d) score += static_cast<double>(query[d]) * key(t)[d];
+    scores.push_back(score * scale);
+    largest = std::max(largest, scores.back());
+  }
+  std::vector<double> out(head_dim, 0.0);
+  double total = 0.0;
+  for (std::int64_t t = first; t < end; ++t) {
+    const double weight = std::exp(scores[t - first] - largest);
+    total += weight;
+    for (int d = 0; d < head_dim; ++d) out[d] += weight * value(t)[d];
+  }
+  for (double& x : out) x /= total;
+  return out;
+}
+
+}  // namespace saccade::compute::reference
