@@ -1,0 +1,58 @@
+// Layers that model families share: linear maps, norms and gated MLPs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compute/device.h"
+#include "nn/weights.h"
+
+namespace saccade::nn {
+
+using compute::Device;
+
+/// y = x w^T (+ bias)
+struct Linear {
+  std::shared_ptr<const compute::Weight> weight;  // [outputs, inputs]
+  Tensor bias;                                    // [outputs] or empty
+
+  /// Loads `name`.weight and, when wanted, `name`.bias.
+  static Linear load(WeightLoader& weights, const std::string& name, std::int64_t outputs,
+                     std::int64_t inputs, bool with_bias);
+  /// Loads several maps of one input as one map whose outputs stand side by side.
+  static Linear load_stacked(WeightLoader& weights, const std::vector<std::string>& names,
+                             const std::vector<std::int64_t>& outputs, std::int64_t inputs,
+                             bool with_bias);
+
+  /// x [rows, inputs] -> [rows, outputs]
+  Tensor forward(Device& device, const Tensor& x) const;
+};
+
+/// Root-mean-square norm (Zhang and Sennrich, 2019).
+struct RmsNorm {
+  Tensor weight;  // [size]
+  float eps = 1e-6f;
+
+  static RmsNorm load(WeightLoader& weights, const std::string& name, std::int64_t size, float eps);
+
+  /// x [rows, size] -> the same shape
+  Tensor forward(Device& device, const Tensor& x) const;
+};
+
+/// down(activation(gate(x)) * up(x)) (Shazeer, 2020)
+struct GatedMlp {
+  Linear gate_up;  // gate above up
+  Linear down;
+  compute::Activation activation = compute::Activation::kSilu;
+
+  /// Loads `name`.gate_proj, .up_proj and .down_proj.
+  static GatedMlp load(WeightLoader& weights, const std::string& name, std::int64_t hidden_size,
+                       std::int64_t intermediate_size, bool with_bias,
+                       compute::Activation activation);
+
+  /// x [rows, hidden_size] -> the same shape
+  Tensor forward(Device& device, const Tensor& x) const;
+};
+
+}  // namespace saccade::nn

@@ -1,0 +1,54 @@
+#include "nn/rotary.h"
+
+#include <cmath>
+
+namespace saccade::nn {
+
+std::vector<float> rotary_frequencies(double theta, int dim) {
+  std::vector<float> frequencies(dim / 2);
+  for (int i = 0; i < dim / 2; ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(dim);
+    frequencies[i] = 1.0f / std::pow(static_cast<float>(theta), exponent);
+  }
+  return frequencies;
+}
+
+RotaryAxes multimodal_rotary(double theta, int head_dim, std::span<const std::int64_t> sections) {
+  RotaryAxes rotary{rotary_frequencies(theta, head_dim), {}};
+  for (std::size_t axis = 0; axis < sections.size(); ++axis) {
+    rotary.axes.insert(rotary.axes.end(), sections[axis], static_cast<int>(axis));
+  }
+  return rotary;
+}
+
+RotaryAxes image_rotary(double theta, int head_dim) {
+  const std::vector<float> half = rotary_frequencies(theta, head_dim / 2);
+  RotaryAxes rotary;
+  for (int axis = 0; axis < 2; ++axis) {
+    rotary.frequencies.insert(rotary.frequencies.end(), half.begin(), half.end());
+    rotary.axes.insert(rotary.axes.end(), half.size(), axis);
+  }
+  return rotary;
+}
+
+RotaryTable make_rotary_table(compute::Device& device, const RotaryAxes& rotary,
+                              std::span<const std::int32_t> positions, std::int64_t rows) {
+  const auto half = static_cast<std::int64_t>(rotary.frequencies.size());
+  std::vector<float> cosines(rows * half);
+  std::vector<float> sines(rows * half);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t i = 0; i < half; ++i) {
+      const auto position = static_cast<float>(positions[rotary.axes[i] * rows + row]);
+      const float angle = position * rotary.frequencies[i];
+      // In double, so that the table does not depend on the C library's float functions.
+      cosines[row * half + i] = static_cast<float>(std::cos(static_cast<double>(angle)));
+      sines[row * half + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+    }
+  }
+  RotaryTable table{device.empty(DType::kF32, {rows, half}), device.empty(DType::kF32, {rows, half})};
+  device.upload(table.cos, cosines.data());
+  device.upload(table.sin, sines.data());
+  return table;
+}
+
+}  // namespace saccade::nn
