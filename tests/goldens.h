@@ -1,0 +1,87 @@
+// Reading tests/goldens: checkpoints and values made with transformers.
+#pragma once
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "checkpoint/safetensors.h"
+#include "saccade/request.h"
+
+namespace saccade::goldens {
+
+inline std::filesystem::path root() {
+  return std::filesystem::path(SACCADE_SOURCE_DIR) / "tests" / "goldens";
+}
+
+/// Names of the golden checkpoints of a family.
+inline std::vector<std::string> checkpoints(const std::string& family) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(root() / family)) {
+    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// The conversation of a case as a request for greedy tokens, end tokens ignored.
+inline Request greedy_request(const boost::json::object& golden, std::int64_t max_tokens) {
+  Request request;
+  request.max_tokens = max_tokens;
+  request.ignore_end = true;
+  request.sampling.temperature = 0.0;
+  request.sampling.repetition_penalty = 1.0;
+  for (const auto& item : golden.at("messages").as_array()) {
+    Message message{std::string(item.at("role").as_string()), {}};
+    if (const auto* text = item.at("content").if_string()) {
+      message.content.emplace_back(std::string(*text));
+    } else {
+      for (const auto& part : item.at("content").as_array()) {
+        if (part.at("type").as_string() == "image") {
+          const auto file = root() / "images" / std::string(part.at("image").as_string());
+          message.content.emplace_back(read_image(file.string()));
+        } else {
+          message.content.emplace_back(std::string(part.at("text").as_string()));
+        }
+      }
+    }
+    request.messages.push_back(std::move(message));
+  }
+  if (const auto* pixels = golden.if_contains("min_pixels")) request.min_pixels = pixels->as_int64();
+  if (const auto* pixels = golden.if_contains("max_pixels")) request.max_pixels = pixels->as_int64();
+  return request;
+}
+
+inline std::vector<std::int32_t> ids(const boost::json::value& list) {
+  std::vector<std::int32_t> result;
+  for (const auto& item : list.as_array()) {
+    result.push_back(static_cast<std::int32_t>(item.as_int64()));
+  }
+  return result;
+}
+
+inline std::vector<float> values(const HostTensor& tensor) {
+  std::vector<float> result(tensor.shape.elements());
+  std::memcpy(result.data(), tensor.data, tensor.bytes());
+  return result;
+}
+
+/// The largest deviation, relative to the largest magnitude wanted.
+inline double deviation(const std::vector<float>& found, const std::vector<float>& wanted) {
+  if (found.size() != wanted.size()) return INFINITY;
+  double largest = 0.0;
+  double off = 0.0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(wanted[i])));
+    const double difference = std::abs(static_cast<double>(found[i]) - wanted[i]);
+    off = std::isnan(difference) ? INFINITY : std::max(off, difference);
+  }
+  return off / largest;
+}
+
+}  // namespace saccade::goldens

@@ -1,0 +1,155 @@
+"""The tiny Qwen2.5-VL configurations of tests/goldens/qwen2_5_vl and the prompts run on them."""
+
+from dataclasses import dataclass, field
+from typing import Callable
+
+
+@dataclass(frozen=True)
+class TinyModel:
+    """One tiny checkpoint: its shape, and how it is laid out on disk."""
+
+    name: str
+    about: str
+    # "flat": config.json and tensor names as Qwen published 3B and 7B. "saved": whatever
+    # transformers' save_pretrained writes. "nested_names": model.visual.*, model.language_model.*
+    layout: str
+    dtype: str  # storage: float32, bfloat16, float16
+    vision: dict
+    text: dict
+    tied: bool
+    seed: int
+    shards: int = 1
+    num_merges: int = 48
+    merges_as_strings: bool = True
+    template_place: str = "jinja"  # "jinja", "tokenizer_config", "chat_template_json"
+    pixel_style: str = "pixels"  # preprocessor_config: min_pixels/max_pixels, or "size"
+    min_pixels: int = 56 * 56
+    max_pixels: int = 28 * 28 * 60
+    padded_vocab: int = 0  # rows of the embedding beyond the tokenizer's ids
+    cases: tuple = field(default=())
+
+
+def vision(depth, hidden, heads, intermediate, window, full) -> dict:
+    """A vision_config; the sizes that stay as published are filled in by checkpoint.py."""
+    return {"depth": depth, "hidden_size": hidden, "num_heads": heads, "window_size": window,
+            "intermediate_size": intermediate, "fullatt_block_indexes": full}
+
+
+def text(layers, hidden, heads, kv_heads, intermediate, mrope, theta=1e6, eps=1e-6) -> dict:
+    """The decoder's fields; head_dim is hidden / heads = 2 * sum(mrope)."""
+    assert hidden // heads == 2 * sum(mrope), (hidden, heads, mrope)
+    return {"num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": heads,
+            "num_key_value_heads": kv_heads, "intermediate_size": intermediate,
+            "mrope_section": mrope, "rope_theta": theta, "rms_norm_eps": eps}
+
+
+TINY_MODELS = [
+    TinyModel(
+        name="published_3b",
+        about="flat config.json and tensor names of the published 3B; tied head; bf16",
+        layout="flat", dtype="bfloat16", tied=True, seed=11,
+        vision=vision(4, 24, 3, 28, 112, [1, 3]),
+        text=text(2, 48, 6, 3, 44, [1, 1, 2]),
+        template_place="tokenizer_config", padded_vocab=7,
+        cases=("text", "odd", "wide", "two_images", "image_last", "multi_turn")),
+    TinyModel(
+        name="published_7b_sharded",
+        about="flat names as the published 7B, lm_head untied, three shards and an index; bf16",
+        layout="flat", dtype="bfloat16", tied=False, seed=12, shards=3,
+        vision=vision(3, 20, 1, 36, 56, [2]),
+        text=text(3, 36, 6, 2, 40, [1, 1, 1]),
+        template_place="chat_template_json", min_pixels=28 * 28 * 9,
+        cases=("text", "odd", "tall", "two_images", "image_last", "multi_turn", "budget")),
+    TinyModel(
+        name="saved_f32",
+        about="as transformers saves it; f32; every block windowed but the last",
+        layout="saved", dtype="float32", tied=False, seed=13,
+        vision=vision(2, 16, 2, 20, 84, [1]),
+        text=text(1, 24, 2, 2, 40, [2, 2, 2], theta=10000.0, eps=1e-5),
+        merges_as_strings=False, pixel_style="size", min_pixels=28 * 28 * 2,
+        cases=("text", "odd", "wide", "two_images", "image_last", "multi_turn", "smallest")),
+    TinyModel(
+        name="saved_f16",
+        about="as transformers saves it; f16; tied head; one vision block, windowed only",
+        layout="saved", dtype="float16", tied=True, seed=14,
+        vision=vision(1, 32, 2, 40, 112, []),
+        text=text(2, 32, 2, 1, 40, [2, 3, 3], theta=500000.0),
+        pixel_style="size", num_merges=90,
+        cases=("text", "odd", "tall", "two_images", "image_last", "multi_turn")),
+    TinyModel(
+        name="nested_bf16",
+        about="tensor names model.visual.*, model.language_model.*; bf16; GQA 4",
+        layout="nested_names", dtype="bfloat16", tied=False, seed=15,
+        vision=vision(3, 24, 2, 30, 140, [0, 2]),
+        text=text(2, 32, 4, 1, 40, [2, 1, 1], theta=1e6),
+        template_place="tokenizer_config", min_pixels=28 * 28 * 16, max_pixels=28 * 28 * 24,
+        cases=("text", "odd", "wide", "two_images", "image_last", "multi_turn")),
+    TinyModel(
+        name="saved_sharded_f32",
+        about="as transformers saves it, in shards; f32; all vision blocks full; deep decoder",
+        layout="saved", dtype="float32", tied=True, seed=16, shards=2,
+        vision=vision(2, 8, 1, 20, 112, [0, 1]),
+        text=text(3, 20, 1, 1, 28, [4, 3, 3], theta=20000.0, eps=1e-6),
+        template_place="chat_template_json", num_merges=32,
+        cases=("text", "odd", "tall", "two_images", "image_last", "multi_turn", "speck")),
+]
+
+
+def user(*parts) -> dict:
+    """A user message: a str part is text, a ("image", file) part is an image."""
+    content = []
+    for part in parts:
+        if isinstance(part, str):
+            content.append({"type": "text", "text": part})
+        else:
+            content.append({"type": "image", "image": part[1]})
+    return {"role": "user", "content": content}
+
+
+def image(name: str) -> tuple:
+    return ("image", f"{name}.png")
+
+
+# Case name -> (messages for a noun, overrides of the image processor). The noun varies until the
+# greedy path has clear margins (see models.py).
+CASES: dict[str, tuple[Callable[[str], list], dict]] = {
+    "text": (lambda noun: [
+        {"role": "user", "content": f"Tell me about the {noun}."}], {}),
+    "odd": (lambda noun: [
+        user(image("odd_61x97"), f"What is beside the {noun}?")], {}),
+    "wide": (lambda noun: [
+        user(image("wide_333x40"), f"Is there a {noun} in it?")], {}),
+    "tall": (lambda noun: [
+        user(image("tall_30x290"), f"Is there a {noun} in it?")], {}),
+    "two_images": (lambda noun: [
+        user("First: ", image("gray_83x59"), f" and the {noun}, then ", image("large_150x201"),
+             " Which is larger?")], {}),
+    "image_last": (lambda noun: [
+        user(f"Count every {noun} here: ", image("even_112x84"))], {}),
+    "multi_turn": (lambda noun: [
+        {"role": "system", "content": "Answer in one word."},
+        user(image("alpha_45x64"), f"Do you see a {noun}?"),
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": "Which colour, 图片?"}], {}),
+    "budget": (lambda noun: [
+        user(image("large_150x201"), f"Where is the {noun}?")],
+        {"min_pixels": 28 * 28 * 4, "max_pixels": 28 * 28 * 12}),
+    "smallest": (lambda noun: [
+        user(image("cell_28x28"), f"A {noun}?")],
+        {"min_pixels": 28 * 28, "max_pixels": 28 * 28 * 4}),
+    "speck": (lambda noun: [
+        user(image("speck_7x5"), f"A {noun}?")], {}),
+}
+
+# Cases that also store pixel_values and the logits of every position (small ones only).
+CASES_WITH_PIXELS = {("saved_f32", "smallest")}
+CASES_WITH_ALL_LOGITS = {("saved_f32", "smallest"), ("published_3b", "odd")}
+
+NOUNS = [
+    "lamp", "window", "boat", "bridge", "chair", "apple", "river", "cat", "letter", "cup", "door",
+    "tree", "clock", "road", "hat", "bird", "stone", "wheel", "fish", "bell", "map", "horse",
+    "train", "cloud", "garden", "mirror", "ladder", "candle", "basket", "violin", "pencil", "kite",
+    "spoon", "tower", "coin", "feather", "anchor", "button", "carpet", "drum", "engine", "flag",
+    "glove", "hammer", "island", "jacket", "kettle", "lemon", "mountain", "needle", "orange",
+    "piano", "rabbit", "shovel", "tiger", "umbrella", "vase", "whale", "yacht", "zebra",
+]
