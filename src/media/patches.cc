@@ -1,0 +1,149 @@
+#include "media/patches.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace saccade::media {
+namespace {
+
+constexpr int kChannels = 3;
+constexpr double kMaxAspect = 200;
+
+/// The nearest multiple of `factor`; a tie goes to the even one, as Python's round() has it.
+std::int64_t round_by(double value, int factor) {
+  const double quotient = value / factor;
+  double rounded = std::floor(quotient);
+  const double rest = quotient - rounded;
+  if (rest > 0.5 || (rest == 0.5 && std::fmod(rounded, 2.0) != 0)) rounded += 1;
+  return static_cast<std::int64_t>(rounded) * factor;
+}
+
+std::int64_t floor_by(double value, int factor) {
+  return static_cast<std::int64_t>(std::floor(value / factor)) * factor;
+}
+
+std::int64_t ceil_by(double value, int factor) {
+  return static_cast<std::int64_t>(std::ceil(value / factor)) * factor;
+}
+
+/// The float32 value of each of the 256 byte values, by channel. The steps and their precision are
+/// those of transformers' NumPy backend: rescale in float64 and round to float32, then subtract and
+/// divide in float32. Its torchvision backend folds both into one; that differs by about 1e-7.
+std::array<std::array<float, 256>, kChannels> value_table(const PatchParams& params) {
+  std::array<std::array<float, 256>, kChannels> table;
+  for (int c = 0; c < kChannels; ++c) {
+    for (int byte = 0; byte < 256; ++byte) {
+      float value = static_cast<float>(byte);
+      if (params.do_rescale) value = static_cast<float>(byte * params.rescale_factor);
+      if (params.do_normalize) value = (value - params.mean[c]) / params.std[c];
+      table[c][byte] = value;
+    }
+  }
+  return table;
+}
+
+Digest digest_of(const Image& resized, const PatchParams& params) {
+  Digester digester;
+  digester.add(std::span<const std::uint8_t>(resized.pixels));
+  for (const std::int64_t number :
+       {std::int64_t{resized.width}, std::int64_t{resized.height}, std::int64_t{params.patch_size},
+        std::int64_t{params.merge_size}, std::int64_t{params.temporal_patch_size},
+        params.min_pixels, params.max_pixels, std::int64_t{params.do_resize},
+        std::int64_t{params.do_rescale}, std::int64_t{params.do_normalize}}) {
+    digester.add_number(number);
+  }
+  digester.add_number(params.rescale_factor);
+  for (int c = 0; c < kChannels; ++c) {
+    digester.add_number(static_cast<double>(params.mean[c]));
+    digester.add_number(static_cast<double>(params.std[c]));
+  }
+  return digester.finish();
+}
+
+/// Writes the patch whose top left pixel is (x, y): [channel, time, row, column].
+float* write_patch(const Image& image, int x, int y, const PatchParams& params,
+                   const std::array<std::array<float, 256>, kChannels>& table, float* out) {
+  const int size = params.patch_size;
+  const std::size_t patch_values = static_cast<std::size_t>(size) * size;
+  const std::size_t row_bytes = kChannels * static_cast<std::size_t>(image.width);
+  for (int c = 0; c < kChannels; ++c) {
+    const float* const frame = out;
+    for (int row = 0; row < size; ++row) {
+      const std::uint8_t* in = &image.pixels[(y + row) * row_bytes + kChannels * x + c];
+      for (int column = 0; column < size; ++column) *out++ = table[c][in[kChannels * column]];
+    }
+    for (int t = 1; t < params.temporal_patch_size; ++t) {
+      out = std::copy_n(frame, patch_values, out);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Size smart_resize(int height, int width, int factor, std::int64_t min_pixels,
+                  std::int64_t max_pixels) {
+  if (height < 1 || width < 1) fail("a picture of {} x {} pixels", width, height);
+  const double aspect = static_cast<double>(std::max(height, width)) / std::min(height, width);
+  if (aspect > kMaxAspect) {
+    fail(
+        "a picture of {} x {} pixels is {:.1f} times as long as it is wide; the model takes at "
+        "most {:.0f} times: cut it into pieces",
+        width, height, aspect, kMaxAspect);
+  }
+  const double area = static_cast<double>(height) * width;
+  std::int64_t new_height = round_by(height, factor);
+  std::int64_t new_width = round_by(width, factor);
+  if (new_height * new_width > max_pixels) {
+    const double shrink = std::sqrt(area / static_cast<double>(max_pixels));
+    new_height = std::max<std::int64_t>(factor, floor_by(height / shrink, factor));
+    new_width = std::max<std::int64_t>(factor, floor_by(width / shrink, factor));
+  } else if (new_height * new_width < min_pixels) {
+    const double grow = std::sqrt(static_cast<double>(min_pixels) / area);
+    new_height = ceil_by(height * grow, factor);
+    new_width = ceil_by(width * grow, factor);
+  }
+  return {static_cast<int>(new_height), static_cast<int>(new_width)};
+}
+
+Patches image_to_patches(const Image& image, const PatchParams& params) {
+  const int cell = params.patch_size * params.merge_size;
+  Patches patches;
+  Image resized;
+  const Image* source = &image;
+  if (params.do_resize) {
+    const Size size =
+        smart_resize(image.height, image.width, cell, params.min_pixels, params.max_pixels);
+    resized = resize_bicubic(image, size.width, size.height);
+    source = &resized;
+  } else if (image.width < 1 || image.height < 1 || image.width % cell || image.height % cell) {
+    fail(
+        "a picture of {} x {} pixels is not made of whole cells of {} x {} pixels, and do_resize "
+        "is off",
+        image.width, image.height, cell, cell);
+  }
+  patches.resized_width = source->width;
+  patches.resized_height = source->height;
+  patches.grid = {1, source->height / params.patch_size, source->width / params.patch_size};
+  patches.digest = digest_of(*source, params);
+
+  const auto table = value_table(params);
+  const std::size_t patch_values = static_cast<std::size_t>(kChannels) *
+                                   params.temporal_patch_size * params.patch_size *
+                                   params.patch_size;
+  patches.values.resize(patch_values * patches.grid.h * patches.grid.w);
+  float* out = patches.values.data();
+  for (int y = 0; y < source->height; y += cell) {
+    for (int x = 0; x < source->width; x += cell) {
+      for (int inner = 0; inner < params.merge_size * params.merge_size; ++inner) {
+        out = write_patch(*source, x + inner % params.merge_size * params.patch_size,
+                          y + inner / params.merge_size * params.patch_size, params, table, out);
+      }
+    }
+  }
+  return patches;
+}
+
+}  // namespace saccade::media

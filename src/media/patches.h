@@ -1,0 +1,73 @@
+// Pictures to the patches a Qwen2-VL style vision tower takes, as transformers makes them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "media/image.h"
+
+namespace saccade::media {
+
+struct PatchGrid {
+  int t = 0;  // in patches, before merging
+  int h = 0;
+  int w = 0;
+
+  bool operator==(const PatchGrid&) const = default;
+};
+
+/// The preprocessing of Qwen2-VL's image processor; the defaults are its own.
+struct PatchParams {
+  int patch_size = 14;
+  int merge_size = 2;
+  int temporal_patch_size = 2;
+  std::int64_t min_pixels = 3'136;      // 56 x 56
+  std::int64_t max_pixels = 1'003'520;  // 28 x 28 x 1280
+  std::array<float, 3> mean = {0.48145466f, 0.4578275f, 0.40821073f};
+  std::array<float, 3> std = {0.26862954f, 0.26130258f, 0.27577711f};
+  double rescale_factor = 1.0 / 255.0;
+  bool do_resize = true;
+  bool do_rescale = true;
+  bool do_normalize = true;
+
+  bool operator==(const PatchParams&) const = default;
+};
+
+struct Patches {
+  /// [t * h * w, 3 * temporal_patch_size * patch_size * patch_size]; rows in the order (t,
+  /// h / merge, w / merge, merge, merge), columns in the order (channel, time, y, x).
+  std::vector<float> values;
+  PatchGrid grid;
+  int resized_width = 0;
+  int resized_height = 0;
+  /// Names the resized pixels, their size and every parameter: equal digests, equal values.
+  Digest digest;
+};
+
+struct Size {
+  int height = 0;
+  int width = 0;
+
+  bool operator==(const Size&) const = default;
+};
+
+/// The size to which a picture is scaled: both sides multiples of `factor`, the area in
+/// [min_pixels, max_pixels] as far as that goes, the aspect kept. Rounds as transformers does,
+/// which is half to even. Throws Error when a side is below 1 or one is over 200 times the other.
+Size smart_resize(int height, int width, int factor, std::int64_t min_pixels,
+                  std::int64_t max_pixels);
+
+/// Resizes, rescales to float32, normalizes and cuts. A still picture fills all of its
+/// temporal_patch_size time steps. Throws Error when smart_resize does, or when do_resize is off
+/// and the picture is not made of whole merged patches.
+Patches image_to_patches(const Image& image, const PatchParams& params);
+
+/// Reads a preprocessor_config.json as published with Qwen2-VL and Qwen2.5-VL and as transformers
+/// writes it. Throws Error that names the key when a value is missing, out of range, or asks for
+/// processing that is not done here.
+PatchParams patch_params_from_json(const JsonObject& config);
+
+}  // namespace saccade::media
