@@ -1,0 +1,95 @@
+#include "models/chat.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace saccade::models {
+namespace {
+
+/// The template in a value that is a string or a list of named templates, of which "default" counts.
+std::string template_text(const boost::json::value& value, const std::string& where) {
+  if (value.is_string()) return std::string(value.get_string());
+  if (const boost::json::array* list = value.if_array()) {
+    for (const boost::json::value& item : *list) {
+      const JsonObject entry(item, where + ": chat_template");
+      if (entry.string("name") == "default") return entry.string("template");
+    }
+  }
+  fail("{}: chat_template is neither a string nor a list with a \"default\"", where);
+}
+
+text::ChatTemplate load_template(const checkpoint::Checkpoint& checkpoint) {
+  if (checkpoint.has_file("chat_template.jinja")) {
+    const auto path = checkpoint.file("chat_template.jinja");
+    return text::ChatTemplate::parse(read_text_file(path), path.string());
+  }
+  for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
+    const auto document = checkpoint.optional_json(name);
+    if (!document) continue;
+    const std::string where = checkpoint.file(name).string();
+    if (const auto* found = JsonObject(*document, where).find("chat_template")) {
+      return text::ChatTemplate::parse(template_text(*found, where), where + ": chat_template");
+    }
+  }
+  fail("{}: no chat template: neither chat_template.jinja, chat_template.json nor an entry of "
+       "tokenizer_config.json",
+       checkpoint.directory().string());
+}
+
+/// The special tokens of tokenizer_config.json that templates refer to; each is a string or an
+/// object with its content.
+boost::json::object load_special_tokens(const checkpoint::Checkpoint& checkpoint) {
+  boost::json::object tokens;
+  const auto document = checkpoint.optional_json("tokenizer_config.json");
+  if (!document || !document->is_object()) return tokens;
+  for (const char* name : {"bos_token", "eos_token", "pad_token", "unk_token"}) {
+    const boost::json::value* value = document->get_object().if_contains(name);
+    if (!value) continue;
+    if (const boost::json::object* object = value->if_object()) {
+      if (const boost::json::value* content = object->if_contains("content")) {
+        tokens[name] = *content;
+      }
+    } else if (value->is_string()) {
+      tokens[name] = *value;
+    }
+  }
+  return tokens;
+}
+
+boost::json::value content_value(const ChatMessage& message) {
+  if (message.content.size() == 1 && message.content[0].image < 0) {
+    return boost::json::value(message.content[0].text);
+  }
+  boost::json::array parts;
+  for (const ContentPart& part : message.content) {
+    if (part.image >= 0) {
+      parts.push_back(boost::json::object{{"type", "image"}});
+    } else {
+      parts.push_back(boost::json::object{{"type", "text"}, {"text", part.text}});
+    }
+  }
+  return parts;
+}
+
+}  // namespace
+
+ChatFormat::ChatFormat(const checkpoint::Checkpoint& checkpoint)
+    : template_(load_template(checkpoint)), special_tokens_(load_special_tokens(checkpoint)) {}
+
+std::string ChatFormat::render(const std::vector<ChatMessage>& messages,
+                               bool add_generation_prompt) const {
+  boost::json::object context = special_tokens_;
+  boost::json::array list;
+  for (const ChatMessage& message : messages) {
+    list.push_back(
+        boost::json::object{{"role", message.role}, {"content", content_value(message)}});
+  }
+  context["messages"] = std::move(list);
+  context["add_generation_prompt"] = add_generation_prompt;
+  // transformers passes these always, so a template sees None rather than an undefined name.
+  context["tools"] = nullptr;
+  context["documents"] = nullptr;
+  return template_.render(context);
+}
+
+}  // namespace saccade::models

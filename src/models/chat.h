@@ -1,0 +1,30 @@
+// Chat templates as checkpoints carry them.
+#pragma once
+
+#include <boost/json.hpp>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "models/processor.h"
+#include "text/chat_template.h"
+
+namespace saccade::models {
+
+/// A checkpoint's chat template with the special tokens it may name.
+class ChatFormat {
+ public:
+  /// Looks for chat_template.jinja, chat_template.json and the entry of tokenizer_config.json, in
+  /// this order. Throws Error when there is none or it does not parse.
+  explicit ChatFormat(const checkpoint::Checkpoint& checkpoint);
+
+  /// The prompt of a conversation. A message of one text is passed as a string, any other as a list
+  /// of parts, as transformers' processors are given them.
+  std::string render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
+
+ private:
+  text::ChatTemplate template_;
+  boost::json::object special_tokens_;  // bos_token, eos_token, ...
+};
+
+}  // namespace saccade::models

@@ -1,0 +1,54 @@
+// The families of models that Saccade knows.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "models/model.h"
+#include "models/processor.h"
+
+namespace saccade::models {
+
+/// One part of a model: a tower, a projector, the decoder.
+struct PartDescription {
+  std::string name;     ///< "vision tower"
+  std::string summary;  ///< "32 layers, hidden 1280, 16 heads"
+  std::int64_t parameters = 0;
+  std::int64_t bytes = 0;
+  std::vector<std::string> dtypes;
+};
+
+/// What the files say about a model, without loading its weights.
+struct Description {
+  std::string family;
+  std::vector<PartDescription> parts;
+  std::int64_t vocab_size = 0;
+  std::int64_t context_length = 0;
+  compute::KvLayout kv_layout;
+};
+
+using LoadProgress = std::function<void(std::int64_t loaded_bytes)>;
+
+/// How one family is described, loaded and fed.
+struct Family {
+  std::string model_type;  ///< as in config.json
+  Description (*describe)(const checkpoint::Checkpoint&);
+  std::unique_ptr<Model> (*load_model)(const checkpoint::Checkpoint&, compute::Device&,
+                                       const LoadProgress&);
+  std::unique_ptr<Processor> (*load_processor)(const checkpoint::Checkpoint&);
+};
+
+/// All families, by name.
+const std::vector<Family>& families();
+
+/// The family that config.json names. Throws Error with the list of families known.
+const Family& family_of(const checkpoint::Checkpoint& checkpoint);
+
+/// Parameters, bytes and dtypes of all tensors whose name starts with one of `prefixes`.
+PartDescription describe_part(const checkpoint::Checkpoint& checkpoint, std::string name,
+                              std::string summary, const std::vector<std::string>& prefixes);
+
+}  // namespace saccade::models

@@ -1,0 +1,48 @@
+// What the engine asks of a model, whatever its family.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "compute/device.h"
+#include "media/patches.h"
+
+namespace saccade::models {
+
+/// Encoder outputs that take the place of token embeddings.
+struct EmbeddingRows {
+  std::int64_t row = 0;                ///< first row of the batch to replace
+  const Tensor* embeddings = nullptr;  ///< [tokens, hidden_size] of one image
+  std::int64_t first = 0;              ///< first row of `embeddings` to take
+  std::int64_t count = 0;
+};
+
+/// A ragged batch: the new tokens of any number of sequences, one after the other. Prefill, chunked
+/// prefill and decoding differ in span lengths alone.
+struct Batch {
+  std::vector<std::int32_t> token_ids;  ///< [rows]
+  std::vector<std::int32_t> positions;  ///< [position_axes, rows]
+  std::vector<compute::SequenceSpan> spans;
+  std::vector<EmbeddingRows> embeddings;
+  std::vector<std::int32_t> logits_rows;  ///< rows whose next-token logits are wanted
+};
+
+/// A loaded model. Not thread-safe: it belongs to the engine.
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  virtual compute::KvLayout kv_layout() const = 0;
+  virtual std::int64_t vocab_size() const = 0;
+  virtual std::int64_t hidden_size() const = 0;
+
+  /// The tower's output for one picture, [tokens, hidden_size].
+  virtual Tensor encode(const media::Patches& patches) = 0;
+
+  /// Runs the batch, storing its keys and values; logits [logits_rows.size(), vocab_size].
+  virtual Tensor forward(const Batch& batch, compute::KvCache& cache) = 0;
+};
+
+}  // namespace saccade::models

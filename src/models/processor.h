@@ -1,0 +1,74 @@
+// Turning a conversation with pictures into what a model reads.
+#pragma once
+
+#include <boost/json.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "media/image.h"
+#include "media/patches.h"
+#include "text/tokenizer.h"
+
+namespace saccade::models {
+
+/// One piece of a message: text, or the index of a picture in the request.
+struct ContentPart {
+  std::string text;
+  int image = -1;  ///< >= 0: this part is a picture
+};
+
+struct ChatMessage {
+  std::string role;  ///< "system", "user", "assistant"
+  std::vector<ContentPart> content;
+};
+
+/// A pixel budget that replaces the checkpoint's.
+struct PixelBudget {
+  std::optional<std::int64_t> min_pixels;
+  std::optional<std::int64_t> max_pixels;
+};
+
+/// Where a picture's embeddings stand in the prompt.
+struct MediaSpan {
+  int image = 0;           ///< index in the request
+  std::int64_t begin = 0;  ///< first token
+  std::int64_t count = 0;  ///< tokens
+};
+
+/// A prompt as the model reads it.
+struct Prompt {
+  std::vector<std::int32_t> token_ids;  ///< [tokens]
+  std::vector<std::int32_t> positions;  ///< [axes, tokens]
+  int axes = 1;
+  /// Position, on every axis, of the first token after the prompt.
+  std::int32_t next_position = 0;
+  std::vector<MediaSpan> media;  ///< in order of appearance
+};
+
+/// Text and picture handling of one model family. Const and thread-safe.
+class Processor {
+ public:
+  virtual ~Processor() = default;
+
+  virtual const text::Tokenizer& tokenizer() const = 0;
+  /// Tokens after which generation ends, from the checkpoint's files.
+  virtual const std::vector<std::int32_t>& end_tokens() const = 0;
+
+  /// Resizes, normalizes and cuts a picture. Throws Error when its shape cannot be handled.
+  virtual media::Patches process_image(const media::Image& image,
+                                       const PixelBudget& budget) const = 0;
+  /// Tokens the picture will take.
+  virtual std::int64_t image_tokens(const media::PatchGrid& grid) const = 0;
+
+  /// Renders the chat template. A part with a picture becomes the family's placeholder.
+  virtual std::string render(const std::vector<ChatMessage>& messages,
+                             bool add_generation_prompt) const = 0;
+  /// Tokens and positions of a rendered prompt; grids[i] is the picture that ContentPart names i,
+  /// order[k] the picture at the k-th placeholder.
+  virtual Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
+                          const std::vector<media::PatchGrid>& grids) const = 0;
+};
+
+}  // namespace saccade::models

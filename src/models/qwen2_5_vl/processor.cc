@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "models/chat.h"
+#include "models/qwen2_5_vl/qwen2_5_vl.h"
+
+namespace saccade::models::qwen2_5_vl {
+namespace {
+
+media::PatchParams read_patch_params(const checkpoint::Checkpoint& checkpoint,
+                                     const Config& config) {
+  const std::string name = "preprocessor_config.json";
+  const auto document = checkpoint.optional_json(name);
+  if (!document) fail("{}: no {} in it", checkpoint.directory().string(), name);
+  const std::string where = checkpoint.file(name).string();
+  const media::PatchParams params = media::patch_params_from_json(JsonObject(*document, where));
+  const VisionConfig& vision = config.vision;
+  if (params.patch_size != vision.patch_size || params.merge_size != vision.spatial_merge_size ||
+      params.temporal_patch_size != vision.temporal_patch_size) {
+    fail("{}: patch_size {}, merge_size {} and temporal_patch_size {} differ from config.json's "
+         "{}, {} and {}",
+         where, params.patch_size, params.merge_size, params.temporal_patch_size,
+         vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size);
+  }
+  return params;
+}
+
+class Qwen25VlProcessor : public Processor {
+ public:
+  explicit Qwen25VlProcessor(const checkpoint::Checkpoint& checkpoint)
+      : config_(read_config(checkpoint)),
+        tokenizer_(text::Tokenizer::from_file(checkpoint.file("tokenizer.json"))),
+        chat_(checkpoint),
+        patch_params_(read_patch_params(checkpoint, config_)) {
+    if (tokenizer_.vocab_size() > config_.text.vocab_size) {
+      fail("{}: tokenizer.json has ids up to {}, config.json a vocab_size of {}",
+           checkpoint.directory().string(), tokenizer_.vocab_size() - 1, config_.text.vocab_size);
+    }
+  }
+
+  const text::Tokenizer& tokenizer() const override { return tokenizer_; }
+  const std::vector<std::int32_t>& end_tokens() const override { return config_.end_tokens; }
+
+  media::Patches process_image(const media::Image& image,
+                               const PixelBudget& budget) const override {
+    media::PatchParams params = patch_params_;
+    if (budget.min_pixels) params.min_pixels = *budget.min_pixels;
+    if (budget.max_pixels) params.max_pixels = *budget.max_pixels;
+    // A request that moves one end of the range past the other means the end it names.
+    if (!budget.min_pixels) params.min_pixels = std::min(params.min_pixels, params.max_pixels);
+    if (!budget.max_pixels) params.max_pixels = std::max(params.min_pixels, params.max_pixels);
+    return media::image_to_patches(image, params);
+  }
+
+  std::int64_t image_tokens(const media::PatchGrid& grid) const override {
+    const int merge = config_.vision.spatial_merge_size;
+    return static_cast<std::int64_t>(grid.t) * (grid.h / merge) * (grid.w / merge);
+  }
+
+  std::string render(const std::vector<ChatMessage>& messages,
+                     bool add_generation_prompt) const override {
+    return chat_.render(messages, add_generation_prompt);
+  }
+
+  Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
+                  const std::vector<media::PatchGrid>& grids) const override {
+    const std::vector<std::int32_t> ids = tokenizer_.encode(rendered);
+    const std::ptrdiff_t placeholders = std::count(ids.begin(), ids.end(), config_.image_token);
+    if (placeholders != static_cast<std::ptrdiff_t>(order.size())) {
+      fail("the prompt has {} image placeholders for {} images: the chat template does not place "
+           "every image once, or the text itself holds a placeholder token",
+           placeholders, order.size());
+    }
+    Prompt prompt;
+    prompt.axes = 3;
+    std::vector<std::array<std::int32_t, 3>> positions;
+    std::size_t images = 0;
+    for (const std::int32_t id : ids) {
+      if (id == config_.image_token) {
+        append_image(prompt, positions, order[images], grids[order[images]]);
+        ++images;
+        continue;
+      }
+      prompt.token_ids.push_back(id);
+      const std::int32_t position = prompt.next_position++;
+      positions.push_back({position, position, position});
+    }
+    prompt.positions.resize(3 * positions.size());
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      for (std::size_t i = 0; i < positions.size(); ++i) {
+        prompt.positions[axis * positions.size() + i] = positions[i][axis];
+      }
+    }
+    return prompt;
+  }
+
+ private:
+  /// Appends a picture's placeholder tokens. Each stands at its own row and column, counted from the
+  /// position after the text; the text that follows goes on after the longer side.
+  void append_image(Prompt& prompt, std::vector<std::array<std::int32_t, 3>>& positions, int image,
+                    const media::PatchGrid& grid) const {
+    const int merge = config_.vision.spatial_merge_size;
+    const std::int32_t height = grid.h / merge;
+    const std::int32_t width = grid.w / merge;
+    const std::int32_t start = prompt.next_position;
+    prompt.media.push_back(
+        {image, static_cast<std::int64_t>(prompt.token_ids.size()), image_tokens(grid)});
+    for (std::int32_t t = 0; t < grid.t; ++t) {
+      for (std::int32_t y = 0; y < height; ++y) {
+        for (std::int32_t x = 0; x < width; ++x) {
+          prompt.token_ids.push_back(config_.image_token);
+          positions.push_back({start, start + y, start + x});
+        }
+      }
+    }
+    prompt.next_position = start + std::max(height, width);
+  }
+
+  Config config_;
+  text::Tokenizer tokenizer_;
+  ChatFormat chat_;
+  media::PatchParams patch_params_;
+};
+
+}  // namespace
+
+std::unique_ptr<Processor> load_processor(const checkpoint::Checkpoint& checkpoint) {
+  return std::make_unique<Qwen25VlProcessor>(checkpoint);
+}
+
+}  // namespace saccade::models::qwen2_5_vl

@@ -1,0 +1,58 @@
+// The vision tower of Qwen2.5-VL (Bai et al., 2025).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "media/patches.h"
+#include "models/qwen2_5_vl/config.h"
+#include "nn/layers.h"
+#include "nn/rotary.h"
+
+namespace saccade::models::qwen2_5_vl {
+
+/// Patches regrouped so that every attention window is a run of rows.
+struct WindowOrder {
+  std::vector<std::int32_t> groups;       ///< merged patch at each new place, [groups]
+  std::vector<std::int64_t> window_ends;  ///< in patches
+  std::vector<std::int64_t> frame_ends;   ///< in patches
+};
+
+/// The order of a grid of patches under windows of `window` x `window` merged patches; windows at the
+/// right and lower edge are smaller.
+WindowOrder window_order(const media::PatchGrid& grid, int merge_size, int window);
+
+/// Patch embedding, pre-norm blocks of window or full attention with two-dimensional rotary
+/// positions, and a merger of merge_size^2 neighbours into one token.
+class VisionTower {
+ public:
+  VisionTower(const VisionConfig& config, nn::WeightLoader& weights, const std::string& prefix);
+
+  /// Embeddings of one picture, [grid.t * grid.h * grid.w / merge_size^2, out_hidden_size].
+  Tensor forward(compute::Device& device, const media::Patches& patches) const;
+
+ private:
+  struct Block {
+    nn::RmsNorm norm1;
+    nn::Linear qkv;
+    nn::Linear proj;
+    nn::RmsNorm norm2;
+    nn::GatedMlp mlp;
+  };
+  Block load_block(nn::WeightLoader& weights, const std::string& name) const;
+  Tensor attend(compute::Device& device, const Block& block, const Tensor& normed,
+                const nn::RotaryTable& rotary, std::span<const std::int64_t> ends) const;
+  Tensor merge(compute::Device& device, const Tensor& hidden_states) const;
+  std::vector<std::int32_t> positions(const media::PatchGrid& grid, const WindowOrder& order) const;
+  Tensor embed_patches(compute::Device& device, const media::Patches& patches,
+                       const WindowOrder& order) const;
+
+  VisionConfig config_;
+  nn::Linear patch_embed_;
+  std::vector<Block> blocks_;
+  nn::RmsNorm merger_norm_;
+  nn::Linear merger_up_;
+  nn::Linear merger_down_;
+};
+
+}  // namespace saccade::models::qwen2_5_vl
