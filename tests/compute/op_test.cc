@@ -138,6 +138,20 @@ TEST(OpTest, LinearStacksPartsAndReadsUnalignedFiles) {
   expect_close(result, reference::linear(x, w, {}, 2, 24, 50), 2e-6);
 }
 
+TEST(OpTest, NoRowsAreNoWork) {
+  for (const std::string& isa : isas_here()) {
+    cpu::CpuDevice device({2, isa});
+    const Matrix w = random_matrix(20 * 8, 1);
+    const HostTensor part{DType::kF32, {20, 8}, reinterpret_cast<const std::byte*>(w.data())};
+    const Tensor x = device.empty(DType::kF32, {0, 8});
+    const Tensor y = device.empty(DType::kF32, {0, 20});
+    device.linear(y, x, *device.pack(std::span(&part, 1)), nullptr);
+    device.rms_norm(x, x, upload(device, random_matrix(8, 2), {8}), 1e-6f);
+    device.gather(x, upload(device, w, {20, 8}), {});
+    device.attention_segments(x, x, x, x, {2, 2, 4, 1.0f}, {});
+  }
+}
+
 TEST(OpTest, LinearRowsDoNotDependOnTheirNeighbours) {
   constexpr std::int64_t kRows = 100, kInputs = 700, kOutputs = 90;
   const Matrix x = random_matrix(kRows * kInputs, 1);

@@ -104,6 +104,7 @@ void CpuDevice::for_rows(std::int64_t rows, std::int64_t row_elements, Body&& bo
 void CpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {
   const auto& matrix = static_cast<const PackedMatrix&>(w);
   const std::int64_t rows = x.rows();
+  if (rows == 0) return;
   const std::int64_t k = w.inputs();
   const int tile_rows = kernels_.tile_rows;
   const std::int64_t tiles = (rows + tile_rows - 1) / tile_rows;

@@ -1,0 +1,120 @@
+// Loading a vision-language model and asking it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "saccade/error.h"
+#include "saccade/request.h"
+
+namespace saccade {
+
+enum class Stage { kLoading, kMedia, kVision, kPrefill, kDecode };
+
+/// Follows a request. Called on the thread that runs the request.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  /// `done` of `total` units of the stage: bytes, pictures or tokens.
+  virtual void on_progress(Stage, std::int64_t /*done*/, std::int64_t /*total*/) {}
+  /// The next piece of the answer: whole UTF-8 characters.
+  virtual void on_text(const std::string& /*piece*/) {}
+  /// Asked between steps; true ends the request with FinishReason::kCancelled.
+  virtual bool cancelled() { return false; }
+};
+
+struct EngineOptions {
+  int threads = 0;              ///< 0: one for each core this process may use
+  std::string instruction_set;  ///< empty: the best one; otherwise as `saccade devices` names it
+  /// Pictures with more pixels are refused before they are decoded.
+  std::int64_t max_image_pixels = 178'956'970;
+  /// Tokens that one step of the model takes; longer prompts are read in chunks.
+  std::int64_t max_batch_tokens = 512;
+};
+
+/// A part of a model's weights.
+struct ModelPart {
+  std::string name;     ///< "vision tower"
+  std::string summary;  ///< "32 layers, hidden 1280, 16 heads"
+  std::int64_t parameters = 0;
+  std::int64_t bytes = 0;
+  std::vector<std::string> dtypes;
+};
+
+/// What a checkpoint's files say about it.
+struct ModelInfo {
+  std::string directory;
+  std::string family;
+  std::vector<ModelPart> parts;
+  std::int64_t parameters = 0;
+  std::int64_t bytes = 0;
+  std::int64_t vocab_size = 0;
+  std::int64_t context_length = 0;
+  std::int64_t kv_bytes_per_token = 0;
+};
+
+struct DeviceInfo {
+  std::string name;         ///< "cpu"
+  std::string description;  ///< the processor's own name
+  int threads = 0;
+  std::string instruction_set;              ///< in use
+  std::vector<std::string> built;           ///< in this binary
+  std::int64_t memory_bytes = 0;
+  std::int64_t available_memory_bytes = 0;
+};
+
+/// Tokens of one part of a prompt.
+struct PromptPart {
+  std::string name;    ///< "system prompt", "image 1 (cats.jpg)"
+  std::string detail;  ///< "640x480 -> 644x476"
+  std::int64_t tokens = 0;
+};
+
+/// Where a prompt's tokens come from.
+struct TokenMath {
+  std::vector<PromptPart> parts;
+  std::int64_t prompt_tokens = 0;
+  std::int64_t image_tokens = 0;
+  std::int64_t context_length = 0;
+  std::int64_t kv_bytes_per_token = 0;
+};
+
+/// A loaded model and all it needs to answer. One thread at a time.
+class Engine {
+ public:
+  /// `model` is a Hugging Face directory, `glance` or ORG/NAME in the local cache. Throws Error.
+  static Engine load(const std::string& model, const EngineOptions& options = {},
+                     Listener* listener = nullptr);
+  ~Engine();
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+
+  const ModelInfo& info() const;
+
+  /// Answers one request. Throws Error when it cannot be done; the engine stays usable.
+  Result generate(const Request& request, Listener* listener = nullptr);
+
+  /// Answers several requests in one batch; results in their order, the same bits as one by one.
+  std::vector<Result> generate(std::span<const Request> requests);
+
+ private:
+  class Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Describes a checkpoint without loading its weights. Throws Error.
+ModelInfo inspect_model(const std::string& model);
+
+/// Counts a request's tokens without loading weights. Throws Error.
+TokenMath count_tokens(const std::string& model, const Request& request,
+                       const EngineOptions& options = {});
+
+/// The device that would be used. Throws Error when the options name one that is not there.
+DeviceInfo device_info(const EngineOptions& options = {});
+
+}  // namespace saccade

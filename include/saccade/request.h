@@ -1,0 +1,96 @@
+// What is asked of a model, and what comes back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace saccade {
+
+/// An encoded picture: the bytes of a JPEG, PNG, WebP, GIF, TIFF, HEIC or AVIF file.
+struct ImageBytes {
+  std::vector<std::byte> bytes;
+  std::string name;  ///< how errors call it, such as its path
+};
+
+/// Reads a picture file, or standard input for "-". Throws Error.
+ImageBytes read_image(const std::string& path);
+
+/// One turn of a conversation: texts and pictures in the order the model shall see them.
+struct Message {
+  std::string role;  ///< "system", "user" or "assistant"
+  std::vector<std::variant<std::string, ImageBytes>> content;
+};
+
+/// How the next token is chosen. What is not given comes from the checkpoint's
+/// generation_config.json, and what that leaves open is greedy: temperature 0.
+struct Sampling {
+  std::optional<double> temperature;         ///< >= 0; 0 takes the likeliest token
+  std::optional<double> top_p;               ///< (0, 1]
+  std::optional<std::int64_t> top_k;         ///< >= 0; 0: all
+  std::optional<double> min_p;               ///< [0, 1], relative to the likeliest token
+  std::optional<double> repetition_penalty;  ///< > 0; 1: none
+  std::optional<std::uint64_t> seed;         ///< fresh randomness without
+};
+
+struct Request {
+  std::vector<Message> messages;
+  Sampling sampling;
+  std::int64_t max_tokens = 1024;
+  std::vector<std::string> stop;  ///< texts that end the answer and are not part of it
+  bool ignore_end = false;        ///< generate max_tokens tokens whatever they are
+  /// Log-probabilities of each token and of this many likeliest ones besides; none without.
+  std::optional<int> logprobs;
+  std::optional<std::int64_t> min_pixels;  ///< pixel budget of each picture
+  std::optional<std::int64_t> max_pixels;
+};
+
+enum class FinishReason {
+  kStop,       ///< an end token or a stop text
+  kLength,     ///< max_tokens or the context's end
+  kCancelled,  ///< the listener asked for it
+};
+
+/// A token of the unmodified distribution (before temperature, penalties and cuts).
+struct TokenLogprob {
+  std::int32_t id = 0;
+  double logprob = 0.0;  ///< natural logarithm
+};
+
+struct GeneratedLogprob {
+  TokenLogprob token;
+  std::vector<TokenLogprob> top;  ///< likeliest first
+};
+
+struct Usage {
+  std::int64_t prompt_tokens = 0;  ///< image tokens included
+  std::int64_t image_tokens = 0;
+  std::int64_t completion_tokens = 0;
+};
+
+/// Milliseconds of wall time.
+struct Timings {
+  double load_ms = 0.0;     ///< opening and packing the checkpoint
+  double media_ms = 0.0;    ///< decoding and resizing pictures
+  double vision_ms = 0.0;   ///< vision tower
+  double prefill_ms = 0.0;  ///< prompt through the decoder
+  double decode_ms = 0.0;   ///< from the first token to the last
+  double ttft_ms = 0.0;     ///< from the request to the first token
+  double prefill_tokens_per_second = 0.0;
+  double decode_tokens_per_second = 0.0;
+};
+
+struct Result {
+  std::string text;
+  std::vector<std::int32_t> token_ids;  ///< with the end token, if one came
+  FinishReason finish_reason = FinishReason::kStop;
+  Usage usage;
+  Timings timings;
+  std::vector<GeneratedLogprob> logprobs;  ///< one a token when asked for
+};
+
+}  // namespace saccade

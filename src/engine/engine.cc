@@ -1,0 +1,280 @@
+#include "saccade/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "base/error.h"
+#include "base/memory_info.h"
+#include "checkpoint/checkpoint.h"
+#include "compute/cpu/cpu_device.h"
+#include "engine/kv_pool.h"
+#include "engine/prepare.h"
+#include "engine/scheduler.h"
+#include "engine/sequence.h"
+#include "engine/vision_cache.h"
+#include "models/family.h"
+
+namespace saccade {
+namespace {
+
+using engine::Clock;
+
+double ms_between(Clock::time_point begin, Clock::time_point end) {
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
+double ms_since(Clock::time_point begin) { return ms_between(begin, Clock::now()); }
+
+double rate(std::int64_t tokens, double ms) {
+  return ms > 0 ? static_cast<double>(tokens) * 1000.0 / ms : 0.0;
+}
+
+// The share of free memory, after the weights, that keys and values may grow into.
+constexpr double kKvShare = 0.8;
+// Working memory of a step besides weights and key-value pages.
+constexpr std::int64_t kWorkingBytes = std::int64_t{64} << 20;
+constexpr std::int64_t kVisionCacheBytes = std::int64_t{256} << 20;
+// Sequences of full length that one engine keeps pages for.
+constexpr std::int64_t kMaxFullSequences = 16;
+
+std::unique_ptr<compute::Device> make_device(const EngineOptions& options) {
+  return std::make_unique<compute::cpu::CpuDevice>(
+      compute::cpu::CpuOptions{options.threads, options.instruction_set});
+}
+
+ModelInfo make_info(const checkpoint::Checkpoint& checkpoint, const compute::Device& device) {
+  const models::Description description = models::family_of(checkpoint).describe(checkpoint);
+  ModelInfo info;
+  info.directory = checkpoint.directory().string();
+  info.family = description.family;
+  for (const models::PartDescription& part : description.parts) {
+    info.parts.push_back({part.name, part.summary, part.parameters, part.bytes, part.dtypes});
+    info.parameters += part.parameters;
+    info.bytes += part.bytes;
+  }
+  info.vocab_size = description.vocab_size;
+  info.context_length = description.context_length;
+  info.kv_bytes_per_token = device.kv_bytes_per_token(description.kv_layout);
+  return info;
+}
+
+/// Said before anything is loaded, so that a model that cannot fit does not push others out.
+void check_memory(const ModelInfo& info) {
+  const std::int64_t needed = info.bytes + kWorkingBytes;
+  const std::int64_t available = available_memory_bytes();
+  if (needed > available) {
+    fail("{}: the model needs {} MiB of memory, {} MiB are free; close other programs or take a "
+         "smaller or quantized model",
+         info.directory, needed >> 20, available >> 20);
+  }
+}
+
+/// Pages for sequences of the whole context, as far as memory goes.
+int count_pages(const ModelInfo& info, int page_tokens) {
+  const std::int64_t page_bytes = info.kv_bytes_per_token * page_tokens;
+  const auto budget = static_cast<std::int64_t>(kKvShare * static_cast<double>(available_memory_bytes()));
+  const std::int64_t wanted = kMaxFullSequences * ((info.context_length + page_tokens - 1) / page_tokens);
+  return static_cast<int>(std::clamp<std::int64_t>(budget / page_bytes, 1, wanted));
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  Impl(const std::string& model, const EngineOptions& options, Listener* listener)
+      : options_(options),
+        device_(make_device(options)),
+        checkpoint_(checkpoint::resolve_model(model)),
+        info_(make_info(checkpoint_, *device_)) {
+    const Clock::time_point begin = Clock::now();
+    check_memory(info_);
+    const models::Family& family = models::family_of(checkpoint_);
+    processor_ = family.load_processor(checkpoint_);
+    sampling_ = engine::default_sampling(checkpoint_);
+    std::int64_t loaded = 0;
+    model_ = family.load_model(checkpoint_, *device_, [&](std::int64_t bytes) {
+      loaded += bytes;
+      if (listener) listener->on_progress(Stage::kLoading, loaded, info_.bytes);
+    });
+    pool_ = std::make_unique<engine::KvPool>(*device_, model_->kv_layout(),
+                                             count_pages(info_, device_->kv_page_tokens()));
+    load_ms_ = ms_since(begin);
+  }
+
+  const ModelInfo& info() const { return info_; }
+
+  std::vector<Result> generate(std::span<const Request> requests, Listener* listener) {
+    const Clock::time_point begin = Clock::now();
+    std::vector<std::unique_ptr<engine::Sequence>> sequences;
+    std::vector<Timings> timings(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      sequences.push_back(make_sequence(requests[i], listener, timings[i]));
+      if (listener) {
+        sequences[i]->on_text = [listener](const std::string& text) { listener->on_text(text); };
+      }
+    }
+    const Clock::time_point start = Clock::now();
+    run(sequences, listener);
+    std::vector<Result> results;
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      engine::Sequence& sequence = *sequences[i];
+      if (!sequence.error().empty()) throw Error(sequence.error());
+      const Clock::time_point first = sequence.first_token_time();
+      results.push_back(sequence.take_result());
+      results.back().timings = timings[i];
+      fill_timings(results.back(), begin, start, first);
+    }
+    return results;
+  }
+
+ private:
+  std::shared_ptr<const Tensor> encode(const media::Patches& patches) {
+    if (auto found = vision_cache_.find(patches.digest)) return found;
+    return vision_cache_.insert(patches.digest, model_->encode(patches));
+  }
+
+  std::unique_ptr<engine::Sequence> make_sequence(const Request& request, Listener* listener,
+                                                  Timings& timings) {
+    const Clock::time_point begin = Clock::now();
+    if (request.max_tokens < 0) {
+      fail_usage("max-tokens: wanted a count from 0 up, found {}", request.max_tokens);
+    }
+    if (request.logprobs && (*request.logprobs < 0 || *request.logprobs > info_.vocab_size)) {
+      fail_usage("logprobs: wanted a count from 0 to {}, found {}", info_.vocab_size,
+                 *request.logprobs);
+    }
+    engine::SequenceInput input;
+    input.sampling = engine::merged_sampling(sampling_, request.sampling);
+    engine::PreparedPrompt prepared =
+        engine::prepare_prompt(*processor_, request, options_.max_image_pixels, listener);
+    timings.media_ms = ms_since(begin);
+    input.max_tokens = check_length(prepared, request.max_tokens);
+    const Clock::time_point vision = Clock::now();
+    const auto images = static_cast<std::int64_t>(prepared.patches.size());
+    for (std::int64_t i = 0; i < images; ++i) {
+      if (listener) listener->on_progress(Stage::kVision, i, images);
+      input.embeddings.push_back(encode(prepared.patches[i]));
+      // Pixels are not needed any more, and are several times as large as what became of them.
+      prepared.patches[i] = {};
+    }
+    timings.vision_ms = ms_since(vision);
+    input.prompt = std::move(prepared.prompt);
+    input.seed = request.sampling.seed.value_or((std::uint64_t{seeds_()} << 32) | seeds_());
+    input.stop = request.stop;
+    if (!request.ignore_end) input.end_tokens = processor_->end_tokens();
+    input.logprobs = request.logprobs;
+    return std::make_unique<engine::Sequence>(std::move(input), processor_->tokenizer(), *pool_);
+  }
+
+  /// How many tokens may follow the prompt. Throws when the prompt leaves no room at all.
+  std::int64_t check_length(const engine::PreparedPrompt& prepared, std::int64_t max_tokens) const {
+    const auto prompt = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
+    if (prompt >= info_.context_length) {
+      fail("the prompt has {} tokens, the model's context {}; lower max-pixels, or use fewer "
+           "pictures or less text",
+           prompt, info_.context_length);
+    }
+    if (prompt == 0) fail("the prompt is empty");
+    const std::int64_t room =
+        static_cast<std::int64_t>(pool_->num_pages()) * pool_->page_tokens();
+    if (prompt >= room) {
+      fail("the prompt has {} tokens; free memory holds keys and values of {} ({} KiB a token)",
+           prompt, room, info_.kv_bytes_per_token >> 10);
+    }
+    return std::min({max_tokens, info_.context_length - prompt, room - prompt});
+  }
+
+  void run(std::vector<std::unique_ptr<engine::Sequence>>& sequences, Listener* listener) {
+    engine::Scheduler scheduler(*model_, *device_, *pool_, options_.max_batch_tokens);
+    for (auto& sequence : sequences) scheduler.add(sequence.get());
+    while (!scheduler.idle()) {
+      if (listener) report(*sequences[0], *listener);
+      if (listener && listener->cancelled()) {
+        for (auto& sequence : sequences) sequence->cancel();
+        return;
+      }
+      scheduler.step();
+    }
+  }
+
+  static void report(const engine::Sequence& sequence, Listener& listener) {
+    if (sequence.prefilling()) {
+      listener.on_progress(Stage::kPrefill, sequence.computed(), sequence.prompt_tokens());
+    } else {
+      listener.on_progress(Stage::kDecode, sequence.known() - sequence.prompt_tokens(), 0);
+    }
+  }
+
+  void fill_timings(Result& result, Clock::time_point begin, Clock::time_point start,
+                    Clock::time_point first) const {
+    Timings& timings = result.timings;
+    timings.load_ms = load_ms_;
+    if (result.token_ids.empty()) return;
+    timings.prefill_ms = ms_between(start, first);
+    timings.ttft_ms = ms_between(begin, first);
+    timings.decode_ms = ms_since(first);
+    timings.prefill_tokens_per_second = rate(result.usage.prompt_tokens, timings.prefill_ms);
+    timings.decode_tokens_per_second =
+        rate(result.usage.completion_tokens - 1, timings.decode_ms);
+  }
+
+  EngineOptions options_;
+  std::unique_ptr<compute::Device> device_;
+  checkpoint::Checkpoint checkpoint_;
+  ModelInfo info_;
+  std::unique_ptr<models::Processor> processor_;
+  engine::SamplingParams sampling_;
+  std::unique_ptr<models::Model> model_;
+  std::unique_ptr<engine::KvPool> pool_;
+  engine::VisionCache vision_cache_{kVisionCacheBytes};
+  std::random_device seeds_;
+  double load_ms_ = 0.0;
+};
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+
+Engine Engine::load(const std::string& model, const EngineOptions& options, Listener* listener) {
+  return Engine(std::make_unique<Impl>(model, options, listener));
+}
+
+const ModelInfo& Engine::info() const { return impl_->info(); }
+
+Result Engine::generate(const Request& request, Listener* listener) {
+  return std::move(impl_->generate(std::span(&request, 1), listener)[0]);
+}
+
+std::vector<Result> Engine::generate(std::span<const Request> requests) {
+  return impl_->generate(requests, nullptr);
+}
+
+ModelInfo inspect_model(const std::string& model) {
+  const checkpoint::Checkpoint checkpoint(checkpoint::resolve_model(model));
+  return make_info(checkpoint, *make_device({}));
+}
+
+TokenMath count_tokens(const std::string& model, const Request& request,
+                       const EngineOptions& options) {
+  const checkpoint::Checkpoint checkpoint(checkpoint::resolve_model(model));
+  const ModelInfo info = make_info(checkpoint, *make_device(options));
+  const auto processor = models::family_of(checkpoint).load_processor(checkpoint);
+  const engine::PreparedPrompt prepared =
+      engine::prepare_prompt(*processor, request, options.max_image_pixels, nullptr);
+  TokenMath math;
+  math.parts = engine::prompt_parts(*processor, prepared);
+  math.prompt_tokens = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
+  for (const models::MediaSpan& span : prepared.prompt.media) math.image_tokens += span.count;
+  math.context_length = info.context_length;
+  math.kv_bytes_per_token = info.kv_bytes_per_token;
+  return math;
+}
+
+DeviceInfo device_info(const EngineOptions& options) {
+  const compute::DeviceInfo info = make_device(options)->info();
+  return {info.name,  info.description, info.threads,      info.instruction_set,
+          info.built, info.memory_bytes, info.available_memory_bytes};
+}
+
+}  // namespace saccade

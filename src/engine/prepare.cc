@@ -1,0 +1,162 @@
+#include "engine/prepare.h"
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace saccade {
+
+ImageBytes read_image(const std::string& path) {
+  std::string text;
+  if (path == "-") {
+    text.assign(std::istreambuf_iterator<char>(std::cin), {});
+    if (text.empty()) fail("standard input: wanted a picture, found nothing");
+  } else {
+    text = read_text_file(path);
+  }
+  const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+  return {{bytes, bytes + text.size()}, path == "-" ? "standard input" : path};
+}
+
+namespace engine {
+namespace {
+
+/// Collects the pictures of all messages, decoding each.
+void prepare_images(PreparedPrompt& prepared, const models::Processor& processor,
+                    const Request& request, std::int64_t max_image_pixels, Listener* listener) {
+  std::vector<const ImageBytes*> images;
+  for (const Message& message : request.messages) {
+    for (const auto& part : message.content) {
+      if (const auto* image = std::get_if<ImageBytes>(&part)) images.push_back(image);
+    }
+  }
+  const auto total = static_cast<std::int64_t>(images.size());
+  for (std::int64_t i = 0; i < total; ++i) {
+    if (listener) listener->on_progress(Stage::kMedia, i, total);
+    const std::string& name = images[i]->name;
+    const media::Image image =
+        media::decode_image(images[i]->bytes, name, {.max_pixels = max_image_pixels});
+    try {
+      prepared.patches.push_back(
+          processor.process_image(image, {request.min_pixels, request.max_pixels}));
+    } catch (const Error& error) {
+      throw Error(fmt::format("{}: {}", name, error.what()), error.kind());
+    }
+    prepared.image_names.push_back(name);
+    prepared.image_sizes.push_back({image.height, image.width});
+    prepared.order.push_back(static_cast<int>(i));
+  }
+}
+
+std::vector<models::ChatMessage> chat_messages(const Request& request) {
+  std::vector<models::ChatMessage> messages;
+  int images = 0;
+  for (const Message& message : request.messages) {
+    models::ChatMessage chat{message.role, {}};
+    for (const auto& part : message.content) {
+      if (const auto* text = std::get_if<std::string>(&part)) {
+        chat.content.push_back({*text, -1});
+      } else {
+        chat.content.push_back({"", images++});
+      }
+    }
+    messages.push_back(std::move(chat));
+  }
+  return messages;
+}
+
+void check_budget(const Request& request) {
+  const auto positive = [](const std::optional<std::int64_t>& pixels, std::string_view name) {
+    if (pixels && *pixels < 1) fail_usage("{}: wanted a positive number, found {}", name, *pixels);
+  };
+  positive(request.min_pixels, "min-pixels");
+  positive(request.max_pixels, "max-pixels");
+  if (request.min_pixels && request.max_pixels && *request.min_pixels > *request.max_pixels) {
+    fail_usage("min-pixels {} is larger than max-pixels {}", *request.min_pixels,
+               *request.max_pixels);
+  }
+}
+
+
+}  // namespace
+
+PreparedPrompt prepare_prompt(const models::Processor& processor, const Request& request,
+                              std::int64_t max_image_pixels, Listener* listener) {
+  check_budget(request);
+  PreparedPrompt prepared;
+  prepare_images(prepared, processor, request, max_image_pixels, listener);
+  prepared.messages = chat_messages(request);
+  prepared.rendered = processor.render(prepared.messages, true);
+  std::vector<media::PatchGrid> grids;
+  for (const media::Patches& patches : prepared.patches) grids.push_back(patches.grid);
+  prepared.prompt = processor.tokenize(prepared.rendered, prepared.order, grids);
+  return prepared;
+}
+
+SamplingParams default_sampling(const checkpoint::Checkpoint& checkpoint) {
+  SamplingParams params;
+  const auto document = checkpoint.optional_json("generation_config.json");
+  if (!document) return params;
+  const std::string where = checkpoint.file("generation_config.json").string();
+  const JsonObject config(*document, where);
+  params.repetition_penalty = config.number_or("repetition_penalty", 1.0);
+  if (config.boolean_or("do_sample", false)) {
+    params.temperature = config.number_or("temperature", 1.0);
+    params.top_p = config.number_or("top_p", 1.0);
+    params.top_k = config.integer_or("top_k", 50);  // transformers' own default
+    params.min_p = config.number_or("min_p", 0.0);
+  }
+  try {
+    check_sampling(params);
+  } catch (const Error& error) {
+    fail("{}: {}", where, error.what());
+  }
+  return params;
+}
+
+SamplingParams merged_sampling(const SamplingParams& defaults, const Sampling& request) {
+  SamplingParams params = defaults;
+  params.temperature = request.temperature.value_or(params.temperature);
+  params.top_p = request.top_p.value_or(params.top_p);
+  params.top_k = request.top_k.value_or(params.top_k);
+  params.min_p = request.min_p.value_or(params.min_p);
+  params.repetition_penalty = request.repetition_penalty.value_or(params.repetition_penalty);
+  check_sampling(params);
+  return params;
+}
+
+std::vector<PromptPart> prompt_parts(const models::Processor& processor,
+                                     const PreparedPrompt& prepared) {
+  std::vector<PromptPart> parts;
+  const auto total = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
+  std::int64_t counted = 0;
+  const auto add = [&](std::string name, std::string detail, std::int64_t tokens) {
+    parts.push_back({std::move(name), std::move(detail), tokens});
+    counted += tokens;
+  };
+  for (const models::ChatMessage& message : prepared.messages) {
+    for (const models::ContentPart& part : message.content) {
+      if (part.image < 0) {
+        add(message.role + " prompt", "",
+            static_cast<std::int64_t>(processor.tokenizer().encode(part.text).size()));
+        continue;
+      }
+      const media::Patches& patches = prepared.patches[part.image];
+      const media::Size& size = prepared.image_sizes[part.image];
+      add(fmt::format("image {} ({})", part.image + 1, prepared.image_names[part.image]),
+          fmt::format("{}x{} -> {}x{}", size.width, size.height, patches.resized_width,
+                      patches.resized_height),
+          processor.image_tokens(patches.grid));
+    }
+  }
+  // Role markers, image borders and what the template adds of its own, such as a default system
+  // prompt.
+  add("chat template", "", total - counted);
+  return parts;
+}
+
+}  // namespace engine
+}  // namespace saccade

@@ -1,0 +1,112 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "base/error.h"
+
+namespace saccade::engine {
+namespace {
+
+/// Adds the picture embeddings that fall on sequence tokens [begin, begin + count).
+void add_embeddings(models::Batch& batch, const Sequence& sequence, std::int64_t begin,
+                    std::int64_t count, std::int64_t row) {
+  for (const models::MediaSpan& span : sequence.prompt().media) {
+    const std::int64_t first = std::max(begin, span.begin);
+    const std::int64_t end = std::min(begin + count, span.begin + span.count);
+    if (first >= end) continue;
+    batch.embeddings.push_back(
+        {row + first - begin, &sequence.embedding(span.image), first - span.begin, end - first});
+  }
+}
+
+}  // namespace
+
+Scheduler::Scheduler(models::Model& model, compute::Device& device, KvPool& pool,
+                     std::int64_t max_batch_tokens)
+    : model_(model), device_(device), pool_(pool), max_batch_tokens_(max_batch_tokens) {
+  if (max_batch_tokens < 1) {
+    fail_usage("tokens in a batch: wanted at least 1, found {}", max_batch_tokens);
+  }
+}
+
+void Scheduler::add(Sequence* sequence) {
+  if (!sequence->finished()) sequences_.push_back(sequence);
+}
+
+std::vector<Scheduler::Share> Scheduler::plan() {
+  std::vector<Share> shares;
+  std::int64_t room = max_batch_tokens_;
+  // Decoding first: a token of every running answer, then as much of the prompts as fits.
+  for (const bool prefill : {false, true}) {
+    for (Sequence* sequence : sequences_) {
+      if (sequence->prefilling() != prefill || room == 0) continue;
+      const std::int64_t count = std::min(room, sequence->known() - sequence->computed());
+      if (!sequence->reserve(sequence->computed() + count)) continue;
+      shares.push_back({sequence, sequence->computed(), count, -1});
+      room -= count;
+    }
+  }
+  if (shares.empty() && !sequences_.empty()) {
+    sequences_.front()->fail_with(
+        fmt::format("out of key-value memory: all {} pages of {} tokens are in use; ask for fewer "
+                    "tokens or smaller pictures",
+                    pool_.num_pages(), pool_.page_tokens()));
+  }
+  return shares;
+}
+
+models::Batch Scheduler::make_batch(std::vector<Share>& shares) const {
+  models::Batch batch;
+  std::int64_t rows = 0;
+  for (const Share& share : shares) rows += share.count;
+  const int axes = shares[0].sequence->prompt().axes;
+  batch.token_ids.reserve(rows);
+  batch.positions.resize(axes * rows);
+  for (Share& share : shares) {
+    const auto row = static_cast<std::int64_t>(batch.token_ids.size());
+    const Sequence& sequence = *share.sequence;
+    for (std::int64_t i = 0; i < share.count; ++i) {
+      batch.token_ids.push_back(sequence.token(share.begin + i));
+      for (int axis = 0; axis < axes; ++axis) {
+        batch.positions[axis * rows + row + i] = sequence.position(axis, share.begin + i);
+      }
+    }
+    batch.spans.push_back({row, share.count, share.begin, sequence.pages()});
+    add_embeddings(batch, sequence, share.begin, share.count, row);
+    if (share.begin + share.count == sequence.known()) {
+      share.logits_index = static_cast<std::int32_t>(batch.logits_rows.size());
+      batch.logits_rows.push_back(static_cast<std::int32_t>(row + share.count - 1));
+    }
+  }
+  return batch;
+}
+
+void Scheduler::run(std::vector<Share>& shares) {
+  const models::Batch batch = make_batch(shares);
+  const Tensor logits = model_.forward(batch, pool_.cache());
+  std::vector<float> values(logits.shape().elements());
+  device_.download(values.data(), logits);
+  const std::int64_t vocab_size = model_.vocab_size();
+  for (const Share& share : shares) {
+    share.sequence->advance(share.count);
+    if (share.logits_index < 0) continue;
+    share.sequence->accept(std::span(values).subspan(share.logits_index * vocab_size, vocab_size));
+  }
+}
+
+void Scheduler::step() {
+  std::vector<Share> shares = plan();
+  if (!shares.empty()) {
+    try {
+      run(shares);
+    } catch (const std::exception& error) {
+      for (const Share& share : shares) {
+        if (!share.sequence->finished()) share.sequence->fail_with(error.what());
+      }
+    }
+  }
+  std::erase_if(sequences_, [](const Sequence* sequence) { return sequence->finished(); });
+}
+
+}  // namespace saccade::engine

@@ -1,0 +1,49 @@
+// Which tokens go into the next step.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "engine/sequence.h"
+#include "models/model.h"
+
+namespace saccade::engine {
+
+/// Advances any number of sequences together: each step is one forward pass over a token from every
+/// decoding sequence and, in what is left of the token budget, chunks of the waiting prompts in
+/// order of arrival.
+class Scheduler {
+ public:
+  /// `max_batch_tokens` >= 1 bounds the rows, and so the working memory, of a step.
+  Scheduler(models::Model& model, compute::Device& device, KvPool& pool,
+            std::int64_t max_batch_tokens);
+
+  /// The sequence must outlive its last step here; finished ones leave by themselves.
+  void add(Sequence* sequence);
+  bool idle() const { return sequences_.empty(); }
+
+  /// One step. When the model throws, the step's sequences fail with its message and the scheduler
+  /// goes on with the others.
+  void step();
+
+ private:
+  /// A sequence's share of a step.
+  struct Share {
+    Sequence* sequence;
+    std::int64_t begin;  // first token, index in the sequence
+    std::int64_t count;
+    std::int32_t logits_index;  // row of the logits, or -1: the prompt goes on in a later step
+  };
+  std::vector<Share> plan();
+  models::Batch make_batch(std::vector<Share>& shares) const;
+  void run(std::vector<Share>& shares);
+
+  models::Model& model_;
+  compute::Device& device_;
+  KvPool& pool_;
+  std::int64_t max_batch_tokens_;
+  std::deque<Sequence*> sequences_;
+};
+
+}  // namespace saccade::engine

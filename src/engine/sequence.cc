@@ -1,0 +1,94 @@
+#include "engine/sequence.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace saccade::engine {
+
+Sequence::Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool& pool)
+    : input_(std::move(input)),
+      pool_(pool),
+      sampler_(input_.sampling, input_.seed, input_.prompt.token_ids),
+      detokenizer_(tokenizer, true),
+      stop_matcher_(input_.stop) {
+  if (input_.max_tokens <= 0) finish(FinishReason::kLength);
+}
+
+Sequence::~Sequence() {
+  for (const std::int32_t page : pages_) pool_.release(page);
+}
+
+std::int64_t Sequence::known() const {
+  return prompt_tokens() + static_cast<std::int64_t>(generated_.size());
+}
+
+std::int32_t Sequence::token(std::int64_t index) const {
+  return index < prompt_tokens() ? input_.prompt.token_ids[index]
+                                 : generated_[index - prompt_tokens()];
+}
+
+std::int32_t Sequence::position(int axis, std::int64_t index) const {
+  if (index < prompt_tokens()) return input_.prompt.positions[axis * prompt_tokens() + index];
+  return input_.prompt.next_position + static_cast<std::int32_t>(index - prompt_tokens());
+}
+
+bool Sequence::reserve(std::int64_t tokens) {
+  const std::int64_t wanted = (tokens + pool_.page_tokens() - 1) / pool_.page_tokens();
+  while (static_cast<std::int64_t>(pages_.size()) < wanted) {
+    const std::int32_t page = pool_.take();
+    if (page < 0) return false;
+    pages_.push_back(page);
+  }
+  return true;
+}
+
+void Sequence::accept(std::span<float> logits) {
+  if (generated_.empty()) first_token_time_ = Clock::now();
+  // The distribution is reported as the model gave it, so before the penalty touches it.
+  std::vector<float> unmodified;
+  if (input_.logprobs) unmodified.assign(logits.begin(), logits.end());
+  const std::int32_t id = sampler_.choose(logits);
+  generated_.push_back(id);
+  if (input_.logprobs) logprobs_.push_back(logprobs_of(unmodified, id, *input_.logprobs));
+  const auto& ends = input_.end_tokens;
+  if (std::find(ends.begin(), ends.end(), id) != ends.end()) {
+    finish(FinishReason::kStop);
+    return;
+  }
+  emit(stop_matcher_.add(detokenizer_.add(id)));
+  if (stop_matcher_.matched()) {
+    finish(FinishReason::kStop);
+  } else if (static_cast<std::int64_t>(generated_.size()) >= input_.max_tokens) {
+    finish(FinishReason::kLength);
+  }
+}
+
+void Sequence::finish(FinishReason reason) {
+  if (finished()) return;
+  if (!stop_matcher_.matched()) {
+    std::string rest = stop_matcher_.add(detokenizer_.finish());
+    rest += stop_matcher_.finish();
+    emit(rest);
+  }
+  finish_reason_ = reason;
+}
+
+void Sequence::emit(const std::string& text) {
+  if (text.empty()) return;
+  text_ += text;
+  if (on_text) on_text(text);
+}
+
+Result Sequence::take_result() {
+  Result result;
+  result.text = std::move(text_);
+  result.token_ids = std::move(generated_);
+  result.finish_reason = finish_reason_.value_or(FinishReason::kCancelled);
+  result.logprobs = std::move(logprobs_);
+  result.usage.prompt_tokens = prompt_tokens();
+  for (const models::MediaSpan& span : input_.prompt.media) result.usage.image_tokens += span.count;
+  result.usage.completion_tokens = static_cast<std::int64_t>(result.token_ids.size());
+  return result;
+}
+
+}  // namespace saccade::engine

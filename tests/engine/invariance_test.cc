@@ -1,0 +1,86 @@
+// DESIGN, decision 6, as seen from outside: an answer is the same bits alone, in a batch, in chunks
+// of any size and on any number of threads; and the greedy answers are those of transformers.
+#include <gtest/gtest.h>
+
+#include "goldens.h"
+#include "saccade/engine.h"
+
+namespace saccade {
+namespace {
+
+std::vector<Request> requests_of(const std::filesystem::path& directory, std::int64_t max_tokens) {
+  std::vector<Request> requests;
+  const boost::json::value cases = read_json_file(directory / "cases.json");
+  for (const auto& item : cases.as_array()) {
+    requests.push_back(goldens::greedy_request(item.as_object(), max_tokens));
+    requests.back().logprobs = 5;
+  }
+  return requests;
+}
+
+void expect_same(const Result& a, const Result& b) {
+  EXPECT_EQ(a.token_ids, b.token_ids);
+  EXPECT_EQ(a.text, b.text);
+  ASSERT_EQ(a.logprobs.size(), b.logprobs.size());
+  for (std::size_t i = 0; i < a.logprobs.size(); ++i) {
+    EXPECT_EQ(a.logprobs[i].token.logprob, b.logprobs[i].token.logprob);
+    for (std::size_t j = 0; j < a.logprobs[i].top.size(); ++j) {
+      EXPECT_EQ(a.logprobs[i].top[j].id, b.logprobs[i].top[j].id);
+      EXPECT_EQ(a.logprobs[i].top[j].logprob, b.logprobs[i].top[j].logprob);
+    }
+  }
+}
+
+class Invariance : public testing::TestWithParam<std::string> {
+ protected:
+  std::filesystem::path directory_ = goldens::root() / "qwen2_5_vl" / GetParam();
+};
+
+TEST_P(Invariance, GreedyTokensAreThoseOfTransformers) {
+  Engine engine = Engine::load(directory_.string());
+  const boost::json::value cases = read_json_file(directory_ / "cases.json");
+  const std::vector<Request> requests = requests_of(directory_, 64);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto& golden = cases.as_array()[i].as_object();
+    EXPECT_EQ(engine.generate(requests[i]).token_ids, goldens::ids(golden.at("greedy")))
+        << golden.at("name");
+  }
+}
+
+TEST_P(Invariance, AloneBatchedChunkedAndThreadedAreTheSameBits) {
+  const std::vector<Request> requests = requests_of(directory_, 24);
+  std::vector<Result> alone;
+  {
+    Engine engine = Engine::load(directory_.string(), {.threads = 1});
+    for (const Request& request : requests) alone.push_back(engine.generate(request));
+  }
+  for (const std::int64_t chunk : {1, 7, 64, 100000}) {
+    Engine engine =
+        Engine::load(directory_.string(), {.threads = 3, .max_batch_tokens = chunk});
+    const std::vector<Result> together = engine.generate(requests);
+    for (std::size_t i = 0; i < requests.size(); ++i) expect_same(together[i], alone[i]);
+    // Once more with warm caches.
+    expect_same(engine.generate(requests.back()), alone.back());
+  }
+}
+
+TEST_P(Invariance, SampledAnswersDependOnTheSeedAlone) {
+  std::vector<Request> requests = requests_of(directory_, 16);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].sampling = {.temperature = 1.3, .top_p = 0.9, .top_k = 40, .seed = 100 + i};
+  }
+  Engine engine = Engine::load(directory_.string());
+  const std::vector<Result> together = engine.generate(requests);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    expect_same(engine.generate(requests[i]), together[i]);
+  }
+  requests[0].sampling.seed = 7;
+  EXPECT_NE(engine.generate(requests[0]).token_ids, together[0].token_ids);
+}
+
+INSTANTIATE_TEST_SUITE_P(Checkpoints, Invariance,
+                         testing::ValuesIn(goldens::checkpoints("qwen2_5_vl")),
+                         [](const auto& named) { return named.param; });
+
+}  // namespace
+}  // namespace saccade

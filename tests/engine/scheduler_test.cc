@@ -1,0 +1,152 @@
+// The scheduler, the page pool and the vision cache with a model that computes nothing.
+#include "engine/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "base/json.h"
+#include "compute/cpu/cpu_device.h"
+#include "engine/vision_cache.h"
+
+namespace saccade::engine {
+namespace {
+
+constexpr std::int64_t kVocab = 8;
+
+/// Answers every token with its successor and remembers the batches it was given.
+class CountingModel : public models::Model {
+ public:
+  explicit CountingModel(compute::Device& device) : device_(device) {}
+  compute::KvLayout kv_layout() const override { return {1, 1, 16}; }
+  std::int64_t vocab_size() const override { return kVocab; }
+  std::int64_t hidden_size() const override { return 16; }
+  Tensor encode(const media::Patches&) override { return {}; }
+  Tensor forward(const models::Batch& batch, compute::KvCache&) override {
+    rows.push_back(static_cast<std::int64_t>(batch.token_ids.size()));
+    logits += static_cast<int>(batch.logits_rows.size());
+    if (failing_token >= 0 && std::count(batch.token_ids.begin(), batch.token_ids.end(), failing_token)) {
+      throw std::runtime_error("no answer to that");
+    }
+    std::vector<float> values(batch.logits_rows.size() * kVocab, 0.0f);
+    for (std::size_t i = 0; i < batch.logits_rows.size(); ++i) {
+      values[i * kVocab + (batch.token_ids[batch.logits_rows[i]] + 1) % kVocab] = 1.0f;
+    }
+    Tensor result = device_.empty(
+        DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), kVocab});
+    device_.upload(result, values.data());
+    return result;
+  }
+
+  std::vector<std::int64_t> rows;
+  int logits = 0;
+  std::int32_t failing_token = -1;
+
+ private:
+  compute::Device& device_;
+};
+
+class SchedulerTest : public testing::Test {
+ protected:
+  SchedulerTest()
+      : tokenizer_(text::Tokenizer::from_json(
+            parse_json(R"({"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "d": 3,
+                       "e": 4, "f": 5, "g": 6, "h": 7}, "merges": []},
+                       "decoder": {"type": "ByteLevel"}})",
+                       "test"),
+            "test")) {}
+
+  std::unique_ptr<Sequence> sequence(std::vector<std::int32_t> tokens, std::int64_t max_tokens) {
+    SequenceInput input;
+    input.prompt.token_ids = std::move(tokens);
+    input.prompt.positions.resize(input.prompt.token_ids.size());
+    input.max_tokens = max_tokens;
+    return std::make_unique<Sequence>(std::move(input), tokenizer_, pool_);
+  }
+
+  compute::cpu::CpuDevice device_{{1, {}}};
+  CountingModel model_{device_};
+  KvPool pool_{device_, {1, 1, 16}, 3};
+  text::Tokenizer tokenizer_;
+};
+
+TEST_F(SchedulerTest, PromptsAreReadInChunksAndOnlyTheLastTokenNeedsLogits) {
+  Scheduler scheduler(model_, device_, pool_, 4);
+  auto one = sequence({0, 1, 2, 3, 4, 5, 6, 0, 1}, 3);
+  scheduler.add(one.get());
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_EQ(model_.rows, (std::vector<std::int64_t>{4, 4, 1, 1, 1}));
+  EXPECT_EQ(model_.logits, 3);
+  EXPECT_EQ(one->take_result().token_ids, (std::vector<std::int32_t>{2, 3, 4}));
+}
+
+TEST_F(SchedulerTest, DecodingGoesOnWhileAPromptIsRead) {
+  Scheduler scheduler(model_, device_, pool_, 3);
+  auto one = sequence({1}, 5);
+  auto two = sequence({0, 1, 2, 3, 4}, 1);
+  scheduler.add(one.get());
+  scheduler.add(two.get());
+  scheduler.step();  // the prompt of one, two tokens of the other
+  EXPECT_EQ(one->known(), 2);
+  scheduler.step();
+  EXPECT_EQ(one->known(), 3);
+  EXPECT_EQ(two->computed(), 4);
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_EQ(two->take_result().token_ids, (std::vector<std::int32_t>{5}));
+  EXPECT_EQ(one->take_result().text, "cdefg");
+}
+
+TEST_F(SchedulerTest, AFailedStepFailsItsSequencesAndTheEngineGoesOn) {
+  model_.failing_token = 7;
+  Scheduler scheduler(model_, device_, pool_, 4);
+  auto bad = sequence({7}, 2);
+  scheduler.add(bad.get());
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_EQ(bad->error(), "no answer to that");
+  auto good = sequence({1}, 2);
+  scheduler.add(good.get());
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_EQ(good->take_result().text, "cd");
+}
+
+TEST_F(SchedulerTest, PagesComeBackAndWaitingSequencesGetThem) {
+  Scheduler scheduler(model_, device_, pool_, 1000);
+  auto one = sequence(std::vector<std::int32_t>(100, 1), 2);  // two of three pages
+  auto two = sequence(std::vector<std::int32_t>(100, 2), 2);
+  scheduler.add(one.get());
+  scheduler.add(two.get());
+  while (!one->finished()) scheduler.step();
+  EXPECT_FALSE(two->finished());
+  one.reset();
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_EQ(two->error(), "");
+  two.reset();
+  EXPECT_EQ(pool_.free_pages(), 3);
+}
+
+TEST_F(SchedulerTest, WhatNeverFitsIsAnError) {
+  Scheduler scheduler(model_, device_, pool_, 1000);
+  auto one = sequence(std::vector<std::int32_t>(500, 1), 2);
+  scheduler.add(one.get());
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_NE(one->error().find("out of key-value memory"), std::string::npos);
+}
+
+TEST(VisionCache, KeepsWhatWasUsedLast) {
+  compute::cpu::CpuDevice device({1, {}});
+  VisionCache cache(2 * 100 * 4);
+  const auto embeddings = [&] { return device.empty(DType::kF32, {10, 10}); };
+  const Digest a{1, 1}, b{2, 2}, c{3, 3}, big{4, 4};
+  const auto first = cache.insert(a, embeddings());
+  cache.insert(b, embeddings());
+  EXPECT_EQ(cache.find(a), first);
+  cache.insert(c, embeddings());  // pushes b out
+  EXPECT_EQ(cache.find(b), nullptr);
+  EXPECT_EQ(cache.find(a), first);
+  EXPECT_NE(cache.insert(big, device.empty(DType::kF32, {100, 100})), nullptr);
+  EXPECT_EQ(cache.find(big), nullptr);
+  EXPECT_EQ(cache.bytes(), 800);
+}
+
+}  // namespace
+}  // namespace saccade::engine
