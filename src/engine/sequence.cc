@@ -1,6 +1,7 @@
 #include "engine/sequence.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace saccade::engine {
@@ -43,6 +44,10 @@ bool Sequence::reserve(std::int64_t tokens) {
 }
 
 void Sequence::accept(std::span<float> logits) {
+  if (!std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); })) {
+    fail_with("the model computed values that are not numbers; its weights are damaged");
+    return;
+  }
   if (generated_.empty()) first_token_time_ = Clock::now();
   // The distribution is reported as the model gave it, so before the penalty touches it.
   std::vector<float> unmodified;

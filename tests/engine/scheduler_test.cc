@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <stdexcept>
 
 #include "base/json.h"
@@ -30,7 +31,7 @@ class CountingModel : public models::Model {
     }
     std::vector<float> values(batch.logits_rows.size() * kVocab, 0.0f);
     for (std::size_t i = 0; i < batch.logits_rows.size(); ++i) {
-      values[i * kVocab + (batch.token_ids[batch.logits_rows[i]] + 1) % kVocab] = 1.0f;
+      values[i * kVocab + (batch.token_ids[batch.logits_rows[i]] + 1) % kVocab] = peak;
     }
     Tensor result = device_.empty(
         DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), kVocab});
@@ -41,6 +42,7 @@ class CountingModel : public models::Model {
   std::vector<std::int64_t> rows;
   int logits = 0;
   std::int32_t failing_token = -1;
+  float peak = 1.0f;
 
  private:
   compute::Device& device_;
@@ -107,6 +109,17 @@ TEST_F(SchedulerTest, AFailedStepFailsItsSequencesAndTheEngineGoesOn) {
   scheduler.add(good.get());
   while (!scheduler.idle()) scheduler.step();
   EXPECT_EQ(good->take_result().text, "cd");
+}
+
+TEST_F(SchedulerTest, LogitsThatAreNotNumbersAreAnError) {
+  for (const float peak : {NAN, INFINITY}) {
+    model_.peak = peak;
+    Scheduler scheduler(model_, device_, pool_, 4);
+    auto one = sequence({1}, 2);
+    scheduler.add(one.get());
+    while (!scheduler.idle()) scheduler.step();
+    EXPECT_NE(one->error().find("not numbers"), std::string::npos);
+  }
 }
 
 TEST_F(SchedulerTest, PagesComeBackAndWaitingSequencesGetThem) {

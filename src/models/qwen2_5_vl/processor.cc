@@ -9,20 +9,32 @@
 namespace saccade::models::qwen2_5_vl {
 namespace {
 
-media::PatchParams read_patch_params(const checkpoint::Checkpoint& checkpoint,
-                                     const Config& config) {
+/// The image processor's settings: preprocessor_config.json of the published checkpoints, or the
+/// entry of processor_config.json into which transformers 5 gathers all of a processor's settings.
+media::PatchParams load_patch_params(const checkpoint::Checkpoint& checkpoint) {
+  if (const auto document = checkpoint.optional_json("processor_config.json")) {
+    const JsonObject root(*document, checkpoint.file("processor_config.json").string());
+    if (root.has("image_processor")) {
+      return media::patch_params_from_json(root.object("image_processor"));
+    }
+  }
   const std::string name = "preprocessor_config.json";
   const auto document = checkpoint.optional_json(name);
   if (!document) fail("{}: no {} in it", checkpoint.directory().string(), name);
-  const std::string where = checkpoint.file(name).string();
-  const media::PatchParams params = media::patch_params_from_json(JsonObject(*document, where));
-  const VisionConfig& vision = config.vision;
+  return media::patch_params_from_json(
+      JsonObject(*document, checkpoint.file(name).string()));
+}
+
+media::PatchParams read_patch_params(const checkpoint::Checkpoint& checkpoint,
+                                     const VisionConfig& vision) {
+  const media::PatchParams params = load_patch_params(checkpoint);
   if (params.patch_size != vision.patch_size || params.merge_size != vision.spatial_merge_size ||
       params.temporal_patch_size != vision.temporal_patch_size) {
-    fail("{}: patch_size {}, merge_size {} and temporal_patch_size {} differ from config.json's "
-         "{}, {} and {}",
-         where, params.patch_size, params.merge_size, params.temporal_patch_size,
-         vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size);
+    fail("{}: the image processor's patch_size {}, merge_size {} and temporal_patch_size {} differ "
+         "from config.json's {}, {} and {}",
+         checkpoint.directory().string(), params.patch_size, params.merge_size,
+         params.temporal_patch_size, vision.patch_size, vision.spatial_merge_size,
+         vision.temporal_patch_size);
   }
   return params;
 }
@@ -33,7 +45,7 @@ class Qwen25VlProcessor : public Processor {
       : config_(read_config(checkpoint)),
         tokenizer_(text::Tokenizer::from_file(checkpoint.file("tokenizer.json"))),
         chat_(checkpoint),
-        patch_params_(read_patch_params(checkpoint, config_)) {
+        patch_params_(read_patch_params(checkpoint, config_.vision)) {
     if (tokenizer_.vocab_size() > config_.text.vocab_size) {
       fail("{}: tokenizer.json has ids up to {}, config.json a vocab_size of {}",
            checkpoint.directory().string(), tokenizer_.vocab_size() - 1, config_.text.vocab_size);
