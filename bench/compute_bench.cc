@@ -27,8 +27,8 @@ void bench_linear(benchmark::State& state) {
   cpu::CpuDevice device({static_cast<int>(state.range(3)), {}});
   const std::int64_t rows = state.range(0), inputs = state.range(1), outputs = state.range(2);
   std::vector<std::uint16_t> weights(inputs * outputs, 0x3c12);
-  const HostTensor part{DType::kBF16, {outputs, inputs},
-                        reinterpret_cast<const std::byte*>(weights.data())};
+  const HostTensor part{
+      DType::kBF16, {outputs, inputs}, reinterpret_cast<const std::byte*>(weights.data())};
   const auto weight = device.pack(std::span(&part, 1));
   const Tensor x = random_tensor(device, {rows, inputs});
   const Tensor y = device.empty(DType::kF32, {rows, outputs});
@@ -36,8 +36,8 @@ void bench_linear(benchmark::State& state) {
   const double products = static_cast<double>(rows) * static_cast<double>(inputs * outputs);
   using benchmark::Counter;
   state.counters["flop"] = Counter(2.0 * products, Counter::kIsIterationInvariantRate);
-  state.counters["weight_bytes"] = Counter(static_cast<double>(weight->bytes()),
-                                           Counter::kIsIterationInvariantRate);
+  state.counters["weight_bytes"] =
+      Counter(static_cast<double>(weight->bytes()), Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(bench_linear)
     ->ArgNames({"rows", "inputs", "outputs", "threads"})
@@ -61,8 +61,8 @@ void bench_attention_segments(benchmark::State& state) {
   const std::vector<std::int64_t> ends = {rows};
   for (auto _ : state) {
     device.attention_segments(out, qkv.view_columns(0, width), qkv.view_columns(width, width),
-                              qkv.view_columns(2 * width, width),
-                              {kHeads, kHeads, kHeadDim, 0.1f}, ends);
+                              qkv.view_columns(2 * width, width), {kHeads, kHeads, kHeadDim, 0.1f},
+                              ends);
   }
   const double pairs = static_cast<double>(rows) * static_cast<double>(rows);
   state.counters["flop"] = benchmark::Counter(4.0 * pairs * static_cast<double>(width),

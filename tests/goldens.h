@@ -52,8 +52,10 @@ inline Request greedy_request(const boost::json::object& golden, std::int64_t ma
     }
     request.messages.push_back(std::move(message));
   }
-  if (const auto* pixels = golden.if_contains("min_pixels")) request.min_pixels = pixels->as_int64();
-  if (const auto* pixels = golden.if_contains("max_pixels")) request.max_pixels = pixels->as_int64();
+  if (const auto* pixels = golden.if_contains("min_pixels"))
+    request.min_pixels = pixels->as_int64();
+  if (const auto* pixels = golden.if_contains("max_pixels"))
+    request.max_pixels = pixels->as_int64();
   return request;
 }
 

@@ -61,8 +61,8 @@ struct DeviceInfo {
   std::string name;         ///< "cpu"
   std::string description;  ///< the processor's own name
   int threads = 0;
-  std::string instruction_set;              ///< in use
-  std::vector<std::string> built;           ///< in this binary
+  std::string instruction_set;     ///< in use
+  std::vector<std::string> built;  ///< in this binary
   std::int64_t memory_bytes = 0;
   std::int64_t available_memory_bytes = 0;
 };

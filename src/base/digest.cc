@@ -7,14 +7,18 @@
 
 namespace saccade {
 
-std::string Digest::hex() const { return fmt::format("{:016x}{:016x}", high, low); }
+std::string Digest::hex() const {
+  return fmt::format("{:016x}{:016x}", high, low);
+}
 
 Digester::Digester() : state_(XXH3_createState()) {
   if (!state_) throw std::bad_alloc();
   XXH3_128bits_reset(static_cast<XXH3_state_t*>(state_));
 }
 
-Digester::~Digester() { XXH3_freeState(static_cast<XXH3_state_t*>(state_)); }
+Digester::~Digester() {
+  XXH3_freeState(static_cast<XXH3_state_t*>(state_));
+}
 
 Digester& Digester::add(std::span<const std::byte> bytes) {
   XXH3_128bits_update(static_cast<XXH3_state_t*>(state_), bytes.data(), bytes.size());

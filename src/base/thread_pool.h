@@ -32,7 +32,8 @@ class ThreadPool {
   template <typename Body>
   void parallel_for(std::int64_t count, Body&& body) {
     using Callable = std::remove_reference_t<Body>;
-    run(count, [](void* self, std::int64_t index) { (*static_cast<Callable*>(self))(index); },
+    run(
+        count, [](void* self, std::int64_t index) { (*static_cast<Callable*>(self))(index); },
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 

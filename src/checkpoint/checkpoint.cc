@@ -47,7 +47,8 @@ void Checkpoint::open_sharded(const fs::path& index) {
     const std::string name = map.string(tensor);
     // A shard is a file of this directory and nothing else.
     if (name.empty() || name.find('/') != std::string::npos || name.starts_with(".")) {
-      fail("{}: tensor {} in \"{}\": wanted a file name", index.string(), std::string(tensor), name);
+      fail("{}: tensor {} in \"{}\": wanted a file name", index.string(), std::string(tensor),
+           name);
     }
     if (opened.contains(name)) continue;
     if (!has_file(name)) {

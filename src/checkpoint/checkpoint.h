@@ -13,8 +13,8 @@
 
 namespace saccade::checkpoint {
 
-/// A Hugging Face checkpoint directory: config.json, one or more safetensors files, and the files of
-/// tokenizer and processor beside them. Weights are mapped, not read.
+/// A Hugging Face checkpoint directory: config.json, one or more safetensors files, and the files
+/// of tokenizer and processor beside them. Weights are mapped, not read.
 class Checkpoint {
  public:
   /// Opens config.json and the headers of all weight files. Throws Error when something is missing,

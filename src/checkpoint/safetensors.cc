@@ -26,8 +26,8 @@ std::size_t element_bytes(std::string_view name) {
   if (name == "F64" || name == "I64" || name == "U64") return 8;
   if (name == "F32" || name == "I32" || name == "U32") return 4;
   if (name == "F16" || name == "BF16" || name == "I16" || name == "U16") return 2;
-  if (name == "F8_E4M3" || name == "F8_E5M2" || name == "F8_E8M0" || name == "I8" ||
-      name == "U8" || name == "BOOL") {
+  if (name == "F8_E4M3" || name == "F8_E5M2" || name == "F8_E8M0" || name == "I8" || name == "U8" ||
+      name == "BOOL") {
     return 1;
   }
   return 0;
@@ -57,9 +57,10 @@ SafetensorsFile::Entry parse_entry(const JsonObject& object, std::size_t data_by
   entry.shape = Shape(std::span<const std::int64_t>(dims));
   const bool ordered = range.size() == 2 && 0 <= range[0] && range[0] <= range[1];
   if (!ordered || static_cast<std::uint64_t>(range[1]) > data_bytes) {
-    fail("{}: data_offsets [{}] do not lie in the {} bytes of data: the file is damaged or was cut "
-         "short; fetch it again",
-         object.where(), fmt::join(range, ", "), data_bytes);
+    fail(
+        "{}: data_offsets [{}] do not lie in the {} bytes of data: the file is damaged or was cut "
+        "short; fetch it again",
+        object.where(), fmt::join(range, ", "), data_bytes);
   }
   entry.begin = range[0];
   entry.end = range[1];

@@ -15,9 +15,9 @@ namespace saccade::checkpoint {
 /// tensor's dtype, shape and byte range, then the data. Nothing is copied or read ahead.
 class SafetensorsFile {
  public:
-  /// Throws Error when the file is truncated, its header is not what the format says, or byte ranges
-  /// lie outside the file, overlap or disagree with shapes. Dtypes that Saccade has no use for are
-  /// kept by name and refused when asked for.
+  /// Throws Error when the file is truncated, its header is not what the format says, or byte
+  /// ranges lie outside the file, overlap or disagree with shapes. Dtypes that Saccade has no use
+  /// for are kept by name and refused when asked for.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   struct Entry {

@@ -20,25 +20,25 @@ struct AttentionShape {
   int num_heads = 0;
   int num_kv_heads = 0;
   int head_dim = 0;
-  float scale = 0.0f;         ///< of the query-key products
-  std::int64_t window = 0;    ///< keys a query sees at most, itself included; 0: all
+  float scale = 0.0f;       ///< of the query-key products
+  std::int64_t window = 0;  ///< keys a query sees at most, itself included; 0: all
 };
 
 struct DeviceInfo {
-  std::string name;                        ///< "cpu"
-  std::string description;                 ///< the processor's own name
+  std::string name;         ///< "cpu"
+  std::string description;  ///< the processor's own name
   int threads = 0;
-  std::string instruction_set;             ///< in use
-  std::vector<std::string> built;          ///< instruction sets this binary has kernels for
+  std::string instruction_set;     ///< in use
+  std::vector<std::string> built;  ///< instruction sets this binary has kernels for
   std::int64_t memory_bytes = 0;
   std::int64_t available_memory_bytes = 0;
 };
 
-/// Operations check their shapes and throw Error naming themselves; results are written into tensors
-/// the caller made. All floating-point tensors are f32; weights keep their own type.
+/// Operations check their shapes and throw Error naming themselves; results are written into
+/// tensors the caller made. All floating-point tensors are f32; weights keep their own type.
 ///
-/// Every element of every result is computed in an order that does not depend on the number of rows,
-/// on the other rows, or on the number of threads (DESIGN, decision 6).
+/// Every element of every result is computed in an order that does not depend on the number of
+/// rows, on the other rows, or on the number of threads (DESIGN, decision 6).
 class Device {
  public:
   virtual ~Device() = default;

@@ -18,8 +18,8 @@ struct KvLayout {
   bool operator==(const KvLayout&) const = default;
 };
 
-/// Pages of key-value memory for all layers. Made by Device::make_kv_cache; the arrangement inside a
-/// page belongs to the device.
+/// Pages of key-value memory for all layers. Made by Device::make_kv_cache; the arrangement inside
+/// a page belongs to the device.
 class KvCache {
  public:
   virtual ~KvCache() = default;

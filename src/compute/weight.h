@@ -8,7 +8,8 @@
 
 namespace saccade::compute {
 
-/// A packed matrix [outputs, inputs], made by Device::pack. What lies inside is the device's affair.
+/// A packed matrix [outputs, inputs], made by Device::pack. What lies inside is the device's
+/// affair.
 class Weight {
  public:
   virtual ~Weight() = default;

@@ -23,7 +23,9 @@ using engine::Clock;
 double ms_between(Clock::time_point begin, Clock::time_point end) {
   return std::chrono::duration<double, std::milli>(end - begin).count();
 }
-double ms_since(Clock::time_point begin) { return ms_between(begin, Clock::now()); }
+double ms_since(Clock::time_point begin) {
+  return ms_between(begin, Clock::now());
+}
 
 double rate(std::int64_t tokens, double ms) {
   return ms > 0 ? static_cast<double>(tokens) * 1000.0 / ms : 0.0;
@@ -63,17 +65,20 @@ void check_memory(const ModelInfo& info) {
   const std::int64_t needed = info.bytes + kWorkingBytes;
   const std::int64_t available = available_memory_bytes();
   if (needed > available) {
-    fail("{}: the model needs {} MiB of memory, {} MiB are free; close other programs or take a "
-         "smaller or quantized model",
-         info.directory, needed >> 20, available >> 20);
+    fail(
+        "{}: the model needs {} MiB of memory, {} MiB are free; close other programs or take a "
+        "smaller or quantized model",
+        info.directory, needed >> 20, available >> 20);
   }
 }
 
 /// Pages for sequences of the whole context, as far as memory goes.
 int count_pages(const ModelInfo& info, int page_tokens) {
   const std::int64_t page_bytes = info.kv_bytes_per_token * page_tokens;
-  const auto budget = static_cast<std::int64_t>(kKvShare * static_cast<double>(available_memory_bytes()));
-  const std::int64_t wanted = kMaxFullSequences * ((info.context_length + page_tokens - 1) / page_tokens);
+  const auto budget =
+      static_cast<std::int64_t>(kKvShare * static_cast<double>(available_memory_bytes()));
+  const std::int64_t wanted =
+      kMaxFullSequences * ((info.context_length + page_tokens - 1) / page_tokens);
   return static_cast<int>(std::clamp<std::int64_t>(budget / page_bytes, 1, wanted));
 }
 
@@ -170,13 +175,13 @@ class Engine::Impl {
   std::int64_t check_length(const engine::PreparedPrompt& prepared, std::int64_t max_tokens) const {
     const auto prompt = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
     if (prompt >= info_.context_length) {
-      fail("the prompt has {} tokens, the model's context {}; lower max-pixels, or use fewer "
-           "pictures or less text",
-           prompt, info_.context_length);
+      fail(
+          "the prompt has {} tokens, the model's context {}; lower max-pixels, or use fewer "
+          "pictures or less text",
+          prompt, info_.context_length);
     }
     if (prompt == 0) fail("the prompt is empty");
-    const std::int64_t room =
-        static_cast<std::int64_t>(pool_->num_pages()) * pool_->page_tokens();
+    const std::int64_t room = static_cast<std::int64_t>(pool_->num_pages()) * pool_->page_tokens();
     if (prompt >= room) {
       fail("the prompt has {} tokens; free memory holds keys and values of {} ({} KiB a token)",
            prompt, room, info_.kv_bytes_per_token >> 10);
@@ -214,8 +219,7 @@ class Engine::Impl {
     timings.ttft_ms = ms_between(begin, first);
     timings.decode_ms = ms_since(first);
     timings.prefill_tokens_per_second = rate(result.usage.prompt_tokens, timings.prefill_ms);
-    timings.decode_tokens_per_second =
-        rate(result.usage.completion_tokens - 1, timings.decode_ms);
+    timings.decode_tokens_per_second = rate(result.usage.completion_tokens - 1, timings.decode_ms);
   }
 
   EngineOptions options_;
@@ -240,7 +244,9 @@ Engine Engine::load(const std::string& model, const EngineOptions& options, List
   return Engine(std::make_unique<Impl>(model, options, listener));
 }
 
-const ModelInfo& Engine::info() const { return impl_->info(); }
+const ModelInfo& Engine::info() const {
+  return impl_->info();
+}
 
 Result Engine::generate(const Request& request, Listener* listener) {
   return std::move(impl_->generate(std::span(&request, 1), listener)[0]);
@@ -273,8 +279,9 @@ TokenMath count_tokens(const std::string& model, const Request& request,
 
 DeviceInfo device_info(const EngineOptions& options) {
   const compute::DeviceInfo info = make_device(options)->info();
-  return {info.name,  info.description, info.threads,      info.instruction_set,
-          info.built, info.memory_bytes, info.available_memory_bytes};
+  return {
+      info.name,         info.description,           info.threads, info.instruction_set, info.built,
+      info.memory_bytes, info.available_memory_bytes};
 }
 
 }  // namespace saccade

@@ -16,7 +16,9 @@ std::int32_t KvPool::take() {
   return page;
 }
 
-void KvPool::retain(std::int32_t page) { ++references_[page]; }
+void KvPool::retain(std::int32_t page) {
+  ++references_[page];
+}
 
 void KvPool::release(std::int32_t page) {
   if (--references_[page] == 0) free_.push_back(page);

@@ -80,7 +80,6 @@ void check_budget(const Request& request) {
   }
 }
 
-
 }  // namespace
 
 PreparedPrompt prepare_prompt(const models::Processor& processor, const Request& request,

@@ -16,10 +16,10 @@ namespace saccade::engine {
 /// A request's conversation with its pictures decoded and cut into patches.
 struct PreparedPrompt {
   std::vector<models::ChatMessage> messages;
-  std::vector<media::Patches> patches;    ///< of each picture
+  std::vector<media::Patches> patches;  ///< of each picture
   std::vector<std::string> image_names;
-  std::vector<media::Size> image_sizes;   ///< as decoded
-  std::vector<int> order;                 ///< picture at each placeholder
+  std::vector<media::Size> image_sizes;  ///< as decoded
+  std::vector<int> order;                ///< picture at each placeholder
   std::string rendered;
   models::Prompt prompt;
 };

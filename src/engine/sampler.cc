@@ -10,8 +10,7 @@ namespace saccade::engine {
 namespace {
 
 std::int32_t argmax(std::span<const float> logits) {
-  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) -
-                                   logits.begin());
+  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
 /// Ids of the `count` largest logits, largest first, the lower id first among equals.

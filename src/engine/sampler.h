@@ -54,8 +54,8 @@ class Sampler {
   std::unordered_set<std::int32_t> seen_;
 };
 
-/// Log-probabilities of `chosen` and of the `top` likeliest tokens under softmax(logits); ties go to
-/// the lower id.
+/// Log-probabilities of `chosen` and of the `top` likeliest tokens under softmax(logits); ties go
+/// to the lower id.
 GeneratedLogprob logprobs_of(std::span<const float> logits, std::int32_t chosen, int top);
 
 }  // namespace saccade::engine

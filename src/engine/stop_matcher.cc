@@ -38,6 +38,8 @@ std::string StopMatcher::add(const std::string& piece) {
   return shown;
 }
 
-std::string StopMatcher::finish() { return std::exchange(held_, {}); }
+std::string StopMatcher::finish() {
+  return std::exchange(held_, {});
+}
 
 }  // namespace saccade::engine

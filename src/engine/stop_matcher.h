@@ -6,8 +6,8 @@
 
 namespace saccade::engine {
 
-/// Watches streamed text for stop texts. Text that may be the beginning of one is held back until it
-/// is clear, so nothing is shown that has to be taken back.
+/// Watches streamed text for stop texts. Text that may be the beginning of one is held back until
+/// it is clear, so nothing is shown that has to be taken back.
 class StopMatcher {
  public:
   /// Empty stop texts are ignored.

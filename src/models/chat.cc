@@ -6,7 +6,8 @@
 namespace saccade::models {
 namespace {
 
-/// The template in a value that is a string or a list of named templates, of which "default" counts.
+/// The template in a value that is a string or a list of named templates, of which "default"
+/// counts.
 std::string template_text(const boost::json::value& value, const std::string& where) {
   if (value.is_string()) return std::string(value.get_string());
   if (const boost::json::array* list = value.if_array()) {
@@ -31,9 +32,10 @@ text::ChatTemplate load_template(const checkpoint::Checkpoint& checkpoint) {
       return text::ChatTemplate::parse(template_text(*found, where), where + ": chat_template");
     }
   }
-  fail("{}: no chat template: neither chat_template.jinja, chat_template.json nor an entry of "
-       "tokenizer_config.json",
-       checkpoint.directory().string());
+  fail(
+      "{}: no chat template: neither chat_template.jinja, chat_template.json nor an entry of "
+      "tokenizer_config.json",
+      checkpoint.directory().string());
 }
 
 /// The special tokens of tokenizer_config.json that templates refer to; each is a string or an

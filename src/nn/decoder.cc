@@ -26,17 +26,16 @@ Decoder::Layer Decoder::load_layer(WeightLoader& weights, const std::string& nam
   const std::int64_t query = static_cast<std::int64_t>(config_.num_heads) * config_.head_dim;
   const std::int64_t key = static_cast<std::int64_t>(config_.num_kv_heads) * config_.head_dim;
   const std::string attention = name + ".self_attn";
-  return {
-      RmsNorm::load(weights, name + ".input_layernorm", hidden, config_.rms_norm_eps),
-      Linear::load_stacked(weights,
-                           {attention + ".q_proj", attention + ".k_proj", attention + ".v_proj"},
-                           {query, key, key}, hidden, config_.qkv_bias),
-      Linear::load(weights, attention + ".o_proj", hidden, query, false),
-      RmsNorm::load(weights, name + ".post_attention_layernorm", hidden, config_.rms_norm_eps),
-      GatedMlp::load(weights, name + ".mlp", hidden, config_.intermediate_size, false,
-                     config_.activation),
-      {config_.num_heads, config_.num_kv_heads, config_.head_dim,
-       1.0f / std::sqrt(static_cast<float>(config_.head_dim)), config_.windows[index]}};
+  return {RmsNorm::load(weights, name + ".input_layernorm", hidden, config_.rms_norm_eps),
+          Linear::load_stacked(
+              weights, {attention + ".q_proj", attention + ".k_proj", attention + ".v_proj"},
+              {query, key, key}, hidden, config_.qkv_bias),
+          Linear::load(weights, attention + ".o_proj", hidden, query, false),
+          RmsNorm::load(weights, name + ".post_attention_layernorm", hidden, config_.rms_norm_eps),
+          GatedMlp::load(weights, name + ".mlp", hidden, config_.intermediate_size, false,
+                         config_.activation),
+          {config_.num_heads, config_.num_kv_heads, config_.head_dim,
+           1.0f / std::sqrt(static_cast<float>(config_.head_dim)), config_.windows[index]}};
 }
 
 Tensor Decoder::embed(Device& device, std::span<const std::int32_t> ids) const {
@@ -63,8 +62,7 @@ Tensor Decoder::attend(Device& device, const Layer& layer, int index, const Tens
 }
 
 void Decoder::forward(Device& device, const Tensor& hidden_states, const RotaryTable& rotary,
-                      compute::KvCache& cache,
-                      std::span<const compute::SequenceSpan> spans) const {
+                      compute::KvCache& cache, std::span<const compute::SequenceSpan> spans) const {
   for (int i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = layers_[i];
     const Tensor normed = layer.input_norm.forward(device, hidden_states);

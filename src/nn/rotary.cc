@@ -45,7 +45,8 @@ RotaryTable make_rotary_table(compute::Device& device, const RotaryAxes& rotary,
       sines[row * half + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
     }
   }
-  RotaryTable table{device.empty(DType::kF32, {rows, half}), device.empty(DType::kF32, {rows, half})};
+  RotaryTable table{device.empty(DType::kF32, {rows, half}),
+                    device.empty(DType::kF32, {rows, half})};
   device.upload(table.cos, cosines.data());
   device.upload(table.sin, sines.data());
   return table;

@@ -15,7 +15,8 @@ struct RotaryTable {
   Tensor sin;
 };
 
-/// theta^(-2 i / dim) for i in [0, dim / 2), rounded as transformers rounds it (float32 throughout).
+/// theta^(-2 i / dim) for i in [0, dim / 2), rounded as transformers rounds it (float32
+/// throughout).
 std::vector<float> rotary_frequencies(double theta, int dim);
 
 /// Rotary angles whose frequencies look at several position axes: frequency i turns with the
@@ -33,7 +34,8 @@ RotaryAxes multimodal_rotary(double theta, int head_dim, std::span<const std::in
 /// the row, the second half, the same frequencies again, with the column.
 RotaryAxes image_rotary(double theta, int head_dim);
 
-/// The table for `rows` tokens whose positions are given axis by axis: positions[axis * rows + row].
+/// The table for `rows` tokens whose positions are given axis by axis: positions[axis * rows +
+/// row].
 RotaryTable make_rotary_table(compute::Device& device, const RotaryAxes& rotary,
                               std::span<const std::int32_t> positions, std::int64_t rows);
 

@@ -64,8 +64,8 @@ Tensor WeightLoader::joined(const std::vector<std::string>& names,
   for (std::size_t i = 0; i < names.size(); ++i) {
     const HostTensor tensor = checkpoint_.tensor(names[i]);
     if (tensor.shape != Shape{elements[i]}) {
-      fail("{}: tensor {} has shape {}; config.json implies [{}]",
-           checkpoint_.directory().string(), names[i], tensor.shape.text(), elements[i]);
+      fail("{}: tensor {} has shape {}; config.json implies [{}]", checkpoint_.directory().string(),
+           names[i], tensor.shape.text(), elements[i]);
     }
     device_.download(values.data() + offset, device_.to_f32(tensor));
     offset += elements[i];

@@ -33,15 +33,19 @@ TEST(ThreadPool, WakesSleepers) {
 
 TEST(ThreadPool, PassesOnAnExceptionAndGoesOn) {
   ThreadPool pool(2);
-  EXPECT_THROW(pool.parallel_for(
-                   50, [](std::int64_t i) { if (i == 7) throw std::runtime_error("seven"); }),
+  EXPECT_THROW(pool.parallel_for(50,
+                                 [](std::int64_t i) {
+                                   if (i == 7) throw std::runtime_error("seven");
+                                 }),
                std::runtime_error);
   std::atomic<int> count{0};
   pool.parallel_for(10, [&](std::int64_t) { ++count; });
   EXPECT_EQ(count, 10);
 }
 
-TEST(ThreadPool, RefusesNonsense) { EXPECT_THROW(ThreadPool(0), Error); }
+TEST(ThreadPool, RefusesNonsense) {
+  EXPECT_THROW(ThreadPool(0), Error);
+}
 
 }  // namespace
 }  // namespace saccade

@@ -75,11 +75,13 @@ TEST(Safetensors, DamagedFilesAreNamedErrors) {
   };
   for (const auto& [bytes, message] : cases) {
     const auto path = directory.write("m.safetensors", bytes);
-    EXPECT_THAT([&] { SafetensorsFile{path}; },
-                ThrowsMessage<Error>(testing::AllOf(HasSubstr("m.safetensors"), HasSubstr(message))))
+    EXPECT_THAT(
+        [&] { SafetensorsFile{path}; },
+        ThrowsMessage<Error>(testing::AllOf(HasSubstr("m.safetensors"), HasSubstr(message))))
         << bytes;
   }
-  EXPECT_THAT([&] { SafetensorsFile{directory.path()}; }, ThrowsMessage<Error>(HasSubstr("regular")));
+  EXPECT_THAT([&] { SafetensorsFile{directory.path()}; },
+              ThrowsMessage<Error>(HasSubstr("regular")));
   EXPECT_THAT([&] { SafetensorsFile{directory.path() / "none"}; },
               ThrowsMessage<Error>(HasSubstr("No such file")));
 }
@@ -95,10 +97,12 @@ TEST(Safetensors, EveryTruncationIsAnError) {
 TEST(Checkpoint, ShardsAreFoundThroughTheIndex) {
   const TemporaryDirectory directory;
   directory.write("config.json", "{}");
-  directory.write("one.safetensors",
-                  file_of(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})", "1234"));
-  directory.write("two.safetensors",
-                  file_of(R"({"b": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}})", "1234"));
+  directory.write(
+      "one.safetensors",
+      file_of(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})", "1234"));
+  directory.write(
+      "two.safetensors",
+      file_of(R"({"b": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}})", "1234"));
   directory.write("model.safetensors.index.json",
                   R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
   const Checkpoint checkpoint(directory.path());
@@ -113,8 +117,9 @@ TEST(Checkpoint, LyingIndexes) {
   EXPECT_THAT(open, ThrowsMessage<Error>(HasSubstr("no config.json")));
   directory.write("config.json", "{}");
   EXPECT_THAT(open, ThrowsMessage<Error>(HasSubstr("no weights")));
-  directory.write("one.safetensors",
-                  file_of(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})", "1234"));
+  directory.write(
+      "one.safetensors",
+      file_of(R"({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})", "1234"));
   const auto index = [&](const std::string& text) {
     directory.write("model.safetensors.index.json", text);
   };

@@ -64,13 +64,21 @@ inline std::vector<double> layer_norm(const Matrix& x, const Matrix& weight, con
   return y;
 }
 
-inline double silu(double x) { return x / (1.0 + std::exp(-x)); }
-inline double gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
+inline double silu(double x) {
+  return x / (1.0 + std::exp(-x));
+}
+inline double gelu(double x) {
+  return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+}
 inline double gelu_tanh(double x) {
   return 0.5 * x * (1.0 + std::tanh(std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x)));
 }
-inline double quick_gelu(double x) { return x / (1.0 + std::exp(-1.702 * x)); }
-inline double relu(double x) { return x > 0 ? x : 0.0; }
+inline double quick_gelu(double x) {
+  return x / (1.0 + std::exp(-1.702 * x));
+}
+inline double relu(double x) {
+  return x > 0 ? x : 0.0;
+}
 
 /// softmax(scale q k^T) v of one query over keys [first, end); keys and values [tokens, head_dim]
 /// given by row accessors.

@@ -31,8 +31,7 @@ std::vector<std::int32_t> support(const std::map<std::int32_t, int>& counts) {
 }
 
 // Probabilities 0.4, 0.3, 0.2, 0.1 for the ids 2, 0, 3, 1.
-const std::vector<float> kLogits = {std::log(0.3f), std::log(0.1f), std::log(0.4f),
-                                    std::log(0.2f)};
+const std::vector<float> kLogits = {std::log(0.3f), std::log(0.1f), std::log(0.4f), std::log(0.2f)};
 
 TEST(Sampler, GreedyTakesTheLowestIdAmongEquals) {
   EXPECT_THAT(support(histogram({}, {1.0f, 3.0f, 3.0f}, 10)), ElementsAre(1));

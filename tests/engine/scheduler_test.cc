@@ -26,15 +26,16 @@ class CountingModel : public models::Model {
   Tensor forward(const models::Batch& batch, compute::KvCache&) override {
     rows.push_back(static_cast<std::int64_t>(batch.token_ids.size()));
     logits += static_cast<int>(batch.logits_rows.size());
-    if (failing_token >= 0 && std::count(batch.token_ids.begin(), batch.token_ids.end(), failing_token)) {
+    if (failing_token >= 0 &&
+        std::count(batch.token_ids.begin(), batch.token_ids.end(), failing_token)) {
       throw std::runtime_error("no answer to that");
     }
     std::vector<float> values(batch.logits_rows.size() * kVocab, 0.0f);
     for (std::size_t i = 0; i < batch.logits_rows.size(); ++i) {
       values[i * kVocab + (batch.token_ids[batch.logits_rows[i]] + 1) % kVocab] = peak;
     }
-    Tensor result = device_.empty(
-        DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), kVocab});
+    Tensor result =
+        device_.empty(DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), kVocab});
     device_.upload(result, values.data());
     return result;
   }

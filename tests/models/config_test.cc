@@ -34,9 +34,8 @@ class ConfigTest : public testing::Test {
     family_of(checkpoint).load_processor(checkpoint);
   }
   void expect_refusal(const std::string& message) {
-    EXPECT_THAT([&] { load(); },
-                ThrowsMessage<Error>(AllOf(HasSubstr(directory_.path().string()),
-                                           HasSubstr(message))));
+    EXPECT_THAT([&] { load(); }, ThrowsMessage<Error>(AllOf(HasSubstr(directory_.path().string()),
+                                                            HasSubstr(message))));
   }
   boost::json::object& vision() { return config_.at("vision_config").as_object(); }
 
@@ -45,7 +44,9 @@ class ConfigTest : public testing::Test {
   boost::json::object config_;
 };
 
-TEST_F(ConfigTest, UnchangedLoads) { EXPECT_NO_THROW(load()); }
+TEST_F(ConfigTest, UnchangedLoads) {
+  EXPECT_NO_THROW(load());
+}
 
 TEST_F(ConfigTest, UnknownFamilyNamesThoseKnown) {
   config_["model_type"] = "qwen9_vl";
@@ -64,9 +65,14 @@ TEST_F(ConfigTest, MissingKeysAreNamed) {
 
 TEST_F(ConfigTest, HostileSizesAreRefused) {
   const std::pair<const char*, std::int64_t> sizes[] = {
-      {"num_hidden_layers", std::int64_t{1} << 40}, {"num_hidden_layers", 0},
-      {"hidden_size", -1},   {"num_attention_heads", 0}, {"num_attention_heads", 5},
-      {"num_key_value_heads", 4}, {"vocab_size", 0}, {"image_token_id", 1 << 20}};
+      {"num_hidden_layers", std::int64_t{1} << 40},
+      {"num_hidden_layers", 0},
+      {"hidden_size", -1},
+      {"num_attention_heads", 0},
+      {"num_attention_heads", 5},
+      {"num_key_value_heads", 4},
+      {"vocab_size", 0},
+      {"image_token_id", 1 << 20}};
   for (const auto& [key, value] : sizes) {
     const boost::json::value kept = config_.at(key);
     config_[key] = value;

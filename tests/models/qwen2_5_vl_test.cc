@@ -46,8 +46,8 @@ TEST_P(Qwen25VlGolden, PromptsTokensAndPositions) {
   for (const auto& item : cases_.as_array()) {
     const boost::json::object& golden = item.as_object();
     SCOPED_TRACE(golden.at("name").as_string().c_str());
-    const auto prepared = engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1),
-                                                 1 << 24, nullptr);
+    const auto prepared =
+        engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), 1 << 24, nullptr);
     EXPECT_EQ(prepared.rendered, golden.at("prompt").as_string());
     EXPECT_EQ(prepared.prompt.token_ids, goldens::ids(golden.at("input_ids")));
     std::vector<std::int32_t> positions;
@@ -70,8 +70,8 @@ TEST_P(Qwen25VlGolden, EmbeddingsAndLogits) {
     const boost::json::object& golden = item.as_object();
     const std::string name(golden.at("name").as_string());
     SCOPED_TRACE(name);
-    const auto prepared = engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1),
-                                                 1 << 24, nullptr);
+    const auto prepared =
+        engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), 1 << 24, nullptr);
     const models::Prompt& prompt = prepared.prompt;
     std::vector<float> embeds;
     std::vector<Tensor> images;
@@ -81,8 +81,9 @@ TEST_P(Qwen25VlGolden, EmbeddingsAndLogits) {
       embeds.insert(embeds.end(), part.begin(), part.end());
     }
     if (!images.empty()) {
-      EXPECT_LT(goldens::deviation(embeds, goldens::values(expected_.tensor(name + ".image_embeds"))),
-                kTolerance);
+      EXPECT_LT(
+          goldens::deviation(embeds, goldens::values(expected_.tensor(name + ".image_embeds"))),
+          kTolerance);
     }
     const auto tokens = static_cast<std::int32_t>(prompt.token_ids.size());
     const int page_tokens = device_.kv_page_tokens();

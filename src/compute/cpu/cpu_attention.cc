@@ -43,7 +43,8 @@ void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
   check_head_dim(shape.head_dim);
   const int head_dim = shape.head_dim;
   const int group = shape.num_heads / shape.num_kv_heads;
-  const std::int64_t block_floats = static_cast<std::int64_t>(kKeyBlock) * (head_dim + padded(head_dim));
+  const std::int64_t block_floats =
+      static_cast<std::int64_t>(kKeyBlock) * (head_dim + padded(head_dim));
   // Keys and values of every segment and head, rearranged into blocks; then the rows in blocks.
   std::vector<std::int64_t> first_block(ends.size() + 1, 0);
   std::vector<RowBlock> rows;
@@ -52,8 +53,8 @@ void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
     const std::int64_t length = ends[s] - begin_of(s);
     first_block[s + 1] = first_block[s] + (length + kKeyBlock - 1) / kKeyBlock;
     for (std::int64_t t = 0; t < length; t += kMaxAttentionRows) {
-      rows.push_back({static_cast<std::int64_t>(s), t,
-                      std::min<std::int64_t>(kMaxAttentionRows, length - t)});
+      rows.push_back(
+          {static_cast<std::int64_t>(s), t, std::min<std::int64_t>(kMaxAttentionRows, length - t)});
     }
   }
   const std::int64_t total_blocks = first_block.back();
@@ -105,9 +106,8 @@ void CpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Te
         const std::int32_t page = span.pages[index / kKeyBlock];
         const std::int64_t column = head * layout.head_dim;
         store_token(pages.keys(page, layer, static_cast<int>(head)),
-                    pages.values(page, layer, static_cast<int>(head)),
-                    k.row(span.row + t) + column, v.row(span.row + t) + column, layout.head_dim,
-                    index % kKeyBlock);
+                    pages.values(page, layer, static_cast<int>(head)), k.row(span.row + t) + column,
+                    v.row(span.row + t) + column, layout.head_dim, index % kKeyBlock);
       }
     }
   });
@@ -128,8 +128,8 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
   std::vector<RowBlock> rows;
   for (std::size_t s = 0; s < spans.size(); ++s) {
     for (std::int64_t t = 0; t < spans[s].count; t += tokens_per_block) {
-      rows.push_back({static_cast<std::int64_t>(s), t,
-                      std::min(tokens_per_block, spans[s].count - t)});
+      rows.push_back(
+          {static_cast<std::int64_t>(s), t, std::min(tokens_per_block, spans[s].count - t)});
     }
   }
   const auto row_blocks = static_cast<std::int64_t>(rows.size());
@@ -142,10 +142,12 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
     int count = 0;
     for (std::int64_t t = block.begin; t < block.begin + block.count; ++t) {
       const std::int64_t end = span.start + t + 1;
-      const std::int64_t first = shape.window > 0 ? std::max<std::int64_t>(0, end - shape.window) : 0;
+      const std::int64_t first =
+          shape.window > 0 ? std::max<std::int64_t>(0, end - shape.window) : 0;
       for (int h = 0; h < group; ++h) {
         const std::int64_t column = static_cast<std::int64_t>(kv_head * group + h) * shape.head_dim;
-        queries[count++] = {q.row(span.row + t) + column, out.row(span.row + t) + column, first, end};
+        queries[count++] = {q.row(span.row + t) + column, out.row(span.row + t) + column, first,
+                            end};
       }
     }
     std::vector<const float*> keys;

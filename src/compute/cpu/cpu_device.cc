@@ -38,7 +38,7 @@ CpuDevice::CpuDevice(const CpuOptions& options)
       threads_(options.threads > 0 ? options.threads : available_cores()) {}
 
 DeviceInfo CpuDevice::info() const {
-  return {"cpu",         processor_name(),     threads_.num_threads(),    kernels_.name,
+  return {"cpu",        processor_name(),     threads_.num_threads(),  kernels_.name,
           built_isas(), total_memory_bytes(), available_memory_bytes()};
 }
 
@@ -94,7 +94,8 @@ float* CpuDevice::scratch(int slot, std::int64_t floats) {
 
 template <typename Body>
 void CpuDevice::for_rows(std::int64_t rows, std::int64_t row_elements, Body&& body) {
-  const std::int64_t step = std::max<std::int64_t>(1, kItemElements / std::max<std::int64_t>(1, row_elements));
+  const std::int64_t step =
+      std::max<std::int64_t>(1, kItemElements / std::max<std::int64_t>(1, row_elements));
   threads_.parallel_for((rows + step - 1) / step, [&](std::int64_t item) {
     const std::int64_t end = std::min(rows, (item + 1) * step);
     for (std::int64_t row = item * step; row < end; ++row) body(row);

@@ -26,17 +26,19 @@ bool has_avx2() {
 }
 #endif
 
-bool always() { return true; }
+bool always() {
+  return true;
+}
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> kEntries = {
 #if defined(__x86_64__)
-      {&avx512::kKernels, has_avx512},
-      {&avx2::kKernels, has_avx2},
+    {&avx512::kKernels, has_avx512},
+    {&avx2::kKernels, has_avx2},
 #elif defined(__aarch64__)
-      {&neon::kKernels, always},
+    {&neon::kKernels, always},
 #endif
-      {&scalar::kKernels, always},
+    {&scalar::kKernels, always},
   };
   return kEntries;
 }
@@ -65,9 +67,10 @@ const Kernels& kernels_for(std::string_view isa) {
   }
   const std::string built = fmt::format("{}", fmt::join(built_isas(), ", "));
   if (isa.empty()) {
-    fail("this processor has none of the instruction sets Saccade is built for ({}); "
-         "SACCADE_ISA=scalar runs without, very slowly",
-         built);
+    fail(
+        "this processor has none of the instruction sets Saccade is built for ({}); "
+        "SACCADE_ISA=scalar runs without, very slowly",
+        built);
   }
   fail_usage("instruction set \"{}\": not known here; built are {}", isa, built);
 }

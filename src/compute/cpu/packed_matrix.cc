@@ -16,8 +16,8 @@ std::int64_t total_outputs(std::span<const HostTensor> parts) {
   for (const HostTensor& part : parts) {
     if (part.shape.rank() != 2 || part.dtype != parts[0].dtype ||
         part.shape[1] != parts[0].shape[1]) {
-      fail("[pack] cannot stack {} {} and {} {}", dtype_name(parts[0].dtype),
-           parts[0].shape.text(), dtype_name(part.dtype), part.shape.text());
+      fail("[pack] cannot stack {} {} and {} {}", dtype_name(parts[0].dtype), parts[0].shape.text(),
+           dtype_name(part.dtype), part.shape.text());
     }
     outputs += part.shape[0];
   }

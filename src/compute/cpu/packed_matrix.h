@@ -11,9 +11,9 @@
 
 namespace saccade::compute::cpu {
 
-/// A matrix [outputs, inputs] in panels of kPanel outputs, [panels, inputs, kPanel]: one vector load
-/// brings the weights of sixteen outputs for one input, so products need no horizontal sums. The last
-/// panel is filled up with zeros. Elements keep the type of the file.
+/// A matrix [outputs, inputs] in panels of kPanel outputs, [panels, inputs, kPanel]: one vector
+/// load brings the weights of sixteen outputs for one input, so products need no horizontal sums.
+/// The last panel is filled up with zeros. Elements keep the type of the file.
 class PackedMatrix : public Weight {
  public:
   /// Stacks `parts` ([outputs_i, inputs] each, one type) and packs them in parallel.

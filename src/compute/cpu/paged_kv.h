@@ -16,7 +16,8 @@ class PagedKv : public KvCache {
   PagedKv(const KvLayout& layout, int num_pages);
 
   float* keys(std::int32_t page, int layer, int head) const {
-    return data_.get() + page * page_floats_ + (layer * layout().num_kv_heads + head) * head_floats_;
+    return data_.get() + page * page_floats_ +
+           (layer * layout().num_kv_heads + head) * head_floats_;
   }
   float* values(std::int32_t page, int layer, int head) const {
     return keys(page, layer, head) + static_cast<std::int64_t>(layout().head_dim) * kKeyBlock;

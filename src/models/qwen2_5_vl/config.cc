@@ -39,8 +39,8 @@ VisionConfig read_vision(const JsonObject& config) {
   vision.patch_size = read_int_or(config, "patch_size", 14, 1, 1024);
   vision.spatial_merge_size = read_int_or(config, "spatial_merge_size", 2, 1, 64);
   vision.temporal_patch_size = read_int_or(config, "temporal_patch_size", 2, 1, 64);
-  vision.in_channels = read_int_or(
-      config, config.has("in_channels") ? "in_channels" : "in_chans", 3, 3, 3);
+  vision.in_channels =
+      read_int_or(config, config.has("in_channels") ? "in_channels" : "in_chans", 3, 3, 3);
   vision.window_size = read_int_or(config, "window_size", 112, 1, 1 << 16);
   vision.full_attention_blocks = config.integers("fullatt_block_indexes");
   vision.activation = read_activation(config);
@@ -71,7 +71,8 @@ std::vector<std::int64_t> read_windows(const JsonObject& config, int num_layers)
   const std::int64_t window = config.integer_in("sliding_window", 1, std::int64_t{1} << 40);
   if (!config.has("layer_types")) {
     const std::int64_t first = config.integer_or("max_window_layers", num_layers);
-    for (std::int64_t i = std::max<std::int64_t>(0, first); i < num_layers; ++i) windows[i] = window;
+    for (std::int64_t i = std::max<std::int64_t>(0, first); i < num_layers; ++i)
+      windows[i] = window;
     return windows;
   }
   const boost::json::array* types = config.at("layer_types").if_array();
@@ -101,8 +102,8 @@ nn::DecoderConfig read_text(const JsonObject& config, const JsonObject& top) {
     fail("{}: hidden_size {} does not divide among {} heads", config.where(), text.hidden_size,
          text.num_heads);
   }
-  text.head_dim = read_int_or(config, "head_dim",
-                              static_cast<int>(text.hidden_size) / text.num_heads, 2, 4096);
+  text.head_dim =
+      read_int_or(config, "head_dim", static_cast<int>(text.hidden_size) / text.num_heads, 2, 4096);
   if (text.num_heads % text.num_kv_heads != 0 || text.head_dim % 2 != 0) {
     fail("{}: {} heads of size {} over {} key-value heads do not fit", config.where(),
          text.num_heads, text.head_dim, text.num_kv_heads);
@@ -121,16 +122,16 @@ nn::DecoderConfig read_text(const JsonObject& config, const JsonObject& top) {
 void read_rope(const JsonObject& text, Config& config) {
   const bool newer = text.has("rope_parameters");
   const JsonObject rope = text.object(newer ? "rope_parameters" : "rope_scaling");
-  const std::string type =
-      rope.string_or("rope_type", rope.string_or("type", "default"));
+  const std::string type = rope.string_or("rope_type", rope.string_or("type", "default"));
   if (type != "default" && type != "mrope") {
-    fail("{}: rope type \"{}\" is not supported; \"mrope\" and \"default\" are", rope.where(), type);
+    fail("{}: rope type \"{}\" is not supported; \"mrope\" and \"default\" are", rope.where(),
+         type);
   }
   config.rope_theta = rope.number_or("rope_theta", text.number_or("rope_theta", 1e6));
   config.mrope_section = rope.integers("mrope_section");
   const auto& sections = config.mrope_section;
-  const bool positive =
-      std::all_of(sections.begin(), sections.end(), [](std::int64_t n) { return n >= 0 && n <= 4096; });
+  const bool positive = std::all_of(sections.begin(), sections.end(),
+                                    [](std::int64_t n) { return n >= 0 && n <= 4096; });
   if (sections.size() != 3 || !positive ||
       std::accumulate(sections.begin(), sections.end(), std::int64_t{0}) !=
           config.text.head_dim / 2) {
@@ -165,8 +166,8 @@ Config read_config(const checkpoint::Checkpoint& checkpoint) {
     fail("{}: vision_config.out_hidden_size {} must equal the decoder's hidden_size {}",
          top.where(), config.vision.out_hidden_size, config.text.hidden_size);
   }
-  config.image_token = static_cast<std::int32_t>(
-      top.integer_in("image_token_id", 0, config.text.vocab_size - 1));
+  config.image_token =
+      static_cast<std::int32_t>(top.integer_in("image_token_id", 0, config.text.vocab_size - 1));
   config.vision_start_token = static_cast<std::int32_t>(
       top.integer_in("vision_start_token_id", 0, config.text.vocab_size - 1));
   if (const auto generation = checkpoint.optional_json("generation_config.json")) {

@@ -21,8 +21,7 @@ media::PatchParams load_patch_params(const checkpoint::Checkpoint& checkpoint) {
   const std::string name = "preprocessor_config.json";
   const auto document = checkpoint.optional_json(name);
   if (!document) fail("{}: no {} in it", checkpoint.directory().string(), name);
-  return media::patch_params_from_json(
-      JsonObject(*document, checkpoint.file(name).string()));
+  return media::patch_params_from_json(JsonObject(*document, checkpoint.file(name).string()));
 }
 
 media::PatchParams read_patch_params(const checkpoint::Checkpoint& checkpoint,
@@ -30,11 +29,12 @@ media::PatchParams read_patch_params(const checkpoint::Checkpoint& checkpoint,
   const media::PatchParams params = load_patch_params(checkpoint);
   if (params.patch_size != vision.patch_size || params.merge_size != vision.spatial_merge_size ||
       params.temporal_patch_size != vision.temporal_patch_size) {
-    fail("{}: the image processor's patch_size {}, merge_size {} and temporal_patch_size {} differ "
-         "from config.json's {}, {} and {}",
-         checkpoint.directory().string(), params.patch_size, params.merge_size,
-         params.temporal_patch_size, vision.patch_size, vision.spatial_merge_size,
-         vision.temporal_patch_size);
+    fail(
+        "{}: the image processor's patch_size {}, merge_size {} and temporal_patch_size {} differ "
+        "from config.json's {}, {} and {}",
+        checkpoint.directory().string(), params.patch_size, params.merge_size,
+        params.temporal_patch_size, vision.patch_size, vision.spatial_merge_size,
+        vision.temporal_patch_size);
   }
   return params;
 }
@@ -81,9 +81,10 @@ class Qwen25VlProcessor : public Processor {
     const std::vector<std::int32_t> ids = tokenizer_.encode(rendered);
     const std::ptrdiff_t placeholders = std::count(ids.begin(), ids.end(), config_.image_token);
     if (placeholders != static_cast<std::ptrdiff_t>(order.size())) {
-      fail("the prompt has {} image placeholders for {} images: the chat template does not place "
-           "every image once, or the text itself holds a placeholder token",
-           placeholders, order.size());
+      fail(
+          "the prompt has {} image placeholders for {} images: the chat template does not place "
+          "every image once, or the text itself holds a placeholder token",
+          placeholders, order.size());
     }
     Prompt prompt;
     prompt.axes = 3;
@@ -109,8 +110,8 @@ class Qwen25VlProcessor : public Processor {
   }
 
  private:
-  /// Appends a picture's placeholder tokens. Each stands at its own row and column, counted from the
-  /// position after the text; the text that follows goes on after the longer side.
+  /// Appends a picture's placeholder tokens. Each stands at its own row and column, counted from
+  /// the position after the text; the text that follows goes on after the longer side.
   void append_image(Prompt& prompt, std::vector<std::array<std::int32_t, 3>>& positions, int image,
                     const media::PatchGrid& grid) const {
     const int merge = config_.vision.spatial_merge_size;

@@ -38,8 +38,8 @@ class Qwen25Vl : public Model {
         device_(weights.device()),
         vision_(config.vision, weights, names.vision),
         decoder_(config.text, weights, names.decoder, names.head),
-        rotary_(nn::multimodal_rotary(config.rope_theta, config.text.head_dim,
-                                      config.mrope_section)) {}
+        rotary_(
+            nn::multimodal_rotary(config.rope_theta, config.text.head_dim, config.mrope_section)) {}
 
   compute::KvLayout kv_layout() const override { return config_.text.kv_layout(); }
   std::int64_t vocab_size() const override { return config_.text.vocab_size; }
@@ -57,8 +57,7 @@ class Qwen25Vl : public Model {
       for (std::int64_t i = 0; i < part.count; ++i) to[i] = static_cast<std::int32_t>(part.row + i);
       device_.scatter(hidden_states, part.embeddings->view_rows(part.first, part.count), to);
     }
-    const nn::RotaryTable table =
-        nn::make_rotary_table(device_, rotary_, batch.positions, rows);
+    const nn::RotaryTable table = nn::make_rotary_table(device_, rotary_, batch.positions, rows);
     decoder_.forward(device_, hidden_states, table, cache, batch.spans);
     Tensor wanted = device_.empty(
         DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), hidden_size()});
@@ -82,21 +81,21 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
   Description description;
   description.family = "qwen2_5_vl";
   description.parts = {
-      describe_part(checkpoint, "vision tower",
-                    fmt::format("{} layers ({} with full attention), hidden {}, {} heads, "
-                                "patch {}, window {} px",
-                                vision.depth, vision.full_attention_blocks.size(),
-                                vision.hidden_size, vision.num_heads, vision.patch_size,
-                                vision.window_size),
-                    {names.vision + "patch_embed", names.vision + "blocks"}),
+      describe_part(
+          checkpoint, "vision tower",
+          fmt::format("{} layers ({} with full attention), hidden {}, {} heads, "
+                      "patch {}, window {} px",
+                      vision.depth, vision.full_attention_blocks.size(), vision.hidden_size,
+                      vision.num_heads, vision.patch_size, vision.window_size),
+          {names.vision + "patch_embed", names.vision + "blocks"}),
       describe_part(checkpoint, "merger",
                     fmt::format("{0}x{0} patches to a token", vision.spatial_merge_size),
                     {names.vision + "merger"}),
-      describe_part(checkpoint, "decoder",
-                    fmt::format("{} layers, hidden {}, {} heads, {} key-value heads of {}",
-                                text.num_layers, text.hidden_size, text.num_heads,
-                                text.num_kv_heads, text.head_dim),
-                    {names.decoder + ".layers", names.decoder + ".norm"}),
+      describe_part(
+          checkpoint, "decoder",
+          fmt::format("{} layers, hidden {}, {} heads, {} key-value heads of {}", text.num_layers,
+                      text.hidden_size, text.num_heads, text.num_kv_heads, text.head_dim),
+          {names.decoder + ".layers", names.decoder + ".norm"}),
       describe_part(checkpoint, "embeddings",
                     text.tie_word_embeddings ? "shared with the output head" : "and output head",
                     {names.decoder + ".embed_tokens", names.head}),
@@ -107,14 +106,16 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
   return description;
 }
 
-std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint,
-                                  compute::Device& device, const LoadProgress& progress) {
+std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
+                                  const LoadProgress& progress) {
   nn::WeightLoader weights(checkpoint, device, progress);
   return std::make_unique<Qwen25Vl>(read_config(checkpoint), find_names(checkpoint), weights);
 }
 
 }  // namespace
 
-Family family() { return {"qwen2_5_vl", describe, load_model, load_processor}; }
+Family family() {
+  return {"qwen2_5_vl", describe, load_model, load_processor};
+}
 
 }  // namespace saccade::models::qwen2_5_vl

@@ -106,8 +106,8 @@ Tensor VisionTower::attend(compute::Device& device, const Block& block, const Te
   const Tensor qkv = block.qkv.forward(device, normed);
   device.rotary(qkv.view_columns(0, 2 * hidden), rotary.cos, rotary.sin, head_dim);
   Tensor attended = device.empty(DType::kF32, {normed.rows(), hidden});
-  device.attention_segments(attended, qkv.view_columns(0, hidden),
-                            qkv.view_columns(hidden, hidden), qkv.view_columns(2 * hidden, hidden),
+  device.attention_segments(attended, qkv.view_columns(0, hidden), qkv.view_columns(hidden, hidden),
+                            qkv.view_columns(2 * hidden, hidden),
                             {config_.num_heads, config_.num_heads, head_dim,
                              1.0f / std::sqrt(static_cast<float>(head_dim))},
                             ends);

@@ -18,8 +18,8 @@ struct WindowOrder {
   std::vector<std::int64_t> frame_ends;   ///< in patches
 };
 
-/// The order of a grid of patches under windows of `window` x `window` merged patches; windows at the
-/// right and lower edge are smaller.
+/// The order of a grid of patches under windows of `window` x `window` merged patches; windows at
+/// the right and lower edge are smaller.
 WindowOrder window_order(const media::PatchGrid& grid, int merge_size, int window);
 
 /// Patch embedding, pre-norm blocks of window or full attention with two-dimensional rotary

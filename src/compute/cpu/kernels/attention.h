@@ -1,8 +1,9 @@
 // Softmax attention of a block of query rows over blocks of keys, in one pass.
 //
-// The running-maximum softmax of Milakov and Gimelshein (2018) in the blocked form of FlashAttention
-// (Dao et al., 2022). Blocks start at multiples of kKeyBlock in the sequence, so a row's arithmetic
-// depends on its own position alone: not on chunking, on its neighbours or on which pages were cached.
+// The running-maximum softmax of Milakov and Gimelshein (2018) in the blocked form of
+// FlashAttention (Dao et al., 2022). Blocks start at multiples of kKeyBlock in the sequence, so a
+// row's arithmetic depends on its own position alone: not on chunking, on its neighbours or on
+// which pages were cached.
 #pragma once
 
 #include "compute/cpu/kernels/kernels.h"

@@ -64,7 +64,9 @@ inline void add_rows(float* y, const float* x, std::int64_t n) {
   });
 }
 
-inline F32x16 negate(F32x16 x) { return sub(broadcast(0.0f), x); }
+inline F32x16 negate(F32x16 x) {
+  return sub(broadcast(0.0f), x);
+}
 
 /// 1 / (1 + e^-x)
 inline F32x16 sigmoid(F32x16 x) {

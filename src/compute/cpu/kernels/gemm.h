@@ -40,8 +40,8 @@ void gemm_tile(const TileArgs& t) {
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int p = 0; p < kPanels; ++p) {
-      acc[r][p] = t.first ? broadcast(0.0f)
-                          : load_first(t.y + r * t.y_stride + p * kLanes, columns(p));
+      acc[r][p] =
+          t.first ? broadcast(0.0f) : load_first(t.y + r * t.y_stride + p * kLanes, columns(p));
     }
   }
   const W* w = static_cast<const W*>(t.weight);
@@ -78,8 +78,7 @@ struct TileTable {
 
 template <typename W, int... kIndex>
 constexpr TileTable<W> make_tile_table(std::integer_sequence<int, kIndex...>) {
-  return {{gemm_tile<kIndex + 1, tile_panels(kIndex + 1), W>...},
-          {gemm_tile<kIndex + 1, 1, W>...}};
+  return {{gemm_tile<kIndex + 1, tile_panels(kIndex + 1), W>...}, {gemm_tile<kIndex + 1, 1, W>...}};
 }
 
 template <typename W>

@@ -22,11 +22,11 @@ enum class ActivationKind : std::uint8_t { kSilu, kGelu, kGeluTanh, kQuickGelu, 
 
 /// Rows [0, rows) of y = x w^T + bias for panels [panel_begin, panel_end).
 struct GemmArgs {
-  const void* weight;        // [panels, k, kPanel]
+  const void* weight;  // [panels, k, kPanel]
   WeightType type;
-  const float* x;            // tiles of tile_rows rows, each [k, rows of the tile]; see pack_rows
-  float* y;                  // [rows, y_stride]
-  const float* bias;         // [outputs] or null
+  const float* x;     // tiles of tile_rows rows, each [k, rows of the tile]; see pack_rows
+  float* y;           // [rows, y_stride]
+  const float* bias;  // [outputs] or null
   std::int64_t k;
   std::int64_t outputs;
   std::int64_t rows;
@@ -54,7 +54,9 @@ struct AttentionArgs {
   float* scratch;  // attention_scratch_floats(head_dim)
 };
 
-constexpr int padded(int n) { return (n + kPanel - 1) / kPanel * kPanel; }
+constexpr int padded(int n) {
+  return (n + kPanel - 1) / kPanel * kPanel;
+}
 constexpr std::int64_t attention_scratch_floats(int head_dim) {
   return static_cast<std::int64_t>(kMaxAttentionRows) * (kKeyBlock + padded(head_dim));
 }

@@ -25,13 +25,16 @@ namespace saccade::compute::cpu::SACCADE_ISA {
 inline constexpr int kLanes = 16;
 
 /// The sum of all lanes, as the tree ((i + i+8) + 4) + 2) + 1 on every instruction set.
-inline float reduce_add(F32x16 x) { return reduce_add_tree(x); }
+inline float reduce_add(F32x16 x) {
+  return reduce_add_tree(x);
+}
 
 /// e^x for x <= 88 to within 2 units in the last place; below about -87 the result is 0.
 /// Cody-Waite reduction by ln 2 in two parts and a polynomial of degree 6 on [-ln2/2, ln2/2]
 /// (Taylor coefficients: the error of 2e-7 relative is that of rounding).
 inline F32x16 exp(F32x16 x) {
-  // x is the second operand, so a NaN comes through (min and max give the second of an unordered pair).
+  // x is the second operand, so a NaN comes through (min and max give the second of an unordered
+  // pair).
   const F32x16 clamped = min(broadcast(88.0f), max(broadcast(-87.0f), x));
   // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low mantissa bits.
   const F32x16 magic = broadcast(12582912.0f);

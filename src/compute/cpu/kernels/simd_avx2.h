@@ -20,8 +20,12 @@ struct F32x16 {
   __m256 hi;
 };
 
-inline F32x16 broadcast(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
-inline F32x16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+inline F32x16 broadcast(float x) {
+  return {_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+inline F32x16 load(const float* p) {
+  return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
 inline void store(float* p, F32x16 x) {
   _mm256_storeu_ps(p, x.lo);
   _mm256_storeu_ps(p + 8, x.hi);
@@ -95,7 +99,9 @@ inline float reduce_max(F32x16 x) {
   return _mm_cvtss_f32(_mm_max_ss(by2, _mm_shuffle_ps(by2, by2, 1)));
 }
 
-inline F32x16 load_weights(const float* p) { return load(p); }
+inline F32x16 load_weights(const float* p) {
+  return load(p);
+}
 struct Bf16 {
   std::uint16_t bits;
 };
@@ -106,7 +112,9 @@ inline __m256 widen_bf16(const void* p) {
   const __m128i half = _mm_loadu_si128(static_cast<const __m128i*>(p));
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
-inline F32x16 load_weights(const Bf16* p) { return {widen_bf16(p), widen_bf16(p + 8)}; }
+inline F32x16 load_weights(const Bf16* p) {
+  return {widen_bf16(p), widen_bf16(p + 8)};
+}
 inline F32x16 load_weights(const F16* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};

@@ -53,8 +53,12 @@ inline F32x16 select_less(F32x16 a, F32x16 b, F32x16 x, F32x16 y) {
   return quads([&](int i) { return vbslq_f32(vcltq_f32(a.v[i], b.v[i]), x.v[i], y.v[i]); });
 }
 // As on x86, a NaN in the first operand gives the second, so that all sets agree on every bit.
-inline F32x16 min(F32x16 a, F32x16 b) { return select_less(a, b, a, b); }
-inline F32x16 max(F32x16 a, F32x16 b) { return select_less(b, a, a, b); }
+inline F32x16 min(F32x16 a, F32x16 b) {
+  return select_less(a, b, a, b);
+}
+inline F32x16 max(F32x16 a, F32x16 b) {
+  return select_less(b, a, a, b);
+}
 /// a * b + c, rounded once.
 inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
   return quads([&](int i) { return vfmaq_f32(c.v[i], a.v[i], b.v[i]); });
@@ -67,7 +71,9 @@ inline F32x16 power_of_two(F32x16 biased) {
   });
 }
 
-inline F32x16 load_weights(const float* p) { return load(p); }
+inline F32x16 load_weights(const float* p) {
+  return load(p);
+}
 struct Bf16 {
   std::uint16_t bits;
 };

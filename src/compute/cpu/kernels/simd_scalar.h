@@ -71,7 +71,9 @@ inline F32x16 power_of_two(F32x16 biased) {
   });
 }
 
-inline F32x16 load_weights(const float* p) { return load(p); }
+inline F32x16 load_weights(const float* p) {
+  return load(p);
+}
 struct Bf16 {
   std::uint16_t bits;
 };
