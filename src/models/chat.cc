@@ -43,9 +43,10 @@ text::ChatTemplate load_template(const checkpoint::Checkpoint& checkpoint) {
 boost::json::object load_special_tokens(const checkpoint::Checkpoint& checkpoint) {
   boost::json::object tokens;
   const auto document = checkpoint.optional_json("tokenizer_config.json");
-  if (!document || !document->is_object()) return tokens;
+  if (!document) return tokens;
+  const JsonObject config(*document, checkpoint.file("tokenizer_config.json").string());
   for (const char* name : {"bos_token", "eos_token", "pad_token", "unk_token"}) {
-    const boost::json::value* value = document->get_object().if_contains(name);
+    const boost::json::value* value = config.find(name);
     if (!value) continue;
     if (const boost::json::object* object = value->if_object()) {
       if (const boost::json::value* content = object->if_contains("content")) {
