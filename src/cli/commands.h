@@ -1,0 +1,17 @@
+// The commands, each added to the one option table.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+
+namespace saccade::cli {
+
+/// What a parsed command line asks for; returns the exit status and may throw Error.
+using Action = std::function<int()>;
+
+void add_run_command(CLI::App& app, Action& action);
+void add_tokens_command(CLI::App& app, Action& action);
+void add_inspect_command(CLI::App& app, Action& action);
+void add_devices_command(CLI::App& app, Action& action);
+
+}  // namespace saccade::cli

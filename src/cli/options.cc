@@ -1,0 +1,107 @@
+#include "cli/options.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "cli/numbers.h"
+
+namespace saccade::cli {
+namespace {
+
+constexpr std::int64_t kMaxThreads = 1024;
+
+/// A repeatable option of texts. Each use takes one value, so that PROMPT may follow it.
+void add_texts(CLI::App& command, const std::string& name, std::vector<std::string>& texts,
+               const std::string& type, const std::string& help) {
+  command.add_option(name, texts, help)->allow_extra_args(false)->type_name(type);
+}
+
+void add_count(CLI::App& command, const std::string& name, std::int64_t low,
+               const std::string& help, std::function<void(std::int64_t)> take) {
+  add_value(command, name, "N", help, [name, low, take = std::move(take)](const std::string& text) {
+    take(parse_integer(name, text, low));
+  });
+}
+
+void add_number(CLI::App& command, const std::string& name, std::optional<double>& number,
+                const std::string& help) {
+  add_value(command, name, "X", help,
+            [name, &number](const std::string& text) { number = parse_number(name, text); });
+}
+
+}  // namespace
+
+CLI::Option* add_value(CLI::App& command, const std::string& name, const std::string& type,
+                       const std::string& help, std::function<void(const std::string&)> read) {
+  return command.add_option_function<std::string>(name, std::move(read), help)->type_name(type);
+}
+
+void add_model_argument(CLI::App& command, std::string& model) {
+  command
+      .add_option("MODEL", model,
+                  "A Hugging Face model directory, ORG/NAME in the local Hugging Face cache, or "
+                  "glance, the small model that comes with Saccade")
+      ->required()
+      ->type_name("");
+}
+
+void add_prompt_options(CLI::App& command, PromptOptions& options) {
+  add_model_argument(command, options.model);
+  command.add_option("PROMPT", options.prompt, "What to ask; - reads it from standard input")
+      ->type_name("");
+  add_texts(command, "-i,--image", options.images, "FILE",
+            "A picture to show before the prompt; repeat it for more, shown in that order; - reads "
+            "one from standard input");
+  command.add_option("--system", options.system, "Instructions that come before everything else")
+      ->type_name("TEXT");
+  Request& request = options.request;
+  add_count(command, "--max-tokens", 0, "Longest answer, in tokens (default 1024)",
+            [&request](std::int64_t count) { request.max_tokens = count; });
+  add_count(command, "--min-pixels", 1, "Enlarge pictures that have fewer pixels",
+            [&request](std::int64_t pixels) { request.min_pixels = pixels; });
+  add_count(command, "--max-pixels", 1,
+            "Shrink pictures that have more pixels: fewer tokens, faster, less detail",
+            [&request](std::int64_t pixels) { request.max_pixels = pixels; });
+  EngineOptions& engine = options.engine;
+  add_count(command, "--max-image-pixels", 1,
+            "Refuse picture files with more pixels before decoding them, against decompression "
+            "bombs (default " +
+                std::to_string(engine.max_image_pixels) + ")",
+            [&engine](std::int64_t pixels) { engine.max_image_pixels = pixels; });
+  add_threads_option(command, engine);
+}
+
+void add_sampling_options(CLI::App& command, Request& request) {
+  Sampling& sampling = request.sampling;
+  add_number(command, "--temperature", sampling.temperature,
+             "Randomness: 0 always takes the likeliest token. What is not given here comes from "
+             "the model's generation_config.json");
+  add_number(command, "--top-p", sampling.top_p,
+             "Choose among the likeliest tokens that together have this probability, over 0 to 1");
+  add_count(command, "--top-k", 0, "Choose among this many likeliest tokens; 0: all",
+            [&sampling](std::int64_t count) { sampling.top_k = count; });
+  add_number(command, "--min-p", sampling.min_p,
+             "Leave out tokens less likely than this share of the likeliest one, 0 to 1");
+  add_number(command, "--repetition-penalty", sampling.repetition_penalty,
+             "Over 1: make tokens that were there before less likely");
+  add_value(
+      command, "--seed", "N", "The same seed gives the same answer again",
+      [&sampling](const std::string& text) { sampling.seed = parse_unsigned("--seed", text); });
+  add_texts(command, "--stop", request.stop, "TEXT",
+            "End the answer where this text would come; repeatable");
+}
+
+void add_threads_option(CLI::App& command, EngineOptions& engine) {
+  add_value(command, "--threads", "N", "Threads to compute with (default: one for each core)",
+            [&engine](const std::string& text) {
+              engine.threads = static_cast<int>(parse_integer("--threads", text, 1, kMaxThreads));
+            });
+}
+
+EngineOptions engine_options_from_environment() {
+  EngineOptions engine;
+  if (const char* isa = std::getenv("SACCADE_ISA")) engine.instruction_set = isa;
+  return engine;
+}
+
+}  // namespace saccade::cli

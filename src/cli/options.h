@@ -1,0 +1,39 @@
+// The options that commands share.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "saccade/engine.h"
+
+namespace saccade::cli {
+
+/// What run and tokens are told about the model and the question.
+struct PromptOptions {
+  std::string model;
+  std::optional<std::string> prompt;
+  std::vector<std::string> images;
+  std::optional<std::string> system;
+  Request request;  ///< settings only; messages come from the fields above
+  EngineOptions engine;
+};
+
+void add_model_argument(CLI::App& command, std::string& model);
+/// MODEL, PROMPT, --image, --system, --max-tokens and the pixel limits.
+void add_prompt_options(CLI::App& command, PromptOptions& options);
+/// How tokens are chosen and when the answer ends.
+void add_sampling_options(CLI::App& command, Request& request);
+void add_threads_option(CLI::App& command, EngineOptions& engine);
+
+/// An option whose value `read` takes, or refuses by throwing Error. For numbers: CLI11's own
+/// conversion takes 010 for eight and cuts off what is too large.
+CLI::Option* add_value(CLI::App& command, const std::string& name, const std::string& type,
+                       const std::string& help, std::function<void(const std::string&)> read);
+
+/// EngineOptions with the instruction set that SACCADE_ISA asks for.
+EngineOptions engine_options_from_environment();
+
+}  // namespace saccade::cli
