@@ -1,0 +1,71 @@
+# The newcomer's door: each target here sets up what it needs and calls CMake, whose presets
+# (CMakePresets.json) are there to be used directly as well.
+
+# The question that `make run` asks, and its picture.
+DEMO_IMAGE = assets/pictures/desk.png
+DEMO_PROMPT = What do you see?
+# Where `make install` puts the program.
+PREFIX = /usr/local
+JOBS = $(shell nproc 2>/dev/null || echo 2)
+# Seconds that each fuzz target runs in `make test-long`.
+FUZZ_SECONDS = 60
+# `make SETUP=no ...` leaves the system's packages alone.
+SETUP = yes
+
+PACKAGES = $(if $(filter yes,$(SETUP)),tools/packages.sh,@:)
+SOURCES = git ls-files --cached --others --exclude-standard
+CTEST = ctest --parallel $(JOBS) --output-on-failure --no-tests=error
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-long test-sanitize format tidy install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build Saccade and let the built-in model answer a question about a picture
+	build/release/bin/saccade run glance "$(DEMO_PROMPT)" --image $(DEMO_IMAGE)
+
+# Without the tests at first, so that a look at Saccade does not need what they need. `make test`
+# turns them on in the same folder, and nothing is compiled twice.
+build: ## install the packages needed and build build/release/bin/saccade
+	$(PACKAGES) build
+	@[ -f build/release/build.ninja ] || cmake --preset release -DSACCADE_TESTS=OFF
+	@cmake --build build/release --parallel $(JOBS) --target saccade
+
+test: ## build everything and run the test suite
+	$(PACKAGES) build test
+	@if [ -f tools/fetch_tokenizers.sh ]; then sh tools/fetch_tokenizers.sh; fi
+	@cmake --preset release
+	@cmake --build build/release --parallel $(JOBS)
+	@$(CTEST) --test-dir build/release
+
+test-long: test ## the test suite, then a minute of fuzzing for each kind of input
+	$(PACKAGES) fuzz
+	@cmake --preset fuzz
+	@cmake --build build/fuzz --parallel $(JOBS) --target fuzz_targets
+	@tests/fuzz/run.sh $(FUZZ_SECONDS) build/fuzz
+
+# Leaks count, but not what GLib and libvips keep until the process ends.
+test-sanitize: export LSAN_OPTIONS = suppressions=$(CURDIR)/tests/leaks.supp:print_suppressions=0
+test-sanitize: export UBSAN_OPTIONS = print_stacktrace=1
+test-sanitize: ## the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(PACKAGES) build test
+	@if [ -f tools/fetch_tokenizers.sh ]; then sh tools/fetch_tokenizers.sh; fi
+	@cmake --preset asan
+	@cmake --build build/asan --parallel $(JOBS)
+	@$(CTEST) --test-dir build/asan
+
+format: ## lay out the C++ sources
+	$(PACKAGES) develop
+	$(SOURCES) '*.h' '*.cc' | xargs clang-format -i
+
+tidy: ## look for bugs with clang-tidy
+	$(PACKAGES) build test develop
+	@cmake --preset release
+	$(SOURCES) 'src/*.cc' | xargs -P $(JOBS) -n 4 clang-tidy -quiet -p build/release
+
+install: build ## put program, built-in model and headers under PREFIX (default /usr/local)
+	cmake --install build/release --prefix "$(PREFIX)"
+
+clean: ## remove what was built
+	rm -rf build
