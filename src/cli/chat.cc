@@ -1,7 +1,8 @@
 #include "cli/chat.h"
 
-#include <cstdlib>
-#include <string_view>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "cli/chat_line.h"
 #include "cli/cli.h"
@@ -26,9 +27,9 @@ constexpr const char* kHelp =
 
 class Chat {
  public:
-  explicit Chat(const PromptOptions& options)
+  Chat(const PromptOptions& options, std::vector<ImageBytes> images)
       : request_(options.request), conversation_(options.system), listener_(true) {
-    for (ImageBytes& image : read_images(options.images)) conversation_.add_image(std::move(image));
+    for (ImageBytes& image : images) conversation_.add_image(std::move(image));
     show_start_line(options.model, options.engine);
     engine_.emplace(Engine::load(options.model, options.engine, &listener_));
     listener_.finish(false);
@@ -119,7 +120,9 @@ class Chat {
 }  // namespace
 
 int chat(const PromptOptions& options) {
-  Chat(options).talk();
+  std::vector<ImageBytes> images = read_images(options.images);
+  const InterruptScope interrupt_scope;
+  Chat(options, std::move(images)).talk();
   return kSuccess;
 }
 

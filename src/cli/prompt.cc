@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "cli/interrupt.h"
 
 namespace saccade::cli {
 namespace {
@@ -40,10 +39,7 @@ std::string read_prompt_from_stdin() {
   std::array<char, 65536> chunk;
   while (true) {
     const ssize_t count = read(STDIN_FILENO, chunk.data(), chunk.size());
-    if (count < 0 && errno == EINTR) {
-      if (interrupted()) throw Interrupted();
-      continue;
-    }
+    if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       fail_usage("PROMPT is missing, and standard input cannot be read: {}",
                  std::generic_category().message(errno));

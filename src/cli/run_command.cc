@@ -55,6 +55,8 @@ int ask_and_stream(Engine& engine, const Request& request, TerminalListener& lis
 int answer(const RunOptions& options, const std::string& prompt) {
   Request request = options.prompt.request;
   request.messages = first_messages(options.prompt, prompt);
+  // Not before all input is read: a wait for a pipe should just end.
+  const InterruptScope interrupt_scope;
   show_start_line(options.prompt.model, options.prompt.engine);
   TerminalListener listener(!options.json);
   Engine engine = Engine::load(options.prompt.model, options.prompt.engine, &listener);
@@ -71,7 +73,6 @@ int run(const RunOptions& options) {
     fail_usage("--logprobs needs --json: log-probabilities are not part of the text");
   }
   const PromptSource source = prompt_source(options.prompt, stdin_is_terminal());
-  const InterruptScope interrupt_scope;
   if (source == PromptSource::kNobody) {
     if (options.json || !stdout_is_terminal()) {
       fail_usage("PROMPT is missing, and there can be no chat: {}",
