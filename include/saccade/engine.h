@@ -108,7 +108,7 @@ class Engine {
 };
 
 /// Describes a checkpoint without loading its weights. Throws Error.
-ModelInfo inspect_model(const std::string& model);
+ModelInfo inspect_model(const std::string& model, const EngineOptions& options = {});
 
 /// Counts a request's tokens without loading weights. Throws Error.
 TokenMath count_tokens(const std::string& model, const Request& request,

@@ -17,7 +17,7 @@ struct InspectOptions {
 };
 
 int run(const InspectOptions& options) {
-  const ModelInfo info = inspect_model(options.model);
+  const ModelInfo info = inspect_model(options.model, engine_options_from_environment());
   write_output(options.json ? json_text(inspect_json(info)) + "\n" : inspect_text(info));
   return kSuccess;
 }

@@ -40,6 +40,8 @@ constexpr std::int64_t kVisionCacheBytes = std::int64_t{256} << 20;
 constexpr std::int64_t kMaxFullSequences = 16;
 
 std::unique_ptr<compute::Device> make_device(const EngineOptions& options) {
+  if (options.threads < 0)
+    fail_usage("threads: wanted a number from 1 to 1024, found {}", options.threads);
   return std::make_unique<compute::cpu::CpuDevice>(
       compute::cpu::CpuOptions{options.threads, options.instruction_set});
 }
@@ -256,9 +258,9 @@ std::vector<Result> Engine::generate(std::span<const Request> requests) {
   return impl_->generate(requests, nullptr);
 }
 
-ModelInfo inspect_model(const std::string& model) {
+ModelInfo inspect_model(const std::string& model, const EngineOptions& options) {
   const checkpoint::Checkpoint checkpoint(checkpoint::resolve_model(model));
-  return make_info(checkpoint, *make_device({}));
+  return make_info(checkpoint, *make_device(options));
 }
 
 TokenMath count_tokens(const std::string& model, const Request& request,

@@ -1,24 +1,55 @@
 #include "engine/prepare.h"
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 
 #include "base/error.h"
 #include "base/json.h"
 
 namespace saccade {
 
-ImageBytes read_image(const std::string& path) {
-  std::string text;
-  if (path == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), {});
-    if (text.empty()) fail("standard input: wanted a picture, found nothing");
-  } else {
-    text = read_text_file(path);
+namespace {
+
+// Larger than any picture that is meant to be looked at, small enough that a wrong file, such as a
+// device that never ends, is an error and not all of the memory.
+constexpr std::size_t kMaxImageBytes = std::size_t{512} << 20;
+
+/// Everything `stream` holds. Throws Error when it is more than a picture can be.
+std::vector<std::byte> read_all(std::istream& stream, const std::string& name) {
+  std::vector<std::byte> bytes;
+  constexpr std::size_t kStep = std::size_t{1} << 20;
+  for (bool more = true; more;) {
+    const std::size_t size = bytes.size();
+    if (size > kMaxImageBytes) {
+      fail("{}: more than {} MiB; wanted a picture", name, kMaxImageBytes >> 20);
+    }
+    bytes.resize(size + kStep);
+    more = static_cast<bool>(stream.read(reinterpret_cast<char*>(bytes.data() + size), kStep));
+    bytes.resize(size + static_cast<std::size_t>(stream.gcount()));
   }
-  const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
-  return {{bytes, bytes + text.size()}, path == "-" ? "standard input" : path};
+  if (stream.bad()) fail("{}: cannot be read: {}", name, std::strerror(errno));
+  return bytes;
+}
+
+}  // namespace
+
+ImageBytes read_image(const std::string& path) {
+  if (path == "-") {
+    const std::string name = "standard input";
+    ImageBytes image{read_all(std::cin, name), name};
+    if (image.bytes.empty()) fail("{}: wanted a picture, found nothing", name);
+    return image;
+  }
+  std::error_code status;
+  if (std::filesystem::is_directory(path, status)) {
+    fail("{}: wanted a picture, found a directory", path);
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail("{}: cannot be opened: {}", path, std::strerror(errno));
+  return {read_all(file, path), path};
 }
 
 namespace engine {

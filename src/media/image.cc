@@ -18,7 +18,7 @@ void check_size(int width, int height, const DecodeLimits& limits, std::string_v
   if (static_cast<std::int64_t>(width) * height > limits.max_pixels) {
     fail(
         "{}: a picture of {} x {} pixels is over the limit of {} pixels and may be a decompression "
-        "bomb; scale it down or raise the limit",
+        "bomb; scale it down or raise max-image-pixels",
         where, width, height, limits.max_pixels);
   }
 }

@@ -194,6 +194,10 @@ TEST(BadPicture, NotThereOrNotAPicture) {
   expect_refused(run_program({"tokens", model, "--image", "no-such.png"}), 1, "no-such.png");
 }
 
+TEST(BadPicture, FilesWithoutEndAreCutOff) {
+  expect_refused(ask(golden_model(), {"--image", "/dev/zero"}), 1, "more than 512 MiB");
+}
+
 TEST(BadPicture, Truncated) {
   const TemporaryFolder folder;
   const std::string whole = read_file(golden_image("large_150x201.png"));

@@ -81,7 +81,9 @@ TEST_P(GoldenAnswers, AreTheReferencesTokens) {
     ASSERT_GE(found.size(), 1U);
     ASSERT_LE(found.size(), expected.size());
     // The reference goes on after an end token, an answer stops there.
-    if (found.size() < expected.size()) EXPECT_EQ(result.at("finish_reason"), "stop");
+    if (found.size() < expected.size()) {
+      EXPECT_EQ(result.at("finish_reason"), "stop");
+    }
     for (std::size_t i = 0; i < found.size(); ++i) {
       ASSERT_EQ(found[i], expected[i]) << golden.at("name") << ", token " << i;
     }

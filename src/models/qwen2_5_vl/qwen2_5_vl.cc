@@ -73,6 +73,10 @@ class Qwen25Vl : public Model {
   nn::RotaryAxes rotary_;
 };
 
+std::string layers(int count) {
+  return fmt::format("{} layer{}", count, count == 1 ? "" : "s");
+}
+
 Description describe(const checkpoint::Checkpoint& checkpoint) {
   const Config config = read_config(checkpoint);
   const Names names = find_names(checkpoint);
@@ -83,9 +87,9 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
   description.parts = {
       describe_part(
           checkpoint, "vision tower",
-          fmt::format("{} layers ({} with full attention), hidden {}, {} heads, "
+          fmt::format("{} ({} with full attention), hidden {}, {} heads, "
                       "patch {}, window {} px",
-                      vision.depth, vision.full_attention_blocks.size(), vision.hidden_size,
+                      layers(vision.depth), vision.full_attention_blocks.size(), vision.hidden_size,
                       vision.num_heads, vision.patch_size, vision.window_size),
           {names.vision + "patch_embed", names.vision + "blocks"}),
       describe_part(checkpoint, "merger",
@@ -93,7 +97,7 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
                     {names.vision + "merger"}),
       describe_part(
           checkpoint, "decoder",
-          fmt::format("{} layers, hidden {}, {} heads, {} key-value heads of {}", text.num_layers,
+          fmt::format("{}, hidden {}, {} heads, {} key-value heads of {}", layers(text.num_layers),
                       text.hidden_size, text.num_heads, text.num_kv_heads, text.head_dim),
           {names.decoder + ".layers", names.decoder + ".norm"}),
       describe_part(checkpoint, "embeddings",
