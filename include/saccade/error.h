@@ -3,7 +3,6 @@
 
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 namespace saccade {
 
@@ -15,8 +14,8 @@ enum class ErrorKind {
 /// Says in one line what was wanted, what was found, where, and what to do about it.
 class Error : public std::runtime_error {
  public:
-  explicit Error(std::string message, ErrorKind kind = ErrorKind::kInput)
-      : std::runtime_error(std::move(message)), kind_(kind) {}
+  explicit Error(const std::string& message, ErrorKind kind = ErrorKind::kInput)
+      : std::runtime_error(message), kind_(kind) {}
 
   ErrorKind kind() const { return kind_; }
 

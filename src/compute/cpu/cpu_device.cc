@@ -119,7 +119,8 @@ void CpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, con
   // finely instead, four groups a thread, so that a thread that is late costs little.
   constexpr std::int64_t kTilesPerItem = 8;
   const std::int64_t row_items = (tiles + kTilesPerItem - 1) / kTilesPerItem;
-  const std::int64_t wanted = std::max<std::int64_t>(1, 4 * threads_.num_threads() / row_items);
+  const std::int64_t wanted =
+      std::max<std::int64_t>(1, std::int64_t{4} * threads_.num_threads() / row_items);
   std::int64_t panels_per_item = std::max<std::int64_t>(4, (matrix.panels() / wanted + 3) / 4 * 4);
   if (tiles > 1) panels_per_item = std::min<std::int64_t>(panels_per_item, 8);
   const std::int64_t panel_items = (matrix.panels() + panels_per_item - 1) / panels_per_item;
