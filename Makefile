@@ -2,8 +2,8 @@
 # (CMakePresets.json) are there to be used directly as well.
 
 # The question that `make run` asks, and its picture.
-DEMO_IMAGE = assets/pictures/breakfast.jpg
-DEMO_PROMPT = Describe the picture.
+DEMO_IMAGE = assets/pictures/beach.jpg
+DEMO_PROMPT = Describe this image in detail.
 # Where `make install` puts the program.
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
