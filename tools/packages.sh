@@ -30,6 +30,7 @@ END
     test) cat <<'END'
 libgtest-dev                           tests; also its sources, for the NEON test
 libgmock-dev                           matchers
+npm                                    fetches the published vocabularies that token ids are compared on
 g++-aarch64-linux-gnu                  builds the NEON kernels and their test
 qemu-user                              runs them
 END

@@ -15,6 +15,9 @@ namespace {
 /// Longer contents do not occur; the bound keeps the search linear in the text.
 constexpr std::size_t kMaxContentBytes = 4096;
 
+/// Bytes of UTF-8.
+constexpr std::size_t kLongestChar = 4;
+
 AddedToken read_token(const boost::json::value& value, const std::string& where) {
   const JsonObject object(value, where);
   AddedToken token;
@@ -169,7 +172,6 @@ std::optional<std::string_view> AddedTokens::decoded_form(std::int32_t id) const
 
 bool AddedTokens::stands_alone(std::string_view text, const Span& span) const {
   // One character on either side decides.
-  constexpr std::size_t kLongestChar = 4;
   std::size_t before = span.begin;
   while (before > 0 && span.begin - before < kLongestChar) {
     --before;

@@ -80,7 +80,7 @@ std::string in_one_line(std::string text) {
 ChatTemplate::ChatTemplate(std::string where, std::shared_ptr<const jinja::Tree> tree)
     : where_(std::move(where)), tree_(std::move(tree)) {}
 
-ChatTemplate ChatTemplate::parse(std::string source, std::string where) {
+ChatTemplate ChatTemplate::parse(std::string_view source, std::string where) {
   try {
     auto tree = std::make_shared<const jinja::Tree>(jinja::parse(source));
     return {std::move(where), std::move(tree)};
@@ -93,7 +93,9 @@ std::string ChatTemplate::render(const boost::json::object& context,
                                  const RenderOptions& options) const {
   try {
     const jinja::Value variables = to_dict(context, 0);
-    jinja::Runtime runtime(jinja::Limits{}, options.clock ? options.clock : local_time);
+    jinja::Limits limits;
+    limits.steps = options.max_steps;
+    jinja::Runtime runtime(limits, options.clock ? options.clock : local_time);
     return jinja::Interpreter(runtime, variables.as_dict()).render(*tree_);
   } catch (const jinja::Fault& fault) {
     report(where_, fault);

@@ -124,12 +124,15 @@ class Segment {
   std::vector<utf8proc_int32_t> values_;
 };
 
-/// Rust knows these beyond what utf8proc 2.8 (Unicode 15) maps; kLowerOffsets of Unicode 16 and 17.
+/// Characters whose lower case lies `offset` further on.
 struct LowerOffset {
   char32_t first;
   char32_t last;
   std::int32_t offset;
 };
+
+/// Of Unicode 16 and 17, which the Rust of the reference knows and utf8proc 2.8 (Unicode 15) does
+/// not.
 constexpr auto kLowerOffsets = std::to_array<LowerOffset>({
     {0x1C89, 0x1C89, 1},
     {0xA7CB, 0xA7CB, 0x264 - 0xA7CB},

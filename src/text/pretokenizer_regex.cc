@@ -1,6 +1,8 @@
 #include "text/pretokenizer_regex.h"
 
 #include <array>
+#include <cctype>
+#include <new>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

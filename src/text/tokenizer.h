@@ -52,6 +52,7 @@ class Tokenizer {
   /// The id of a token by its content as in the vocabulary (`Ġthe`) or among the added tokens.
   std::optional<std::int32_t> token_id(std::string_view token) const;
 
+  /// Whether decode() leaves the token out when it skips special tokens.
   bool is_special(std::int32_t id) const;
 
   /// The largest id + 1.

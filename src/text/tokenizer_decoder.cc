@@ -13,6 +13,7 @@ namespace saccade::text {
 namespace {
 
 constexpr int kMaxDepth = 16;
+constexpr std::int64_t kMaxStripped = 1 << 20;
 
 /// The byte of a token "<0x41>"; -1 for any other token.
 int fallback_byte(std::string_view token) {
@@ -79,10 +80,9 @@ void TokenDecoder::add(const boost::json::value& value, const std::string& where
 }
 
 void TokenDecoder::add_strip(const JsonObject& object) {
-  constexpr std::int64_t kMost = 1 << 20;
   const std::string content = object.string("content");
-  const auto start = static_cast<std::size_t>(object.integer_in("start", 0, kMost));
-  const auto stop = static_cast<std::size_t>(object.integer_in("stop", 0, kMost));
+  const auto start = static_cast<std::size_t>(object.integer_in("start", 0, kMaxStripped));
+  const auto stop = static_cast<std::size_t>(object.integer_in("stop", 0, kMaxStripped));
   const DecodedChar decoded = content.empty() ? DecodedChar{} : decode_utf8(content);
   if (decoded.state != DecodedChar::State::kValid || decoded.size != content.size()) {
     fail("{}: \"content\" must be one character", object.where());

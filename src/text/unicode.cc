@@ -1,6 +1,5 @@
 #include "text/unicode.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +7,8 @@
 
 namespace saccade::text {
 namespace {
+
+constexpr std::size_t kLongestExcerpt = 120;
 
 /// What the first byte of a sequence says: how many bytes follow and the range of the second one,
 /// which excludes overlong forms, surrogates and values over U+10FFFF.
@@ -117,11 +118,10 @@ bool is_ascii(std::string_view text) {
 }
 
 std::string in_quotes(std::string_view text) {
-  constexpr std::size_t kLongest = 120;
-  std::string line = replace_invalid_utf8(text.substr(0, kLongest));
+  std::string line = replace_invalid_utf8(text.substr(0, kLongestExcerpt));
   const auto control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
   std::replace_if(line.begin(), line.end(), control, ' ');
-  return fmt::format("\"{}{}\"", line, text.size() > kLongest ? "..." : "");
+  return fmt::format("\"{}{}\"", line, text.size() > kLongestExcerpt ? "..." : "");
 }
 
 }  // namespace saccade::text

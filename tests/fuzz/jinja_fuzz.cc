@@ -20,7 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                  .as_object();
   try {
     const std::string source(reinterpret_cast<const char*>(data), size);
-    (void)saccade::text::ChatTemplate::parse(source, "fuzz").render(context);
+    saccade::text::RenderOptions options;
+    options.max_steps = 1'000'000;  // what a sanitizer gets through in a second or two
+    (void)saccade::text::ChatTemplate::parse(source, "fuzz").render(context, options);
   } catch (const saccade::Error&) {
   }
   return 0;

@@ -35,7 +35,7 @@ std::tm golden_time() {
 
 void check(const ChatTemplate& chat, const json::object& context, const json::object& golden) {
   try {
-    const std::string text = chat.render(context, {golden_time});
+    const std::string text = chat.render(context, {.clock = golden_time});
     ASSERT_FALSE(golden.contains("error")) << "rendered, where jinja2 says " << golden.at("error");
     EXPECT_EQ(text, std::string(golden.at("expected").as_string()));
   } catch (const Error& error) {
@@ -87,6 +87,12 @@ TEST(ChatTemplate, KeepsTheOrderOfKeysAndEveryInteger) {
   EXPECT_EQ(chat.render({{"tools", tools}}),
             R"({"z": 1, "a": {"y": 18446744073709551615, "x": -9223372036854775808}, )"
             R"("m": [1.0, 1e-07, null, true]})");
+}
+
+TEST(ChatTemplate, AsksForNoMoreStepsThanItMayTake) {
+  const auto chat = ChatTemplate::parse("{% for i in range(1000) %}{% endfor %}done", "t");
+  EXPECT_EQ(chat.render({}), "done");
+  EXPECT_THROW(chat.render({}, {.max_steps = 100}), Error);
 }
 
 TEST(ChatTemplate, VariablesNestedTooDeeplyAreAnError) {

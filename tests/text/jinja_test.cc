@@ -28,7 +28,7 @@ std::tm golden_time() {
 }
 
 std::string render(const std::string& source, const json::object& context = {}) {
-  return ChatTemplate::parse(source, "t.jinja").render(context, {golden_time});
+  return ChatTemplate::parse(source, "t.jinja").render(context, {.clock = golden_time});
 }
 
 /// The error of parsing or rendering, without the name of the template; empty when there is none.

@@ -140,7 +140,7 @@ Value Interpreter::eval(const FilterExpr& node, Frame& frame) {
   arguments.positional.push_back(node.input == nullptr ? std::move(block_text_)
                                                        : eval(*node.input, frame));
   eval_arguments(node.arguments, frame, arguments);
-  return node.filter->function(runtime_, std::move(arguments));
+  return node.filter->function(runtime_, arguments);
 }
 
 Value Interpreter::filter_text(const Expr& filter, Value text, Frame& frame) {

@@ -12,7 +12,7 @@ namespace saccade::text::jinja {
 /// A filter: the value comes first among the positional arguments.
 struct FilterEntry {
   std::string_view name;
-  Value (*function)(Runtime&, Arguments) = nullptr;
+  Value (*function)(Runtime&, const Arguments&) = nullptr;
 };
 
 /// Null when there is no such filter.

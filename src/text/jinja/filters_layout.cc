@@ -20,7 +20,7 @@ std::string indentation(const Value& width) {
   return std::string(static_cast<std::size_t>(std::max<Integer>(spaces, 0)), ' ');
 }
 
-Value indent(Runtime& runtime, Arguments arguments) {
+Value indent(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("indent", arguments, {"s", "width", "first", "blank"}, 1);
   if (bound[0].is_undefined()) raise("{}", bound[0].undefined_message());
   const std::string& text = string_argument(bound[0], "the text of indent");
@@ -42,12 +42,9 @@ Value indent(Runtime& runtime, Arguments arguments) {
   return runtime.string(std::move(out), bound[0].is_safe());
 }
 
-Value truncate_text(Runtime& runtime, Arguments arguments) {
+Value truncate_text(Runtime& runtime, const Arguments& arguments) {
   const auto bound =
       bind_arguments("truncate", arguments, {"s", "length", "killwords", "end", "leeway"}, 1);
-  const std::string& source = string_argument(bound[0], "the text of truncate");
-  runtime.charge(source.size());
-  const std::u32string text = to_code_points(source);
   const Integer length = integer_or(bound[1], "the length", 255);
   const std::string end = bound[3].is_missing() ? "..." : str(bound[3]);
   const Integer leeway = integer_or(bound[4], "the leeway", 5);
@@ -56,7 +53,9 @@ Value truncate_text(Runtime& runtime, Arguments arguments) {
     raise("expected length >= {}, got {}", std::int64_t(end_size),
           static_cast<std::int64_t>(clamp_index(length)));
   if (leeway < 0) raise("expected leeway >= 0");
-  if (static_cast<Integer>(text.size()) <= length + leeway) return bound[0];
+  runtime.charge(bound[0].weight());
+  if (static_cast<Integer>(length_of(bound[0])) <= length + leeway) return bound[0];
+  const std::u32string text = to_code_points(string_argument(bound[0], "the text of truncate"));
   std::u32string kept = text.substr(0, static_cast<std::size_t>(length - end_size));
   if (!truthy(bound[2])) {
     const std::size_t space = kept.rfind(U' ');
@@ -65,7 +64,7 @@ Value truncate_text(Runtime& runtime, Arguments arguments) {
   return runtime.string(to_utf8(kept) + end, bound[0].is_safe());
 }
 
-Value wordwrap(Runtime& runtime, Arguments arguments) {
+Value wordwrap(Runtime& runtime, const Arguments& arguments) {
   const auto bound =
       bind_arguments("wordwrap", arguments,
                      {"s", "width", "break_long_words", "wrapstring", "break_on_hyphens"}, 1);
@@ -141,7 +140,7 @@ std::string unescape_entities(std::string_view text) {
   return out;
 }
 
-Value striptags(Runtime& runtime, Arguments arguments) {
+Value striptags(Runtime& runtime, const Arguments& arguments) {
   const Value value = bind_arguments("striptags", arguments, {"value"}, 1)[0];
   runtime.charge(2 * value.weight());
   const std::string text = without_tags(str(value));
@@ -173,7 +172,7 @@ Value with_sorted_keys(Runtime& runtime, const Value& value) {
   return runtime.dict(std::move(dict));
 }
 
-Value pretty_print(Runtime& runtime, Arguments arguments) {
+Value pretty_print(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("pprint", arguments, {"value"}, 1);
   runtime.charge(bound[0].weight());
   std::string out = repr(with_sorted_keys(runtime, bound[0]));

@@ -14,7 +14,7 @@
 namespace saccade::text::jinja {
 namespace {
 
-Value absolute(Runtime&, Arguments arguments) {
+Value absolute(Runtime&, const Arguments& arguments) {
   const Value value = bind_arguments("abs", arguments, {"x"}, 1)[0];
   if (value.is_undefined()) raise("{}", value.undefined_message());
   if (!value.is_number()) raise("bad operand type for abs(): '{}'", type_name(value));
@@ -37,7 +37,7 @@ std::optional<double> to_double(const Value& value) {
   return std::nullopt;
 }
 
-Value integer(Runtime&, Arguments arguments) {
+Value integer(Runtime&, const Arguments& arguments) {
   const auto bound = bind_arguments("int", arguments, {"value", "default", "base"}, 1);
   if (bound[0].is_undefined()) raise("{}", bound[0].undefined_message());
   const Integer base = integer_or(bound[2], "a base", 10);
@@ -51,14 +51,14 @@ Value integer(Runtime&, Arguments arguments) {
   return bound[1].is_missing() ? Value::integer(0) : bound[1];
 }
 
-Value real(Runtime&, Arguments arguments) {
+Value real(Runtime&, const Arguments& arguments) {
   const auto bound = bind_arguments("float", arguments, {"value", "default"}, 1);
   if (bound[0].is_undefined()) raise("{}", bound[0].undefined_message());
   if (const auto number = to_double(bound[0])) return Value::number(*number);
   return bound[1].is_missing() ? Value::number(0) : bound[1];
 }
 
-Value round(Runtime& runtime, Arguments arguments) {
+Value round(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("round", arguments, {"value", "precision", "method"}, 1);
   const Value& value = bound[0];
   const Integer digits = integer_or(bound[1], "the precision", 0);
@@ -80,7 +80,7 @@ Value round(Runtime& runtime, Arguments arguments) {
   return binary(runtime, BinaryOp::kDivide, Value::integer(whole), unit);
 }
 
-Value sum(Runtime& runtime, Arguments arguments) {
+Value sum(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("sum", arguments, {"iterable", "attribute", "start"}, 1);
   const AttributePath path(bound[1]);
   Value total = bound[2].is_missing() ? Value::integer(0) : bound[2];
@@ -92,13 +92,13 @@ Value sum(Runtime& runtime, Arguments arguments) {
   return total;
 }
 
-Value length(Runtime& runtime, Arguments arguments) {
+Value length(Runtime& runtime, const Arguments& arguments) {
   const Value value = bind_arguments("length", arguments, {"obj"}, 1)[0];
   if (value.is_string()) runtime.charge(value.as_string().size());
   return Value::integer(static_cast<Integer>(length_of(value)));
 }
 
-Value wordcount(Runtime& runtime, Arguments arguments) {
+Value wordcount(Runtime& runtime, const Arguments& arguments) {
   const Value value = bind_arguments("wordcount", arguments, {"s"}, 1)[0];
   runtime.charge(value.weight());
   Integer words = 0;
@@ -111,7 +111,7 @@ Value wordcount(Runtime& runtime, Arguments arguments) {
   return Value::integer(words);
 }
 
-Value filesizeformat(Runtime& runtime, Arguments arguments) {
+Value filesizeformat(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("filesizeformat", arguments, {"value", "binary"}, 1);
   const auto bytes = to_double(bound[0]);
   if (!bytes) raise("could not convert {} to float", repr(bound[0]));

@@ -25,7 +25,7 @@ Arguments call_with(const Value& item, const Arguments& rest, std::size_t skippe
   return call;
 }
 
-Value map_attribute(Runtime& runtime, const Value& from, Arguments& arguments) {
+Value map_attribute(Runtime& runtime, const Value& from, Arguments arguments) {
   const Value attribute = arguments.take("attribute");
   const AttributePath path(attribute, arguments.take("default"));
   if (!arguments.keyword.empty()) {
@@ -37,7 +37,7 @@ Value map_attribute(Runtime& runtime, const Value& from, Arguments& arguments) {
   return runtime.generator("generator", std::move(out));
 }
 
-Value map(Runtime& runtime, Arguments arguments) {
+Value map(Runtime& runtime, const Arguments& arguments) {
   const Value from = arguments.positional[0];
   const bool by_attribute =
       arguments.positional.size() == 1 &&
@@ -83,16 +83,16 @@ Value choose(Runtime& runtime, const Arguments& arguments, bool by_attribute, bo
   return runtime.generator("generator", std::move(out));
 }
 
-Value select(Runtime& runtime, Arguments arguments) {
+Value select(Runtime& runtime, const Arguments& arguments) {
   return choose(runtime, arguments, false, true);
 }
-Value reject(Runtime& runtime, Arguments arguments) {
+Value reject(Runtime& runtime, const Arguments& arguments) {
   return choose(runtime, arguments, false, false);
 }
-Value selectattr(Runtime& runtime, Arguments arguments) {
+Value selectattr(Runtime& runtime, const Arguments& arguments) {
   return choose(runtime, arguments, true, true);
 }
-Value rejectattr(Runtime& runtime, Arguments arguments) {
+Value rejectattr(Runtime& runtime, const Arguments& arguments) {
   return choose(runtime, arguments, true, false);
 }
 
@@ -116,7 +116,7 @@ Value sort_key(Runtime& runtime, const std::vector<AttributePath>& paths, const 
   return runtime.list(std::move(values));
 }
 
-Value sort(Runtime& runtime, Arguments arguments) {
+Value sort(Runtime& runtime, const Arguments& arguments) {
   const auto bound =
       bind_arguments("sort", arguments, {"value", "reverse", "case_sensitive", "attribute"}, 1);
   std::vector<AttributePath> paths;
@@ -135,7 +135,7 @@ Value sort(Runtime& runtime, Arguments arguments) {
   return runtime.list(in_order(runtime, items->items, keys, truthy(bound[1])));
 }
 
-Value dictsort(Runtime& runtime, Arguments arguments) {
+Value dictsort(Runtime& runtime, const Arguments& arguments) {
   const auto bound =
       bind_arguments("dictsort", arguments, {"value", "case_sensitive", "by", "reverse"}, 1);
   const std::string by = bound[2].is_missing() ? "key" : str(bound[2]);
@@ -174,14 +174,14 @@ Value extreme(Runtime& runtime, const Arguments& arguments, bool largest) {
   return *best;
 }
 
-Value min(Runtime& runtime, Arguments arguments) {
+Value min(Runtime& runtime, const Arguments& arguments) {
   return extreme(runtime, arguments, false);
 }
-Value max(Runtime& runtime, Arguments arguments) {
+Value max(Runtime& runtime, const Arguments& arguments) {
   return extreme(runtime, arguments, true);
 }
 
-Value unique(Runtime& runtime, Arguments arguments) {
+Value unique(Runtime& runtime, const Arguments& arguments) {
   const auto bound =
       bind_arguments("unique", arguments, {"value", "case_sensitive", "attribute"}, 1);
   const AttributePath path(bound[2]);
@@ -196,7 +196,7 @@ Value unique(Runtime& runtime, Arguments arguments) {
   return runtime.generator("generator", std::move(out));
 }
 
-Value groupby(Runtime& runtime, Arguments arguments) {
+Value groupby(Runtime& runtime, const Arguments& arguments) {
   const auto bound =
       bind_arguments("groupby", arguments, {"value", "attribute", "default", "case_sensitive"}, 2);
   const AttributePath path(bound[1], bound[2]);

@@ -13,7 +13,7 @@
 namespace saccade::text::jinja {
 namespace {
 
-Value default_value(Runtime&, Arguments arguments) {
+Value default_value(Runtime&, const Arguments& arguments) {
   const auto bound = bind_arguments("default", arguments, {"value", "default_value", "boolean"}, 1);
   const bool replace = bound[0].is_undefined() || (truthy(bound[2]) && !truthy(bound[0]));
   if (!replace) return bound[0];
@@ -30,7 +30,7 @@ std::shared_ptr<const Sequence> reversed_items(Runtime& runtime, const Value& va
   return runtime.sequence(std::move(items));
 }
 
-Value first(Runtime& runtime, Arguments arguments) {
+Value first(Runtime& runtime, const Arguments& arguments) {
   const Value value = bind_arguments("first", arguments, {"seq"}, 1)[0];
   if (auto* generator = value.is_object() ? dynamic_cast<Generator*>(value.as_object()) : nullptr) {
     const Value item = generator->next();
@@ -41,21 +41,24 @@ Value first(Runtime& runtime, Arguments arguments) {
   return items->items.front();
 }
 
-Value last(Runtime& runtime, Arguments arguments) {
+Value last(Runtime& runtime, const Arguments& arguments) {
   const Value value = bind_arguments("last", arguments, {"seq"}, 1)[0];
   const auto items = value.is_sequence() ? value.sequence() : nullptr;
   if (items != nullptr && !items->items.empty()) return items->items.back();
+  if (value.is_string() && !value.as_string().empty()) {
+    return runtime.item(value, Value::integer(-1));
+  }
   const auto reversed = reversed_items(runtime, value);
   if (reversed->items.empty()) return Value::undefined("No last item, sequence was empty.");
   return reversed->items.front();
 }
 
-Value list(Runtime& runtime, Arguments arguments) {
+Value list(Runtime& runtime, const Arguments& arguments) {
   const Value value = bind_arguments("list", arguments, {"value"}, 1)[0];
   return Value::list(runtime.iterate(value));
 }
 
-Value items(Runtime& runtime, Arguments arguments) {
+Value items(Runtime& runtime, const Arguments& arguments) {
   const Value value = bind_arguments("items", arguments, {"value"}, 1)[0];
   if (value.is_undefined()) return runtime.generator("generator", {});
   if (!value.is_dict()) raise("Can only get item pairs from a mapping.");
@@ -63,7 +66,7 @@ Value items(Runtime& runtime, Arguments arguments) {
   return runtime.generator("generator", view.iterate(runtime)->items);
 }
 
-Value reverse(Runtime& runtime, Arguments arguments) {
+Value reverse(Runtime& runtime, const Arguments& arguments) {
   const Value value = bind_arguments("reverse", arguments, {"value"}, 1)[0];
   if (value.is_string()) {
     runtime.charge(value.as_string().size());
@@ -83,7 +86,7 @@ Value reverse(Runtime& runtime, Arguments arguments) {
                            items->items);
 }
 
-Value join(Runtime& runtime, Arguments arguments) {
+Value join(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("join", arguments, {"value", "d", "attribute"}, 1);
   const std::string separator = bound[1].is_missing() ? "" : str(bound[1]);
   const AttributePath path(bound[2]);
@@ -105,7 +108,7 @@ std::size_t count_argument(const Value& value, std::string_view what) {
   return static_cast<std::size_t>(count);
 }
 
-Value batch(Runtime& runtime, Arguments arguments) {
+Value batch(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("batch", arguments, {"value", "linecount", "fill_with"}, 2);
   const std::size_t size = count_argument(bound[1], "linecount");
   const bool fill = !bound[2].is_missing() && !bound[2].is_none();
@@ -121,7 +124,7 @@ Value batch(Runtime& runtime, Arguments arguments) {
   return runtime.generator("generator", std::move(batches));
 }
 
-Value slice(Runtime& runtime, Arguments arguments) {
+Value slice(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("slice", arguments, {"value", "slices", "fill_with"}, 2);
   const std::size_t slices = count_argument(bound[1], "slices");
   const auto all = runtime.iterate(bound[0]);
@@ -142,7 +145,7 @@ Value slice(Runtime& runtime, Arguments arguments) {
 }
 
 /// value.name, without falling back to value['name'].
-Value attr(Runtime& runtime, Arguments arguments) {
+Value attr(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("attr", arguments, {"obj", "name"}, 2);
   const std::string& name = string_argument(bound[1], "the name of an attribute");
   const Value& object = bound[0];

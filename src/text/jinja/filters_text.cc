@@ -22,7 +22,7 @@ Value soft_string(Runtime& runtime, const Value& value) {
 }
 
 template <std::string (*Convert)(std::string_view)>
-Value converted(Runtime& runtime, Arguments arguments) {
+Value converted(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("this filter", arguments, {"s"}, 1);
   const Value text = soft_string(runtime, bound[0]);
   return runtime.string(Convert(text.as_string()), text.is_safe());
@@ -46,38 +46,38 @@ std::string title_words(std::string_view text) {
   return to_utf8(out);
 }
 
-Value title(Runtime& runtime, Arguments arguments) {
+Value title(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("title", arguments, {"s"}, 1);
   return runtime.string(title_words(soft_string(runtime, bound[0]).as_string()));
 }
 
-Value string(Runtime& runtime, Arguments arguments) {
+Value string(Runtime& runtime, const Arguments& arguments) {
   return soft_string(runtime, bind_arguments("string", arguments, {"object"}, 1)[0]);
 }
 
-Value safe(Runtime& runtime, Arguments arguments) {
+Value safe(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("safe", arguments, {"value"}, 1);
   return runtime.string(str(soft_string(runtime, bound[0])), true);
 }
 
-Value escape(Runtime& runtime, Arguments arguments) {
+Value escape(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("escape", arguments, {"s"}, 1);
   return runtime.string(escape_html(soft_string(runtime, bound[0])), true);
 }
 
-Value force_escape(Runtime& runtime, Arguments arguments) {
+Value force_escape(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("forceescape", arguments, {"value"}, 1);
   return runtime.string(escape_html(str(soft_string(runtime, bound[0]))), true);
 }
 
-Value replace(Runtime& runtime, Arguments arguments) {
+Value replace(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("replace", arguments, {"s", "old", "new", "count"}, 3);
   const auto count = clamp_index(integer_or(bound[3], "count", -1));
   return runtime.string(replace_all(runtime, str(soft_string(runtime, bound[0])), str(bound[1]),
                                     str(bound[2]), count));
 }
 
-Value trim(Runtime& runtime, Arguments arguments) {
+Value trim(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("trim", arguments, {"value", "chars"}, 1);
   const Value text = soft_string(runtime, bound[0]);
   const std::string& bytes = text.as_string();
@@ -88,14 +88,14 @@ Value trim(Runtime& runtime, Arguments arguments) {
   return runtime.string(std::string(strip_chars(bytes, chars, true, true)), text.is_safe());
 }
 
-Value center(Runtime& runtime, Arguments arguments) {
+Value center(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("center", arguments, {"value", "width"}, 1);
   const Value text = soft_string(runtime, bound[0]);
   const Integer width = integer_or(bound[1], "a width", 80);
   return runtime.string(justify_text(runtime, text.as_string(), width, U' ', '^'), text.is_safe());
 }
 
-Value format(Runtime& runtime, Arguments arguments) {
+Value format(Runtime& runtime, const Arguments& arguments) {
   if (arguments.positional.size() > 1 && !arguments.keyword.empty()) {
     raise("can't handle positional and keyword arguments at the same time");
   }
@@ -120,7 +120,7 @@ std::optional<std::string> json_indent(const Value& indent) {
 }
 
 /// tojson as transformers defines it for chat templates: json.dumps without escaping for HTML.
-Value tojson(Runtime& runtime, Arguments arguments) {
+Value tojson(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("tojson", arguments,
                                     {"x", "ensure_ascii", "indent", "separators", "sort_keys"}, 1);
   JsonStyle style;
@@ -159,9 +159,10 @@ std::string quote_url(std::string_view text, bool for_query) {
   return out;
 }
 
-Value urlencode(Runtime& runtime, Arguments arguments) {
+Value urlencode(Runtime& runtime, const Arguments& arguments) {
   const Value value = bind_arguments("urlencode", arguments, {"value"}, 1)[0];
-  const bool plain = value.is_string() || value.is_number() || value.is_none();
+  const bool plain = value.is_string() || value.is_number() || value.is_none() ||
+                     (value.is_object() && !value.as_object()->iterable());
   if (plain) return runtime.string(quote_url(str(value), false));
   std::string out;
   const auto append = [&](const Value& key, const Value& item) {
@@ -181,7 +182,7 @@ Value urlencode(Runtime& runtime, Arguments arguments) {
   return runtime.string(std::move(out));
 }
 
-Value xmlattr(Runtime& runtime, Arguments arguments) {
+Value xmlattr(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("xmlattr", arguments, {"d", "autospace"}, 1);
   if (!bound[0].is_dict()) raise("xmlattr needs a mapping, not {}", type_name(bound[0]));
   std::string out;

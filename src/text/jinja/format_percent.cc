@@ -42,8 +42,9 @@ class PercentFormatter {
  private:
   bool used_all() const {
     if (values_.is(Type::kTuple)) return next_ >= values_.items().size();
-    // A mapping may have entries that the text does not name; lists count as mappings here.
-    const bool mapping = values_.is_dict() || values_.is(Type::kList) || values_.is_undefined();
+    // A mapping may have entries that the text does not name; what can be indexed counts as one.
+    const bool mapping = values_.is_dict() || values_.is(Type::kList) || values_.is_undefined() ||
+                         (values_.is_object() && values_.as_object()->indexable());
     return mapping || next_ > 0;
   }
 

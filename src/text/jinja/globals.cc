@@ -11,7 +11,7 @@
 namespace saccade::text::jinja {
 namespace {
 
-Value make_range(Runtime&, Arguments arguments) {
+Value make_range(Runtime&, const Arguments& arguments) {
   if (!arguments.keyword.empty()) raise("range() takes no keyword arguments");
   const auto& given = arguments.positional;
   if (given.empty() || given.size() > 3) {
@@ -49,11 +49,11 @@ Dict collect_entries(Runtime& runtime, std::string_view function, const Argument
   return dict;
 }
 
-Value make_dict(Runtime& runtime, Arguments arguments) {
+Value make_dict(Runtime& runtime, const Arguments& arguments) {
   return runtime.dict(collect_entries(runtime, "dict", arguments));
 }
 
-Value make_namespace(Runtime& runtime, Arguments arguments) {
+Value make_namespace(Runtime& runtime, const Arguments& arguments) {
   const auto made = std::make_shared<Namespace>();
   const Dict entries = collect_entries(runtime, "namespace", arguments);
   for (const auto& [key, value] : entries.entries()) {
@@ -63,12 +63,12 @@ Value make_namespace(Runtime& runtime, Arguments arguments) {
   return Value::object(made);
 }
 
-Value raise_exception(Runtime&, Arguments arguments) {
+Value raise_exception(Runtime&, const Arguments& arguments) {
   const auto bound = bind_arguments("raise_exception", arguments, {"message"}, 1);
   raise("{}", str(bound[0]));
 }
 
-Value strftime_now(Runtime& runtime, Arguments arguments) {
+Value strftime_now(Runtime& runtime, const Arguments& arguments) {
   const auto bound = bind_arguments("strftime_now", arguments, {"format"}, 1);
   return runtime.string(
       format_time(runtime.now(), string_argument(bound[0], "the format of strftime_now()")));
@@ -117,9 +117,9 @@ Value Cycler::attribute(Runtime&, std::string_view name) {
   return {};
 }
 
-Value make_cycler(Runtime& runtime, Arguments arguments) {
+Value make_cycler(Runtime& runtime, const Arguments& arguments) {
   if (arguments.positional.empty()) raise("at least one item has to be provided");
-  return Value::object(std::make_shared<Cycler>(runtime.sequence(std::move(arguments.positional))));
+  return Value::object(std::make_shared<Cycler>(runtime.sequence(arguments.positional)));
 }
 
 /// joiner(separator): nothing the first time it is called, then the separator.
@@ -138,13 +138,13 @@ class Joiner final : public Object {
   bool used_ = false;
 };
 
-Value make_joiner(Runtime&, Arguments arguments) {
+Value make_joiner(Runtime&, const Arguments& arguments) {
   auto bound = bind_arguments("joiner", arguments, {"sep"}, 0);
   if (bound[0].is_missing()) bound[0] = Value::string(", ");
   return Value::object(std::make_shared<Joiner>(std::move(bound[0])));
 }
 
-Value refuse_lipsum(Runtime&, Arguments) {
+Value refuse_lipsum(Runtime&, const Arguments&) {
   raise("the function 'lipsum' is not supported");
 }
 

@@ -126,7 +126,8 @@ const Method* find_method(const Value& self, std::string_view name) {
 const Method* find_container_method(const Value& self, std::string_view name) {
   if (self.is_dict()) return find_in(kDictMethods, name);
   if (self.is(Type::kList)) return find_in(kListMethods, name);
-  if (self.is(Type::kTuple)) return find_in(kListMethods, name, 2);
+  const bool is_range = self.is_object() && dynamic_cast<Range*>(self.as_object()) != nullptr;
+  if (self.is(Type::kTuple) || is_range) return find_in(kListMethods, name, 2);
   return nullptr;
 }
 

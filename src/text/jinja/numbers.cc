@@ -113,7 +113,7 @@ std::optional<std::string> without_underscores(std::string_view text) {
 
 std::string float_repr(double value) {
   if (!std::isfinite(value)) return not_finite(value);
-  const std::string scientific = shortest_scientific(value);
+  std::string scientific = shortest_scientific(value);
   const std::size_t mark = scientific.find('e');
   const int exponent = std::stoi(scientific.substr(mark + 1));
   if (exponent < -4 || exponent >= 16) return scientific;

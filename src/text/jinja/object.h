@@ -67,7 +67,7 @@ class Object : public std::enable_shared_from_this<Object> {
 /// A function that takes its arguments as they come.
 class Builtin final : public Object {
  public:
-  using Function = Value (*)(Runtime&, Arguments);
+  using Function = Value (*)(Runtime&, const Arguments&);
 
   Builtin(std::string_view name, Function function) : name_(name), function_(function) {}
   std::string_view type_name() const override { return "builtin_function_or_method"; }
@@ -76,7 +76,7 @@ class Builtin final : public Object {
   }
   bool callable() const override { return true; }
   Value call(Runtime& runtime, Arguments arguments) override {
-    return function_(runtime, std::move(arguments));
+    return function_(runtime, arguments);
   }
 
  private:

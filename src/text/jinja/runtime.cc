@@ -36,7 +36,7 @@ Value own_attribute(Runtime& runtime, const Value& value, std::string_view name)
   if (is_dunder(name) || is_forbidden(value, name)) return unsafe_attribute(value, name);
   if (value.is_object()) {
     Value found = value.as_object()->attribute(runtime, name);
-    return !found.is_missing() && name.starts_with('_') ? unsafe_attribute(value, name) : found;
+    if (!found.is_missing()) return name.starts_with('_') ? unsafe_attribute(value, name) : found;
   }
   if (value.is_group() && name == "grouper") return value.items()[0];
   if (value.is_group() && name == "list") return value.items()[1];

@@ -105,9 +105,11 @@ bool has_case(const Value& value) {
   return found;
 }
 bool names_filter(const Value& value) {
+  if (!hashable(value)) raise("unhashable type: '{}'", type_name(value));
   return value.is_string() && find_filter(value.as_string()) != nullptr;
 }
 bool names_test(const Value& value) {
+  if (!hashable(value)) raise("unhashable type: '{}'", type_name(value));
   return value.is_string() && find_test(value.as_string()) != nullptr;
 }
 
