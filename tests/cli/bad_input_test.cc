@@ -57,7 +57,7 @@ TEST(BadModel, Missing) {
   expect_refused(ask("no-such-name"), 1, "no-such-name");
   expect_refused(ask("nobody/nothing"), 1, "Hugging Face cache");
   expect_refused(ask(golden_image()), 1, "found a file");
-  const TemporaryFolder empty;
+  const TemporaryDirectory empty;
   expect_refused(ask(empty.file("")), 1, "config.json");
 }
 
@@ -180,7 +180,7 @@ TEST(BadModel, TooLargeForMemoryIsSaidBeforeLoading) {
 }
 
 TEST(BadPicture, NotThereOrNotAPicture) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string model = golden_model();
   expect_refused(ask(model, {"--image", "no-such.png"}), 1, "no-such.png");
   expect_refused(ask(model, {"--image", ""}), 1, "");
@@ -199,7 +199,7 @@ TEST(BadPicture, FilesWithoutEndAreCutOff) {
 }
 
 TEST(BadPicture, Truncated) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string whole = read_file(golden_image("large_150x201.png"));
   for (const std::size_t size :
        {std::size_t{8}, std::size_t{30}, whole.size() / 2, whole.size() - 100}) {
@@ -216,7 +216,7 @@ TEST(BadPicture, MorePixelsThanAllowed) {
 }
 
 TEST(BadPicture, BombsAreRefusedBeforeDecoding) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string path = folder.write("bomb.png", png_claiming(60'000, 60'000));
   expect_refused(ask(golden_model(), {"--image", path}), 1, "60000");
 }
@@ -230,7 +230,7 @@ TEST(BadPicture, TooLongAndThin) {
       "\x89PNG\r\n\x1a\n" +
       chunk("IHDR", big_endian(201) + big_endian(1) + std::string("\x08\0\0\0\0", 5)) +
       chunk("IDAT", deflated) + chunk("IEND", "");
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string path = folder.write("thin.png", png);
   const Outcome outcome = ask(golden_model(), {"--image", path});
   expect_refused(outcome, 1, path);
@@ -249,7 +249,7 @@ TEST(BadPrompt, LongerThanTheContext) {
 }
 
 TEST(BadInput, JsonStaysUnwritten) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string path = folder.write("fake.png", "no picture");
   expect_refused(ask(golden_model(), {"--json", "--image", path}), 1, path);
 }

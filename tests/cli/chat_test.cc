@@ -65,7 +65,7 @@ TEST(Chat, BeginsWithThePicturesOfTheCommandLine) {
 }
 
 TEST(Chat, GoesOnAfterAnError) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string broken = folder.write("broken.png", "not a picture");
   Terminal terminal(chat_with(golden_model()));
   terminal.wait_for("> ");

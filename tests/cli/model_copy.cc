@@ -1,11 +1,9 @@
 #include "model_copy.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
-#include <stdexcept>
 
 namespace saccade::cli {
 namespace fs = std::filesystem;
@@ -16,22 +14,6 @@ std::string golden_model(const std::string& name) {
 
 std::string golden_image(const std::string& name) {
   return std::string(SACCADE_SOURCE_DIR) + "/tests/goldens/images/" + name;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "saccade-test-XXXXXX").string();
-  if (!mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-std::string TemporaryFolder::write(const std::string& name, const std::string& content) const {
-  std::ofstream(file(name), std::ios::binary) << content;
-  return file(name);
 }
 
 ModelCopy::ModelCopy(const std::string& name) {

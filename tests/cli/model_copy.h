@@ -5,28 +5,14 @@
 #include <functional>
 #include <string>
 
+#include "temporary_directory.h"
+
 namespace saccade::cli {
 
 /// A random-weight checkpoint of tests/goldens/qwen2_5_vl.
 std::string golden_model(const std::string& name = "saved_f32");
 /// A picture of tests/goldens/images.
 std::string golden_image(const std::string& name = "odd_61x97.png");
-
-/// A folder that lasts as long as the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-  /// Writes a file; returns its path.
-  std::string write(const std::string& name, const std::string& content) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 /// A copy of a checkpoint whose files can be changed.
 class ModelCopy {
@@ -42,7 +28,7 @@ class ModelCopy {
   void replace(const std::string& name, const std::string& from, const std::string& to) const;
 
  private:
-  TemporaryFolder folder_;
+  TemporaryDirectory folder_;
 };
 
 std::string read_file(const std::string& path);
