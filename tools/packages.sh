@@ -30,10 +30,11 @@ END
     test) cat <<'END'
 libgtest-dev                           tests; also its sources, for the NEON test
 libgmock-dev                           matchers
-npm                                    fetches the published vocabularies that token ids are compared on
 g++-aarch64-linux-gnu                  builds the NEON kernels and their test
 qemu-user                              runs them
 END
+      # Debian's npm does not go together with a Node.js from elsewhere, which brings its own.
+      command -v npm >/dev/null || echo "npm                                    fetches the published vocabularies that token ids are compared on"
       ;;
     fuzz) cat <<'END'
 clang                                  compiler with libFuzzer

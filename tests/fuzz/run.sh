@@ -31,7 +31,7 @@ for target in "$build"/fuzz/*_fuzz; do
   name=$(basename "$target" _fuzz)
   work=$build/fuzz/$name
   mkdir -p "$work/corpus" "$work/findings"
-  set -- "-max_total_time=$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0
+  set -- "-max_total_time=$seconds" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0
   set -- "$@" "-artifact_prefix=$work/findings/"
   dictionary=$root/tests/fuzz/dictionaries/$name.dict
   if [ -f "$dictionary" ]; then set -- "$@" "-dict=$dictionary"; fi

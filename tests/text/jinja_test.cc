@@ -28,7 +28,8 @@ std::tm golden_time() {
 }
 
 std::string render(const std::string& source, const json::object& context = {}) {
-  return ChatTemplate::parse(source, "t.jinja").render(context, {.clock = golden_time});
+  return ChatTemplate::parse(source, "t.jinja")
+      .render(context, {.clock = golden_time, .max_steps = 2'000'000});
 }
 
 /// The error of parsing or rendering, without the name of the template; empty when there is none.

@@ -51,12 +51,12 @@ Tensor CpuDevice::empty(DType dtype, const Shape& shape) {
 
 void CpuDevice::upload(const Tensor& to, const void* from) {
   if (!to.dense()) fail("[upload] wanted a dense tensor");
-  std::memcpy(to.raw(), from, to.bytes());
+  if (to.bytes() > 0) std::memcpy(to.raw(), from, to.bytes());
 }
 
 void CpuDevice::download(void* to, const Tensor& from) {
   if (!from.dense()) fail("[download] wanted a dense tensor");
-  std::memcpy(to, from.raw(), from.bytes());
+  if (from.bytes() > 0) std::memcpy(to, from.raw(), from.bytes());
 }
 
 std::unique_ptr<KvCache> CpuDevice::make_kv_cache(const KvLayout& layout, int num_pages) {
