@@ -155,7 +155,7 @@ void append_ids(const JsonObject& object, std::vector<std::int32_t>& ids) {
 }  // namespace
 
 Config read_config(const checkpoint::Checkpoint& checkpoint) {
-  const JsonObject top(checkpoint.config(), checkpoint.config_path());
+  const JsonObject top(checkpoint.config(), checkpoint.where("config.json"));
   const JsonObject text = top.has("text_config") ? top.object("text_config") : top;
   Config config;
   config.vision = read_vision(top.object("vision_config"));
@@ -171,7 +171,7 @@ Config read_config(const checkpoint::Checkpoint& checkpoint) {
   config.vision_start_token = static_cast<std::int32_t>(
       top.integer_in("vision_start_token_id", 0, config.text.vocab_size - 1));
   if (const auto generation = checkpoint.optional_json("generation_config.json")) {
-    append_ids(JsonObject(*generation, checkpoint.file("generation_config.json").string()),
+    append_ids(JsonObject(*generation, checkpoint.where("generation_config.json")),
                config.end_tokens);
   }
   if (config.end_tokens.empty()) append_ids(top, config.end_tokens);

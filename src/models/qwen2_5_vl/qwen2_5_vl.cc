@@ -24,7 +24,7 @@ Names find_names(const checkpoint::Checkpoint& checkpoint) {
   }
   if (names.vision.empty() || names.decoder.empty()) {
     fail("{}: the weights hold no {} under any name known for qwen2_5_vl",
-         checkpoint.directory().string(),
+         checkpoint.where(),
          names.vision.empty() ? "visual.patch_embed.proj.weight" : "model.embed_tokens.weight");
   }
   if (names.decoder == "language_model.model") names.head = "language_model.lm_head";
