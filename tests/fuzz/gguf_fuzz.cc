@@ -22,7 +22,8 @@ void ask(const Ask& question) {
 /// Reads every value every way, and both ends of every tensor: what lies outside the file is a
 /// crash here and not later.
 void read_all(const GgufFile& file) {
-  for (const auto& [key, value] : file.metadata()) {
+  for (const auto& item : file.metadata()) {
+    const std::string& key = item.first;
     ask([&] { static_cast<void>(file.integer(key)); });
     ask([&] { static_cast<void>(file.number(key)); });
     ask([&] { static_cast<void>(file.boolean(key)); });
@@ -33,7 +34,8 @@ void read_all(const GgufFile& file) {
       for (const std::string_view text : file.strings(key)) static_cast<void>(std::string(text));
     });
   }
-  for (const auto& [name, entry] : file.tensors()) {
+  for (const auto& item : file.tensors()) {
+    const GgufFile::Entry& entry = item.second;
     ask([&] {
       const std::byte* data = file.data(entry);
       if (entry.bytes == 0) return;
