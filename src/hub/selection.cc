@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <set>
 
 #include "base/error.h"
@@ -89,8 +90,8 @@ void check_names(const PullRequest& request, const std::vector<RemoteFile>& file
   std::set<std::string_view> seen;
   for (const RemoteFile& file : files) {
     if (!is_safe_path(file.name)) {
-      fail("{}: the Hub lists a file \"{}\", which is no safe path; leave it out with --include",
-           request.repository, file.name);
+      fail("{}: the Hub lists a file {}, which is no safe path; leave it out with --include",
+           request.repository, boost::json::serialize(boost::json::string(file.name)));
     }
     if (!seen.insert(file.name).second) {
       fail("{}: the Hub lists the file \"{}\" twice", request.repository, file.name);
