@@ -22,6 +22,7 @@ libfmt-dev                             formatting
 libcli11-dev                           command line
 libxxhash-dev                          content digests
 libcurl4-openssl-dev                   downloads from the Hugging Face Hub
+ca-certificates                        whom downloads may come from
 libssl-dev                             SHA-256 of what was downloaded
 libpcre2-dev                           regular expressions of pre-tokenizers
 libutf8proc-dev                        Unicode normalization
