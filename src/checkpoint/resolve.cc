@@ -1,24 +1,19 @@
 // Finding the directory that a MODEL argument means.
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 
 #include "base/error.h"
+#include "base/hub_cache.h"
 #include "checkpoint/checkpoint.h"
 
 namespace saccade::checkpoint {
 namespace fs = std::filesystem;
 namespace {
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
 /// Where the assets of an installed or a freshly built Saccade lie.
 std::vector<fs::path> asset_roots() {
   std::vector<fs::path> roots;
-  if (const std::string given = environment("SACCADE_ASSETS"); !given.empty()) {
+  if (const std::string given = environment_variable("SACCADE_ASSETS"); !given.empty()) {
     roots.emplace_back(given);
     return roots;
   }
@@ -39,17 +34,9 @@ fs::path built_in_model(const std::string& name) {
        roots.back().string());
 }
 
-fs::path hub_cache() {
-  if (const std::string cache = environment("HF_HUB_CACHE"); !cache.empty()) return cache;
-  if (const std::string home = environment("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
-  return fs::path(environment("HOME")) / ".cache" / "huggingface" / "hub";
-}
-
 /// The snapshot of ORG/NAME: the one refs/main names, or the newest there is.
 fs::path cached_snapshot(const std::string& model) {
-  std::string folder = "models--" + model;
-  folder.replace(folder.find('/'), 1, "--");
-  const fs::path root = hub_cache() / folder;
+  const fs::path root = hub_cache() / hub_model_folder(model);
   std::error_code status;
   std::string revision;
   std::ifstream(root / "refs" / "main") >> revision;
@@ -66,8 +53,10 @@ fs::path cached_snapshot(const std::string& model) {
     }
   }
   if (newest.empty()) {
-    fail("{}: neither a directory here nor a model in the Hugging Face cache ({})", model,
-         root.string());
+    fail(
+        "{}: neither a directory here nor a model in the Hugging Face cache ({}); saccade pull {} "
+        "fetches it",
+        model, root.string(), model);
   }
   return newest;
 }
