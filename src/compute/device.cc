@@ -89,6 +89,15 @@ void Device::rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, fl
   do_rms_norm(y, x, weight, eps);
 }
 
+void Device::rms_norm_heads(const Tensor& x, const Tensor& weight, float eps) {
+  check_matrix("rms_norm_heads", "x", x, -1, -1);
+  check_vector("rms_norm_heads", "weight", weight, weight.empty() ? -1 : weight.size(0));
+  if (weight.size(0) < 1 || x.size(1) % weight.size(0) != 0) {
+    fail("[rms_norm_heads] {} columns in heads of {}", x.size(1), weight.size(0));
+  }
+  do_rms_norm(x, x, weight, eps);
+}
+
 void Device::layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
                         float eps) {
   check_matrix("layer_norm", "x", x, -1, -1);
@@ -102,6 +111,17 @@ void Device::add(const Tensor& y, const Tensor& x) {
   check_matrix("add", "y", y, -1, -1);
   check_matrix("add", "x", x, y.rows(), y.size(1));
   do_add(y, x);
+}
+
+void Device::scale(const Tensor& x, float factor) {
+  check_matrix("scale", "x", x, -1, -1);
+  do_scale(x, factor);
+}
+
+void Device::softcap(const Tensor& x, float cap) {
+  check_matrix("softcap", "x", x, -1, -1);
+  if (!(cap > 0.0f)) fail("[softcap] wanted a positive cap, found {}", cap);
+  do_softcap(x, cap);
 }
 
 void Device::activate(const Tensor& x, Activation activation) {

@@ -22,6 +22,8 @@ struct AttentionShape {
   int head_dim = 0;
   float scale = 0.0f;       ///< of the query-key products
   std::int64_t window = 0;  ///< keys a query sees at most, itself included; 0: all
+  /// A score s becomes softcap * tanh(s / softcap) (Gemma 2); 0: it stays.
+  float softcap = 0.0f;
 };
 
 struct DeviceInfo {
@@ -70,11 +72,17 @@ class Device {
   void embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids);
   /// y [rows, n] = x / sqrt(mean(x^2) + eps) * weight [n]; y may be x.
   void rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps);
+  /// Norms each head of x [rows, heads * n] by itself, in place, with the same weight [n].
+  void rms_norm_heads(const Tensor& x, const Tensor& weight, float eps);
   /// y [rows, n] = (x - mean) / sqrt(variance + eps) * weight + bias; y may be x.
   void layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
                   float eps);
   /// y [rows, n] += x
   void add(const Tensor& y, const Tensor& x);
+  /// x [rows, n] *= factor
+  void scale(const Tensor& x, float factor);
+  /// x [rows, n] = cap * tanh(x / cap); cap > 0
+  void softcap(const Tensor& x, float cap);
   /// x [rows, n] = activation(x)
   void activate(const Tensor& x, Activation activation);
   /// y [rows, n] = activation(gate_up [:, :n]) * gate_up [:, n:]
@@ -101,10 +109,13 @@ class Device {
  protected:
   virtual void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) = 0;
   virtual void do_embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) = 0;
+  /// Columns of x and y in stretches of as many as the weight has, each normed by itself.
   virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) = 0;
   virtual void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight,
                              const Tensor* bias, float eps) = 0;
   virtual void do_add(const Tensor& y, const Tensor& x) = 0;
+  virtual void do_scale(const Tensor& x, float factor) = 0;
+  virtual void do_softcap(const Tensor& x, float cap) = 0;
   virtual void do_activate(const Tensor& x, Activation activation) = 0;
   virtual void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) = 0;
   virtual void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) = 0;

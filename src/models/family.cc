@@ -6,11 +6,24 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
+#include "models/text/families.h"
+#include "models/text_model.h"
 
 namespace saccade::models {
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> kFamilies = {qwen2_5_vl::family()};
+  static const std::vector<Family> kFamilies = {
+      qwen2_5_vl::family(),                     //
+      text_only(text_families::gemma2()),       //
+      text_only(text_families::gemma3_text()),  //
+      text_only(text_families::granite()),      //
+      text_only(text_families::llama()),        //
+      text_only(text_families::mistral()),      //
+      text_only(text_families::phi3()),         //
+      text_only(text_families::qwen2()),        //
+      text_only(text_families::qwen3()),        //
+      text_only(text_families::smollm3()),      //
+  };
   return kFamilies;
 }
 

@@ -245,6 +245,48 @@ TEST(OpTest, Activations) {
   }
 }
 
+TEST(OpTest, NormOfHeadsIsTheNormOfEach) {
+  const Matrix x = random_matrix(5 * 3 * 20, 1, 3.0f);
+  const Matrix weight = random_matrix(20, 2);
+  const Matrix normed = on_all_devices([&](Device& device) {
+    // The heads lie in the middle columns of a wider matrix, as keys do beside queries and values.
+    Matrix wide(5 * 100, 7.0f);
+    for (int row = 0; row < 5; ++row) std::copy_n(&x[row * 60], 60, &wide[row * 100 + 20]);
+    const Tensor all = upload(device, wide, {5, 100});
+    device.rms_norm_heads(all.view_columns(20, 60), upload(device, weight, {20}), 1e-5f);
+    const Matrix result = download(device, all);
+    Matrix middle;
+    for (int row = 0; row < 5; ++row) {
+      EXPECT_EQ(result[row * 100 + 19], 7.0f);
+      EXPECT_EQ(result[row * 100 + 80], 7.0f);
+      middle.insert(middle.end(), &result[row * 100 + 20], &result[row * 100 + 80]);
+    }
+    return middle;
+  });
+  expect_close(normed, reference::rms_norm(x, weight, 20, 1e-5), 2e-6);
+}
+
+TEST(OpTest, ScaleAndSoftcap) {
+  Matrix x = random_matrix(3 * 50, 1, 20.0f);
+  x[0] = 1e6f;
+  x[1] = -1e6f;
+  x[2] = 0.0f;
+  const Matrix scaled = on_all_devices([&](Device& device) {
+    const Tensor y = upload(device, x, {3, 50});
+    device.scale(y, 0.3f);
+    return download(device, y);
+  });
+  const Matrix capped = on_all_devices([&](Device& device) {
+    const Tensor y = upload(device, x, {3, 50});
+    device.softcap(y, 30.0f);
+    return download(device, y);
+  });
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(scaled[i], x[i] * 0.3f);
+    EXPECT_NEAR(capped[i], reference::softcap(x[i], 30.0), 1e-5) << x[i];
+  }
+}
+
 TEST(OpTest, ActivationsPassNanOn) {
   const Matrix x(16, std::numeric_limits<float>::quiet_NaN());
   for (const std::string& isa : isas_here()) {
@@ -387,8 +429,8 @@ TEST_P(AttentionTest, PagedMatchesReferenceHoweverItIsChunked) {
   const Matrix q = random_matrix(kTokens * width, 1);
   const Matrix k = random_matrix(kTokens * kv_width, 2);
   const Matrix v = random_matrix(kTokens * kv_width, 3);
-  for (const std::int64_t window : {0, 70}) {
-    const AttentionShape shape{heads, kv_heads, head_dim, 0.25f, window};
+  for (const auto& [window, softcap] : {std::pair{0, 0.0f}, {70, 0.0f}, {70, 1.5f}}) {
+    const AttentionShape shape{heads, kv_heads, head_dim, 0.25f, window, softcap};
     const Matrix whole =
         on_all_devices([&](Device& d) { return paged(d, shape, q, k, v, {kTokens}, false); });
     std::vector<double> wanted;
@@ -399,7 +441,7 @@ TEST_P(AttentionTest, PagedMatchesReferenceHoweverItIsChunked) {
             &q[t * width + h * head_dim], head_dim, shape.scale,
             window ? std::max<std::int64_t>(0, t + 1 - window) : 0, t + 1,
             [&](std::int64_t i) { return &k[i * kv_width + column]; },
-            [&](std::int64_t i) { return &v[i * kv_width + column]; });
+            [&](std::int64_t i) { return &v[i * kv_width + column]; }, shape.softcap);
         wanted.insert(wanted.end(), out.begin(), out.end());
       }
     }
@@ -443,6 +485,8 @@ TEST(OpTest, WrongShapesAreNamed) {
   EXPECT_THROW(device.add(a, b), Error);
   EXPECT_THROW(device.gather(a, a, std::vector<std::int32_t>{0, 2}), Error);
   EXPECT_THROW(device.rotary(a, b, b, 2), Error);
+  EXPECT_THROW(device.rms_norm_heads(a, device.empty(DType::kF32, {2}), 1e-6f), Error);
+  EXPECT_THROW(device.softcap(a, 0.0f), Error);
 }
 
 TEST(Isa, UnknownIsRefused) {

@@ -80,18 +80,23 @@ inline double relu(double x) {
   return x > 0 ? x : 0.0;
 }
 
+inline double softcap(double x, double cap) {
+  return cap * std::tanh(x / cap);
+}
+
 /// softmax(scale q k^T) v of one query over keys [first, end); keys and values [tokens, head_dim]
 /// given by row accessors.
 inline std::vector<double> attend(const float* query, int head_dim, double scale,
                                   std::int64_t first, std::int64_t end,
                                   const std::function<const float*(std::int64_t)>& key,
-                                  const std::function<const float*(std::int64_t)>& value) {
+                                  const std::function<const float*(std::int64_t)>& value,
+                                  double cap = 0.0) {
   std::vector<double> scores;
   double largest = -std::numeric_limits<double>::infinity();
   for (std::int64_t t = first; t < end; ++t) {
     double score = 0.0;
     for (int d = 0; d < head_dim; ++d) score += static_cast<double>(query[d]) * key(t)[d];
-    scores.push_back(score * scale);
+    scores.push_back(cap > 0.0 ? softcap(score * scale, cap) : score * scale);
     largest = std::max(largest, scores.back());
   }
   std::vector<double> out(head_dim, 0.0);

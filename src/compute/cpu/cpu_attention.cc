@@ -91,7 +91,7 @@ void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
     }
     KernelScratch kernel_scratch;
     kernels_.attend({queries, static_cast<int>(block.count), keys.data(), values.data(), head_dim,
-                     shape.scale, kernel_scratch.data()});
+                     shape.scale, shape.softcap, kernel_scratch.data()});
   });
 }
 
@@ -158,7 +158,7 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
     }
     KernelScratch kernel_scratch;
     kernels_.attend({queries, count, keys.data(), values.data(), shape.head_dim, shape.scale,
-                     kernel_scratch.data()});
+                     shape.softcap, kernel_scratch.data()});
   });
 }
 

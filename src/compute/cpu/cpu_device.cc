@@ -148,9 +148,11 @@ void CpuDevice::do_embed(const Tensor& y, const Weight& w, std::span<const std::
 }
 
 void CpuDevice::do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) {
-  const std::int64_t n = x.size(1);
-  for_rows(x.rows(), n, [&](std::int64_t row) {
-    kernels_.rms_norm(y.row(row), x.row(row), weight.data<float>(), n, eps);
+  const std::int64_t n = weight.size(0);
+  for_rows(x.rows(), x.size(1), [&](std::int64_t row) {
+    for (std::int64_t column = 0; column < x.size(1); column += n) {
+      kernels_.rms_norm(y.row(row) + column, x.row(row) + column, weight.data<float>(), n, eps);
+    }
   });
 }
 
@@ -166,6 +168,16 @@ void CpuDevice::do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& we
 void CpuDevice::do_add(const Tensor& y, const Tensor& x) {
   for_rows(y.rows(), y.size(1),
            [&](std::int64_t row) { kernels_.add(y.row(row), x.row(row), y.size(1)); });
+}
+
+void CpuDevice::do_scale(const Tensor& x, float factor) {
+  for_rows(x.rows(), x.size(1),
+           [&](std::int64_t row) { kernels_.scale(x.row(row), x.size(1), factor); });
+}
+
+void CpuDevice::do_softcap(const Tensor& x, float cap) {
+  for_rows(x.rows(), x.size(1),
+           [&](std::int64_t row) { kernels_.softcap(x.row(row), x.size(1), cap); });
 }
 
 void CpuDevice::do_activate(const Tensor& x, Activation activation) {

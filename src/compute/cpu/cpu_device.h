@@ -39,6 +39,8 @@ class CpuDevice : public Device {
   void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
                      float eps) override;
   void do_add(const Tensor& y, const Tensor& x) override;
+  void do_scale(const Tensor& x, float factor) override;
+  void do_softcap(const Tensor& x, float cap) override;
   void do_activate(const Tensor& x, Activation activation) override;
   void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) override;
   void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) override;
