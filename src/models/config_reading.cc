@@ -38,8 +38,7 @@ compute::Activation read_activation(const JsonObject& config, std::string_view k
 std::vector<std::int32_t> read_end_tokens(const checkpoint::Checkpoint& checkpoint) {
   std::vector<std::int32_t> ids;
   if (const auto generation = checkpoint.optional_json("generation_config.json")) {
-    ids =
-        end_tokens_of(JsonObject(*generation, checkpoint.file("generation_config.json").string()));
+    ids = end_tokens_of(JsonObject(*generation, checkpoint.where("generation_config.json")));
   }
   const JsonObject top(checkpoint.config(), checkpoint.config_path());
   if (ids.empty()) ids = end_tokens_of(top);

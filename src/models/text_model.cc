@@ -53,7 +53,7 @@ DecoderNames find_decoder(const checkpoint::Checkpoint& checkpoint) {
     return {decoder, nested ? "language_model.lm_head" : "lm_head"};
   }
   fail("{}: the weights hold no model.embed_tokens.weight under any name known",
-       checkpoint.directory().string());
+       checkpoint.where());
 }
 
 TextModel::TextModel(const nn::DecoderConfig& config, const DecoderNames& names,

@@ -11,9 +11,11 @@
 namespace saccade::nn {
 namespace {
 
-/// A tensor of any shape with rows * columns elements, as a matrix in f32.
+/// A table [rows, columns], stored with a leading dimension of 1 or, if it is one row, as a vector.
 Tensor load_table(WeightLoader& weights, const std::string& name, std::int64_t rows,
-                  std::int64_t columns) {
+                  std::int64_t columns, bool batched) {
+  if (batched) return weights.table(name, 1, rows * columns).view_as({rows, columns});
+  if (rows == 1) return weights.vector(name, columns).view_as({1, columns});
   return weights.table(name, rows, columns);
 }
 
@@ -61,12 +63,14 @@ void Vit::load_embeddings(WeightLoader& weights, const std::string& prefix) {
   patch_ = Linear::load(weights, prefix + names.patch, hidden, config_.patch_elements(),
                         config_.patch_bias);
   if (config_.has_class_token()) {
-    class_token_ = load_table(weights, prefix + names.class_token, 1, hidden);
+    class_token_ =
+        load_table(weights, prefix + names.class_token, 1, hidden, config_.batched_tables);
   }
   if (!names.position.empty()) {
     const std::int64_t places = std::int64_t{config_.grid_height} * config_.grid_width +
                                 (config_.has_class_token() ? 1 : 0);
-    positions_ = load_table(weights, prefix + names.position, places, hidden);
+    positions_ =
+        load_table(weights, prefix + names.position, places, hidden, config_.batched_tables);
   }
 }
 
@@ -201,7 +205,7 @@ Tensor Vit::forward(Device& device, const media::Patches& patches,
   const std::vector<std::int64_t> ends = tile_ends(patches.grid.tiles, rows / patches.grid.tiles);
   std::optional<RotaryTable> rotary;
   if (config_.rope_theta > 0.0) {
-    rotary = make_rotary_table(device, axial_rotary(config_.rope_theta, config_.head_dim()),
+    rotary = make_rotary_table(device, split_image_rotary(config_.rope_theta, config_.head_dim()),
                                grid_positions(patches.grid), rows);
   }
   Tensor result = device.empty(DType::kF32, {rows, config_.output_size()});
