@@ -42,6 +42,20 @@ void check_attention(std::string_view op, const AttentionShape& shape) {
   }
 }
 
+/// A token sees itself and at most what is stored up to the end of its span.
+void check_end_keys(std::string_view op, const SequenceSpan& span) {
+  if (span.end_keys.empty()) return;
+  const auto count = static_cast<std::int64_t>(span.end_keys.size());
+  bool fits = count == span.count;
+  for (std::int64_t i = 0; fits && i < count; ++i) {
+    fits = span.end_keys[i] > span.start + i && span.end_keys[i] <= span.start + count;
+  }
+  if (!fits) {
+    fail("[{}] {} end keys do not fit a span of {} tokens at index {}", op, count, span.count,
+         span.start);
+  }
+}
+
 void check_spans(std::string_view op, std::span<const SequenceSpan> spans, std::int64_t rows,
                  const KvCache& cache, int layer) {
   if (layer < 0 || layer >= cache.layout().num_layers) {
@@ -55,6 +69,7 @@ void check_spans(std::string_view op, std::span<const SequenceSpan> spans, std::
            span.count, span.row, span.start, span.pages.size(), rows);
     }
     check_ids(op, span.pages, cache.num_pages());
+    check_end_keys(op, span);
   }
 }
 
@@ -89,6 +104,15 @@ void Device::rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, fl
   do_rms_norm(y, x, weight, eps);
 }
 
+void Device::rms_norm_heads(const Tensor& x, const Tensor& weight, float eps) {
+  check_matrix("rms_norm_heads", "x", x, -1, -1);
+  check_vector("rms_norm_heads", "weight", weight, weight.empty() ? -1 : weight.size(0));
+  if (weight.size(0) < 1 || x.size(1) % weight.size(0) != 0) {
+    fail("[rms_norm_heads] {} columns in heads of {}", x.size(1), weight.size(0));
+  }
+  do_rms_norm(x, x, weight, eps);
+}
+
 void Device::layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
                         float eps) {
   check_matrix("layer_norm", "x", x, -1, -1);
@@ -102,6 +126,23 @@ void Device::add(const Tensor& y, const Tensor& x) {
   check_matrix("add", "y", y, -1, -1);
   check_matrix("add", "x", x, y.rows(), y.size(1));
   do_add(y, x);
+}
+
+void Device::scale(const Tensor& x, float factor) {
+  check_matrix("scale", "x", x, -1, -1);
+  do_scale(x, factor);
+}
+
+void Device::scale_columns(const Tensor& x, const Tensor& factors) {
+  check_matrix("scale_columns", "x", x, -1, -1);
+  check_vector("scale_columns", "factors", factors, x.size(1));
+  do_scale_columns(x, factors);
+}
+
+void Device::softcap(const Tensor& x, float cap) {
+  check_matrix("softcap", "x", x, -1, -1);
+  if (!(cap > 0.0f)) fail("[softcap] wanted a positive cap, found {}", cap);
+  do_softcap(x, cap);
 }
 
 void Device::activate(const Tensor& x, Activation activation) {
@@ -130,6 +171,13 @@ void Device::gather(const Tensor& y, const Tensor& x, std::span<const std::int32
   check_matrix("gather", "y", y, static_cast<std::int64_t>(ids.size()), x.size(1));
   check_ids("gather", ids, x.rows());
   do_gather(y, x, ids);
+}
+
+void Device::gather_columns(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {
+  check_matrix("gather_columns", "x", x, -1, -1);
+  check_matrix("gather_columns", "y", y, x.rows(), static_cast<std::int64_t>(ids.size()));
+  check_ids("gather_columns", ids, x.size(1));
+  do_gather_columns(y, x, ids);
 }
 
 void Device::scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {

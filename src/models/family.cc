@@ -6,11 +6,24 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
+#include "models/text/families.h"
+#include "models/text_model.h"
 
 namespace saccade::models {
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> kFamilies = {qwen2_5_vl::family()};
+  static const std::vector<Family> kFamilies = {
+      qwen2_5_vl::family(),                     //
+      text_only(text_families::gemma2()),       //
+      text_only(text_families::gemma3_text()),  //
+      text_only(text_families::granite()),      //
+      text_only(text_families::llama()),        //
+      text_only(text_families::mistral()),      //
+      text_only(text_families::phi3()),         //
+      text_only(text_families::qwen2()),        //
+      text_only(text_families::qwen3()),        //
+      text_only(text_families::smollm3()),      //
+  };
   return kFamilies;
 }
 
@@ -22,8 +35,8 @@ const Family& family_of(const checkpoint::Checkpoint& checkpoint) {
     if (family.model_type == model_type) return family;
     known.push_back(family.model_type);
   }
-  fail("{}: model_type \"{}\" is not a family Saccade knows; it knows {}", checkpoint.where("config.json"),
-       model_type, fmt::join(known, ", "));
+  fail("{}: model_type \"{}\" is not a family Saccade knows; it knows {}",
+       checkpoint.where("config.json"), model_type, fmt::join(known, ", "));
 }
 
 PartDescription describe_part(const checkpoint::Checkpoint& checkpoint, std::string name,

@@ -14,7 +14,7 @@ namespace saccade::models {
 /// Encoder outputs that take the place of token embeddings.
 struct EmbeddingRows {
   std::int64_t row = 0;                ///< first row of the batch to replace
-  const Tensor* embeddings = nullptr;  ///< [tokens, hidden_size] of one image
+  const Tensor* embeddings = nullptr;  ///< one image's, as Model::encode gives them
   std::int64_t first = 0;              ///< first row of `embeddings` to take
   std::int64_t count = 0;
 };
@@ -38,7 +38,9 @@ class Model {
   virtual std::int64_t vocab_size() const = 0;
   virtual std::int64_t hidden_size() const = 0;
 
-  /// The tower's output for one picture, [tokens, hidden_size].
+  /// The tower's output for one picture, [tokens, hidden_size]: what takes the tokens' places. A
+  /// family may put further groups of hidden_size columns beside it, of which group i is added to
+  /// the hidden states of those tokens after layer i - 1 (the DeepStack features of Qwen3-VL).
   virtual Tensor encode(const media::Patches& patches) = 0;
 
   /// Runs the batch, storing its keys and values; logits [logits_rows.size(), vocab_size].

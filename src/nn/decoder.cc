@@ -14,61 +14,119 @@ Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string&
   for (int i = 0; i < config_.num_layers; ++i) {
     layers_.push_back(load_layer(weights, fmt::format("{}.layers.{}", prefix, i), i));
   }
-  norm_ = RmsNorm::load(weights, prefix + ".norm", config_.hidden_size, config_.rms_norm_eps);
+  norm_ = RmsNorm::load(weights, prefix + ".norm", config_.hidden_size, config_.rms_norm_eps,
+                        config_.unit_offset_norms);
   head_ = config_.tie_word_embeddings
               ? embedding_
               : weights.matrix(head + ".weight", config_.vocab_size, config_.hidden_size);
 }
 
+void Decoder::load_attention(WeightLoader& weights, const std::string& name, Layer& layer) const {
+  const std::int64_t hidden = config_.hidden_size;
+  const std::int64_t query = query_size();
+  const std::int64_t key = key_size();
+  layer.qkv =
+      config_.fused_projections
+          ? Linear::load(weights, name + ".qkv_proj", query + 2 * key, hidden, config_.qkv_bias)
+          : Linear::load_stacked(weights, {name + ".q_proj", name + ".k_proj", name + ".v_proj"},
+                                 {query, key, key}, hidden, config_.qkv_bias);
+  layer.output = Linear::load(weights, name + ".o_proj", hidden, query, config_.output_bias);
+  if (!config_.qk_norm) return;
+  const auto head_norm = [&](const char* which) {
+    return RmsNorm::load(weights, name + which, config_.head_dim, config_.rms_norm_eps,
+                         config_.unit_offset_norms);
+  };
+  layer.query_norm = head_norm(".q_norm");
+  layer.key_norm = head_norm(".k_norm");
+}
+
 Decoder::Layer Decoder::load_layer(WeightLoader& weights, const std::string& name,
                                    int index) const {
   const std::int64_t hidden = config_.hidden_size;
-  const std::int64_t query = static_cast<std::int64_t>(config_.num_heads) * config_.head_dim;
-  const std::int64_t key = static_cast<std::int64_t>(config_.num_kv_heads) * config_.head_dim;
-  const std::string attention = name + ".self_attn";
-  return {RmsNorm::load(weights, name + ".input_layernorm", hidden, config_.rms_norm_eps),
-          Linear::load_stacked(
-              weights, {attention + ".q_proj", attention + ".k_proj", attention + ".v_proj"},
-              {query, key, key}, hidden, config_.qkv_bias),
-          Linear::load(weights, attention + ".o_proj", hidden, query, false),
-          RmsNorm::load(weights, name + ".post_attention_layernorm", hidden, config_.rms_norm_eps),
-          GatedMlp::load(weights, name + ".mlp", hidden, config_.intermediate_size, false,
-                         config_.activation),
-          {config_.num_heads, config_.num_kv_heads, config_.head_dim,
-           1.0f / std::sqrt(static_cast<float>(config_.head_dim)), config_.windows[index]}};
+  const auto norm = [&](const char* which) {
+    return RmsNorm::load(weights, name + which, hidden, config_.rms_norm_eps,
+                         config_.unit_offset_norms);
+  };
+  Layer layer;
+  layer.input_norm = norm(".input_layernorm");
+  load_attention(weights, name + ".self_attn", layer);
+  if (config_.output_norms) {
+    layer.attention_output_norm = norm(".post_attention_layernorm");
+    layer.mlp_norm = norm(".pre_feedforward_layernorm");
+    layer.mlp_output_norm = norm(".post_feedforward_layernorm");
+  } else {
+    // With two norms a layer, the one after attention is the one before the MLP.
+    layer.mlp_norm = norm(".post_attention_layernorm");
+  }
+  layer.mlp = config_.fused_projections
+                  ? GatedMlp::load_fused(weights, name + ".mlp", hidden, config_.intermediate_size,
+                                         config_.mlp_bias, config_.activation)
+                  : GatedMlp::load(weights, name + ".mlp", hidden, config_.intermediate_size,
+                                   config_.mlp_bias, config_.activation);
+  const float scale = config_.attention_scale > 0.0f
+                          ? config_.attention_scale
+                          : 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
+  layer.attention = {config_.num_heads,      config_.num_kv_heads,     config_.head_dim, scale,
+                     config_.windows[index], config_.attention_softcap};
+  return layer;
 }
 
 Tensor Decoder::embed(Device& device, std::span<const std::int32_t> ids) const {
   Tensor hidden_states =
       device.empty(DType::kF32, {static_cast<std::int64_t>(ids.size()), config_.hidden_size});
   device.embed(hidden_states, *embedding_, ids);
+  if (config_.embedding_scale != 1.0f) device.scale(hidden_states, config_.embedding_scale);
   return hidden_states;
 }
 
-Tensor Decoder::attend(Device& device, const Layer& layer, int index, const Tensor& normed,
-                       const RotaryTable& rotary, compute::KvCache& cache,
-                       std::span<const compute::SequenceSpan> spans) const {
+Tensor Decoder::attend(Device& device, int index, const Tensor& normed, const Pass& pass) const {
+  const Layer& layer = layers_[index];
   const Tensor qkv = layer.qkv.forward(device, normed);
-  const std::int64_t query = static_cast<std::int64_t>(config_.num_heads) * config_.head_dim;
-  const std::int64_t key = static_cast<std::int64_t>(config_.num_kv_heads) * config_.head_dim;
-  // Query and key heads lie side by side and turn by the same angles.
-  device.rotary(qkv.view_columns(0, query + key), rotary.cos, rotary.sin, config_.head_dim);
-  device.write_kv(cache, index, qkv.view_columns(query, key), qkv.view_columns(query + key, key),
-                  spans);
+  const std::int64_t query = query_size();
+  const std::int64_t key = key_size();
+  if (layer.query_norm) layer.query_norm->forward_heads(device, qkv.view_columns(0, query));
+  if (layer.key_norm) layer.key_norm->forward_heads(device, qkv.view_columns(query, key));
+  if (const int rotary = config_.layer_rotary[index]; rotary >= 0) {
+    // Query and key heads lie side by side and turn by the same angles.
+    device.rotary(qkv.view_columns(0, query + key), pass.tables[rotary].cos,
+                  pass.tables[rotary].sin, config_.head_dim);
+  }
+  device.write_kv(pass.cache, index, qkv.view_columns(query, key),
+                  qkv.view_columns(query + key, key), pass.spans);
   Tensor attended = device.empty(DType::kF32, {normed.rows(), query});
-  device.attention_paged(attended, qkv.view_columns(0, query), cache, index, layer.attention,
-                         spans);
+  device.attention_paged(attended, qkv.view_columns(0, query), pass.cache, index, layer.attention,
+                         pass.spans);
   return layer.output.forward(device, attended);
 }
 
-void Decoder::forward(Device& device, const Tensor& hidden_states, const RotaryTable& rotary,
-                      compute::KvCache& cache, std::span<const compute::SequenceSpan> spans) const {
+void Decoder::add_residual(Device& device, const Tensor& hidden_states, Tensor part,
+                           const std::optional<RmsNorm>& norm) const {
+  if (norm) part = norm->forward(device, part);
+  if (config_.residual_scale != 1.0f) device.scale(part, config_.residual_scale);
+  device.add(hidden_states, part);
+}
+
+void Decoder::forward(Device& device, const Tensor& hidden_states,
+                      std::span<const std::int32_t> positions, compute::KvCache& cache,
+                      std::span<const compute::SequenceSpan> spans,
+                      std::span<const LayerAddition> additions) const {
+  std::vector<RotaryTable> tables;
+  for (const RotaryAxes& rotary : config_.rotaries) {
+    tables.push_back(make_rotary_table(device, rotary, positions, hidden_states.rows()));
+  }
+  const Pass pass{tables, cache, spans};
   for (int i = 0; i < config_.num_layers; ++i) {
     const Layer& layer = layers_[i];
     const Tensor normed = layer.input_norm.forward(device, hidden_states);
-    device.add(hidden_states, attend(device, layer, i, normed, rotary, cache, spans));
-    device.add(hidden_states,
-               layer.mlp.forward(device, layer.post_norm.forward(device, hidden_states)));
+    add_residual(device, hidden_states, attend(device, i, normed, pass),
+                 layer.attention_output_norm);
+    add_residual(device, hidden_states,
+                 layer.mlp.forward(device, layer.mlp_norm.forward(device, hidden_states)),
+                 layer.mlp_output_norm);
+    for (const LayerAddition& addition : additions) {
+      if (addition.layer != i) continue;
+      device.add(hidden_states.view_rows(addition.row, addition.values.rows()), addition.values);
+    }
   }
 }
 
@@ -76,6 +134,8 @@ Tensor Decoder::logits(Device& device, const Tensor& hidden_states) const {
   const Tensor normed = norm_.forward(device, hidden_states);
   Tensor y = device.empty(DType::kF32, {normed.rows(), config_.vocab_size});
   device.linear(y, normed, *head_, nullptr);
+  if (config_.logits_scale != 1.0f) device.scale(y, config_.logits_scale);
+  if (config_.logits_softcap > 0.0f) device.softcap(y, config_.logits_softcap);
   return y;
 }
 

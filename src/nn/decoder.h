@@ -1,6 +1,7 @@
 // The decoder-only transformer that Llama-like language models share.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 
 namespace saccade::nn {
 
+/// All that families of decoders differ in. The defaults are Llama's.
 struct DecoderConfig {
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
@@ -18,12 +20,38 @@ struct DecoderConfig {
   int num_kv_heads = 0;
   int head_dim = 0;
   float rms_norm_eps = 1e-6f;
-  bool qkv_bias = false;
-  bool tie_word_embeddings = false;
   compute::Activation activation = compute::Activation::kSilu;
+  bool tie_word_embeddings = false;
+
+  // Which tensors a layer has.
+  bool qkv_bias = false;
+  bool output_bias = false;        ///< of self_attn.o_proj
+  bool mlp_bias = false;           ///< of all three maps
+  bool qk_norm = false;            ///< every query and key head is normed before it is turned
+  bool output_norms = false;       ///< attention and MLP are normed after as well as before (Gemma)
+  bool unit_offset_norms = false;  ///< norm weights are stored less 1 (Gemma)
+  bool fused_projections = false;  ///< qkv_proj and gate_up_proj are one tensor each (Phi-3)
+
+  // Factors; those of 1 and caps of 0 cost nothing.
+  float embedding_scale = 1.0f;    ///< of token embeddings
+  float attention_scale = 0.0f;    ///< of query-key products; 0: head_dim^-0.5
+  float attention_softcap = 0.0f;  ///< of scaled query-key products
+  float residual_scale = 1.0f;     ///< of what attention and MLP add
+  float logits_scale = 1.0f;
+  float logits_softcap = 0.0f;
+
   std::vector<std::int64_t> windows;  ///< for each layer the keys a token sees, 0: all
+  std::vector<RotaryAxes> rotaries;   ///< the distinct ways of turning queries and keys
+  std::vector<int> layer_rotary;      ///< for each layer its index in `rotaries`, -1: no turning
 
   compute::KvLayout kv_layout() const { return {num_layers, num_kv_heads, head_dim}; }
+};
+
+/// Rows that are added to the hidden states after a layer (the DeepStack features of Qwen3-VL).
+struct LayerAddition {
+  int layer = 0;
+  std::int64_t row = 0;  ///< first row of the batch that is added to
+  Tensor values;         ///< [rows, hidden_size]
 };
 
 /// Pre-norm layers of grouped-query attention with rotary positions and a gated MLP.
@@ -35,13 +63,14 @@ class Decoder {
 
   const DecoderConfig& config() const { return config_; }
 
-  /// Embeddings of the tokens, [ids.size(), hidden_size].
+  /// Embeddings of the tokens, scaled as the layers want them, [ids.size(), hidden_size].
   Tensor embed(Device& device, std::span<const std::int32_t> ids) const;
 
   /// Runs all layers over a ragged batch, in place, storing its keys and values in the cache.
-  /// hidden_states [rows, hidden_size]; the table has a row for each.
-  void forward(Device& device, const Tensor& hidden_states, const RotaryTable& rotary,
-               compute::KvCache& cache, std::span<const compute::SequenceSpan> spans) const;
+  /// hidden_states [rows, hidden_size]; positions [axes, rows], as many axes as the rotaries use.
+  void forward(Device& device, const Tensor& hidden_states, std::span<const std::int32_t> positions,
+               compute::KvCache& cache, std::span<const compute::SequenceSpan> spans,
+               std::span<const LayerAddition> additions = {}) const;
 
   /// Logits [rows, vocab_size] of layer outputs [rows, hidden_size].
   Tensor logits(Device& device, const Tensor& hidden_states) const;
@@ -50,15 +79,29 @@ class Decoder {
   struct Layer {
     RmsNorm input_norm;
     Linear qkv;
+    std::optional<RmsNorm> query_norm;
+    std::optional<RmsNorm> key_norm;
     Linear output;
-    RmsNorm post_norm;
+    std::optional<RmsNorm> attention_output_norm;
+    RmsNorm mlp_norm;
     GatedMlp mlp;
+    std::optional<RmsNorm> mlp_output_norm;
     compute::AttentionShape attention;
   };
+  /// What one forward pass hands to every layer.
+  struct Pass {
+    std::span<const RotaryTable> tables;
+    compute::KvCache& cache;
+    std::span<const compute::SequenceSpan> spans;
+  };
+  std::int64_t query_size() const { return std::int64_t{config_.num_heads} * config_.head_dim; }
+  std::int64_t key_size() const { return std::int64_t{config_.num_kv_heads} * config_.head_dim; }
   Layer load_layer(WeightLoader& weights, const std::string& name, int index) const;
-  Tensor attend(Device& device, const Layer& layer, int index, const Tensor& normed,
-                const RotaryTable& rotary, compute::KvCache& cache,
-                std::span<const compute::SequenceSpan> spans) const;
+  void load_attention(WeightLoader& weights, const std::string& name, Layer& layer) const;
+  Tensor attend(Device& device, int index, const Tensor& normed, const Pass& pass) const;
+  /// hidden_states += residual_scale * norm(part)
+  void add_residual(Device& device, const Tensor& hidden_states, Tensor part,
+                    const std::optional<RmsNorm>& norm) const;
 
   DecoderConfig config_;
   std::shared_ptr<const compute::Weight> embedding_;  // [vocab_size, hidden_size]

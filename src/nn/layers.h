@@ -34,9 +34,42 @@ struct RmsNorm {
   Tensor weight;  // [size]
   float eps = 1e-6f;
 
-  static RmsNorm load(WeightLoader& weights, const std::string& name, std::int64_t size, float eps);
+  /// Loads `name`.weight; `unit_offset` when the file holds it less 1, as Gemma's do.
+  static RmsNorm load(WeightLoader& weights, const std::string& name, std::int64_t size, float eps,
+                      bool unit_offset = false);
 
   /// x [rows, size] -> the same shape
+  Tensor forward(Device& device, const Tensor& x) const;
+  /// Norms each head of x [rows, heads * size] by itself, in place.
+  void forward_heads(Device& device, const Tensor& x) const;
+};
+
+/// Layer norm (Ba et al., 2016).
+struct LayerNorm {
+  Tensor weight;  // [size]
+  Tensor bias;    // [size]
+  float eps = 1e-5f;
+
+  /// Loads `name`.weight and `name`.bias.
+  static LayerNorm load(WeightLoader& weights, const std::string& name, std::int64_t size,
+                        float eps);
+
+  /// x [rows, size] -> the same shape
+  Tensor forward(Device& device, const Tensor& x) const;
+};
+
+/// down(activation(up(x)))
+struct Mlp {
+  Linear up;
+  Linear down;
+  compute::Activation activation = compute::Activation::kGelu;
+
+  /// Loads the maps `up` and `down` with their biases.
+  static Mlp load(WeightLoader& weights, const std::string& up, const std::string& down,
+                  std::int64_t inputs, std::int64_t intermediate_size, std::int64_t outputs,
+                  compute::Activation activation);
+
+  /// x [rows, inputs] -> [rows, outputs]
   Tensor forward(Device& device, const Tensor& x) const;
 };
 
@@ -50,6 +83,11 @@ struct GatedMlp {
   static GatedMlp load(WeightLoader& weights, const std::string& name, std::int64_t hidden_size,
                        std::int64_t intermediate_size, bool with_bias,
                        compute::Activation activation);
+
+  /// The same from a file in which gate_up_proj holds gate above up.
+  static GatedMlp load_fused(WeightLoader& weights, const std::string& name,
+                             std::int64_t hidden_size, std::int64_t intermediate_size,
+                             bool with_bias, compute::Activation activation);
 
   /// x [rows, hidden_size] -> the same shape
   Tensor forward(Device& device, const Tensor& x) const;

@@ -13,10 +13,50 @@ std::vector<float> rotary_frequencies(double theta, int dim) {
   return frequencies;
 }
 
-RotaryAxes multimodal_rotary(double theta, int head_dim, std::span<const std::int64_t> sections) {
-  RotaryAxes rotary{rotary_frequencies(theta, head_dim), {}};
+void scale_linear(std::span<float> frequencies, double factor) {
+  for (float& frequency : frequencies) frequency /= static_cast<float>(factor);
+}
+
+void scale_llama3(std::span<float> frequencies, const Llama3Scaling& scaling) {
+  const auto factor = static_cast<float>(scaling.factor);
+  const auto context = static_cast<float>(scaling.original_context);
+  const auto low = static_cast<float>(scaling.low_freq_factor);
+  const auto high = static_cast<float>(scaling.high_freq_factor);
+  const auto longest = static_cast<float>(scaling.original_context / scaling.low_freq_factor);
+  const auto shortest = static_cast<float>(scaling.original_context / scaling.high_freq_factor);
+  for (float& frequency : frequencies) {
+    const float wavelength = static_cast<float>(2.0 * M_PI) / frequency;
+    if (wavelength > longest) {
+      frequency /= factor;
+    } else if (wavelength >= shortest) {
+      const float smooth = (context / wavelength - low) / (high - low);
+      frequency = (1.0f - smooth) * frequency / factor + smooth * frequency;
+    }
+  }
+}
+
+RotaryAxes text_rotary(std::vector<float> frequencies) {
+  const std::size_t count = frequencies.size();
+  return {std::move(frequencies), std::vector<int>(count, 0)};
+}
+
+RotaryAxes multimodal_rotary(std::vector<float> frequencies,
+                             std::span<const std::int64_t> sections) {
+  RotaryAxes rotary{std::move(frequencies), {}};
   for (std::size_t axis = 0; axis < sections.size(); ++axis) {
     rotary.axes.insert(rotary.axes.end(), sections[axis], static_cast<int>(axis));
+  }
+  return rotary;
+}
+
+RotaryAxes interleaved_multimodal_rotary(std::vector<float> frequencies,
+                                         std::span<const std::int64_t> sections) {
+  RotaryAxes rotary = text_rotary(std::move(frequencies));
+  const auto axes = static_cast<std::int64_t>(sections.size());
+  for (std::size_t i = 0; i < rotary.axes.size(); ++i) {
+    const std::int64_t axis = static_cast<std::int64_t>(i) % axes;
+    if (static_cast<std::int64_t>(i) / axes < sections[axis])
+      rotary.axes[i] = static_cast<int>(axis);
   }
   return rotary;
 }
@@ -27,6 +67,18 @@ RotaryAxes image_rotary(double theta, int head_dim) {
   for (int axis = 0; axis < 2; ++axis) {
     rotary.frequencies.insert(rotary.frequencies.end(), half.begin(), half.end());
     rotary.axes.insert(rotary.axes.end(), half.size(), axis);
+  }
+  return rotary;
+}
+
+RotaryAxes split_image_rotary(double theta, int head_dim) {
+  const std::vector<float> all = rotary_frequencies(theta, head_dim);
+  RotaryAxes rotary;
+  for (int axis = 0; axis < 2; ++axis) {
+    for (std::size_t i = axis; i < all.size(); i += 2) {
+      rotary.frequencies.push_back(all[i]);
+      rotary.axes.push_back(axis);
+    }
   }
   return rotary;
 }

@@ -64,6 +64,23 @@ inline std::vector<double> layer_norm(const Matrix& x, const Matrix& weight, con
   return y;
 }
 
+/// y[r][i] = x[r][ids[i]] for rows of `n`.
+inline Matrix gather_columns(const Matrix& x, std::int64_t n,
+                             const std::vector<std::int32_t>& ids) {
+  Matrix y;
+  for (std::size_t row = 0; row < x.size(); row += n) {
+    for (const std::int32_t id : ids) y.push_back(x[row + id]);
+  }
+  return y;
+}
+
+/// y[r][i] = x[r][i] factors[i]
+inline Matrix scale_columns(const Matrix& x, const Matrix& factors) {
+  Matrix y = x;
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] *= factors[i % factors.size()];
+  return y;
+}
+
 inline double silu(double x) {
   return x / (1.0 + std::exp(-x));
 }
@@ -80,18 +97,23 @@ inline double relu(double x) {
   return x > 0 ? x : 0.0;
 }
 
+inline double softcap(double x, double cap) {
+  return cap * std::tanh(x / cap);
+}
+
 /// softmax(scale q k^T) v of one query over keys [first, end); keys and values [tokens, head_dim]
 /// given by row accessors.
 inline std::vector<double> attend(const float* query, int head_dim, double scale,
                                   std::int64_t first, std::int64_t end,
                                   const std::function<const float*(std::int64_t)>& key,
-                                  const std::function<const float*(std::int64_t)>& value) {
+                                  const std::function<const float*(std::int64_t)>& value,
+                                  double cap = 0.0) {
   std::vector<double> scores;
   double largest = -std::numeric_limits<double>::infinity();
   for (std::int64_t t = first; t < end; ++t) {
     double score = 0.0;
     for (int d = 0; d < head_dim; ++d) score += static_cast<double>(query[d]) * key(t)[d];
-    scores.push_back(score * scale);
+    scores.push_back(cap > 0.0 ? softcap(score * scale, cap) : score * scale);
     largest = std::max(largest, scores.back());
   }
   std::vector<double> out(head_dim, 0.0);

@@ -91,7 +91,7 @@ void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
     }
     KernelScratch kernel_scratch;
     kernels_.attend({queries, static_cast<int>(block.count), keys.data(), values.data(), head_dim,
-                     shape.scale, kernel_scratch.data()});
+                     shape.scale, shape.softcap, kernel_scratch.data()});
   });
 }
 
@@ -141,9 +141,11 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
     AttentionRow queries[kMaxAttentionRows];
     int count = 0;
     for (std::int64_t t = block.begin; t < block.begin + block.count; ++t) {
-      const std::int64_t end = span.start + t + 1;
+      const std::int64_t own_end = span.start + t + 1;
+      // A window reaches back from the token itself, however far ahead the token sees.
       const std::int64_t first =
-          shape.window > 0 ? std::max<std::int64_t>(0, end - shape.window) : 0;
+          shape.window > 0 ? std::max<std::int64_t>(0, own_end - shape.window) : 0;
+      const std::int64_t end = span.end_keys.empty() ? own_end : span.end_keys[t];
       for (int h = 0; h < group; ++h) {
         const std::int64_t column = static_cast<std::int64_t>(kv_head * group + h) * shape.head_dim;
         queries[count++] = {q.row(span.row + t) + column, out.row(span.row + t) + column, first,
@@ -158,7 +160,7 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
     }
     KernelScratch kernel_scratch;
     kernels_.attend({queries, count, keys.data(), values.data(), shape.head_dim, shape.scale,
-                     kernel_scratch.data()});
+                     shape.softcap, kernel_scratch.data()});
   });
 }
 

@@ -36,8 +36,6 @@ struct VisionConfig {
 struct Config {
   VisionConfig vision;
   nn::DecoderConfig text;
-  double rope_theta = 0.0;
-  std::vector<std::int64_t> mrope_section;
   std::int64_t context_length = 0;
   std::int32_t image_token = 0;
   std::int32_t vision_start_token = 0;

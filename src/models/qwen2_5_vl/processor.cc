@@ -32,9 +32,8 @@ media::PatchParams read_patch_params(const checkpoint::Checkpoint& checkpoint,
     fail(
         "{}: the image processor's patch_size {}, merge_size {} and temporal_patch_size {} differ "
         "from config.json's {}, {} and {}",
-        checkpoint.where(), params.patch_size, params.merge_size,
-        params.temporal_patch_size, vision.patch_size, vision.spatial_merge_size,
-        vision.temporal_patch_size);
+        checkpoint.where(), params.patch_size, params.merge_size, params.temporal_patch_size,
+        vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size);
   }
   return params;
 }
@@ -44,7 +43,7 @@ class Qwen25VlProcessor : public Processor {
   explicit Qwen25VlProcessor(const checkpoint::Checkpoint& checkpoint)
       : config_(read_config(checkpoint)),
         tokenizer_(text::Tokenizer::from_json(checkpoint.json("tokenizer.json"),
-                                               checkpoint.where("tokenizer.json"))),
+                                              checkpoint.where("tokenizer.json"))),
         chat_(checkpoint),
         patch_params_(read_patch_params(checkpoint, config_.vision)) {
     if (tokenizer_.vocab_size() > config_.text.vocab_size) {

@@ -49,12 +49,14 @@ struct SoftmaxState {
 
 /// Turns the scores of keys [low, high) of a block into exp(score - max) and folds them into the
 /// state; other keys get weight 0.
-inline void softmax_block(float* scores, int low, int high, float scale, SoftmaxState& state) {
+inline void softmax_block(float* scores, int low, int high, const AttentionArgs& a,
+                          SoftmaxState& state) {
   F32x16 value[kBlockVectors];
   F32x16 largest = broadcast(kMinusInfinity);
   const auto clamp = [](int n) { return n < 0 ? 0 : n > kLanes ? kLanes : n; };
   for (int v = 0; v < kBlockVectors; ++v) {
-    value[v] = mul(load(scores + v * kLanes), broadcast(scale));
+    value[v] = mul(load(scores + v * kLanes), broadcast(a.scale));
+    if (a.softcap > 0.0f) value[v] = softcap(value[v], a.softcap);
     value[v] = keep_first(value[v], clamp(high - v * kLanes), broadcast(kMinusInfinity));
     value[v] = keep_first(broadcast(kMinusInfinity), clamp(low - v * kLanes), value[v]);
     largest = max(largest, value[v]);
@@ -130,7 +132,7 @@ void attend_rows(const AttentionArgs& a, std::int64_t block, int row, SoftmaxSta
   attention_scores<kRows>(scores, a.rows + row, a.key_blocks[block], a.head_dim);
   for (int r = 0; r < kRows; ++r) {
     if (low[r] < high[r]) {
-      softmax_block(scores + r * kKeyBlock, low[r], high[r], a.scale, states[row + r]);
+      softmax_block(scores + r * kKeyBlock, low[r], high[r], a, states[row + r]);
     } else {
       // Nothing here for this row: weights 0 and correction 1 leave its accumulator as it is.
       for (int t = 0; t < kKeyBlock; ++t) scores[r * kKeyBlock + t] = 0.0f;

@@ -72,6 +72,7 @@ struct AttentionArgs {
   const float* const* value_blocks;  // each [kKeyBlock, padded(head_dim)]
   int head_dim;
   float scale;
+  float softcap;   // 0: none
   float* scratch;  // attention_scratch_floats(head_dim)
 };
 
@@ -100,6 +101,11 @@ struct Kernels {
   void (*layer_norm)(float* y, const float* x, const float* weight, const float* bias,
                      std::int64_t n, float eps);
   void (*add)(float* y, const float* x, std::int64_t n);
+  void (*scale)(float* x, std::int64_t n, float factor);
+  /// x[i] *= factors[i]
+  void (*multiply)(float* x, const float* factors, std::int64_t n);
+  /// x[i] = cap * tanh(x[i] / cap)
+  void (*softcap)(float* x, std::int64_t n, float cap);
   void (*activate)(float* x, std::int64_t n, ActivationKind kind);
   /// y[i] = activation(gate[i]) * up[i]
   void (*gate)(float* y, const float* gate, const float* up, std::int64_t n, ActivationKind kind);

@@ -53,4 +53,15 @@ inline F32x16 exp(F32x16 x) {
   return select_less(x, broadcast(-87.0f), broadcast(0.0f), result);
 }
 
+/// cap * tanh(x / cap), by tanh(u) = (1 - e^-2u) / (1 + e^-2u) for u >= 0: off by 1e-7 of the cap.
+inline F32x16 softcap(F32x16 x, float cap) {
+  const F32x16 zero = broadcast(0.0f);
+  const F32x16 u = div(x, broadcast(cap));
+  const F32x16 minus = sub(zero, u);
+  const F32x16 twice = mul(broadcast(-2.0f), max(u, minus));
+  const F32x16 e = exp(twice);
+  const F32x16 tanh = div(sub(broadcast(1.0f), e), add(broadcast(1.0f), e));
+  return mul(broadcast(cap), select_less(u, zero, sub(zero, tanh), tanh));
+}
+
 }  // namespace saccade::compute::cpu::SACCADE_ISA

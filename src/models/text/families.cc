@@ -1,0 +1,33 @@
+#include "models/text/families.h"
+
+#include "base/error.h"
+
+namespace saccade::models::text_families {
+
+const std::vector<TextFamily>& all() {
+  static const std::vector<TextFamily> kFamilies = {
+      gemma2(),       //
+      gemma3_text(),  //
+      granite(),      //
+      llama(),        //
+      mistral(),      //
+      phi3(),         //
+      qwen2(),        //
+      qwen3(),        //
+      smollm3(),      //
+  };
+  return kFamilies;
+}
+
+const TextFamily& named_in(const JsonObject& config, std::string_view otherwise) {
+  const std::string model_type = config.string_or("model_type", otherwise);
+  std::vector<std::string> known;
+  for (const TextFamily& family : all()) {
+    if (family.model_type == model_type) return family;
+    known.push_back(family.model_type);
+  }
+  fail("{}: model_type \"{}\" is not a text model Saccade knows; it knows {}", config.where(),
+       model_type, fmt::join(known, ", "));
+}
+
+}  // namespace saccade::models::text_families

@@ -1,0 +1,106 @@
+#include "models/text_model.h"
+
+#include "base/error.h"
+#include "models/text/families.h"
+#include "models/text_processor.h"
+
+namespace saccade::models {
+namespace {
+
+/// The family and sizes of a checkpoint of text alone.
+TextConfig read_text_only(const checkpoint::Checkpoint& checkpoint) {
+  const JsonObject top(checkpoint.config(), checkpoint.config_path());
+  const TextFamily& family = text_families::named_in(top, "");
+  if (const boost::json::value* names = top.find("architectures"); names && names->is_array()) {
+    for (const boost::json::value& name : names->get_array()) {
+      if (name.is_string() && name.get_string() == family.architecture) continue;
+      fail("{}: architecture {} is not supported; \"{}\" is", top.where(),
+           boost::json::serialize(name), family.architecture);
+    }
+  }
+  return read_text_config(family, top, top);
+}
+
+Description describe(const checkpoint::Checkpoint& checkpoint) {
+  const TextConfig config = read_text_only(checkpoint);
+  Description description;
+  description.family =
+      JsonObject(checkpoint.config(), checkpoint.config_path()).string("model_type");
+  description.parts = describe_decoder(checkpoint, find_decoder(checkpoint), config.decoder);
+  description.vocab_size = config.decoder.vocab_size;
+  description.context_length = config.context_length;
+  description.kv_layout = config.decoder.kv_layout();
+  return description;
+}
+
+std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
+                                  const LoadProgress& progress) {
+  nn::WeightLoader weights(checkpoint, device, progress);
+  return std::make_unique<TextModel>(read_text_only(checkpoint).decoder, find_decoder(checkpoint),
+                                     weights);
+}
+
+std::unique_ptr<Processor> load_processor(const checkpoint::Checkpoint& checkpoint) {
+  return std::make_unique<TextProcessor>(checkpoint, read_text_only(checkpoint).decoder.vocab_size);
+}
+
+}  // namespace
+
+DecoderNames find_decoder(const checkpoint::Checkpoint& checkpoint) {
+  for (const char* decoder : {"model", "model.language_model", "language_model.model"}) {
+    if (!checkpoint.has(std::string(decoder) + ".embed_tokens.weight")) continue;
+    const bool nested = std::string_view(decoder) == "language_model.model";
+    return {decoder, nested ? "language_model.lm_head" : "lm_head"};
+  }
+  fail("{}: the weights hold no model.embed_tokens.weight under any name known",
+       checkpoint.where());
+}
+
+TextModel::TextModel(const nn::DecoderConfig& config, const DecoderNames& names,
+                     nn::WeightLoader& weights)
+    : device_(weights.device()), decoder_(config, weights, names.decoder, names.head) {}
+
+Tensor TextModel::encode(const media::Patches&) {
+  fail("a text model has no vision tower");
+}
+
+Tensor TextModel::forward(const Batch& batch, compute::KvCache& cache) {
+  const Tensor hidden_states = decoder_.embed(device_, batch.token_ids);
+  std::vector<nn::LayerAddition> additions;
+  for (const EmbeddingRows& part : batch.embeddings) {
+    const Tensor rows = part.embeddings->view_rows(part.first, part.count);
+    std::vector<std::int32_t> to(part.count);
+    for (std::int64_t i = 0; i < part.count; ++i) to[i] = static_cast<std::int32_t>(part.row + i);
+    device_.scatter(hidden_states, rows.view_columns(0, hidden_size()), to);
+    const auto groups = static_cast<int>(rows.size(1) / hidden_size());
+    for (int i = 1; i < groups; ++i) {
+      additions.push_back({i - 1, part.row, rows.view_columns(i * hidden_size(), hidden_size())});
+    }
+  }
+  decoder_.forward(device_, hidden_states, batch.positions, cache, batch.spans, additions);
+  Tensor wanted = device_.empty(
+      DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), hidden_size()});
+  device_.gather(wanted, hidden_states, batch.logits_rows);
+  return decoder_.logits(device_, wanted);
+}
+
+std::vector<PartDescription> describe_decoder(const checkpoint::Checkpoint& checkpoint,
+                                              const DecoderNames& names,
+                                              const nn::DecoderConfig& config) {
+  std::string summary =
+      fmt::format("{} layer{}, hidden {}, {} heads, {} key-value heads of {}", config.num_layers,
+                  config.num_layers == 1 ? "" : "s", config.hidden_size, config.num_heads,
+                  config.num_kv_heads, config.head_dim);
+  return {
+      describe_part(checkpoint, "decoder", std::move(summary),
+                    {names.decoder + ".layers", names.decoder + ".norm"}),
+      describe_part(checkpoint, "embeddings",
+                    config.tie_word_embeddings ? "shared with the output head" : "and output head",
+                    {names.decoder + ".embed_tokens", names.head})};
+}
+
+Family text_only(const TextFamily& family) {
+  return {family.model_type, describe, load_model, load_processor};
+}
+
+}  // namespace saccade::models

@@ -1,0 +1,53 @@
+// Models that are a decoder over tokens, alone or with what encoders put in place of tokens.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/family.h"
+#include "models/text_config.h"
+#include "nn/decoder.h"
+
+namespace saccade::models {
+
+/// Tensor names of a decoder; they differ between published files and what transformers 5 writes.
+struct DecoderNames {
+  std::string decoder;  ///< "model"
+  std::string head;     ///< "lm_head"
+};
+
+/// The names under which the checkpoint holds its decoder. Throws Error when it holds none.
+DecoderNames find_decoder(const checkpoint::Checkpoint& checkpoint);
+
+/// A decoder as a model. Families with a tower derive from it and override encode.
+class TextModel : public Model {
+ public:
+  TextModel(const nn::DecoderConfig& config, const DecoderNames& names, nn::WeightLoader& weights);
+
+  compute::KvLayout kv_layout() const override { return decoder_.config().kv_layout(); }
+  std::int64_t vocab_size() const override { return decoder_.config().vocab_size; }
+  std::int64_t hidden_size() const override { return decoder_.config().hidden_size; }
+
+  /// A text model has no tower: throws Error.
+  Tensor encode(const media::Patches& patches) override;
+
+  Tensor forward(const Batch& batch, compute::KvCache& cache) override;
+
+ protected:
+  compute::Device& device() const { return device_; }
+
+ private:
+  compute::Device& device_;
+  nn::Decoder decoder_;
+};
+
+/// Decoder and embeddings, as `saccade inspect` lists them.
+std::vector<PartDescription> describe_decoder(const checkpoint::Checkpoint& checkpoint,
+                                              const DecoderNames& names,
+                                              const nn::DecoderConfig& config);
+
+/// The registry's entry for a family of text alone.
+Family text_only(const TextFamily& family);
+
+}  // namespace saccade::models

@@ -1,0 +1,50 @@
+#include "models/text_processor.h"
+
+#include <numeric>
+
+#include "base/error.h"
+#include "models/config_reading.h"
+
+namespace saccade::models {
+
+text::Tokenizer load_tokenizer(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size) {
+  text::Tokenizer tokenizer = text::Tokenizer::from_json(checkpoint.json("tokenizer.json"),
+                                                         checkpoint.where("tokenizer.json"));
+  if (tokenizer.vocab_size() > vocab_size) {
+    fail("{}: tokenizer.json has ids up to {}, config.json a vocab_size of {}", checkpoint.where(),
+         tokenizer.vocab_size() - 1, vocab_size);
+  }
+  return tokenizer;
+}
+
+TextProcessor::TextProcessor(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size)
+    : model_type_(JsonObject(checkpoint.config(), checkpoint.config_path()).string("model_type")),
+      tokenizer_(load_tokenizer(checkpoint, vocab_size)),
+      chat_(checkpoint),
+      end_tokens_(read_end_tokens(checkpoint)) {}
+
+media::Patches TextProcessor::process_image(const media::Image&, const PixelBudget&) const {
+  fail("{} models read text alone and take no pictures; choose a vision-language model",
+       model_type_);
+}
+
+std::int64_t TextProcessor::image_tokens(const media::PatchGrid&) const {
+  return 0;
+}
+
+std::string TextProcessor::render(const std::vector<ChatMessage>& messages,
+                                  bool add_generation_prompt) const {
+  return chat_.render(messages, add_generation_prompt);
+}
+
+Prompt TextProcessor::tokenize(const std::string& rendered, const std::vector<int>&,
+                               const std::vector<media::PatchGrid>&) const {
+  Prompt prompt;
+  prompt.token_ids = tokenizer_.encode(rendered);
+  prompt.positions.resize(prompt.token_ids.size());
+  std::iota(prompt.positions.begin(), prompt.positions.end(), 0);
+  prompt.next_position = static_cast<std::int32_t>(prompt.token_ids.size());
+  return prompt;
+}
+
+}  // namespace saccade::models

@@ -1,0 +1,36 @@
+// Prompts of models that read text alone.
+#pragma once
+
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "models/chat.h"
+#include "models/processor.h"
+
+namespace saccade::models {
+
+/// The tokenizer of a checkpoint. Throws Error when it has more ids than the model has embeddings.
+text::Tokenizer load_tokenizer(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size);
+
+/// Chat template and tokenizer; a picture is refused.
+class TextProcessor : public Processor {
+ public:
+  TextProcessor(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size);
+
+  const text::Tokenizer& tokenizer() const override { return tokenizer_; }
+  const std::vector<std::int32_t>& end_tokens() const override { return end_tokens_; }
+  media::Patches process_image(const media::Image& image, const PixelBudget& budget) const override;
+  std::int64_t image_tokens(const media::PatchGrid& grid) const override;
+  std::string render(const std::vector<ChatMessage>& messages,
+                     bool add_generation_prompt) const override;
+  Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
+                  const std::vector<media::PatchGrid>& grids) const override;
+
+ private:
+  std::string model_type_;
+  text::Tokenizer tokenizer_;
+  ChatFormat chat_;
+  std::vector<std::int32_t> end_tokens_;
+};
+
+}  // namespace saccade::models
