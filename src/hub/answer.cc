@@ -86,6 +86,12 @@ void fail_answer(const PullRequest& request, const Settings& settings, const std
                  const HttpOutcome& outcome) {
   const std::string& name = request.repository;
   const long status = outcome.head.status;
+  if (!has_error_status(outcome) && outcome.hopeless) {
+    fail(
+        "{}: {} did not come from {}: {}; check HF_ENDPOINT, and SSL_CERT_FILE where a proxy has "
+        "certificates of its own",
+        name, what, settings.endpoint, describe(outcome));
+  }
   if (!has_error_status(outcome)) {
     fail(
         "{}: {} did not come from {}: {}; check the connection and pull again: what came so far is "

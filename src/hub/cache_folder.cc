@@ -94,7 +94,7 @@ bool CacheFolder::has(const RemoteFile& file) const {
 }
 
 fs::path CacheFolder::link(const Revision& revision) const {
-  const fs::path snapshot = root_ / "snapshots" / revision.commit;
+  fs::path snapshot = root_ / "snapshots" / revision.commit;
   for (const RemoteFile& file : revision.files) {
     const fs::path path = snapshot / file.name;
     const fs::path target = link_target(file);

@@ -95,7 +95,7 @@ void Downloader::start_pieces() {
   }
 }
 
-void Downloader::start(Piece piece) {
+void Downloader::start(const Piece& piece) {
   // Through the Hub each time, not to the address that it redirected the last piece to: that one is
   // signed for some minutes, and at times for one range.
   HttpRequest request{files_url_ + percent_encoded(piece.item->file.name, true)};
@@ -103,7 +103,7 @@ void Downloader::start(Piece piece) {
   if (!all) request.range = piece.range;
   Active& active = active_.emplace_back();
   active.at = piece.range.begin;
-  active.piece = std::move(piece);
+  active.piece = piece;
   active.id = client_.start(
       request,
       [this, &active](const ResponseHead& head, std::span<const std::byte> bytes) {
@@ -188,7 +188,7 @@ void Downloader::retry(const Active& active, const HttpOutcome& outcome) {
   notice(fmt::format("{}: {}; trying again in {:.0f} s", name, describe(outcome),
                      static_cast<double>(wait->count()) / 1000.0));
   piece.not_before = again;
-  waiting_.push_front(std::move(piece));
+  waiting_.push_front(piece);
 }
 
 /// Gives up ranges for a file whose server does not do them, and all that came with them.

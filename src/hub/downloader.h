@@ -65,7 +65,7 @@ class Downloader {
   void check_room() const;
   void plan(Item& item);
   void start_pieces();
-  void start(Piece piece);
+  void start(const Piece& piece);
   bool take(Active& active, const ResponseHead& head, std::span<const std::byte> bytes);
   void examine(Active& active, const ResponseHead& head) const;
   void finish(Active& active, HttpOutcome outcome);

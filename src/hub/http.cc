@@ -150,6 +150,9 @@ HttpClient::Id HttpClient::start(const HttpRequest& request, OnBody on_body, OnD
   set_request(transfer->easy, request);
   set_limits(transfer->easy, settings_.tuning);
   curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, handles_->headers);
+  if (!settings_.certificates.empty()) {
+    curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, settings_.certificates.c_str());
+  }
   transfer->receive();
   const Id id = transfer->id;
   if (curl_multi_add_handle(handles_->multi, transfer->easy) != CURLM_OK) throw std::bad_alloc();

@@ -65,6 +65,7 @@ std::vector<RemoteFile> matching_files(const std::vector<std::string>& patterns,
 [[noreturn]] void ask_for_choice(const std::vector<RemoteFile>& files, PullListener& listener,
                                  const std::string& message) {
   std::vector<FileInfo> offered;
+  offered.reserve(files.size());
   for (const RemoteFile& file : files) offered.push_back({file.name, file.bytes});
   listener.on_choice_needed(offered);
   throw Error(message);

@@ -70,6 +70,7 @@ Settings settings_from_environment() {
     fail_usage("no place for the Hugging Face cache: HOME is not set; set HF_HOME");
   }
   settings.cache = fs::absolute(settings.cache);
+  settings.certificates = first_of({"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"});
   settings.offline = is_true(first_of({"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}));
   return settings;
 }

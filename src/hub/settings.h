@@ -28,12 +28,14 @@ struct Settings {
   std::string endpoint;  ///< without a slash at its end
   std::string token;     ///< empty: none
   std::filesystem::path cache;
+  std::string certificates;  ///< file of those to trust; empty: the system's
   bool offline = false;
   Tuning tuning;
 };
 
-/// Reads HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE. Throws
-/// Error (usage) for an endpoint or a token that cannot be one.
+/// Reads HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, and what
+/// names a file of certificates elsewhere: SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE.
+/// Throws Error (usage) for an endpoint or a token that cannot be one.
 Settings settings_from_environment();
 
 }  // namespace saccade::hub
