@@ -64,6 +64,7 @@ int run_commands(int argc, const char* const* argv) {
   Action action;
   add_run_command(app, action);
   add_tokens_command(app, action);
+  add_tokenize_command(app, action);
   add_inspect_command(app, action);
   add_devices_command(app, action);
   try {
@@ -78,8 +79,9 @@ int run_commands(int argc, const char* const* argv) {
     return report_parse_error(app, error);
   }
   if (!action) {
-    return report("a command is missing: run, tokens, inspect or devices; see saccade --help",
-                  kUsageError);
+    return report(
+        "a command is missing: run, tokens, tokenize, inspect or devices; see saccade --help",
+        kUsageError);
   }
   return action();
 }
