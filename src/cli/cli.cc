@@ -65,6 +65,7 @@ int run_commands(int argc, const char* const* argv) {
   Action action;
   add_run_command(app, action);
   add_tokens_command(app, action);
+  add_tokenize_command(app, action);
   add_inspect_command(app, action);
   add_devices_command(app, action);
   add_pull_command(app, action);
@@ -80,7 +81,9 @@ int run_commands(int argc, const char* const* argv) {
     return report_parse_error(app, error);
   }
   if (!action) {
-    return report("a command is missing: run, tokens, inspect, devices or pull; see saccade --help",
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    return report(fmt::format("a command is missing: {}; see saccade --help", fmt::join(names, ", ")),
                   kUsageError);
   }
   return action();
