@@ -27,8 +27,8 @@ void bench_linear(benchmark::State& state) {
   cpu::CpuDevice device({static_cast<int>(state.range(3)), {}});
   const std::int64_t rows = state.range(0), inputs = state.range(1), outputs = state.range(2);
   std::vector<std::uint16_t> weights(inputs * outputs, 0x3c12);
-  const HostTensor part{
-      DType::kBF16, {outputs, inputs}, reinterpret_cast<const std::byte*>(weights.data())};
+  const HostMatrix part = float_matrix(
+      {DType::kBF16, {outputs, inputs}, reinterpret_cast<const std::byte*>(weights.data())});
   const auto weight = device.pack(std::span(&part, 1));
   const Tensor x = random_tensor(device, {rows, inputs});
   const Tensor y = device.empty(DType::kF32, {rows, outputs});

@@ -1,111 +1,73 @@
 #include "checkpoint/checkpoint.h"
 
-#include <algorithm>
+#include <vector>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "checkpoint/directory_source.h"
+#include "tensor/dequantize.h"
 
 namespace saccade::checkpoint {
-namespace fs = std::filesystem;
+namespace {
 
-Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
-  std::error_code status;
-  if (!fs::is_directory(directory_, status)) {
-    fail("{}: not a directory; wanted a Hugging Face checkpoint directory", directory_.string());
-  }
-  if (!has_file("config.json")) {
-    fail("{}: no config.json in it; wanted a Hugging Face checkpoint directory",
-         directory_.string());
-  }
-  config_ = read_json_file(file("config.json"));
-  if (has_file("model.safetensors.index.json")) {
-    open_sharded(file("model.safetensors.index.json"));
-  } else if (has_file("model.safetensors")) {
-    add_file(file("model.safetensors"));
-  } else {
-    fail("{}: no weights: neither model.safetensors nor model.safetensors.index.json is there",
-         directory_.string());
-  }
-}
-
-bool Checkpoint::has_file(const std::string& name) const {
-  std::error_code status;
-  return fs::is_regular_file(file(name), status);
-}
-
-std::optional<boost::json::value> Checkpoint::optional_json(const std::string& name) const {
-  if (!has_file(name)) return std::nullopt;
-  return read_json_file(file(name));
-}
-
-void Checkpoint::open_sharded(const fs::path& index) {
-  const boost::json::value document = read_json_file(index);
-  const JsonObject root(document, index.string());
-  const JsonObject map = root.object("weight_map");
-  std::map<std::string, std::size_t> opened;
-  for (const auto& [tensor, shard] : map.raw()) {
-    const std::string name = map.string(tensor);
-    // A shard is a file of this directory and nothing else.
-    if (name.empty() || name.find('/') != std::string::npos || name.starts_with(".")) {
-      fail("{}: tensor {} in \"{}\": wanted a file name", index.string(), std::string(tensor),
-           name);
-    }
-    if (opened.contains(name)) continue;
-    if (!has_file(name)) {
-      fail("{}: weight file {} is missing; the index names it. Fetch it again", directory_.string(),
-           name);
-    }
-    opened.emplace(name, files_.size());
-    add_file(file(name));
-  }
-  for (const auto& [tensor, shard] : map.raw()) {
-    const auto found = where_.find(std::string_view(tensor));
-    if (found == where_.end() || found->second != opened.at(map.string(tensor))) {
-      fail("{}: tensor {} is not in {}", index.string(), std::string(tensor), map.string(tensor));
+/// The rows of all parts as f32.
+HostTensor dequantized(const std::vector<HostMatrix>& parts, const Shape& shape) {
+  auto values = std::make_shared<std::vector<float>>(shape.elements());
+  float* to = values->data();
+  for (const HostMatrix& part : parts) {
+    for (std::int64_t row = 0; row < part.outputs; ++row, to += part.inputs) {
+      dequantize_row(part, row, to);
     }
   }
+  const auto* data = reinterpret_cast<const std::byte*>(values->data());
+  return {DType::kF32, shape, data, std::move(values)};
 }
 
-void Checkpoint::add_file(const fs::path& path) {
-  files_.emplace_back(path);
-  for (const auto& [name, entry] : files_.back().entries()) {
-    if (!where_.emplace(name, files_.size() - 1).second) {
-      fail("{}: tensor {} is also in {}", path.string(), name,
-           files_[where_.at(name)].path().string());
-    }
-  }
+}  // namespace
+
+Checkpoint::Checkpoint(const std::filesystem::path& path)
+    : source_(std::make_shared<DirectorySource>(path)), config_(json("config.json")) {}
+
+std::optional<boost::json::value> Checkpoint::optional_json(const std::string& file) const {
+  return source_->json(file);
 }
 
-std::vector<std::string> Checkpoint::tensor_names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, file] : where_) names.push_back(name);
-  return names;
+std::optional<std::string> Checkpoint::optional_text(const std::string& file) const {
+  return source_->text(file);
 }
 
-const SafetensorsFile::Entry& Checkpoint::entry(std::string_view name) const {
-  const auto found = where_.find(name);
-  if (found == where_.end()) fail("{}: tensor {} is missing", directory_.string(), name);
-  return files_[found->second].entries().find(name)->second;
+boost::json::value Checkpoint::json(const std::string& file) const {
+  auto document = source_->json(file);
+  if (!document) fail("{}: no {} in it", where(), file);
+  return std::move(*document);
+}
+
+const TensorInfo& Checkpoint::info(std::string_view name) const {
+  const auto found = tensors().find(name);
+  if (found == tensors().end()) fail("{}: tensor {} is missing", where(), name);
+  return found->second;
 }
 
 HostTensor Checkpoint::tensor(std::string_view name) const {
-  const auto found = where_.find(name);
-  if (found == where_.end()) fail("{}: tensor {} is missing", directory_.string(), name);
-  return files_[found->second].tensor(name);
+  const TensorInfo& found = info(name);
+  const std::vector<HostMatrix> parts = matrix(name);
+  if (parts.size() == 1 && !parts[0].format.quantized()) {
+    return {parts[0].format.dtype, found.shape, parts[0].data, parts[0].storage};
+  }
+  return dequantized(parts, found.shape);
+}
+
+std::vector<HostMatrix> Checkpoint::matrix(std::string_view name) const {
+  info(name);
+  return source_->matrix(std::string(name));
 }
 
 void Checkpoint::release(std::string_view name) const {
-  const auto found = where_.find(name);
-  if (found != where_.end()) files_[found->second].release(name);
+  if (has(name)) source_->release(std::string(name));
 }
 
 std::int64_t Checkpoint::weight_bytes() const {
   std::int64_t bytes = 0;
-  for (const SafetensorsFile& file : files_) {
-    for (const auto& [name, entry] : file.entries()) {
-      bytes += static_cast<std::int64_t>(entry.end - entry.begin);
-    }
-  }
+  for (const auto& [name, tensor] : tensors()) bytes += tensor.bytes;
   return bytes;
 }
 

@@ -14,13 +14,6 @@ namespace {
 // The reference implementation's own limit.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 
-std::optional<DType> supported_dtype(std::string_view name) {
-  if (name == "F32") return DType::kF32;
-  if (name == "F16") return DType::kF16;
-  if (name == "BF16") return DType::kBF16;
-  return std::nullopt;
-}
-
 /// Bytes of an element of any dtype the format names, 0 for an unknown one.
 std::size_t element_bytes(std::string_view name) {
   if (name == "F64" || name == "I64" || name == "U64") return 8;
@@ -76,6 +69,13 @@ SafetensorsFile::Entry parse_entry(const JsonObject& object, std::size_t data_by
 
 }  // namespace
 
+std::optional<DType> float_dtype(std::string_view name) {
+  if (name == "F32") return DType::kF32;
+  if (name == "F16") return DType::kF16;
+  if (name == "BF16") return DType::kBF16;
+  return std::nullopt;
+}
+
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
   const std::span<const std::byte> bytes = file_.bytes();
   const std::string where = path.string();
@@ -95,7 +95,10 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path
   const JsonObject object(document, where + ": header");
   std::vector<const Entry*> by_offset;
   for (const auto& [key, value] : object.raw()) {
-    if (key == "__metadata__") continue;
+    if (key == "__metadata__") {
+      format_ = JsonObject(value, where + ": __metadata__").string_or("format", "");
+      continue;
+    }
     const JsonObject description(value, fmt::format("{}: tensor {}", where, std::string(key)));
     const auto [at, inserted] =
         entries_.emplace(std::string(key), parse_entry(description, bytes.size() - data_offset_));
@@ -116,14 +119,24 @@ const SafetensorsFile::Entry& SafetensorsFile::entry(std::string_view name) cons
   return found->second;
 }
 
-HostTensor SafetensorsFile::tensor(std::string_view name) const {
+StoredTensor SafetensorsFile::get(std::string_view name) const {
   const Entry& found = entry(name);
-  const std::optional<DType> dtype = supported_dtype(found.dtype);
-  if (!dtype) {
-    fail("{}: tensor {} has dtype {}; F32, F16 and BF16 are supported", path().string(), name,
+  if (element_bytes(found.dtype) == 0) {
+    fail("{}: tensor {} has the dtype {}, which Saccade does not know", path().string(), name,
          found.dtype);
   }
-  return {*dtype, found.shape, file_.bytes().data() + data_offset_ + found.begin};
+  return {found.dtype, found.shape, file_.bytes().data() + data_offset_ + found.begin,
+          static_cast<std::int64_t>(found.end - found.begin)};
+}
+
+HostTensor SafetensorsFile::tensor(std::string_view name) const {
+  const StoredTensor stored = get(name);
+  const std::optional<DType> dtype = float_dtype(stored.dtype);
+  if (!dtype) {
+    fail("{}: tensor {} has dtype {}; F32, F16 and BF16 are supported", path().string(), name,
+         stored.dtype);
+  }
+  return {*dtype, stored.shape, stored.data};
 }
 
 void SafetensorsFile::release(std::string_view name) const {

@@ -9,7 +9,7 @@
 
 #include "compute/kv_cache.h"
 #include "compute/weight.h"
-#include "tensor/tensor.h"
+#include "tensor/weight_format.h"
 
 namespace saccade::compute {
 
@@ -58,9 +58,9 @@ class Device {
   virtual std::int64_t kv_bytes_per_token(const KvLayout& layout) const = 0;
   virtual int kv_page_tokens() const = 0;
 
-  /// Packs matrices [outputs_i, inputs] of one type, stacked along the outputs. Throws Error for a
-  /// type that has no kernels here.
-  virtual std::shared_ptr<const Weight> pack(std::span<const HostTensor> parts) = 0;
+  /// Packs matrices [outputs_i, inputs], stacked along the outputs, each in its own format. Throws
+  /// Error for a format that has no kernels here.
+  virtual std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts) = 0;
   /// A dense f32 copy of a tensor in host memory.
   virtual Tensor to_f32(const HostTensor& tensor) = 0;
 

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <memory>
 
-#include "tensor/dtype.h"
-
 namespace saccade::compute {
 
 /// A packed matrix [outputs, inputs], made by Device::pack. What lies inside is the device's
@@ -16,17 +14,15 @@ class Weight {
 
   std::int64_t outputs() const { return outputs_; }
   std::int64_t inputs() const { return inputs_; }
-  DType dtype() const { return dtype_; }
-  std::int64_t bytes() const { return outputs_ * inputs_ * dtype_bytes(dtype_); }
+  /// Of memory that the packed form takes.
+  virtual std::int64_t bytes() const = 0;
 
  protected:
-  Weight(std::int64_t outputs, std::int64_t inputs, DType dtype)
-      : outputs_(outputs), inputs_(inputs), dtype_(dtype) {}
+  Weight(std::int64_t outputs, std::int64_t inputs) : outputs_(outputs), inputs_(inputs) {}
 
  private:
   std::int64_t outputs_;
   std::int64_t inputs_;
-  DType dtype_;
 };
 
 }  // namespace saccade::compute

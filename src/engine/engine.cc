@@ -49,7 +49,7 @@ std::unique_ptr<compute::Device> make_device(const EngineOptions& options) {
 ModelInfo make_info(const checkpoint::Checkpoint& checkpoint, const compute::Device& device) {
   const models::Description description = models::family_of(checkpoint).describe(checkpoint);
   ModelInfo info;
-  info.directory = checkpoint.directory().string();
+  info.directory = checkpoint.where();
   info.family = description.family;
   for (const models::PartDescription& part : description.parts) {
     info.parts.push_back({part.name, part.summary, part.parameters, part.bytes, part.dtypes});

@@ -130,7 +130,7 @@ SamplingParams default_sampling(const checkpoint::Checkpoint& checkpoint) {
   SamplingParams params;
   const auto document = checkpoint.optional_json("generation_config.json");
   if (!document) return params;
-  const std::string where = checkpoint.file("generation_config.json").string();
+  const std::string where = checkpoint.where("generation_config.json");
   const JsonObject config(*document, where);
   params.repetition_penalty = config.number_or("repetition_penalty", 1.0);
   if (config.boolean_or("do_sample", false)) {

@@ -20,14 +20,13 @@ std::string template_text(const boost::json::value& value, const std::string& wh
 }
 
 text::ChatTemplate load_template(const checkpoint::Checkpoint& checkpoint) {
-  if (checkpoint.has_file("chat_template.jinja")) {
-    const auto path = checkpoint.file("chat_template.jinja");
-    return text::ChatTemplate::parse(read_text_file(path), path.string());
+  if (const auto text = checkpoint.optional_text("chat_template.jinja")) {
+    return text::ChatTemplate::parse(*text, checkpoint.where("chat_template.jinja"));
   }
   for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
     const auto document = checkpoint.optional_json(name);
     if (!document) continue;
-    const std::string where = checkpoint.file(name).string();
+    const std::string where = checkpoint.where(name);
     if (const auto* found = JsonObject(*document, where).find("chat_template")) {
       return text::ChatTemplate::parse(template_text(*found, where), where + ": chat_template");
     }
@@ -35,7 +34,7 @@ text::ChatTemplate load_template(const checkpoint::Checkpoint& checkpoint) {
   fail(
       "{}: no chat template: neither chat_template.jinja, chat_template.json nor an entry of "
       "tokenizer_config.json",
-      checkpoint.directory().string());
+      checkpoint.where());
 }
 
 /// The special tokens of tokenizer_config.json that templates refer to; each is a string or an
@@ -44,7 +43,7 @@ boost::json::object load_special_tokens(const checkpoint::Checkpoint& checkpoint
   boost::json::object tokens;
   const auto document = checkpoint.optional_json("tokenizer_config.json");
   if (!document) return tokens;
-  const JsonObject config(*document, checkpoint.file("tokenizer_config.json").string());
+  const JsonObject config(*document, checkpoint.where("tokenizer_config.json"));
   for (const char* name : {"bos_token", "eos_token", "pad_token", "unk_token"}) {
     const boost::json::value* value = config.find(name);
     if (!value) continue;

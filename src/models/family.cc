@@ -28,30 +28,29 @@ const std::vector<Family>& families() {
 }
 
 const Family& family_of(const checkpoint::Checkpoint& checkpoint) {
-  const JsonObject config(checkpoint.config(), checkpoint.config_path());
+  const JsonObject config(checkpoint.config(), checkpoint.where("config.json"));
   const std::string model_type = config.string("model_type");
   std::vector<std::string> known;
   for (const Family& family : families()) {
     if (family.model_type == model_type) return family;
     known.push_back(family.model_type);
   }
-  fail("{}: model_type \"{}\" is not a family Saccade knows; it knows {}", checkpoint.config_path(),
-       model_type, fmt::join(known, ", "));
+  fail("{}: model_type \"{}\" is not a family Saccade knows; it knows {}",
+       checkpoint.where("config.json"), model_type, fmt::join(known, ", "));
 }
 
 PartDescription describe_part(const checkpoint::Checkpoint& checkpoint, std::string name,
                               std::string summary, const std::vector<std::string>& prefixes) {
   PartDescription part{std::move(name), std::move(summary), 0, 0, {}};
   std::set<std::string> dtypes;
-  for (const std::string& tensor : checkpoint.tensor_names()) {
-    const bool ours = std::any_of(prefixes.begin(), prefixes.end(), [&](const std::string& prefix) {
-      return tensor.starts_with(prefix);
-    });
+  for (const auto& [tensor, info] : checkpoint.tensors()) {
+    const bool ours = std::any_of(
+        prefixes.begin(), prefixes.end(),
+        [&name = tensor](const std::string& prefix) { return name.starts_with(prefix); });
     if (!ours) continue;
-    const auto& entry = checkpoint.entry(tensor);
-    part.parameters += entry.shape.elements();
-    part.bytes += static_cast<std::int64_t>(entry.end - entry.begin);
-    dtypes.insert(entry.dtype);
+    part.parameters += info.shape.elements();
+    part.bytes += info.bytes;
+    dtypes.insert(info.type);
   }
   part.dtypes.assign(dtypes.begin(), dtypes.end());
   return part;

@@ -9,7 +9,7 @@ namespace {
 
 /// The family and sizes of a checkpoint of text alone.
 TextConfig read_text_only(const checkpoint::Checkpoint& checkpoint) {
-  const JsonObject top(checkpoint.config(), checkpoint.config_path());
+  const JsonObject top(checkpoint.config(), checkpoint.where("config.json"));
   const TextFamily& family = text_families::named_in(top, "");
   if (const boost::json::value* names = top.find("architectures"); names && names->is_array()) {
     for (const boost::json::value& name : names->get_array()) {
@@ -25,7 +25,7 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
   const TextConfig config = read_text_only(checkpoint);
   Description description;
   description.family =
-      JsonObject(checkpoint.config(), checkpoint.config_path()).string("model_type");
+      JsonObject(checkpoint.config(), checkpoint.where("config.json")).string("model_type");
   description.parts = describe_decoder(checkpoint, find_decoder(checkpoint), config.decoder);
   description.vocab_size = config.decoder.vocab_size;
   description.context_length = config.context_length;
@@ -53,7 +53,7 @@ DecoderNames find_decoder(const checkpoint::Checkpoint& checkpoint) {
     return {decoder, nested ? "language_model.lm_head" : "lm_head"};
   }
   fail("{}: the weights hold no model.embed_tokens.weight under any name known",
-       checkpoint.directory().string());
+       checkpoint.where());
 }
 
 TextModel::TextModel(const nn::DecoderConfig& config, const DecoderNames& names,

@@ -8,16 +8,18 @@
 namespace saccade::models {
 
 text::Tokenizer load_tokenizer(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size) {
-  text::Tokenizer tokenizer = text::Tokenizer::from_file(checkpoint.file("tokenizer.json"));
+  text::Tokenizer tokenizer = text::Tokenizer::from_json(checkpoint.json("tokenizer.json"),
+                                                         checkpoint.where("tokenizer.json"));
   if (tokenizer.vocab_size() > vocab_size) {
-    fail("{}: tokenizer.json has ids up to {}, config.json a vocab_size of {}",
-         checkpoint.directory().string(), tokenizer.vocab_size() - 1, vocab_size);
+    fail("{}: tokenizer.json has ids up to {}, config.json a vocab_size of {}", checkpoint.where(),
+         tokenizer.vocab_size() - 1, vocab_size);
   }
   return tokenizer;
 }
 
 TextProcessor::TextProcessor(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size)
-    : model_type_(JsonObject(checkpoint.config(), checkpoint.config_path()).string("model_type")),
+    : model_type_(
+          JsonObject(checkpoint.config(), checkpoint.where("config.json")).string("model_type")),
       tokenizer_(load_tokenizer(checkpoint, vocab_size)),
       chat_(checkpoint),
       end_tokens_(read_end_tokens(checkpoint)) {}

@@ -1,6 +1,8 @@
 #include "nn/weights.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "base/error.h"
 
@@ -10,17 +12,16 @@ WeightLoader::WeightLoader(const checkpoint::Checkpoint& checkpoint, compute::De
                            std::function<void(std::int64_t)> on_bytes)
     : checkpoint_(checkpoint), device_(device), on_bytes_(std::move(on_bytes)) {}
 
-HostTensor WeightLoader::checked(const std::string& name, std::int64_t outputs,
-                                 std::int64_t inputs) const {
-  HostTensor tensor = checkpoint_.tensor(name);
-  const bool fits = tensor.shape.rank() >= 2 && tensor.shape[0] == outputs &&
-                    tensor.shape.elements() == outputs * inputs;
+std::vector<HostMatrix> WeightLoader::checked(const std::string& name, std::int64_t outputs,
+                                              std::int64_t inputs) const {
+  const Shape& shape = checkpoint_.info(name).shape;
+  const bool fits =
+      shape.rank() >= 2 && shape[0] == outputs && shape.elements() == outputs * inputs;
   if (!fits) {
-    fail("{}: tensor {} has shape {}; config.json implies [{}, {}]",
-         checkpoint_.directory().string(), name, tensor.shape.text(), outputs, inputs);
+    fail("{}: tensor {} has shape {}; config.json implies [{}, {}]", checkpoint_.where(), name,
+         shape.text(), outputs, inputs);
   }
-  tensor.shape = {outputs, inputs};
-  return tensor;
+  return checkpoint_.matrix(name);
 }
 
 void WeightLoader::loaded(const std::string& name, std::int64_t bytes) {
@@ -37,17 +38,21 @@ std::shared_ptr<const compute::Weight> WeightLoader::matrix(const std::string& n
 std::shared_ptr<const compute::Weight> WeightLoader::stacked(
     const std::vector<std::string>& names, const std::vector<std::int64_t>& outputs,
     std::int64_t inputs) {
-  std::vector<HostTensor> parts;
+  std::vector<HostMatrix> parts;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    parts.push_back(checked(names[i], outputs[i], inputs));
-    if (parts[i].dtype != parts[0].dtype) {
-      fail("{}: tensors {} ({}) and {} ({}) differ in dtype", checkpoint_.directory().string(),
-           names[0], dtype_name(parts[0].dtype), names[i], dtype_name(parts[i].dtype));
-    }
+    std::vector<HostMatrix> more = checked(names[i], outputs[i], inputs);
+    std::move(more.begin(), more.end(), std::back_inserter(parts));
   }
   auto packed = device_.pack(parts);
-  for (std::size_t i = 0; i < names.size(); ++i) loaded(names[i], parts[i].bytes());
+  for (const std::string& name : names) loaded(name, checkpoint_.info(name).bytes);
   return packed;
+}
+
+Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int64_t columns) {
+  checked(name, rows, columns);
+  Tensor values = device_.to_f32(checkpoint_.tensor(name));
+  loaded(name, checkpoint_.info(name).bytes);
+  return values.view_as({rows, columns});
 }
 
 Tensor WeightLoader::vector(const std::string& name, std::int64_t elements) {
@@ -64,12 +69,12 @@ Tensor WeightLoader::joined(const std::vector<std::string>& names,
   for (std::size_t i = 0; i < names.size(); ++i) {
     const HostTensor tensor = checkpoint_.tensor(names[i]);
     if (tensor.shape != Shape{elements[i]}) {
-      fail("{}: tensor {} has shape {}; config.json implies [{}]", checkpoint_.directory().string(),
-           names[i], tensor.shape.text(), elements[i]);
+      fail("{}: tensor {} has shape {}; config.json implies [{}]", checkpoint_.where(), names[i],
+           tensor.shape.text(), elements[i]);
     }
     device_.download(values.data() + offset, device_.to_f32(tensor));
     offset += elements[i];
-    loaded(names[i], tensor.bytes());
+    loaded(names[i], checkpoint_.info(names[i]).bytes);
   }
   device_.upload(whole, values.data());
   return whole;

@@ -25,17 +25,21 @@ class WeightLoader {
   /// convolution over patches loads as the product it is.
   std::shared_ptr<const compute::Weight> matrix(const std::string& name, std::int64_t outputs,
                                                 std::int64_t inputs);
-  /// Matrices [outputs[i], inputs] stacked along the outputs, for one product instead of several.
+  /// Matrices [outputs[i], inputs] stacked along the outputs, for one product instead of several;
+  /// their formats may differ.
   std::shared_ptr<const compute::Weight> stacked(const std::vector<std::string>& names,
                                                  const std::vector<std::int64_t>& outputs,
                                                  std::int64_t inputs);
+  /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
+  Tensor table(const std::string& name, std::int64_t rows, std::int64_t columns);
   /// A vector as f32.
   Tensor vector(const std::string& name, std::int64_t elements);
   /// Vectors one after the other, as f32.
   Tensor joined(const std::vector<std::string>& names, const std::vector<std::int64_t>& elements);
 
  private:
-  HostTensor checked(const std::string& name, std::int64_t outputs, std::int64_t inputs) const;
+  std::vector<HostMatrix> checked(const std::string& name, std::int64_t outputs,
+                                  std::int64_t inputs) const;
   void loaded(const std::string& name, std::int64_t bytes);
 
   const checkpoint::Checkpoint& checkpoint_;

@@ -61,11 +61,13 @@ class Tensor {
   std::int64_t row_stride_ = 0;
 };
 
-/// A tensor as it lies in a file or in host memory: dense, read-only, not owned.
+/// A tensor as it lies in a file or in host memory: dense, read-only, not owned unless `storage`
+/// says otherwise. The data may lie at any address.
 struct HostTensor {
   DType dtype = DType::kF32;
   Shape shape;
   const std::byte* data = nullptr;
+  std::shared_ptr<const void> storage = nullptr;  ///< keeps memory that is not a file's alive
 
   std::int64_t bytes() const { return shape.elements() * dtype_bytes(dtype); }
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "checkpoint/safetensors.h"
 #include "temporary_directory.h"
 
 namespace saccade::checkpoint {
@@ -13,6 +14,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Key;
 using testing::ThrowsMessage;
 
 /// The bytes of a safetensors file with this header and data.
@@ -106,7 +108,7 @@ TEST(Checkpoint, ShardsAreFoundThroughTheIndex) {
   directory.write("model.safetensors.index.json",
                   R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
   const Checkpoint checkpoint(directory.path());
-  EXPECT_THAT(checkpoint.tensor_names(), ElementsAre("a", "b"));
+  EXPECT_THAT(checkpoint.tensors(), ElementsAre(Key("a"), Key("b")));
   EXPECT_EQ(checkpoint.weight_bytes(), 8);
   EXPECT_EQ(checkpoint.tensor("b").dtype, DType::kF16);
 }

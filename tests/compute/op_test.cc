@@ -106,7 +106,7 @@ TEST_P(LinearTest, MatchesReferenceOnEveryIsa) {
   const Stored w = store_as(random_matrix(outputs * inputs, 2), dtype);
   const Matrix bias = random_matrix(outputs, 3);
   const Matrix result = on_all_devices([&](Device& device) {
-    const HostTensor part{dtype, {outputs, inputs}, w.bytes.data()};
+    const HostMatrix part = float_matrix({dtype, {outputs, inputs}, w.bytes.data()});
     const auto weight = device.pack(std::span(&part, 1));
     const Tensor y = device.empty(DType::kF32, {rows, outputs});
     const Tensor b = upload(device, bias, {outputs});
@@ -129,8 +129,9 @@ TEST(OpTest, LinearStacksPartsAndReadsUnalignedFiles) {
   std::vector<std::byte> file(1 + w.size() * 4);  // one byte off, as a safetensors file may be
   std::memcpy(file.data() + 1, w.data(), w.size() * 4);
   const Matrix result = on_all_devices([&](Device& device) {
-    const HostTensor parts[] = {{DType::kF32, {20, 24}, file.data() + 1},
-                                {DType::kF32, {30, 24}, file.data() + 1 + 20 * 24 * 4}};
+    const HostMatrix parts[] = {
+        float_matrix({DType::kF32, {20, 24}, file.data() + 1}),
+        float_matrix({DType::kF32, {30, 24}, file.data() + 1 + 20 * 24 * 4})};
     const Tensor y = device.empty(DType::kF32, {2, 50});
     device.linear(y, upload(device, x, {2, 24}), *device.pack(parts), nullptr);
     return download(device, y);
@@ -142,7 +143,8 @@ TEST(OpTest, NoRowsAreNoWork) {
   for (const std::string& isa : isas_here()) {
     cpu::CpuDevice device({2, isa});
     const Matrix w = random_matrix(20 * 8, 1);
-    const HostTensor part{DType::kF32, {20, 8}, reinterpret_cast<const std::byte*>(w.data())};
+    const HostMatrix part =
+        float_matrix({DType::kF32, {20, 8}, reinterpret_cast<const std::byte*>(w.data())});
     const Tensor x = device.empty(DType::kF32, {0, 8});
     const Tensor y = device.empty(DType::kF32, {0, 20});
     device.linear(y, x, *device.pack(std::span(&part, 1)), nullptr);
@@ -158,7 +160,7 @@ TEST(OpTest, LinearRowsDoNotDependOnTheirNeighbours) {
   const Stored w = store_as(random_matrix(kOutputs * kInputs, 2), DType::kBF16);
   for (const std::string& isa : isas_here()) {
     cpu::CpuDevice device({2, isa});
-    const HostTensor part{DType::kBF16, {kOutputs, kInputs}, w.bytes.data()};
+    const HostMatrix part = float_matrix({DType::kBF16, {kOutputs, kInputs}, w.bytes.data()});
     const auto weight = device.pack(std::span(&part, 1));
     const Tensor all_x = upload(device, x, {kRows, kInputs});
     const Tensor all = device.empty(DType::kF32, {kRows, kOutputs});
@@ -176,7 +178,7 @@ TEST(OpTest, Embed) {
     const Stored w = store_as(random_matrix(40 * 27, 2), dtype);
     const std::vector<std::int32_t> ids = {39, 0, 16, 15, 39};
     const Matrix result = on_all_devices([&](Device& device) {
-      const HostTensor part{dtype, {40, 27}, w.bytes.data()};
+      const HostMatrix part = float_matrix({dtype, {40, 27}, w.bytes.data()});
       const Tensor y = device.empty(DType::kF32, {5, 27});
       device.embed(y, *device.pack(std::span(&part, 1)), ids);
       return download(device, y);

@@ -12,9 +12,6 @@
 namespace saccade::compute::cpu {
 namespace {
 
-// Elements of a work item of row-by-row operations: about ten microseconds of work.
-constexpr std::int64_t kItemElements = 16384;
-
 ActivationKind kernel_kind(Activation activation) {
   switch (activation) {
     case Activation::kSilu:
@@ -35,6 +32,7 @@ ActivationKind kernel_kind(Activation activation) {
 
 CpuDevice::CpuDevice(const CpuOptions& options)
     : kernels_(kernels_for(options.isa)),
+      integer_products_(options.integer_products),
       threads_(options.threads > 0 ? options.threads : available_cores()) {}
 
 DeviceInfo CpuDevice::info() const {
@@ -67,7 +65,7 @@ std::int64_t CpuDevice::kv_bytes_per_token(const KvLayout& layout) const {
   return PagedKv::page_floats(layout) * static_cast<std::int64_t>(sizeof(float)) / kKeyBlock;
 }
 
-std::shared_ptr<const Weight> CpuDevice::pack(std::span<const HostTensor> parts) {
+std::shared_ptr<const Weight> CpuDevice::pack(std::span<const HostMatrix> parts) {
   return std::make_shared<PackedMatrix>(parts, threads_);
 }
 
@@ -90,61 +88,6 @@ float* CpuDevice::scratch(int slot, std::int64_t floats) {
     entry = {allocate_aligned(floats * static_cast<std::int64_t>(sizeof(float))), floats};
   }
   return static_cast<float*>(entry.data.get());
-}
-
-template <typename Body>
-void CpuDevice::for_rows(std::int64_t rows, std::int64_t row_elements, Body&& body) {
-  const std::int64_t step =
-      std::max<std::int64_t>(1, kItemElements / std::max<std::int64_t>(1, row_elements));
-  threads_.parallel_for((rows + step - 1) / step, [&](std::int64_t item) {
-    const std::int64_t end = std::min(rows, (item + 1) * step);
-    for (std::int64_t row = item * step; row < end; ++row) body(row);
-  });
-}
-
-void CpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {
-  const auto& matrix = static_cast<const PackedMatrix&>(w);
-  const std::int64_t rows = x.rows();
-  if (rows == 0) return;
-  const std::int64_t k = w.inputs();
-  const int tile_rows = kernels_.tile_rows;
-  const std::int64_t tiles = (rows + tile_rows - 1) / tile_rows;
-  float* packed = scratch(0, rows * k);
-  threads_.parallel_for(tiles, [&](std::int64_t tile) {
-    const std::int64_t row = tile * tile_rows;
-    const int count = static_cast<int>(std::min<std::int64_t>(tile_rows, rows - row));
-    pack_rows(packed + row * k, x.row(row), x.row_stride(), count, k);
-  });
-  // Eight tiles of rows share each pass over a group of panels; with few rows the panels are split
-  // finely instead, four groups a thread, so that a thread that is late costs little.
-  constexpr std::int64_t kTilesPerItem = 8;
-  const std::int64_t row_items = (tiles + kTilesPerItem - 1) / kTilesPerItem;
-  const std::int64_t wanted =
-      std::max<std::int64_t>(1, std::int64_t{4} * threads_.num_threads() / row_items);
-  std::int64_t panels_per_item = std::max<std::int64_t>(4, (matrix.panels() / wanted + 3) / 4 * 4);
-  if (tiles > 1) panels_per_item = std::min<std::int64_t>(panels_per_item, 8);
-  const std::int64_t panel_items = (matrix.panels() + panels_per_item - 1) / panels_per_item;
-  threads_.parallel_for(row_items * panel_items, [&](std::int64_t item) {
-    const std::int64_t row = item % row_items * kTilesPerItem * tile_rows;
-    const std::int64_t panel = item / row_items * panels_per_item;
-    kernels_.gemm({matrix.data(), matrix.type(), packed + row * k, y.row(row),
-                   bias ? bias->data<float>() : nullptr, k, w.outputs(),
-                   std::min(rows - row, kTilesPerItem * tile_rows), y.row_stride(), panel,
-                   std::min(matrix.panels(), panel + panels_per_item)});
-  });
-}
-
-void CpuDevice::do_embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) {
-  const auto& matrix = static_cast<const PackedMatrix&>(w);
-  for_rows(y.rows(), w.inputs(), [&](std::int64_t row) {
-    if (matrix.type() == WeightType::kF32) {
-      matrix.copy_row(y.row(row), ids[row]);
-      return;
-    }
-    std::vector<std::uint16_t> stored(w.inputs());
-    matrix.copy_row(stored.data(), ids[row]);
-    kernels_.widen(y.row(row), stored.data(), matrix.type(), w.inputs());
-  });
 }
 
 void CpuDevice::do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) {

@@ -1,12 +1,14 @@
 // The processor as a device.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
 #include "base/thread_pool.h"
 #include "compute/cpu/buffer_pool.h"
 #include "compute/cpu/kernels/kernels.h"
+#include "compute/cpu/packed_matrix.h"
 #include "compute/device.h"
 
 namespace saccade::compute::cpu {
@@ -14,7 +16,13 @@ namespace saccade::compute::cpu {
 struct CpuOptions {
   int threads = 0;            ///< 0: one for each core this process may use
   std::string_view isa = {};  ///< empty: the best this processor has
+  /// Inputs of quantized weights are rounded to int8, each 32 with a scale of their own, so that
+  /// products are integers. Without, weights are dequantized and all products are of floats.
+  bool integer_products = true;
 };
+
+// Elements of a work item of row-by-row operations: about ten microseconds of work.
+inline constexpr std::int64_t kItemElements = 16384;
 
 /// Runs every operation on a thread pool of its own. Throws Error from the constructor when the
 /// instruction set asked for is not there.
@@ -29,7 +37,7 @@ class CpuDevice : public Device {
   std::unique_ptr<KvCache> make_kv_cache(const KvLayout& layout, int num_pages) override;
   std::int64_t kv_bytes_per_token(const KvLayout& layout) const override;
   int kv_page_tokens() const override { return kKeyBlock; }
-  std::shared_ptr<const Weight> pack(std::span<const HostTensor> parts) override;
+  std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts) override;
   Tensor to_f32(const HostTensor& tensor) override;
 
  protected:
@@ -62,7 +70,13 @@ class CpuDevice : public Device {
   /// A buffer that lives until the next call with the same slot; grows, never shrinks.
   float* scratch(int slot, std::int64_t floats);
 
+  /// A layer's input in the forms that kernels want, each made when first asked for.
+  class LinearInput;
+  void multiply(const PackedSegment& segment, LinearInput& input, const Tensor& y,
+                const float* bias);
+
   const Kernels& kernels_;
+  bool integer_products_;
   ThreadPool threads_;
   BufferPool buffers_;
   struct Scratch {
@@ -71,5 +85,15 @@ class CpuDevice : public Device {
   };
   std::vector<Scratch> scratch_;
 };
+
+template <typename Body>
+void CpuDevice::for_rows(std::int64_t rows, std::int64_t row_elements, Body&& body) {
+  const std::int64_t step =
+      std::max<std::int64_t>(1, kItemElements / std::max<std::int64_t>(1, row_elements));
+  threads_.parallel_for((rows + step - 1) / step, [&](std::int64_t item) {
+    const std::int64_t end = std::min(rows, (item + 1) * step);
+    for (std::int64_t row = item * step; row < end; ++row) body(row);
+  });
+}
 
 }  // namespace saccade::compute::cpu

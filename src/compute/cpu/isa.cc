@@ -20,6 +20,9 @@ bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
+bool has_avx512_vnni() {
+  return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
 bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          __builtin_cpu_supports("f16c");
@@ -33,6 +36,7 @@ bool always() {
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> kEntries = {
 #if defined(__x86_64__)
+    {&avx512_vnni::kKernels, has_avx512_vnni},
     {&avx512::kKernels, has_avx512},
     {&avx2::kKernels, has_avx2},
 #elif defined(__aarch64__)

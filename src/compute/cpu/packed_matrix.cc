@@ -1,25 +1,26 @@
 #include "compute/cpu/packed_matrix.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
 #include "base/error.h"
+#include "compute/cpu/quant_pack.h"
 
 namespace saccade::compute::cpu {
 namespace {
 
 constexpr std::int64_t kAlignment = 64;
 
-std::int64_t total_outputs(std::span<const HostTensor> parts) {
+std::int64_t total_outputs(std::span<const HostMatrix> parts) {
   std::int64_t outputs = 0;
-  for (const HostTensor& part : parts) {
-    if (part.shape.rank() != 2 || part.dtype != parts[0].dtype ||
-        part.shape[1] != parts[0].shape[1]) {
-      fail("[pack] cannot stack {} {} and {} {}", dtype_name(parts[0].dtype), parts[0].shape.text(),
-           dtype_name(part.dtype), part.shape.text());
+  for (const HostMatrix& part : parts) {
+    if (part.inputs != parts[0].inputs) {
+      fail("[pack] cannot stack [{}, {}] and [{}, {}]", parts[0].outputs, parts[0].inputs,
+           part.outputs, part.inputs);
     }
-    outputs += part.shape[0];
+    outputs += part.outputs;
   }
   return outputs;
 }
@@ -39,6 +40,40 @@ void pack_panel(T* to, const std::byte* const* rows, int count, std::int64_t inp
       }
     }
   }
+}
+
+std::shared_ptr<void> pack_floats(std::span<const HostMatrix> parts, ThreadPool& threads) {
+  const std::int64_t inputs = parts[0].inputs;
+  const std::size_t element = dtype_bytes(parts[0].format.dtype);
+  std::vector<const std::byte*> rows;
+  for (const HostMatrix& part : parts) {
+    for (std::int64_t r = 0; r < part.outputs; ++r) {
+      rows.push_back(part.data + r * part.row_bytes());
+    }
+  }
+  const auto outputs = static_cast<std::int64_t>(rows.size());
+  const std::int64_t panels = (outputs + kPanel - 1) / kPanel;
+  const std::int64_t panel_bytes = inputs * kPanel * static_cast<std::int64_t>(element);
+  std::shared_ptr<void> data = allocate_aligned(panels * panel_bytes);
+  threads.parallel_for(panels, [&](std::int64_t panel) {
+    const std::int64_t first = panel * kPanel;
+    const int count = static_cast<int>(std::min<std::int64_t>(kPanel, outputs - first));
+    std::byte* to = static_cast<std::byte*>(data.get()) + panel * panel_bytes;
+    if (element == 4) {
+      pack_panel(reinterpret_cast<std::uint32_t*>(to), &rows[first], count, inputs);
+    } else {
+      pack_panel(reinterpret_cast<std::uint16_t*>(to), &rows[first], count, inputs);
+    }
+  });
+  return data;
+}
+
+/// Whether two matrices can share panels.
+bool same_storage(const HostMatrix& a, const HostMatrix& b) {
+  return a.format == b.format && a.global_scale == b.global_scale &&
+         (a.offsets == nullptr) == (b.offsets == nullptr) && !a.input_order && !b.input_order &&
+         // Scales that rows share would have to start at panels.
+         a.format.group_rows == 0;
 }
 
 }  // namespace
@@ -63,38 +98,55 @@ WeightType weight_type(DType dtype) {
   }
 }
 
-PackedMatrix::PackedMatrix(std::span<const HostTensor> parts, ThreadPool& threads)
-    : Weight(total_outputs(parts), parts[0].shape[1], parts[0].dtype),
-      type_(weight_type(parts[0].dtype)) {
-  const std::size_t element = dtype_bytes(dtype());
-  const std::int64_t panel_bytes = inputs() * kPanel * static_cast<std::int64_t>(element);
-  data_ = allocate_aligned(panels() * panel_bytes);
-  std::vector<const std::byte*> rows;
-  rows.reserve(outputs());
-  for (const HostTensor& part : parts) {
-    for (std::int64_t r = 0; r < part.shape[0]; ++r) {
-      rows.push_back(part.data + r * inputs() * static_cast<std::int64_t>(element));
+PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, ThreadPool& threads)
+    : Weight(total_outputs(parts), parts[0].inputs) {
+  for (std::size_t begin = 0, end = 0; begin < parts.size(); begin = end) {
+    PackedSegment segment;
+    if (!segments_.empty()) segment.first = segments_.back().first + segments_.back().outputs;
+    for (end = begin; end < parts.size(); ++end) {
+      if (end > begin && !same_storage(parts[begin], parts[end])) break;
+      segment.outputs += parts[end].outputs;
     }
-  }
-  threads.parallel_for(panels(), [&](std::int64_t panel) {
-    const std::int64_t first = panel * kPanel;
-    const int count = static_cast<int>(std::min<std::int64_t>(kPanel, outputs() - first));
-    std::byte* to = static_cast<std::byte*>(data_.get()) + panel * panel_bytes;
-    if (element == 4) {
-      pack_panel(reinterpret_cast<std::uint32_t*>(to), &rows[first], count, inputs());
+    const std::span<const HostMatrix> run = parts.subspan(begin, end - begin);
+    if (run[0].format.quantized()) {
+      segment.layout = quant_layout(run[0]);
+      segment.data = pack_quantized(run, *segment.layout, threads);
+      if (const std::int32_t* order = run[0].input_order) {
+        segment.input_order.assign(order, order + inputs());
+      }
     } else {
-      pack_panel(reinterpret_cast<std::uint16_t*>(to), &rows[first], count, inputs());
+      segment.type = weight_type(run[0].format.dtype);
+      segment.data = pack_floats(run, threads);
     }
-  });
+    segments_.push_back(std::move(segment));
+  }
 }
 
-void PackedMatrix::copy_row(void* to, std::int64_t output) const {
-  const std::int64_t first = output / kPanel * inputs() * kPanel + output % kPanel;
+std::int64_t PackedSegment::bytes(std::int64_t inputs) const {
+  if (layout) return panels() * layout->panel_bytes(inputs);
+  return panels() * kPanel * inputs * (type == WeightType::kF32 ? 4 : 2);
+}
+
+std::int64_t PackedMatrix::bytes() const {
+  std::int64_t bytes = 0;
+  for (const PackedSegment& segment : segments_) bytes += segment.bytes(inputs());
+  return bytes;
+}
+
+const PackedSegment& PackedMatrix::segment_of(std::int64_t output) const {
+  for (const PackedSegment& segment : segments_) {
+    if (output < segment.first + segment.outputs) return segment;
+  }
+  fail("[embed] no output {} in {}", output, outputs());
+}
+
+void copy_row(void* to, const PackedSegment& segment, std::int64_t inputs, std::int64_t output) {
+  const std::int64_t first = output / kPanel * inputs * kPanel + output % kPanel;
   const auto copy = [&]<typename T>(T* target) {
-    const T* from = static_cast<const T*>(data_.get()) + first;
-    for (std::int64_t i = 0; i < inputs(); ++i) target[i] = from[i * kPanel];
+    const T* from = static_cast<const T*>(segment.data.get()) + first;
+    for (std::int64_t i = 0; i < inputs; ++i) target[i] = from[i * kPanel];
   };
-  if (dtype_bytes(dtype()) == 4) {
+  if (segment.type == WeightType::kF32) {
     copy(static_cast<std::uint32_t*>(to));
   } else {
     copy(static_cast<std::uint16_t*>(to));

@@ -2,34 +2,52 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "base/thread_pool.h"
 #include "compute/cpu/kernels/kernels.h"
 #include "compute/weight.h"
-#include "tensor/tensor.h"
+#include "tensor/weight_format.h"
 
 namespace saccade::compute::cpu {
 
-/// A matrix [outputs, inputs] in panels of kPanel outputs, [panels, inputs, kPanel]: one vector
-/// load brings the weights of sixteen outputs for one input, so products need no horizontal sums.
-/// The last panel is filled up with zeros. Elements keep the type of the file.
+/// Consecutive outputs of a matrix that are stored in one format, in panels of kPanel outputs; the
+/// last panel is filled up with zeros. Float panels are [inputs, kPanel]: one vector load brings
+/// the weights of sixteen outputs for one input, so products need no horizontal sums. Quantized
+/// panels are laid out as quant_layout.h says.
+struct PackedSegment {
+  std::int64_t first = 0;  ///< output
+  std::int64_t outputs = 0;
+  WeightType type = WeightType::kF32;  ///< of float panels
+  std::optional<QuantLayout> layout;   ///< of quantized panels
+  std::shared_ptr<void> data;
+  std::vector<std::int32_t> input_order;  ///< column i belongs to this input; empty: to input i
+
+  std::int64_t panels() const { return (outputs + kPanel - 1) / kPanel; }
+  /// Products of integers are possible, not only of floats.
+  bool integer() const { return layout && !layout->e4m3; }
+  std::int64_t bytes(std::int64_t inputs) const;
+};
+
+/// A matrix [outputs, inputs] packed in the formats of its file.
 class PackedMatrix : public Weight {
  public:
-  /// Stacks `parts` ([outputs_i, inputs] each, one type) and packs them in parallel.
-  PackedMatrix(std::span<const HostTensor> parts, ThreadPool& threads);
+  /// Stacks `parts` ([outputs_i, inputs] each) and packs them in parallel.
+  PackedMatrix(std::span<const HostMatrix> parts, ThreadPool& threads);
 
-  const void* data() const { return data_.get(); }
-  WeightType type() const { return type_; }
-  std::int64_t panels() const { return (outputs() + kPanel - 1) / kPanel; }
-
-  /// Writes row `output` ([inputs], as stored) to `to`.
-  void copy_row(void* to, std::int64_t output) const;
+  std::int64_t bytes() const override;
+  const std::vector<PackedSegment>& segments() const { return segments_; }
+  /// The segment that holds an output.
+  const PackedSegment& segment_of(std::int64_t output) const;
 
  private:
-  WeightType type_;
-  std::shared_ptr<void> data_;
+  std::vector<PackedSegment> segments_;
 };
+
+/// Writes a row of float panels ([inputs], as stored) to `to`.
+void copy_row(void* to, const PackedSegment& segment, std::int64_t inputs, std::int64_t output);
 
 /// The kernels' name for a dtype. Throws Error for one that has no kernels.
 WeightType weight_type(DType dtype);

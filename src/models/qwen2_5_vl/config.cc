@@ -58,7 +58,7 @@ TextFamily text_family() {
 }  // namespace
 
 Config read_config(const checkpoint::Checkpoint& checkpoint) {
-  const JsonObject top(checkpoint.config(), checkpoint.config_path());
+  const JsonObject top(checkpoint.config(), checkpoint.where("config.json"));
   const JsonObject text = top.has("text_config") ? top.object("text_config") : top;
   Config config;
   config.vision = read_vision(top.object("vision_config"));

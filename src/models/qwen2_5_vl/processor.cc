@@ -13,15 +13,15 @@ namespace {
 /// entry of processor_config.json into which transformers 5 gathers all of a processor's settings.
 media::PatchParams load_patch_params(const checkpoint::Checkpoint& checkpoint) {
   if (const auto document = checkpoint.optional_json("processor_config.json")) {
-    const JsonObject root(*document, checkpoint.file("processor_config.json").string());
+    const JsonObject root(*document, checkpoint.where("processor_config.json"));
     if (root.has("image_processor")) {
       return media::patch_params_from_json(root.object("image_processor"));
     }
   }
   const std::string name = "preprocessor_config.json";
   const auto document = checkpoint.optional_json(name);
-  if (!document) fail("{}: no {} in it", checkpoint.directory().string(), name);
-  return media::patch_params_from_json(JsonObject(*document, checkpoint.file(name).string()));
+  if (!document) fail("{}: no {} in it", checkpoint.where(), name);
+  return media::patch_params_from_json(JsonObject(*document, checkpoint.where(name)));
 }
 
 media::PatchParams read_patch_params(const checkpoint::Checkpoint& checkpoint,
@@ -32,9 +32,8 @@ media::PatchParams read_patch_params(const checkpoint::Checkpoint& checkpoint,
     fail(
         "{}: the image processor's patch_size {}, merge_size {} and temporal_patch_size {} differ "
         "from config.json's {}, {} and {}",
-        checkpoint.directory().string(), params.patch_size, params.merge_size,
-        params.temporal_patch_size, vision.patch_size, vision.spatial_merge_size,
-        vision.temporal_patch_size);
+        checkpoint.where(), params.patch_size, params.merge_size, params.temporal_patch_size,
+        vision.patch_size, vision.spatial_merge_size, vision.temporal_patch_size);
   }
   return params;
 }
@@ -43,12 +42,13 @@ class Qwen25VlProcessor : public Processor {
  public:
   explicit Qwen25VlProcessor(const checkpoint::Checkpoint& checkpoint)
       : config_(read_config(checkpoint)),
-        tokenizer_(text::Tokenizer::from_file(checkpoint.file("tokenizer.json"))),
+        tokenizer_(text::Tokenizer::from_json(checkpoint.json("tokenizer.json"),
+                                              checkpoint.where("tokenizer.json"))),
         chat_(checkpoint),
         patch_params_(read_patch_params(checkpoint, config_.vision)) {
     if (tokenizer_.vocab_size() > config_.text.vocab_size) {
       fail("{}: tokenizer.json has ids up to {}, config.json a vocab_size of {}",
-           checkpoint.directory().string(), tokenizer_.vocab_size() - 1, config_.text.vocab_size);
+           checkpoint.where(), tokenizer_.vocab_size() - 1, config_.text.vocab_size);
     }
   }
 

@@ -13,7 +13,7 @@ std::string find_vision(const checkpoint::Checkpoint& checkpoint) {
     if (checkpoint.has(std::string(prefix) + "patch_embed.proj.weight")) return prefix;
   }
   fail("{}: the weights hold no visual.patch_embed.proj.weight under any name known",
-       checkpoint.directory().string());
+       checkpoint.where());
 }
 
 class Qwen25Vl : public TextModel {

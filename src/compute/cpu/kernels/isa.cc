@@ -5,6 +5,7 @@
 #include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"
+#include "compute/cpu/kernels/quant_gemm.h"
 
 #define SACCADE_TEXT_OF(x) #x
 #define SACCADE_TEXT(x) SACCADE_TEXT_OF(x)
@@ -15,6 +16,10 @@ extern const Kernels kKernels;
 const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           kTileRows,
                           gemm,
+                          quant_gemm,
+                          quant_gemm_float,
+                          quantize_row,
+                          dequantize_output,
                           attend,
                           rms_norm,
                           layer_norm,

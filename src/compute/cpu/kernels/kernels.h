@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "compute/cpu/kernels/quant_layout.h"
+
 namespace saccade::compute::cpu {
 
 /// Columns of one weight panel: outputs that one vector computes together.
@@ -25,6 +27,25 @@ struct GemmArgs {
   const void* weight;  // [panels, k, kPanel]
   WeightType type;
   const float* x;     // tiles of tile_rows rows, each [k, rows of the tile]; see pack_rows
+  float* y;           // [rows, y_stride]
+  const float* bias;  // [outputs] or null
+  std::int64_t k;
+  std::int64_t outputs;
+  std::int64_t rows;
+  std::int64_t y_stride;
+  std::int64_t panel_begin;
+  std::int64_t panel_end;
+};
+
+/// Rows [0, rows) of y = x w^T + bias for panels [panel_begin, panel_end) of quantized weights.
+struct QuantGemmArgs {
+  const std::uint8_t* weight;
+  const QuantLayout* layout;
+  const float* x;            // as in GemmArgs, for float products
+  const std::int8_t* codes;  // [rows, code_stride], for integer products
+  const ChunkSums* sums;     // [rows, sum_stride], a chunk each
+  std::int64_t code_stride;
+  std::int64_t sum_stride;
   float* y;           // [rows, y_stride]
   const float* bias;  // [outputs] or null
   std::int64_t k;
@@ -66,6 +87,13 @@ struct Kernels {
   const char* name;
   int tile_rows;
   void (*gemm)(const GemmArgs&);
+  void (*quant_gemm)(const QuantGemmArgs&);
+  void (*quant_gemm_float)(const QuantGemmArgs&);
+  /// codes [n rounded up to kChunk], sums [n / kChunk rounded up] of x [n]
+  void (*quantize_row)(std::int8_t* codes, ChunkSums* sums, const float* x, std::int64_t n);
+  /// The k weights of one output of a quantized matrix.
+  void (*dequantize_output)(float* to, const std::uint8_t* weight, const QuantLayout& layout,
+                            std::int64_t k, std::int64_t output);
   void (*attend)(const AttentionArgs&);
   /// y[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]
   void (*rms_norm)(float* y, const float* x, const float* weight, std::int64_t n, float eps);
@@ -91,6 +119,9 @@ inline void pack_rows(float* y, const float* x, std::int64_t stride, int rows, s
   }
 }
 
+namespace avx512_vnni {
+extern const Kernels kKernels;
+}
 namespace avx512 {
 extern const Kernels kKernels;
 }

@@ -14,6 +14,9 @@ inline constexpr int kTileRows = 6;
 inline constexpr int kTilePanels = 1;
 /// Query rows by 16-key vectors of one attention-score tile.
 inline constexpr int kScoreRows = 1;
+/// Rows and panels of one tile of byte products: 8 of 16 registers are accumulators.
+inline constexpr int kDotRows = 2;
+inline constexpr int kDotPanels = 1;
 
 struct F32x16 {
   __m256 lo;
@@ -118,6 +121,132 @@ inline F32x16 load_weights(const Bf16* p) {
 inline F32x16 load_weights(const F16* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
+}
+
+/// Sixteen integers.
+struct I32x16 {
+  __m256i lo;
+  __m256i hi;
+};
+/// Sixty-four bytes.
+struct U8x64 {
+  __m256i lo;
+  __m256i hi;
+};
+
+inline I32x16 broadcast_int(std::int32_t x) {
+  return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
+}
+inline __m128i eight_bytes(const std::uint8_t* p) {
+  return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+}
+/// Sixteen bytes as integers.
+inline I32x16 load_unsigned(const std::uint8_t* p) {
+  return {_mm256_cvtepu8_epi32(eight_bytes(p)), _mm256_cvtepu8_epi32(eight_bytes(p + 8))};
+}
+inline I32x16 load_signed(const std::uint8_t* p) {
+  return {_mm256_cvtepi8_epi32(eight_bytes(p)), _mm256_cvtepi8_epi32(eight_bytes(p + 8))};
+}
+/// Integers in [-128, 127] as bytes.
+inline void store_bytes(std::int8_t* p, I32x16 x) {
+  // Packing works in halves of the registers; the permutation puts the quarters in order.
+  const __m256i words = _mm256_packs_epi32(x.lo, x.hi);
+  const __m256i bytes = _mm256_packs_epi16(words, words);
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(bytes, order)));
+}
+inline I32x16 add(I32x16 a, I32x16 b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+inline I32x16 max(I32x16 a, I32x16 b) {
+  return {_mm256_max_epi32(a.lo, b.lo), _mm256_max_epi32(a.hi, b.hi)};
+}
+inline I32x16 bit_and(I32x16 a, std::int32_t mask) {
+  const __m256i bits = _mm256_set1_epi32(mask);
+  return {_mm256_and_si256(a.lo, bits), _mm256_and_si256(a.hi, bits)};
+}
+inline I32x16 bit_or(I32x16 a, I32x16 b) {
+  return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
+}
+template <int kBits>
+I32x16 shift_left(I32x16 a) {
+  return {_mm256_slli_epi32(a.lo, kBits), _mm256_slli_epi32(a.hi, kBits)};
+}
+template <int kBits>
+I32x16 shift_right(I32x16 a) {
+  return {_mm256_srli_epi32(a.lo, kBits), _mm256_srli_epi32(a.hi, kBits)};
+}
+inline std::int32_t reduce_add(I32x16 x) {
+  const __m256i by8 = _mm256_add_epi32(x.lo, x.hi);
+  const __m128i by4 = _mm_add_epi32(_mm256_castsi256_si128(by8), _mm256_extracti128_si256(by8, 1));
+  const __m128i by2 = _mm_add_epi32(by4, _mm_unpackhi_epi64(by4, by4));
+  return _mm_cvtsi128_si32(_mm_add_epi32(by2, _mm_shuffle_epi32(by2, 1)));
+}
+inline F32x16 to_float(I32x16 x) {
+  return {_mm256_cvtepi32_ps(x.lo), _mm256_cvtepi32_ps(x.hi)};
+}
+/// The nearest integers, ties to even.
+inline I32x16 to_nearest(F32x16 x) {
+  return {_mm256_cvtps_epi32(x.lo), _mm256_cvtps_epi32(x.hi)};
+}
+inline F32x16 as_float(I32x16 x) {
+  return {_mm256_castsi256_ps(x.lo), _mm256_castsi256_ps(x.hi)};
+}
+
+inline U8x64 load_bytes(const std::uint8_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+}
+inline void store_bytes(std::uint8_t* p, U8x64 x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x.lo);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), x.hi);
+}
+inline U8x64 bit_or(U8x64 a, U8x64 b) {
+  return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
+}
+template <int kShift, int kCount, int kTo>
+__m256i field(__m256i x) {
+  if constexpr (kShift > kTo) x = _mm256_srli_epi16(x, kShift - kTo);
+  if constexpr (kShift < kTo) x = _mm256_slli_epi16(x, kTo - kShift);
+  return _mm256_and_si256(x, _mm256_set1_epi8(static_cast<char>(((1 << kCount) - 1) << kTo)));
+}
+/// Bits [kShift, kShift + kCount) of each byte, moved to kTo.
+template <int kShift, int kCount, int kTo = 0>
+U8x64 field(U8x64 x) {
+  return {field<kShift, kCount, kTo>(x.lo), field<kShift, kCount, kTo>(x.hi)};
+}
+/// table[x] for bytes below 16.
+inline U8x64 lookup(U8x64 x, const std::uint8_t* table) {
+  const __m256i entries =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+  return {_mm256_shuffle_epi8(entries, x.lo), _mm256_shuffle_epi8(entries, x.hi)};
+}
+/// Byte kIndex of each group of four.
+template <int kIndex>
+I32x16 byte_of(U8x64 x) {
+  return bit_and(shift_right<8 * kIndex>(I32x16{x.lo, x.hi}), 0xff);
+}
+template <bool kWide>
+__m256i dot(__m256i sums, __m256i x, __m256i signed_bytes) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  const auto products = [&](__m256i bytes) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(bytes, signed_bytes), ones);
+  };
+  if constexpr (!kWide) return _mm256_add_epi32(sums, products(x));
+  // The pairwise sums of bytes above 127 would not fit 16 bits, so the highest bit goes apart.
+  const __m256i low = products(field<0, 7, 0>(x));
+  const __m256i high = products(field<7, 1, 0>(x));
+  return _mm256_add_epi32(sums, _mm256_add_epi32(low, _mm256_slli_epi32(high, 7)));
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`. Bytes of x
+/// stay below 128 unless kWide.
+template <bool kWide>
+I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, four, sizeof word);
+  const __m256i signed_bytes = _mm256_set1_epi32(word);
+  return {dot<kWide>(sums.lo, x.lo, signed_bytes), dot<kWide>(sums.hi, x.hi, signed_bytes)};
 }
 
 }  // namespace saccade::compute::cpu::avx2

@@ -1,19 +1,27 @@
-// F32x16 as one AVX-512 register.
+// F32x16 as one AVX-512 register. With SACCADE_ISA_AVX512_VNNI, byte products are single
+// instructions.
 #pragma once
 
 #include <immintrin.h>
 
 #include <cstdint>
 
+#if defined(SACCADE_ISA_AVX512_VNNI)
+#define SACCADE_ISA avx512_vnni
+#else
 #define SACCADE_ISA avx512
+#endif
 
-namespace saccade::compute::cpu::avx512 {
+namespace saccade::compute::cpu::SACCADE_ISA {
 
 /// Rows and 16-column panels of one matrix-multiplication tile: 24 accumulators of 32 registers.
 inline constexpr int kTileRows = 12;
 inline constexpr int kTilePanels = 2;
 /// Query rows by 16-key vectors of one attention-score tile.
 inline constexpr int kScoreRows = 4;
+/// Rows and panels of one tile of byte products: 24 accumulators.
+inline constexpr int kDotRows = 6;
+inline constexpr int kDotPanels = 2;
 
 struct F32x16 {
   __m512 v;
@@ -105,4 +113,111 @@ inline F32x16 load_weights(const F16* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
 
-}  // namespace saccade::compute::cpu::avx512
+/// Sixteen integers.
+struct I32x16 {
+  __m512i v;
+};
+/// Sixty-four bytes.
+struct U8x64 {
+  __m512i v;
+};
+
+inline I32x16 broadcast_int(std::int32_t x) {
+  return {_mm512_set1_epi32(x)};
+}
+/// Sixteen bytes as integers.
+inline I32x16 load_unsigned(const std::uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+inline I32x16 load_signed(const std::uint8_t* p) {
+  return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+/// Integers in [-128, 127] as bytes.
+inline void store_bytes(std::int8_t* p, I32x16 x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x.v));
+}
+inline I32x16 add(I32x16 a, I32x16 b) {
+  return {_mm512_add_epi32(a.v, b.v)};
+}
+inline I32x16 max(I32x16 a, I32x16 b) {
+  return {_mm512_max_epi32(a.v, b.v)};
+}
+inline I32x16 bit_and(I32x16 a, std::int32_t mask) {
+  return {_mm512_and_si512(a.v, _mm512_set1_epi32(mask))};
+}
+inline I32x16 bit_or(I32x16 a, I32x16 b) {
+  return {_mm512_or_si512(a.v, b.v)};
+}
+template <int kBits>
+I32x16 shift_left(I32x16 a) {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+I32x16 shift_right(I32x16 a) {
+  return {_mm512_srli_epi32(a.v, kBits)};
+}
+inline std::int32_t reduce_add(I32x16 x) {
+  return _mm512_reduce_add_epi32(x.v);
+}
+inline F32x16 to_float(I32x16 x) {
+  return {_mm512_cvtepi32_ps(x.v)};
+}
+/// The nearest integers, ties to even.
+inline I32x16 to_nearest(F32x16 x) {
+  return {_mm512_cvtps_epi32(x.v)};
+}
+inline F32x16 as_float(I32x16 x) {
+  return {_mm512_castsi512_ps(x.v)};
+}
+
+inline U8x64 load_bytes(const std::uint8_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
+inline void store_bytes(std::uint8_t* p, U8x64 x) {
+  _mm512_storeu_si512(p, x.v);
+}
+inline U8x64 bit_or(U8x64 a, U8x64 b) {
+  return {_mm512_or_si512(a.v, b.v)};
+}
+/// Bits [kShift, kShift + kCount) of each byte, moved to kTo.
+template <int kShift, int kCount, int kTo = 0>
+U8x64 field(U8x64 x) {
+  __m512i shifted = x.v;
+  if constexpr (kShift > kTo) shifted = _mm512_srli_epi16(x.v, kShift - kTo);
+  if constexpr (kShift < kTo) shifted = _mm512_slli_epi16(x.v, kTo - kShift);
+  return {
+      _mm512_and_si512(shifted, _mm512_set1_epi8(static_cast<char>(((1 << kCount) - 1) << kTo)))};
+}
+/// table[x] for bytes below 16.
+inline U8x64 lookup(U8x64 x, const std::uint8_t* table) {
+  const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), x.v)};
+}
+/// Byte kIndex of each group of four.
+template <int kIndex>
+I32x16 byte_of(U8x64 x) {
+  return {_mm512_and_si512(_mm512_srli_epi32(x.v, 8 * kIndex), _mm512_set1_epi32(0xff))};
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`. Bytes of x
+/// stay below 128 unless kWide.
+template <bool kWide>
+I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, four, sizeof word);
+  const __m512i signed_bytes = _mm512_set1_epi32(word);
+#if defined(SACCADE_ISA_AVX512_VNNI)
+  return {_mm512_dpbusd_epi32(sums.v, x.v, signed_bytes)};
+#else
+  const __m512i ones = _mm512_set1_epi16(1);
+  const auto products = [&](__m512i bytes) {
+    return _mm512_madd_epi16(_mm512_maddubs_epi16(bytes, signed_bytes), ones);
+  };
+  if constexpr (!kWide) return {_mm512_add_epi32(sums.v, products(x.v))};
+  // The pairwise sums of bytes above 127 would not fit 16 bits, so the highest bit goes apart.
+  const __m512i low = products(field<0, 7>(x).v);
+  const __m512i high = products(field<7, 1>(x).v);
+  return {_mm512_add_epi32(sums.v, _mm512_add_epi32(low, _mm512_slli_epi32(high, 7)))};
+#endif
+}
+
+}  // namespace saccade::compute::cpu::SACCADE_ISA

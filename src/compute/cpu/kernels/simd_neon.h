@@ -14,6 +14,9 @@ inline constexpr int kTileRows = 6;
 inline constexpr int kTilePanels = 1;
 /// Query rows by 16-key vectors of one attention-score tile.
 inline constexpr int kScoreRows = 1;
+/// Rows and panels of one tile of byte products.
+inline constexpr int kDotRows = 2;
+inline constexpr int kDotPanels = 1;
 
 struct F32x16 {
   float32x4_t v[4];
@@ -90,6 +93,132 @@ inline F32x16 load_weights(const F16* p) {
   return quads([&](int i) {
     const uint16x4_t half = vld1_u16(reinterpret_cast<const std::uint16_t*>(p) + 4 * i);
     return vcvt_f32_f16(vreinterpret_f16_u16(half));
+  });
+}
+
+/// Sixteen integers.
+struct I32x16 {
+  int32x4_t v[4];
+};
+/// Sixty-four bytes.
+struct U8x64 {
+  uint8x16_t v[4];
+};
+
+template <typename F>
+inline __attribute__((always_inline)) I32x16 int_quads(F&& f) {
+  return {{f(0), f(1), f(2), f(3)}};
+}
+template <typename F>
+inline __attribute__((always_inline)) U8x64 byte_quads(F&& f) {
+  return {{f(0), f(1), f(2), f(3)}};
+}
+
+inline I32x16 broadcast_int(std::int32_t x) {
+  return int_quads([&](int) { return vdupq_n_s32(x); });
+}
+/// Sixteen bytes as integers.
+inline I32x16 load_unsigned(const std::uint8_t* p) {
+  const uint8x16_t bytes = vld1q_u8(p);
+  const uint16x8_t low = vmovl_u8(vget_low_u8(bytes));
+  const uint16x8_t high = vmovl_u8(vget_high_u8(bytes));
+  return {{vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(low))),
+           vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(low))),
+           vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(high))),
+           vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(high)))}};
+}
+inline I32x16 load_signed(const std::uint8_t* p) {
+  const int8x16_t bytes = vreinterpretq_s8_u8(vld1q_u8(p));
+  const int16x8_t low = vmovl_s8(vget_low_s8(bytes));
+  const int16x8_t high = vmovl_s8(vget_high_s8(bytes));
+  return {{vmovl_s16(vget_low_s16(low)), vmovl_s16(vget_high_s16(low)),
+           vmovl_s16(vget_low_s16(high)), vmovl_s16(vget_high_s16(high))}};
+}
+/// Integers in [-128, 127] as bytes.
+inline void store_bytes(std::int8_t* p, I32x16 x) {
+  const int16x8_t low = vcombine_s16(vmovn_s32(x.v[0]), vmovn_s32(x.v[1]));
+  const int16x8_t high = vcombine_s16(vmovn_s32(x.v[2]), vmovn_s32(x.v[3]));
+  vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+}
+inline I32x16 add(I32x16 a, I32x16 b) {
+  return int_quads([&](int i) { return vaddq_s32(a.v[i], b.v[i]); });
+}
+inline I32x16 max(I32x16 a, I32x16 b) {
+  return int_quads([&](int i) { return vmaxq_s32(a.v[i], b.v[i]); });
+}
+inline I32x16 bit_and(I32x16 a, std::int32_t mask) {
+  return int_quads([&](int i) { return vandq_s32(a.v[i], vdupq_n_s32(mask)); });
+}
+inline I32x16 bit_or(I32x16 a, I32x16 b) {
+  return int_quads([&](int i) { return vorrq_s32(a.v[i], b.v[i]); });
+}
+template <int kBits>
+I32x16 shift_left(I32x16 a) {
+  return int_quads([&](int i) { return vshlq_s32(a.v[i], vdupq_n_s32(kBits)); });
+}
+template <int kBits>
+I32x16 shift_right(I32x16 a) {
+  return int_quads([&](int i) {
+    return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a.v[i]), vdupq_n_s32(-kBits)));
+  });
+}
+inline std::int32_t reduce_add(I32x16 x) {
+  return vaddvq_s32(vaddq_s32(vaddq_s32(x.v[0], x.v[1]), vaddq_s32(x.v[2], x.v[3])));
+}
+inline F32x16 to_float(I32x16 x) {
+  return quads([&](int i) { return vcvtq_f32_s32(x.v[i]); });
+}
+/// The nearest integers, ties to even.
+inline I32x16 to_nearest(F32x16 x) {
+  return int_quads([&](int i) { return vcvtnq_s32_f32(x.v[i]); });
+}
+inline F32x16 as_float(I32x16 x) {
+  return quads([&](int i) { return vreinterpretq_f32_s32(x.v[i]); });
+}
+
+inline U8x64 load_bytes(const std::uint8_t* p) {
+  return byte_quads([&](int i) { return vld1q_u8(p + 16 * i); });
+}
+inline void store_bytes(std::uint8_t* p, U8x64 x) {
+  for (int i = 0; i < 4; ++i) vst1q_u8(p + 16 * i, x.v[i]);
+}
+inline U8x64 bit_or(U8x64 a, U8x64 b) {
+  return byte_quads([&](int i) { return vorrq_u8(a.v[i], b.v[i]); });
+}
+/// Bits [kShift, kShift + kCount) of each byte, moved to kTo.
+template <int kShift, int kCount, int kTo = 0>
+U8x64 field(U8x64 x) {
+  return byte_quads([&](int i) {
+    const uint8x16_t moved = vshlq_u8(x.v[i], vdupq_n_s8(kTo - kShift));
+    return vandq_u8(moved, vdupq_n_u8(static_cast<std::uint8_t>(((1 << kCount) - 1) << kTo)));
+  });
+}
+/// table[x] for bytes below 16.
+inline U8x64 lookup(U8x64 x, const std::uint8_t* table) {
+  const uint8x16_t entries = vld1q_u8(table);
+  return byte_quads([&](int i) { return vqtbl1q_u8(entries, x.v[i]); });
+}
+/// Byte kIndex of each group of four.
+template <int kIndex>
+I32x16 byte_of(U8x64 x) {
+  const I32x16 words = int_quads([&](int i) { return vreinterpretq_s32_u8(x.v[i]); });
+  return bit_and(shift_right<8 * kIndex>(words), 0xff);
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`.
+template <bool kWide>
+I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, four, sizeof word);
+  const int16x8_t factors = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(word)));
+  return int_quads([&](int i) {
+    const int16x8_t low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(x.v[i])));
+    const int16x8_t high = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(x.v[i])));
+    const int16x4_t four_factors = vget_low_s16(factors);
+    const int32x4_t a = vmull_s16(vget_low_s16(low), four_factors);
+    const int32x4_t b = vmull_s16(vget_high_s16(low), four_factors);
+    const int32x4_t c = vmull_s16(vget_low_s16(high), four_factors);
+    const int32x4_t d = vmull_s16(vget_high_s16(high), four_factors);
+    return vaddq_s32(sums.v[i], vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
   });
 }
 

@@ -14,6 +14,8 @@ namespace saccade::compute::cpu::scalar {
 inline constexpr int kTileRows = 4;
 inline constexpr int kTilePanels = 1;
 inline constexpr int kScoreRows = 1;
+inline constexpr int kDotRows = 1;
+inline constexpr int kDotPanels = 1;
 
 struct F32x16 {
   float v[16];
@@ -85,6 +87,111 @@ inline F32x16 load_weights(const Bf16* p) {
 }
 inline F32x16 load_weights(const F16* p) {
   return lanes([&](int i) { return f16_to_f32(p[i].bits); });
+}
+
+/// Sixteen integers.
+struct I32x16 {
+  std::int32_t v[16];
+};
+/// Sixty-four bytes.
+struct U8x64 {
+  std::uint8_t v[64];
+};
+
+template <typename F>
+I32x16 int_lanes(F&& f) {
+  I32x16 r;
+  for (int i = 0; i < 16; ++i) r.v[i] = static_cast<std::int32_t>(f(i));
+  return r;
+}
+template <typename F>
+U8x64 byte_lanes(F&& f) {
+  U8x64 r;
+  for (int i = 0; i < 64; ++i) r.v[i] = static_cast<std::uint8_t>(f(i));
+  return r;
+}
+
+inline I32x16 broadcast_int(std::int32_t x) {
+  return int_lanes([&](int) { return x; });
+}
+/// Sixteen bytes as integers.
+inline I32x16 load_unsigned(const std::uint8_t* p) {
+  return int_lanes([&](int i) { return p[i]; });
+}
+inline I32x16 load_signed(const std::uint8_t* p) {
+  return int_lanes([&](int i) { return static_cast<std::int8_t>(p[i]); });
+}
+/// Integers in [-128, 127] as bytes.
+inline void store_bytes(std::int8_t* p, I32x16 x) {
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(x.v[i]);
+}
+inline I32x16 add(I32x16 a, I32x16 b) {
+  return int_lanes([&](int i) { return a.v[i] + b.v[i]; });
+}
+inline I32x16 max(I32x16 a, I32x16 b) {
+  return int_lanes([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
+}
+inline I32x16 bit_and(I32x16 a, std::int32_t mask) {
+  return int_lanes([&](int i) { return a.v[i] & mask; });
+}
+inline I32x16 bit_or(I32x16 a, I32x16 b) {
+  return int_lanes([&](int i) { return a.v[i] | b.v[i]; });
+}
+template <int kBits>
+I32x16 shift_left(I32x16 a) {
+  return int_lanes([&](int i) { return static_cast<std::uint32_t>(a.v[i]) << kBits; });
+}
+template <int kBits>
+I32x16 shift_right(I32x16 a) {
+  return int_lanes([&](int i) { return static_cast<std::uint32_t>(a.v[i]) >> kBits; });
+}
+inline std::int32_t reduce_add(I32x16 x) {
+  std::int32_t sum = 0;
+  for (const std::int32_t lane : x.v) sum += lane;
+  return sum;
+}
+inline F32x16 to_float(I32x16 x) {
+  return lanes([&](int i) { return static_cast<float>(x.v[i]); });
+}
+/// The nearest integers, ties to even.
+inline I32x16 to_nearest(F32x16 x) {
+  return int_lanes([&](int i) { return std::lrintf(x.v[i]); });
+}
+inline F32x16 as_float(I32x16 x) {
+  return lanes([&](int i) { return std::bit_cast<float>(x.v[i]); });
+}
+
+inline U8x64 load_bytes(const std::uint8_t* p) {
+  return byte_lanes([&](int i) { return p[i]; });
+}
+inline void store_bytes(std::uint8_t* p, U8x64 x) {
+  for (int i = 0; i < 64; ++i) p[i] = x.v[i];
+}
+inline U8x64 bit_or(U8x64 a, U8x64 b) {
+  return byte_lanes([&](int i) { return a.v[i] | b.v[i]; });
+}
+/// Bits [kShift, kShift + kCount) of each byte, moved to kTo.
+template <int kShift, int kCount, int kTo = 0>
+U8x64 field(U8x64 x) {
+  return byte_lanes([&](int i) { return ((x.v[i] >> kShift) & ((1 << kCount) - 1)) << kTo; });
+}
+/// table[x] for bytes below 16.
+inline U8x64 lookup(U8x64 x, const std::uint8_t* table) {
+  return byte_lanes([&](int i) { return table[x.v[i]]; });
+}
+/// Byte kIndex of each group of four.
+template <int kIndex>
+I32x16 byte_of(U8x64 x) {
+  return int_lanes([&](int i) { return x.v[4 * i + kIndex]; });
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`.
+template <bool kWide>
+I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+  return int_lanes([&](int i) {
+    std::int32_t sum = sums.v[i];
+    for (int j = 0; j < 4; ++j) sum += x.v[4 * i + j] * four[j];
+    return sum;
+  });
 }
 
 }  // namespace saccade::compute::cpu::scalar

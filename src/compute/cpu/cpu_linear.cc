@@ -1,0 +1,161 @@
+// Products with weight matrices, and rows of them, on the CPU.
+#include <algorithm>
+
+#include "compute/cpu/cpu_device.h"
+#include "compute/cpu/packed_matrix.h"
+
+namespace saccade::compute::cpu {
+
+class CpuDevice::LinearInput {
+ public:
+  LinearInput(CpuDevice& device, const Tensor& x) : device_(device), x_(x) {}
+
+  std::int64_t rows() const { return x_.rows(); }
+  std::int64_t inputs() const { return x_.size(1); }
+  std::int64_t chunks() const { return (inputs() + kChunk - 1) / kChunk; }
+
+  /// The rows as the float kernels' tiles: see pack_rows.
+  const float* tiles(const std::vector<std::int32_t>& order) {
+    float* tiles = device_.scratch(kTiles, rows() * inputs());
+    if (made_tiles_ == &order) return tiles;
+    made_tiles_ = &order;
+    const int tile_rows = device_.kernels_.tile_rows;
+    device_.threads_.parallel_for((rows() + tile_rows - 1) / tile_rows, [&](std::int64_t tile) {
+      const std::int64_t row = tile * tile_rows;
+      const int count = static_cast<int>(std::min<std::int64_t>(tile_rows, rows() - row));
+      float* to = tiles + row * inputs();
+      if (order.empty()) {
+        pack_rows(to, x_.row(row), x_.row_stride(), count, inputs());
+        return;
+      }
+      for (int r = 0; r < count; ++r) {
+        for (std::int64_t i = 0; i < inputs(); ++i) to[i * count + r] = x_.row(row + r)[order[i]];
+      }
+    });
+    return tiles;
+  }
+
+  struct Quantized {
+    const std::int8_t* codes;  // [rows, chunks * kChunk]
+    const ChunkSums* sums;     // [rows, chunks]
+  };
+  /// The rows rounded to int8.
+  Quantized quantized(const std::vector<std::int32_t>& order) {
+    constexpr std::int64_t kSumFloats = sizeof(ChunkSums) / sizeof(float);
+    auto* codes = reinterpret_cast<std::int8_t*>(
+        device_.scratch(kCodes, rows() * chunks() * kChunk / static_cast<int>(sizeof(float))));
+    auto* sums =
+        reinterpret_cast<ChunkSums*>(device_.scratch(kSums, rows() * chunks() * kSumFloats));
+    if (made_codes_ == &order) return {codes, sums};
+    made_codes_ = &order;
+    device_.for_rows(rows(), inputs(), [&](std::int64_t row) {
+      const float* x = x_.row(row);
+      std::vector<float> ordered;
+      if (!order.empty()) {
+        ordered.resize(inputs());
+        for (std::int64_t i = 0; i < inputs(); ++i) ordered[i] = x[order[i]];
+        x = ordered.data();
+      }
+      device_.kernels_.quantize_row(codes + row * chunks() * kChunk, sums + row * chunks(), x,
+                                    inputs());
+    });
+    return {codes, sums};
+  }
+
+ private:
+  // Slots of CpuDevice::scratch.
+  static constexpr int kTiles = 0;
+  static constexpr int kCodes = 1;
+  static constexpr int kSums = 2;
+
+  CpuDevice& device_;
+  const Tensor& x_;
+  // The order of inputs that the scratch holds now; segments of one matrix mostly share it.
+  const std::vector<std::int32_t>* made_tiles_ = nullptr;
+  const std::vector<std::int32_t>* made_codes_ = nullptr;
+};
+
+void CpuDevice::multiply(const PackedSegment& segment, LinearInput& input, const Tensor& y,
+                         const float* bias) {
+  static const std::vector<std::int32_t> kInOrder;
+  const auto& order = segment.input_order.empty() ? kInOrder : segment.input_order;
+  const bool integer = segment.integer() && integer_products_;
+  LinearInput::Quantized quantized{};
+  const float* tiles_of_x = nullptr;
+  if (integer) {
+    quantized = input.quantized(order);
+  } else {
+    tiles_of_x = input.tiles(order);
+  }
+  const std::int64_t rows = input.rows();
+  const std::int64_t k = input.inputs();
+  const std::int64_t width = input.chunks() * kChunk;
+  const int tile_rows = kernels_.tile_rows;
+  const std::int64_t tiles = (rows + tile_rows - 1) / tile_rows;
+  // Eight tiles of rows share each pass over a group of panels, and all rows where a pass unpacks
+  // them; with few rows the panels are split finely instead, four groups a thread, so that a thread
+  // that is late costs little.
+  const std::int64_t tiles_per_item = segment.layout ? tiles : 8;
+  const std::int64_t row_items = (tiles + tiles_per_item - 1) / tiles_per_item;
+  const std::int64_t wanted =
+      std::max<std::int64_t>(1, std::int64_t{4} * threads_.num_threads() / row_items);
+  std::int64_t panels_per_item = std::max<std::int64_t>(4, (segment.panels() / wanted + 3) / 4 * 4);
+  if (tiles > 1) panels_per_item = std::min<std::int64_t>(panels_per_item, 8);
+  const std::int64_t panel_items = (segment.panels() + panels_per_item - 1) / panels_per_item;
+  threads_.parallel_for(row_items * panel_items, [&](std::int64_t item) {
+    const std::int64_t row = item % row_items * tiles_per_item * tile_rows;
+    const std::int64_t count = std::min(rows - row, tiles_per_item * tile_rows);
+    const std::int64_t panel = item / row_items * panels_per_item;
+    const std::int64_t panel_end = std::min(segment.panels(), panel + panels_per_item);
+    float* to = y.row(row) + segment.first;
+    if (!segment.layout) {
+      kernels_.gemm({segment.data.get(), segment.type, tiles_of_x + row * k, to, bias, k,
+                     segment.outputs, count, y.row_stride(), panel, panel_end});
+      return;
+    }
+    const QuantGemmArgs args{static_cast<const std::uint8_t*>(segment.data.get()),
+                             &*segment.layout,
+                             integer ? nullptr : tiles_of_x + row * k,
+                             integer ? quantized.codes + row * width : nullptr,
+                             integer ? quantized.sums + row * input.chunks() : nullptr,
+                             width,
+                             input.chunks(),
+                             to,
+                             bias,
+                             k,
+                             segment.outputs,
+                             count,
+                             y.row_stride(),
+                             panel,
+                             panel_end};
+    integer ? kernels_.quant_gemm(args) : kernels_.quant_gemm_float(args);
+  });
+}
+
+void CpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {
+  if (x.rows() == 0) return;
+  LinearInput input(*this, x);
+  for (const PackedSegment& segment : static_cast<const PackedMatrix&>(w).segments()) {
+    multiply(segment, input, y, bias ? bias->data<float>() + segment.first : nullptr);
+  }
+}
+
+void CpuDevice::do_embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) {
+  const auto& matrix = static_cast<const PackedMatrix&>(w);
+  for_rows(y.rows(), w.inputs(), [&](std::int64_t row) {
+    const PackedSegment& segment = matrix.segment_of(ids[row]);
+    const std::int64_t output = ids[row] - segment.first;
+    if (segment.layout) {
+      kernels_.dequantize_output(y.row(row), static_cast<const std::uint8_t*>(segment.data.get()),
+                                 *segment.layout, w.inputs(), output);
+    } else if (segment.type == WeightType::kF32) {
+      copy_row(y.row(row), segment, w.inputs(), output);
+    } else {
+      std::vector<std::uint16_t> stored(w.inputs());
+      copy_row(stored.data(), segment, w.inputs(), output);
+      kernels_.widen(y.row(row), stored.data(), segment.type, w.inputs());
+    }
+  });
+}
+
+}  // namespace saccade::compute::cpu

@@ -1,0 +1,111 @@
+// How quantized weights lie in memory, agreed between packing and kernels.
+//
+// A matrix is cut into panels of sixteen outputs, as float weights are. A panel starts with its
+// scale records, one for each group of inputs, and then holds the codes in chunks of 32 inputs. A
+// chunk is eight vectors of 64 codes: vector q has for each of the sixteen outputs the codes of
+// inputs 4q .. 4q + 3, so that one dot-product instruction adds four inputs to sixteen sums. Codes
+// narrower than a byte are kept as bit planes of 4, 2 and 1 bits (5 = 4 + 1), each 64 bytes wide:
+// plane vector h of a b-bit plane holds the vectors h, h + b, h + 2b, ... in its fields from the
+// low bits up.
+#pragma once
+
+#include <cstdint>
+
+namespace saccade::compute::cpu {
+
+/// Inputs that share one activation scale, and codes of one output in a chunk.
+inline constexpr int kChunk = 32;
+/// Vectors of a chunk: four inputs of sixteen outputs each.
+inline constexpr int kQuads = 8;
+/// Inputs that are unpacked in one go.
+inline constexpr int kUnpackDepth = 256;
+inline constexpr int kUnpackChunks = kUnpackDepth / kChunk;
+
+/// What a scale record holds. Every field is an array over the panel's sixteen outputs.
+enum class ScaleKind : std::uint8_t {
+  kScale,        ///< scale
+  kScaleOffset,  ///< scale, offset
+  kScaleZero,    ///< scale, zero u8
+  kPanelScale,   ///< one f32 scale for the whole panel
+  kE8m0,         ///< u8
+  kE4m3,         ///< u8
+  kParts8Min,    ///< d f16, m f16, then u8 scale and u8 min of 8 parts
+  kParts8,       ///< d f16, then i8 scale of 8 parts
+  kParts16,      ///< d f16, then i8 scale of 16 parts
+  kParts16Six,   ///< d f16, then 6-bit scales, 32 too large, of 16 parts: low nibbles, high pairs
+  kParts16Min,   ///< d f16, m f16, then 4-bit scale and 4-bit min in a byte for 16 parts
+};
+
+enum class ScaleType : std::uint8_t { kF32, kF16, kBF16 };
+
+/// weight = scale * (code - zero) + offset, code having gone through `table` where there is one.
+struct QuantLayout {
+  int bits = 0;  ///< of a code: 2, 3, 4, 5, 6 or 8
+  ScaleKind scales = ScaleKind::kScale;
+  ScaleType scale_type = ScaleType::kF16;  ///< kScale, kScaleOffset, kScaleZero
+  std::int64_t group = kChunk;             ///< inputs of a scale record
+  int zero = 0;
+  bool e4m3 = false;   ///< codes are E4M3 numbers, not integers
+  bool table = false;  ///< codes are replaced by the entries of `values`
+  std::uint8_t values[16] = {};
+  float factor = 1.0f;  ///< of all scales
+
+  bool has_offset() const {
+    return scales == ScaleKind::kScaleOffset || scales == ScaleKind::kScaleZero ||
+           scales == ScaleKind::kParts8Min || scales == ScaleKind::kParts16Min;
+  }
+  /// Separately scaled parts of a chunk: 1 or 2.
+  int chunk_parts() const {
+    const bool halves = scales == ScaleKind::kParts16 || scales == ScaleKind::kParts16Six ||
+                        scales == ScaleKind::kParts16Min || group == kChunk / 2;
+    return halves ? 2 : 1;
+  }
+  /// Codes may need all eight bits, after the table too.
+  bool wide() const { return bits == 8 || zero > 64; }
+
+  std::int64_t record_bytes() const {
+    const std::int64_t number = scale_type == ScaleType::kF32 ? 64 : 32;
+    switch (scales) {
+      case ScaleKind::kScale:
+        return number;
+      case ScaleKind::kScaleOffset:
+        return 2 * number;
+      case ScaleKind::kScaleZero:
+        return number + 16;
+      case ScaleKind::kPanelScale:
+        return sizeof(float);
+      case ScaleKind::kE8m0:
+      case ScaleKind::kE4m3:
+        return 16;
+      case ScaleKind::kParts8Min:
+        return 64 + 2 * 8 * 16;
+      case ScaleKind::kParts8:
+        return 32 + 8 * 16;
+      case ScaleKind::kParts16:
+        return 32 + 16 * 16;
+      case ScaleKind::kParts16Six:
+        return 32 + 8 * 16 + 4 * 16;
+      case ScaleKind::kParts16Min:
+        return 64 + 16 * 16;
+    }
+    return 0;
+  }
+  std::int64_t records(std::int64_t inputs) const { return (inputs + group - 1) / group; }
+  std::int64_t chunk_bytes() const { return std::int64_t{64} * bits; }
+  /// Where a panel's codes begin.
+  std::int64_t codes_offset(std::int64_t inputs) const {
+    return (records(inputs) * record_bytes() + 63) / 64 * 64;
+  }
+  std::int64_t panel_bytes(std::int64_t inputs) const {
+    return codes_offset(inputs) + (inputs + kChunk - 1) / kChunk * chunk_bytes();
+  }
+};
+
+/// What a chunk of an activation row is worth beside its int8 codes.
+struct ChunkSums {
+  float scale;          ///< value = scale * code
+  std::int32_t sum[2];  ///< of the codes of each half
+  float weighted[2];    ///< scale * sum
+};
+
+}  // namespace saccade::compute::cpu

@@ -1,0 +1,347 @@
+#include "compute/cpu/quant_pack.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "compute/cpu/kernels/kernels.h"
+#include "compute/cpu/packed_matrix.h"
+#include "tensor/dequantize.h"
+#include "tensor/ggml_blocks.h"
+
+namespace saccade::compute::cpu {
+namespace {
+
+using Kind = WeightFormat::Kind;
+
+// Codes of IQ4_NL and E2M1 are signed; the kernels' are not.
+constexpr int kIq4Zero = 128;
+constexpr int kE2m1Zero = 12;
+
+void set_table(QuantLayout& layout, std::span<const std::int8_t, 16> values, int zero) {
+  layout.table = true;
+  layout.zero = zero;
+  for (int i = 0; i < 16; ++i) layout.values[i] = static_cast<std::uint8_t>(values[i] + zero);
+}
+
+QuantLayout block_layout(GgmlType type) {
+  const BlockShape& shape = block_shape(type);
+  QuantLayout layout{.bits = shape.bits, .zero = shape.zero};
+  layout.group = ggml_traits(type).elements;
+  switch (type) {
+    case GgmlType::kQ4_1:
+    case GgmlType::kQ5_1:
+      layout.scales = ScaleKind::kScaleOffset;
+      break;
+    case GgmlType::kQ4_K:
+    case GgmlType::kQ5_K:
+      layout.scales = ScaleKind::kParts8Min;
+      break;
+    case GgmlType::kQ2_K:
+      layout.scales = ScaleKind::kParts16Min;
+      break;
+    case GgmlType::kQ3_K:
+      layout.scales = ScaleKind::kParts16Six;
+      break;
+    case GgmlType::kQ6_K:
+      layout.scales = ScaleKind::kParts16;
+      break;
+    case GgmlType::kIQ4_XS:
+      layout.scales = ScaleKind::kParts8;
+      set_table(layout, kIq4Values, kIq4Zero);
+      break;
+    case GgmlType::kIQ4_NL:
+      set_table(layout, kIq4Values, kIq4Zero);
+      break;
+    case GgmlType::kMXFP4:
+      layout.scales = ScaleKind::kE8m0;
+      layout.factor = 0.5f;
+      set_table(layout, kE2m1Doubled, kE2m1Zero);
+      break;
+    default:
+      break;
+  }
+  return layout;
+}
+
+ScaleType scale_type(DType dtype) {
+  return dtype == DType::kF32   ? ScaleType::kF32
+         : dtype == DType::kF16 ? ScaleType::kF16
+                                : ScaleType::kBF16;
+}
+
+/// One row of a source matrix.
+struct SourceRow {
+  const HostMatrix* matrix = nullptr;  // null: a row of zeros
+  std::int64_t index = 0;
+  const std::byte* data = nullptr;
+
+  std::int64_t scale_row() const {
+    return matrix->format.group_rows > 0 ? index / matrix->format.group_rows : index;
+  }
+};
+
+/// The codes of 32 inputs, zeros where the row ends.
+void read_codes(const SourceRow& row, std::int64_t first, std::uint8_t* codes) {
+  const WeightFormat& format = row.matrix->format;
+  const auto count = static_cast<int>(std::min<std::int64_t>(kChunk, row.matrix->inputs - first));
+  if (count < kChunk) std::memset(codes, 0, kChunk);
+  const bool bytes = format.kind == Kind::kMxfp8 || format.kind == Kind::kFp8;
+  const int bits = bytes ? 8 : format.bits ? format.bits : 4;
+  if (bits == 8) {
+    std::memcpy(codes, row.data + first, count);
+    return;
+  }
+  // 32 codes of b bits are b 32-bit words, so a chunk starts at a byte.
+  const std::byte* from = row.data + first * bits / 8;
+  if (bits == 4) {
+    for (int i = 0; i < count / 2; ++i) {
+      const auto byte = static_cast<std::uint8_t>(from[i]);
+      codes[2 * i] = byte & 15;
+      codes[2 * i + 1] = byte >> 4;
+    }
+    return;
+  }
+  // Eight codes are b bytes.
+  for (int group = 0; group < count / 8; ++group) {
+    std::uint64_t window = 0;
+    std::memcpy(&window, from + group * bits, bits);
+    for (int i = 0; i < 8; ++i) {
+      codes[8 * group + i] = static_cast<std::uint8_t>(window >> (bits * i) & ((1u << bits) - 1u));
+    }
+  }
+}
+
+/// Spreads the codes of sixteen outputs over a chunk's planes.
+/// codes [kPanel][stride], of which the first kChunk of each count.
+void pack_chunk(std::uint8_t* to, const std::uint8_t* codes, std::int64_t stride, int bits) {
+  alignas(64) std::uint8_t quads[kQuads][64];
+  for (int r = 0; r < kPanel; ++r) {
+    for (int q = 0; q < kQuads; ++q) std::memcpy(&quads[q][4 * r], codes + r * stride + 4 * q, 4);
+  }
+  const auto plane = [&](int width, int shift) {
+    const auto mask = static_cast<std::uint8_t>((1u << width) - 1u);
+    for (int h = 0; h < width; ++h, to += 64) {
+      for (int i = 0; i < 64; ++i) {
+        unsigned byte = 0;
+        for (int f = 0; f * width < kQuads; ++f) {
+          byte |= (static_cast<unsigned>(quads[h + f * width][i]) >> shift & mask) << (f * width);
+        }
+        to[i] = static_cast<std::uint8_t>(byte);
+      }
+    }
+  };
+  if (bits == 8) {
+    std::memcpy(to, quads, sizeof quads);
+    return;
+  }
+  if (bits >= 4) plane(4, 0);
+  if (bits < 4) plane(2, 0);
+  if (bits == 3 || bits == 5) plane(1, bits - 1);
+  if (bits == 6) plane(2, 4);
+}
+
+void put_half(std::uint8_t* field, int output, std::uint16_t bits) {
+  std::memcpy(field + 2 * output, &bits, sizeof bits);
+}
+
+/// One output's share of the record of a GGUF block.
+void put_block_record(std::uint8_t* record, int output, const QuantLayout& layout,
+                      const BlockScales& scales) {
+  const auto byte = [&](int offset, int value) {
+    record[offset + output] = static_cast<std::uint8_t>(value);
+  };
+  if (layout.scales == ScaleKind::kE8m0) return byte(0, scales.d);
+  put_half(record, output, scales.d);
+  if (layout.has_offset()) put_half(record + 32, output, scales.m);
+  switch (layout.scales) {
+    case ScaleKind::kParts8Min:
+      for (int p = 0; p < 8; ++p) {
+        byte(64 + 16 * p, scales.scale[p]);
+        byte(192 + 16 * p, scales.min[p]);
+      }
+      return;
+    case ScaleKind::kParts16Min:
+      for (int p = 0; p < 16; ++p) byte(64 + 16 * p, scales.scale[p] | scales.min[p] << 4);
+      return;
+    case ScaleKind::kParts8:
+    case ScaleKind::kParts16:
+      for (int p = 0; p < (layout.scales == ScaleKind::kParts8 ? 8 : 16); ++p) {
+        byte(32 + 16 * p, scales.scale[p]);
+      }
+      return;
+    case ScaleKind::kParts16Six: {
+      const auto six = [&](int p) { return scales.scale[p] + 32; };
+      for (int p = 0; p < 8; ++p) byte(32 + 16 * p, (six(p) & 15) | (six(p + 8) & 15) << 4);
+      for (int p = 0; p < 4; ++p) {
+        byte(160 + 16 * p,
+             six(p) >> 4 | six(p + 4) >> 4 << 2 | six(p + 8) >> 4 << 4 | six(p + 12) >> 4 << 6);
+      }
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+/// One output's share of the record of group `group`, scales being stored apart from the codes.
+void put_record(std::uint8_t* record, int output, const QuantLayout& layout, const SourceRow& row,
+                std::int64_t group) {
+  const HostMatrix& matrix = *row.matrix;
+  const std::int64_t index = row.scale_row() * matrix.groups() + group;
+  const std::int64_t number = layout.scale_type == ScaleType::kF32 ? 4 : 2;
+  switch (layout.scales) {
+    case ScaleKind::kE8m0:
+    case ScaleKind::kE4m3:
+      record[output] = static_cast<std::uint8_t>(matrix.scales[index]);
+      return;
+    case ScaleKind::kPanelScale:
+      if (output == 0) std::memcpy(record, matrix.scales + index * 4, 4);
+      return;
+    default:
+      break;
+  }
+  std::memcpy(record + output * number, matrix.scales + index * number, number);
+  if (layout.scales == ScaleKind::kScaleOffset) {
+    std::memcpy(record + (kPanel + output) * number, matrix.offsets + index * number, number);
+  }
+  if (layout.scales == ScaleKind::kScaleZero) {
+    record[kPanel * number + output] = static_cast<std::uint8_t>(matrix.offsets[index]);
+  }
+}
+
+void check_e4m3(const std::uint8_t* codes) {
+  for (int i = 0; i < kChunk; ++i) {
+    if ((codes[i] & 0x7f) == 0x7f) fail("[pack] an fp8 weight is not a number");
+  }
+}
+
+class PanelPacker {
+ public:
+  PanelPacker(const QuantLayout& layout, std::int64_t inputs) : layout_(layout), inputs_(inputs) {}
+
+  void pack(std::uint8_t* to, std::span<const SourceRow> rows) const {
+    std::uint8_t* codes = to + layout_.codes_offset(inputs_);
+    const bool blocks = rows[0].matrix->format.kind == Kind::kGgml;
+    if (rows.size() < kPanel || inputs_ % kChunk != 0) {
+      std::memset(to, 0, layout_.panel_bytes(inputs_));
+    }
+    blocks ? pack_blocks(to, codes, rows) : pack_groups(to, codes, rows);
+  }
+
+ private:
+  void pack_blocks(std::uint8_t* records, std::uint8_t* codes,
+                   std::span<const SourceRow> rows) const {
+    const GgmlType type = rows[0].matrix->format.ggml;
+    const GgmlTraits traits = ggml_traits(type);
+    alignas(64) std::uint8_t block_codes[kPanel][kMaxBlockElements] = {};
+    for (std::int64_t block = 0; block * traits.elements < inputs_; ++block) {
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        const std::byte* from = rows[r].data + block * traits.bytes;
+        read_block_codes(type, from, block_codes[r]);
+        put_block_record(records, static_cast<int>(r), layout_, read_block_scales(type, from));
+      }
+      records += layout_.record_bytes();
+      for (int begin = 0; begin < traits.elements; begin += kChunk) {
+        pack_chunk(codes, &block_codes[0][begin], kMaxBlockElements, layout_.bits);
+        codes += layout_.chunk_bytes();
+      }
+    }
+  }
+
+  void pack_groups(std::uint8_t* records, std::uint8_t* codes,
+                   std::span<const SourceRow> rows) const {
+    for (std::int64_t group = 0; group < layout_.records(inputs_); ++group) {
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        put_record(records, static_cast<int>(r), layout_, rows[r], group);
+      }
+      records += layout_.record_bytes();
+    }
+    alignas(64) std::uint8_t chunk[kPanel][kChunk] = {};
+    for (std::int64_t first = 0; first < inputs_; first += kChunk) {
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        read_codes(rows[r], first, chunk[r]);
+        if (layout_.e4m3) check_e4m3(chunk[r]);
+      }
+      pack_chunk(codes, &chunk[0][0], kChunk, layout_.bits);
+      codes += layout_.chunk_bytes();
+    }
+  }
+
+  const QuantLayout& layout_;
+  std::int64_t inputs_;
+};
+
+}  // namespace
+
+QuantLayout quant_layout(const HostMatrix& matrix) {
+  const WeightFormat& format = matrix.format;
+  QuantLayout layout{.bits = format.bits, .group = format.group_size};
+  layout.scale_type = scale_type(format.dtype);
+  switch (format.kind) {
+    case Kind::kGgml:
+      return block_layout(format.ggml);
+    case Kind::kAffine:
+      layout.scales = ScaleKind::kScaleOffset;
+      break;
+    case Kind::kZeroPoint:
+      layout.scales = matrix.offsets ? ScaleKind::kScaleZero : ScaleKind::kScale;
+      if (!matrix.offsets) layout.zero = 1 << (format.bits - 1);
+      break;
+    case Kind::kMxfp4:
+    case Kind::kNvfp4:
+      layout.bits = 4;
+      layout.scales = format.kind == Kind::kMxfp4 ? ScaleKind::kE8m0 : ScaleKind::kE4m3;
+      layout.factor = 0.5f * matrix.global_scale;
+      set_table(layout, kE2m1Doubled, kE2m1Zero);
+      break;
+    case Kind::kMxfp8:
+      layout.bits = 8;
+      layout.e4m3 = true;
+      layout.scales = ScaleKind::kE8m0;
+      break;
+    case Kind::kFp8:
+      layout.bits = 8;
+      layout.e4m3 = true;
+      // Where a block of rows covers whole panels, one number is enough for a panel.
+      layout.scales = format.group_rows % kPanel == 0 || format.group_rows >= matrix.outputs
+                          ? ScaleKind::kPanelScale
+                          : ScaleKind::kScale;
+      layout.scale_type = ScaleType::kF32;
+      break;
+    case Kind::kFloat:
+      fail("[pack] {} is no quantized format", format.name());
+  }
+  const bool grouped = layout.group % kChunk == 0 || layout.group == kChunk / 2;
+  const bool loose = layout.group >= matrix.inputs;  // one group a row
+  if (!loose && !grouped) {
+    fail("[pack] {} with groups of {} has no kernels; groups of 16 and multiples of 32 have",
+         format.name(), layout.group);
+  }
+  return layout;
+}
+
+std::shared_ptr<void> pack_quantized(std::span<const HostMatrix> parts, const QuantLayout& layout,
+                                     ThreadPool& threads) {
+  const std::int64_t inputs = parts[0].inputs;
+  std::vector<SourceRow> rows;
+  for (const HostMatrix& part : parts) {
+    for (std::int64_t r = 0; r < part.outputs; ++r) {
+      rows.push_back({&part, r, part.data + r * part.row_bytes()});
+    }
+  }
+  const auto outputs = static_cast<std::int64_t>(rows.size());
+  const std::int64_t panels = (outputs + kPanel - 1) / kPanel;
+  const std::int64_t panel_bytes = layout.panel_bytes(inputs);
+  std::shared_ptr<void> data = allocate_aligned(panels * panel_bytes);
+  const PanelPacker packer(layout, inputs);
+  threads.parallel_for(panels, [&](std::int64_t panel) {
+    const std::int64_t first = panel * kPanel;
+    const std::int64_t count = std::min<std::int64_t>(kPanel, outputs - first);
+    packer.pack(static_cast<std::uint8_t*>(data.get()) + panel * panel_bytes,
+                std::span(rows).subspan(first, count));
+  });
+  return data;
+}
+
+}  // namespace saccade::compute::cpu
