@@ -30,7 +30,9 @@ inline const std::vector<std::string>& families() {
       "phi3",         //
       "qwen2",        //
       "qwen2_5_vl",   //
+      "qwen2_vl",     //
       "qwen3",        //
+      "qwen3_vl",     //
       "smollm3",      //
   };
   return kFamilies;
