@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
+#include "models/qwen2_vl/qwen2_vl.h"
+#include "models/qwen3_vl/qwen3_vl.h"
 #include "models/text/families.h"
 #include "models/text_model.h"
 
@@ -14,6 +16,8 @@ namespace saccade::models {
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
       qwen2_5_vl::family(),                     //
+      qwen2_vl::family(),                       //
+      qwen3_vl::family(),                       //
       text_only(text_families::gemma2()),       //
       text_only(text_families::gemma3_text()),  //
       text_only(text_families::granite()),      //

@@ -33,7 +33,7 @@ void expect_same(const Result& a, const Result& b) {
 
 class Invariance : public testing::TestWithParam<std::string> {
  protected:
-  std::filesystem::path directory_ = goldens::root() / "qwen2_5_vl" / GetParam();
+  std::filesystem::path directory_ = goldens::root() / GetParam();
 };
 
 TEST_P(Invariance, GreedyTokensAreThoseOfTransformers) {
@@ -77,9 +77,8 @@ TEST_P(Invariance, SampledAnswersDependOnTheSeedAlone) {
   EXPECT_NE(engine.generate(requests[0]).token_ids, together[0].token_ids);
 }
 
-INSTANTIATE_TEST_SUITE_P(Checkpoints, Invariance,
-                         testing::ValuesIn(goldens::checkpoints("qwen2_5_vl")),
-                         [](const auto& named) { return named.param; });
+INSTANTIATE_TEST_SUITE_P(Checkpoints, Invariance, testing::ValuesIn(goldens::all_checkpoints()),
+                         [](const auto& named) { return goldens::test_name(named.param); });
 
 }  // namespace
 }  // namespace saccade
