@@ -29,6 +29,11 @@ inline std::vector<std::string> checkpoints(const std::string& family) {
   return names;
 }
 
+/// The families besides qwen2_5_vl that are held against goldens by tests/models/vlm_test.cc.
+inline std::vector<std::string> vision_families() {
+  return {"llava"};
+}
+
 /// The conversation of a case as a request for greedy tokens, end tokens ignored.
 inline Request greedy_request(const boost::json::object& golden, std::int64_t max_tokens) {
   Request request;

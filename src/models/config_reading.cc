@@ -40,7 +40,7 @@ std::vector<std::int32_t> read_end_tokens(const checkpoint::Checkpoint& checkpoi
   if (const auto generation = checkpoint.optional_json("generation_config.json")) {
     ids = end_tokens_of(JsonObject(*generation, checkpoint.where("generation_config.json")));
   }
-  const JsonObject top(checkpoint.config(), checkpoint.config_path());
+  const JsonObject top(checkpoint.config(), checkpoint.where("config.json"));
   if (ids.empty()) ids = end_tokens_of(top);
   if (ids.empty() && top.has("text_config")) ids = end_tokens_of(top.object("text_config"));
   return ids;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "models/llava/llava.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/text/families.h"
 #include "models/text_model.h"
@@ -13,6 +14,7 @@ namespace saccade::models {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
+      llava::family(),                          //
       qwen2_5_vl::family(),                     //
       text_only(text_families::gemma2()),       //
       text_only(text_families::gemma3_text()),  //

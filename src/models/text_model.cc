@@ -9,7 +9,7 @@ namespace {
 
 /// The family and sizes of a checkpoint of text alone.
 TextConfig read_text_only(const checkpoint::Checkpoint& checkpoint) {
-  const JsonObject top(checkpoint.config(), checkpoint.config_path());
+  const JsonObject top(checkpoint.config(), checkpoint.where("config.json"));
   const TextFamily& family = text_families::named_in(top, "");
   if (const boost::json::value* names = top.find("architectures"); names && names->is_array()) {
     for (const boost::json::value& name : names->get_array()) {
@@ -25,7 +25,7 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
   const TextConfig config = read_text_only(checkpoint);
   Description description;
   description.family =
-      JsonObject(checkpoint.config(), checkpoint.config_path()).string("model_type");
+      JsonObject(checkpoint.config(), checkpoint.where("config.json")).string("model_type");
   description.parts = describe_decoder(checkpoint, find_decoder(checkpoint), config.decoder);
   description.vocab_size = config.decoder.vocab_size;
   description.context_length = config.context_length;
@@ -47,7 +47,8 @@ std::unique_ptr<Processor> load_processor(const checkpoint::Checkpoint& checkpoi
 }  // namespace
 
 DecoderNames find_decoder(const checkpoint::Checkpoint& checkpoint) {
-  for (const char* decoder : {"model", "model.language_model", "language_model.model"}) {
+  for (const char* decoder :
+       {"model", "model.language_model", "model.text_model", "language_model.model"}) {
     if (!checkpoint.has(std::string(decoder) + ".embed_tokens.weight")) continue;
     const bool nested = std::string_view(decoder) == "language_model.model";
     return {decoder, nested ? "language_model.lm_head" : "lm_head"};

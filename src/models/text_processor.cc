@@ -18,7 +18,8 @@ text::Tokenizer load_tokenizer(const checkpoint::Checkpoint& checkpoint, std::in
 }
 
 TextProcessor::TextProcessor(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size)
-    : model_type_(JsonObject(checkpoint.config(), checkpoint.config_path()).string("model_type")),
+    : model_type_(
+          JsonObject(checkpoint.config(), checkpoint.where("config.json")).string("model_type")),
       tokenizer_(load_tokenizer(checkpoint, vocab_size)),
       chat_(checkpoint),
       end_tokens_(read_end_tokens(checkpoint)) {}

@@ -33,7 +33,7 @@ void expect_same(const Result& a, const Result& b) {
 
 class Invariance : public testing::TestWithParam<std::string> {
  protected:
-  std::filesystem::path directory_ = goldens::root() / "qwen2_5_vl" / GetParam();
+  std::filesystem::path directory_ = goldens::root() / GetParam();
 };
 
 TEST_P(Invariance, GreedyTokensAreThoseOfTransformers) {
@@ -77,9 +77,22 @@ TEST_P(Invariance, SampledAnswersDependOnTheSeedAlone) {
   EXPECT_NE(engine.generate(requests[0]).token_ids, together[0].token_ids);
 }
 
-INSTANTIATE_TEST_SUITE_P(Checkpoints, Invariance,
-                         testing::ValuesIn(goldens::checkpoints("qwen2_5_vl")),
-                         [](const auto& named) { return named.param; });
+std::vector<std::string> all_checkpoints() {
+  std::vector<std::string> families = goldens::vision_families();
+  families.emplace_back("qwen2_5_vl");
+  std::vector<std::string> all;
+  for (const std::string& family : families) {
+    for (const std::string& name : goldens::checkpoints(family)) all.push_back(family + "/" + name);
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Checkpoints, Invariance, testing::ValuesIn(all_checkpoints()),
+                         [](const auto& named) {
+                           std::string name = named.param;
+                           std::replace(name.begin(), name.end(), '/', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace saccade
