@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "models/idefics3/idefics3.h"
+#include "models/internvl/internvl.h"
 #include "models/llava/llava.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/text/families.h"
@@ -14,6 +16,9 @@ namespace saccade::models {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
+      idefics3::family(),                       //
+      idefics3::smolvlm_family(),               //
+      internvl::family(),                       //
       llava::family(),                          //
       qwen2_5_vl::family(),                     //
       text_only(text_families::gemma2()),       //
