@@ -54,7 +54,10 @@ Vit::Vit(VitConfig config, WeightLoader& weights, const std::string& prefix)
   for (int i = 0; i < depth; ++i) {
     layers_.push_back(load_layer(weights, fmt::format("{}{}.{}.", prefix, names.layers, i)));
   }
-  if (config_.apply_post_norm) post_norm_ = load_norm(weights, prefix + names.post_norm);
+  if (config_.apply_post_norm) {
+    post_norm_ =
+        LayerNorm::load(weights, prefix + names.post_norm, config_.hidden_size, config_.norm_eps);
+  }
 }
 
 void Vit::load_embeddings(WeightLoader& weights, const std::string& prefix) {
@@ -217,7 +220,7 @@ Tensor Vit::forward(Device& device, const media::Patches& patches,
       const Tensor part = result.view_columns(static_cast<std::int64_t>(i) * config_.hidden_size,
                                               config_.hidden_size);
       if (post_norm_) {
-        device.scatter(part, apply(device, *post_norm_, hidden_states), all);
+        device.scatter(part, post_norm_->forward(device, hidden_states), all);
       } else {
         device.scatter(part, hidden_states, all);
       }

@@ -58,7 +58,7 @@ struct VitConfig {
   /// Depths, in layers, whose hidden states are the result, side by side. Layers beyond the deepest
   /// are not loaded.
   std::vector<int> features;
-  bool apply_post_norm = false;  ///< to the result
+  bool apply_post_norm = false;  ///< to the result; a layer norm, whatever the others are
 
   int head_dim() const { return static_cast<int>(hidden_size) / num_heads; }
   bool has_class_token() const { return !names.class_token.empty(); }
@@ -111,7 +111,7 @@ class Vit {
   Tensor positions_;    // [places, hidden_size] or empty
   std::optional<Norm> pre_norm_;
   std::vector<Layer> layers_;
-  std::optional<Norm> post_norm_;
+  std::optional<LayerNorm> post_norm_;
 };
 
 /// Position ids of a tile's patches, [grid.h * grid.w], for towers that meet any grid with one

@@ -142,9 +142,9 @@ TEST(image_to_patches, digest_names_pixels_and_parameters) {
   };
   EXPECT_NE(with([](PatchParams& p) { p.max_pixels += 1; }), digest);
   EXPECT_NE(with([](PatchParams& p) { p.scale.mean[2] = 0.5f; }), digest);
-  EXPECT_NE(with([](PatchParams& p) { p.std[0] = 0.5f; }), digest);
-  EXPECT_NE(with([](PatchParams& p) { p.do_normalize = false; }), digest);
-  EXPECT_NE(with([](PatchParams& p) { p.rescale_factor = 1 / 127.5; }), digest);
+  EXPECT_NE(with([](PatchParams& p) { p.scale.std[0] = 0.5f; }), digest);
+  EXPECT_NE(with([](PatchParams& p) { p.scale.do_normalize = false; }), digest);
+  EXPECT_NE(with([](PatchParams& p) { p.scale.rescale_factor = 1 / 127.5; }), digest);
   EXPECT_NE(with([](PatchParams& p) { p.temporal_patch_size = 1; }), digest);
 }
 
