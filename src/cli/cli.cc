@@ -86,8 +86,9 @@ int run_commands(int argc, const char* const* argv) {
   if (!action) {
     std::vector<std::string> names;
     for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-    return report(fmt::format("a command is missing: {}; see saccade --help", fmt::join(names, ", ")),
-                  kUsageError);
+    return report(
+        fmt::format("a command is missing: {}; see saccade --help", fmt::join(names, ", ")),
+        kUsageError);
   }
   return action();
 }
