@@ -89,7 +89,8 @@ std::shared_ptr<void> allocate_aligned(std::int64_t bytes) {
   const bool large = bytes >= 2 * kHugePage;
   const std::int64_t alignment = large ? kHugePage : kAlignment;
   void* memory = nullptr;
-  if (::posix_memalign(&memory, alignment, std::max(bytes, kAlignment)) != 0) throw std::bad_alloc();
+  if (::posix_memalign(&memory, alignment, std::max(bytes, kAlignment)) != 0)
+    throw std::bad_alloc();
 #if defined(__linux__)
   if (large) ::madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif

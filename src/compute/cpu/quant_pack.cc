@@ -1,6 +1,7 @@
 #include "compute/cpu/quant_pack.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/error.h"
@@ -81,17 +82,33 @@ struct SourceRow {
   }
 };
 
+/// `pattern` in each of the fields of `width` bits that a word holds.
+constexpr std::uint64_t repeated(std::uint64_t pattern, int width) {
+  std::uint64_t word = 0;
+  for (int shift = 0; shift < 64; shift += width) word |= pattern << shift;
+  return word;
+}
+
+/// Eight codes of kBits next to each other, each moved to a byte of its own by halving: four and
+/// four, two and two, one and one.
+template <int kBits>
+std::uint64_t spread(std::uint64_t packed) {
+  constexpr auto ones = [](int bits) { return (std::uint64_t{1} << bits) - 1; };
+  constexpr std::uint64_t kPairs = repeated(ones(2 * kBits), 32);
+  constexpr std::uint64_t kSingles = repeated(ones(kBits), 16);
+  std::uint64_t word = (packed & ones(4 * kBits)) | (packed >> (4 * kBits)) << 32;
+  word = (word & kPairs) | (word & kPairs << (2 * kBits)) << (16 - 2 * kBits);
+  return (word & kSingles) | (word & kSingles << kBits) << (8 - kBits);
+}
+
 /// 32 codes of kBits from one stream of bits.
 template <int kBits>
 void unpack_stream(const std::byte* from, std::uint8_t* codes) {
-  // Eight codes are kBits bytes.
   for (int group = 0; group < kChunk / 8; ++group) {
-    std::uint64_t window = 0;
-    std::memcpy(&window, from + group * kBits, kBits);
-    for (int i = 0; i < 8; ++i) {
-      codes[8 * group + i] =
-          static_cast<std::uint8_t>(window >> (kBits * i) & ((1u << kBits) - 1u));
-    }
+    std::uint64_t packed = 0;
+    std::memcpy(&packed, from + group * kBits, kBits);
+    const std::uint64_t bytes = spread<kBits>(packed);
+    std::memcpy(codes + 8 * group, &bytes, sizeof bytes);
   }
 }
 
@@ -124,18 +141,20 @@ void read_codes(const SourceRow& row, std::int64_t first, std::uint8_t* codes) {
   }
 }
 
+/// A vector of 64 codes, eight to a word.
+using Quad = std::array<std::uint64_t, 8>;
+
 /// Bits [kShift, kShift + kWidth) of a chunk's codes as a plane; returns its end.
 template <int kWidth, int kShift>
-std::uint8_t* pack_plane(std::uint8_t* to, const std::uint8_t (&quads)[kQuads][64]) {
-  constexpr unsigned kMask = (1u << kWidth) - 1u;
-  for (int h = 0; h < kWidth; ++h, to += 64) {
-    for (int i = 0; i < 64; ++i) {
-      unsigned byte = 0;
-      for (int f = 0; f * kWidth < kQuads; ++f) {
-        byte |= (quads[h + f * kWidth][i] >> kShift & kMask) << (f * kWidth);
-      }
-      to[i] = static_cast<std::uint8_t>(byte);
+std::uint8_t* pack_plane(std::uint8_t* to, const std::array<Quad, kQuads>& quads) {
+  constexpr std::uint64_t kMask = repeated((1u << kWidth) - 1u, 8);
+  for (int h = 0; h < kWidth; ++h, to += sizeof(Quad)) {
+    Quad plane{};
+    for (int f = 0; f * kWidth < kQuads; ++f) {
+      const Quad& quad = quads[h + f * kWidth];
+      for (int i = 0; i < 8; ++i) plane[i] |= (quad[i] >> kShift & kMask) << (f * kWidth);
     }
+    std::memcpy(to, plane.data(), sizeof plane);
   }
   return to;
 }
@@ -143,13 +162,16 @@ std::uint8_t* pack_plane(std::uint8_t* to, const std::uint8_t (&quads)[kQuads][6
 /// Spreads the codes of sixteen outputs over a chunk's planes.
 /// codes [kPanel][stride], of which the first kChunk of each count.
 void pack_chunk(std::uint8_t* to, const std::uint8_t* codes, std::int64_t stride, int bits) {
-  alignas(64) std::uint8_t quads[kQuads][64];
+  alignas(64) std::array<Quad, kQuads> quads;
+  auto* bytes = reinterpret_cast<std::uint8_t*>(quads.data());
   for (int r = 0; r < kPanel; ++r) {
-    for (int q = 0; q < kQuads; ++q) std::memcpy(&quads[q][4 * r], codes + r * stride + 4 * q, 4);
+    for (int q = 0; q < kQuads; ++q) {
+      std::memcpy(bytes + q * sizeof(Quad) + 4 * r, codes + r * stride + 4 * q, 4);
+    }
   }
   switch (bits) {
     case 8:
-      std::memcpy(to, quads, sizeof quads);
+      std::memcpy(to, bytes, sizeof quads);
       return;
     case 6:
       pack_plane<2, 4>(pack_plane<4, 0>(to, quads), quads);
@@ -336,11 +358,13 @@ QuantLayout quant_layout(const HostMatrix& matrix) {
     case Kind::kMxfp8:
       layout.bits = 8;
       layout.e4m3 = true;
+      layout.factor = kE4m3Factor;
       layout.scales = ScaleKind::kE8m0;
       break;
     case Kind::kFp8:
       layout.bits = 8;
       layout.e4m3 = true;
+      layout.factor = kE4m3Factor;
       // Where a block of rows covers whole panels, one number is enough for a panel.
       layout.scales = format.group_rows % kPanel == 0 || format.group_rows >= matrix.outputs
                           ? ScaleKind::kPanelScale

@@ -22,6 +22,10 @@ inline constexpr int kQuads = 8;
 inline constexpr int kBlock = 256;
 inline constexpr int kBlockChunks = kBlock / kChunk;
 
+/// What kernels leave out of E4M3 numbers and layouts therefore put into their scales: a power of
+/// two, so that products round as they would.
+inline constexpr float kE4m3Factor = 256.0f;
+
 /// What a scale record holds. Every field is an array over the panel's sixteen outputs.
 enum class ScaleKind : std::uint8_t {
   kScale,        ///< scale

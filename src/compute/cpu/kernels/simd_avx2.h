@@ -199,6 +199,15 @@ inline F32x16 as_float(I32x16 x) {
   return {_mm256_castsi256_ps(x.lo), _mm256_castsi256_ps(x.hi)};
 }
 
+/// Halves in the lower 16 bits of each lane, the upper ones clear, to float.
+inline F32x16 half_to_float(I32x16 halves) {
+  // Packing works in halves of the registers: words 0-3, 8-11, 4-7, 12-15.
+  const __m256i packed = _mm256_packus_epi32(halves.lo, halves.hi);
+  const __m256i ordered = _mm256_permute4x64_epi64(packed, 0xd8);
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(ordered)),
+          _mm256_cvtph_ps(_mm256_extracti128_si256(ordered, 1))};
+}
+
 inline U8x64 load_bytes(const std::uint8_t* p) {
   return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
           _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};

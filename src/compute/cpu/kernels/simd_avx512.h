@@ -175,6 +175,11 @@ inline F32x16 as_float(I32x16 x) {
   return {_mm512_castsi512_ps(x.v)};
 }
 
+/// Halves in the lower 16 bits of each lane, the upper ones clear, to float.
+inline F32x16 half_to_float(I32x16 halves) {
+  return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(halves.v))};
+}
+
 inline U8x64 load_bytes(const std::uint8_t* p) {
   return {_mm512_loadu_si512(p)};
 }

@@ -181,6 +181,14 @@ inline F32x16 as_float(I32x16 x) {
   return quads([&](int i) { return vreinterpretq_f32_s32(x.v[i]); });
 }
 
+/// Halves in the lower 16 bits of each lane, the upper ones clear, to float.
+inline F32x16 half_to_float(I32x16 halves) {
+  return quads([&](int i) {
+    const int16x4_t half = vmovn_s32(halves.v[i]);
+    return vcvt_f32_f16(vreinterpret_f16_s16(half));
+  });
+}
+
 inline U8x64 load_bytes(const std::uint8_t* p) {
   return byte_quads([&](int i) { return vld1q_u8(p + 16 * i); });
 }

@@ -166,6 +166,11 @@ inline F32x16 as_float(I32x16 x) {
   return lanes([&](int i) { return std::bit_cast<float>(x.v[i]); });
 }
 
+/// Halves in the lower 16 bits of each lane, the upper ones clear, to float.
+inline F32x16 half_to_float(I32x16 halves) {
+  return lanes([&](int i) { return f16_to_f32(static_cast<std::uint16_t>(halves.v[i])); });
+}
+
 inline U8x64 load_bytes(const std::uint8_t* p) {
   return byte_lanes([&](int i) { return p[i]; });
 }
