@@ -31,7 +31,7 @@ inline std::vector<std::string> checkpoints(const std::string& family) {
 
 /// The families besides qwen2_5_vl that are held against goldens by tests/models/vlm_test.cc.
 inline std::vector<std::string> vision_families() {
-  return {"idefics3", "internvl", "llava", "smolvlm"};
+  return {"gemma3", "idefics3", "internvl", "llava", "mistral3", "smolvlm"};
 }
 
 /// The conversation of a case as a request for greedy tokens, end tokens ignored.

@@ -5,9 +5,11 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "models/gemma3/gemma3.h"
 #include "models/idefics3/idefics3.h"
 #include "models/internvl/internvl.h"
 #include "models/llava/llava.h"
+#include "models/mistral3/mistral3.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/text/families.h"
 #include "models/text_model.h"
@@ -16,10 +18,12 @@ namespace saccade::models {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
+      gemma3::family(),                         //
       idefics3::family(),                       //
       idefics3::smolvlm_family(),               //
       internvl::family(),                       //
       llava::family(),                          //
+      mistral3::family(),                       //
       qwen2_5_vl::family(),                     //
       text_only(text_families::gemma2()),       //
       text_only(text_families::gemma3_text()),  //
