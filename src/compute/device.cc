@@ -42,6 +42,20 @@ void check_attention(std::string_view op, const AttentionShape& shape) {
   }
 }
 
+/// A token sees itself and at most what is stored up to the end of its span.
+void check_end_keys(std::string_view op, const SequenceSpan& span) {
+  if (span.end_keys.empty()) return;
+  const auto count = static_cast<std::int64_t>(span.end_keys.size());
+  bool fits = count == span.count;
+  for (std::int64_t i = 0; fits && i < count; ++i) {
+    fits = span.end_keys[i] > span.start + i && span.end_keys[i] <= span.start + count;
+  }
+  if (!fits) {
+    fail("[{}] {} end keys do not fit a span of {} tokens at index {}", op, count, span.count,
+         span.start);
+  }
+}
+
 void check_spans(std::string_view op, std::span<const SequenceSpan> spans, std::int64_t rows,
                  const KvCache& cache, int layer) {
   if (layer < 0 || layer >= cache.layout().num_layers) {
@@ -55,6 +69,7 @@ void check_spans(std::string_view op, std::span<const SequenceSpan> spans, std::
            span.count, span.row, span.start, span.pages.size(), rows);
     }
     check_ids(op, span.pages, cache.num_pages());
+    check_end_keys(op, span);
   }
 }
 
@@ -118,6 +133,12 @@ void Device::scale(const Tensor& x, float factor) {
   do_scale(x, factor);
 }
 
+void Device::scale_columns(const Tensor& x, const Tensor& factors) {
+  check_matrix("scale_columns", "x", x, -1, -1);
+  check_vector("scale_columns", "factors", factors, x.size(1));
+  do_scale_columns(x, factors);
+}
+
 void Device::softcap(const Tensor& x, float cap) {
   check_matrix("softcap", "x", x, -1, -1);
   if (!(cap > 0.0f)) fail("[softcap] wanted a positive cap, found {}", cap);
@@ -153,6 +174,13 @@ void Device::gather(const Tensor& y, const Tensor& x, std::span<const std::int32
   check_matrix("gather", "y", y, static_cast<std::int64_t>(ids.size()), x.size(1));
   check_ids("gather", ids, x.rows());
   do_gather(y, x, ids);
+}
+
+void Device::gather_columns(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {
+  check_matrix("gather_columns", "x", x, -1, -1);
+  check_matrix("gather_columns", "y", y, x.rows(), static_cast<std::int64_t>(ids.size()));
+  check_ids("gather_columns", ids, x.size(1));
+  do_gather_columns(y, x, ids);
 }
 
 void Device::scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {

@@ -81,6 +81,8 @@ class Device {
   void add(const Tensor& y, const Tensor& x);
   /// x [rows, n] *= factor
   void scale(const Tensor& x, float factor);
+  /// Column i of x [rows, n] *= factors[i], factors [n]
+  void scale_columns(const Tensor& x, const Tensor& factors);
   /// x [rows, n] = cap * tanh(x / cap); cap > 0
   void softcap(const Tensor& x, float cap);
   /// x [rows, n] = activation(x)
@@ -92,6 +94,8 @@ class Device {
   void rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim);
   /// y [ids.size(), n] = rows of x
   void gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
+  /// Column i of y [rows, ids.size()] = column ids[i] of x
+  void gather_columns(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
   /// Row ids[i] of y = row i of x [ids.size(), n]
   void scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
   /// Attention without mask inside each segment: rows [ends[i - 1], ends[i]) see each other.
@@ -101,7 +105,8 @@ class Device {
   /// Stores keys and values [rows, num_kv_heads * head_dim] of the spans in one layer's pages.
   void write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                 std::span<const SequenceSpan> spans);
-  /// Causal attention of each span's tokens to all stored tokens of its sequence.
+  /// Attention of each span's tokens to the stored tokens of their sequence: those up to the token
+  /// itself, or as far as the span's end_keys say.
   /// q, out [rows, num_heads * head_dim]
   void attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                        const AttentionShape& shape, std::span<const SequenceSpan> spans);
@@ -115,11 +120,14 @@ class Device {
                              const Tensor* bias, float eps) = 0;
   virtual void do_add(const Tensor& y, const Tensor& x) = 0;
   virtual void do_scale(const Tensor& x, float factor) = 0;
+  virtual void do_scale_columns(const Tensor& x, const Tensor& factors) = 0;
   virtual void do_softcap(const Tensor& x, float cap) = 0;
   virtual void do_activate(const Tensor& x, Activation activation) = 0;
   virtual void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) = 0;
   virtual void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) = 0;
   virtual void do_gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) = 0;
+  virtual void do_gather_columns(const Tensor& y, const Tensor& x,
+                                 std::span<const std::int32_t> ids) = 0;
   virtual void do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) = 0;
   virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const AttentionShape& shape,

@@ -45,6 +45,9 @@ struct SequenceSpan {
   /// Page i holds tokens [i * page_tokens, (i + 1) * page_tokens) of the sequence; long enough for
   /// start + count tokens.
   std::span<const std::int32_t> pages;
+  /// For each token one past the last key that it sees, which may lie after it inside the span
+  /// (tokens of one picture that see each other); empty: each sees itself and what came before.
+  std::span<const std::int64_t> end_keys = {};
 };
 
 }  // namespace saccade::compute

@@ -15,8 +15,8 @@ void add_embeddings(models::Batch& batch, const Sequence& sequence, std::int64_t
     const std::int64_t first = std::max(begin, span.begin);
     const std::int64_t end = std::min(begin + count, span.begin + span.count);
     if (first >= end) continue;
-    batch.embeddings.push_back(
-        {row + first - begin, &sequence.embedding(span.image), first - span.begin, end - first});
+    batch.embeddings.push_back({row + first - begin, &sequence.embedding(span.image),
+                                span.first + first - span.begin, end - first});
   }
 }
 

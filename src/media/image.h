@@ -30,9 +30,15 @@ struct DecodeLimits {
 Image decode_image(std::span<const std::byte> bytes, std::string_view where,
                    const DecodeLimits& limits = {});
 
-/// Resizes to width x height with an antialiased bicubic filter, bit for bit as Pillow's
-/// `Image.resize((width, height), Image.BICUBIC)` on RGB: two passes of 22-bit fixed-point weights
+/// Filters of resizing, by their numbers in Pillow and in a preprocessor_config.json.
+enum class Resample { kLanczos = 1, kBilinear = 2, kBicubic = 3 };
+
+/// Resizes to width x height with an antialiased filter, bit for bit as Pillow's
+/// `Image.resize((width, height), resample)` on RGB: two passes of 22-bit fixed-point weights
 /// with an 8-bit picture between them. Throws Error unless both sizes are positive.
+Image resize(const Image& image, int width, int height, Resample resample);
+
+/// resize() with the bicubic filter.
 Image resize_bicubic(const Image& image, int width, int height);
 
 }  // namespace saccade::media

@@ -28,20 +28,32 @@ std::int64_t ceil_by(double value, int factor) {
   return static_cast<std::int64_t>(std::ceil(value / factor)) * factor;
 }
 
+using ValueTable = std::array<std::array<float, 256>, kChannels>;
+
 /// The float32 value of each of the 256 byte values, by channel. The steps and their precision are
 /// those of transformers' NumPy backend: rescale in float64 and round to float32, then subtract and
 /// divide in float32. Its torchvision backend folds both into one; that differs by about 1e-7.
-std::array<std::array<float, 256>, kChannels> value_table(const PatchParams& params) {
-  std::array<std::array<float, 256>, kChannels> table;
+ValueTable value_table(const PixelScale& scale) {
+  ValueTable table;
   for (int c = 0; c < kChannels; ++c) {
     for (int byte = 0; byte < 256; ++byte) {
       float value = static_cast<float>(byte);
-      if (params.do_rescale) value = static_cast<float>(byte * params.rescale_factor);
-      if (params.do_normalize) value = (value - params.mean[c]) / params.std[c];
+      if (scale.do_rescale) value = static_cast<float>(byte * scale.rescale_factor);
+      if (scale.do_normalize) value = (value - scale.mean[c]) / scale.std[c];
       table[c][byte] = value;
     }
   }
   return table;
+}
+
+void add_scale(Digester& digester, const PixelScale& scale) {
+  digester.add_number(std::int64_t{scale.do_rescale});
+  digester.add_number(std::int64_t{scale.do_normalize});
+  digester.add_number(scale.rescale_factor);
+  for (int c = 0; c < kChannels; ++c) {
+    digester.add_number(static_cast<double>(scale.mean[c]));
+    digester.add_number(static_cast<double>(scale.std[c]));
+  }
 }
 
 Digest digest_of(const Image& resized, const PatchParams& params) {
@@ -50,22 +62,17 @@ Digest digest_of(const Image& resized, const PatchParams& params) {
   for (const std::int64_t number :
        {std::int64_t{resized.width}, std::int64_t{resized.height}, std::int64_t{params.patch_size},
         std::int64_t{params.merge_size}, std::int64_t{params.temporal_patch_size},
-        params.min_pixels, params.max_pixels, std::int64_t{params.do_resize},
-        std::int64_t{params.do_rescale}, std::int64_t{params.do_normalize}}) {
+        params.min_pixels, params.max_pixels, std::int64_t{params.do_resize}}) {
     digester.add_number(number);
   }
-  digester.add_number(params.rescale_factor);
-  for (int c = 0; c < kChannels; ++c) {
-    digester.add_number(static_cast<double>(params.mean[c]));
-    digester.add_number(static_cast<double>(params.std[c]));
-  }
+  add_scale(digester, params.scale);
   return digester.finish();
 }
 
-/// Writes the patch whose top left pixel is (x, y): [channel, time, row, column].
-float* write_patch(const Image& image, int x, int y, const PatchParams& params,
-                   const std::array<std::array<float, 256>, kChannels>& table, float* out) {
-  const int size = params.patch_size;
+/// Writes the patch of `size` pixels whose top left one is (x, y): [channel, time, row, column],
+/// the same at each of `times` steps.
+float* write_patch(const Image& image, int x, int y, int size, int times, const ValueTable& table,
+                   float* out) {
   const std::size_t patch_values = static_cast<std::size_t>(size) * size;
   const std::size_t row_bytes = kChannels * static_cast<std::size_t>(image.width);
   for (int c = 0; c < kChannels; ++c) {
@@ -74,7 +81,7 @@ float* write_patch(const Image& image, int x, int y, const PatchParams& params,
       const std::uint8_t* in = &image.pixels[(y + row) * row_bytes + kChannels * x + c];
       for (int column = 0; column < size; ++column) *out++ = table[c][in[kChannels * column]];
     }
-    for (int t = 1; t < params.temporal_patch_size; ++t) {
+    for (int t = 1; t < times; ++t) {
       out = std::copy_n(frame, patch_values, out);
     }
   }
@@ -129,7 +136,7 @@ Patches image_to_patches(const Image& image, const PatchParams& params) {
   patches.grid = {1, source->height / params.patch_size, source->width / params.patch_size};
   patches.digest = digest_of(*source, params);
 
-  const auto table = value_table(params);
+  const ValueTable table = value_table(params.scale);
   const std::size_t patch_values = static_cast<std::size_t>(kChannels) *
                                    params.temporal_patch_size * params.patch_size *
                                    params.patch_size;
@@ -139,10 +146,52 @@ Patches image_to_patches(const Image& image, const PatchParams& params) {
     for (int x = 0; x < source->width; x += cell) {
       for (int inner = 0; inner < params.merge_size * params.merge_size; ++inner) {
         out = write_patch(*source, x + inner % params.merge_size * params.patch_size,
-                          y + inner / params.merge_size * params.patch_size, params, table, out);
+                          y + inner / params.merge_size * params.patch_size, params.patch_size,
+                          params.temporal_patch_size, table, out);
       }
     }
   }
+  return patches;
+}
+
+Patches tiles_to_patches(std::span<const Image> tiles, int tile_rows, int tile_columns,
+                         int patch_size, const PixelScale& scale) {
+  if (tiles.empty()) fail("a picture of no tiles");
+  const int width = tiles[0].width;
+  const int height = tiles[0].height;
+  if (patch_size < 1 || width < patch_size || height < patch_size || width % patch_size ||
+      height % patch_size) {
+    fail("tiles of {} x {} pixels are not made of whole patches of {}", width, height, patch_size);
+  }
+  Patches patches;
+  patches.resized_width = width * tile_columns;
+  patches.resized_height = height * tile_rows;
+  patches.grid = {
+      1,         height / patch_size, width / patch_size, static_cast<int>(tiles.size()),
+      tile_rows, tile_columns};
+  const ValueTable table = value_table(scale);
+  const std::size_t tile_values = static_cast<std::size_t>(kChannels) * width * height;
+  patches.values.resize(tiles.size() * tile_values);
+  Digester digester;
+  float* out = patches.values.data();
+  for (const Image& tile : tiles) {
+    if (tile.width != width || tile.height != height) {
+      fail("tiles of {} x {} and {} x {} pixels in one picture", width, height, tile.width,
+           tile.height);
+    }
+    digester.add(std::span<const std::uint8_t>(tile.pixels));
+    for (int y = 0; y < height; y += patch_size) {
+      for (int x = 0; x < width; x += patch_size) {
+        out = write_patch(tile, x, y, patch_size, 1, table, out);
+      }
+    }
+  }
+  for (const int number :
+       {width, height, patch_size, static_cast<int>(tiles.size()), tile_rows, tile_columns}) {
+    digester.add_number(std::int64_t{number});
+  }
+  add_scale(digester, scale);
+  patches.digest = digester.finish();
   return patches;
 }
 

@@ -1,8 +1,9 @@
-// Pictures to the patches a Qwen2-VL style vision tower takes, as transformers makes them.
+// Pictures to the patches that vision towers take, as transformers makes them.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/digest.h"
@@ -15,8 +16,24 @@ struct PatchGrid {
   int t = 0;  // in patches, before merging
   int h = 0;
   int w = 0;
+  /// A picture may be read as several tiles of this grid each, one after the other; it is one
+  /// picture all the same. `tiles` counts all of them, an overview of the whole picture included.
+  int tiles = 1;
+  int tile_rows = 1;     ///< of the part that was cut, overview not counted
+  int tile_columns = 1;  ///< likewise
 
   bool operator==(const PatchGrid&) const = default;
+};
+
+/// How 8-bit pixels become the numbers a tower reads.
+struct PixelScale {
+  std::array<float, 3> mean = {0.48145466f, 0.4578275f, 0.40821073f};
+  std::array<float, 3> std = {0.26862954f, 0.26130258f, 0.27577711f};
+  double rescale_factor = 1.0 / 255.0;
+  bool do_rescale = true;
+  bool do_normalize = true;
+
+  bool operator==(const PixelScale&) const = default;
 };
 
 /// The preprocessing of Qwen2-VL's image processor; the defaults are its own.
@@ -26,19 +43,15 @@ struct PatchParams {
   int temporal_patch_size = 2;
   std::int64_t min_pixels = 3'136;      // 56 x 56
   std::int64_t max_pixels = 1'003'520;  // 28 x 28 x 1280
-  std::array<float, 3> mean = {0.48145466f, 0.4578275f, 0.40821073f};
-  std::array<float, 3> std = {0.26862954f, 0.26130258f, 0.27577711f};
-  double rescale_factor = 1.0 / 255.0;
+  PixelScale scale;
   bool do_resize = true;
-  bool do_rescale = true;
-  bool do_normalize = true;
 
   bool operator==(const PatchParams&) const = default;
 };
 
 struct Patches {
-  /// [t * h * w, 3 * temporal_patch_size * patch_size * patch_size]; rows in the order (t,
-  /// h / merge, w / merge, merge, merge), columns in the order (channel, time, y, x).
+  /// [tiles * t * h * w, 3 * temporal_patch_size * patch_size * patch_size]; rows in the order
+  /// (tile, t, h / merge, w / merge, merge, merge), columns in the order (channel, time, y, x).
   std::vector<float> values;
   PatchGrid grid;
   int resized_width = 0;
@@ -64,6 +77,12 @@ Size smart_resize(int height, int width, int factor, std::int64_t min_pixels,
 /// temporal_patch_size time steps. Throws Error when smart_resize does, or when do_resize is off
 /// and the picture is not made of whole merged patches.
 Patches image_to_patches(const Image& image, const PatchParams& params);
+
+/// Cuts the tiles of one picture, all of one size and made of whole patches, into patches of
+/// patch_size in reading order. `tile_rows` and `tile_columns` are noted in the grid. Throws Error
+/// when the tiles do not fit.
+Patches tiles_to_patches(std::span<const Image> tiles, int tile_rows, int tile_columns,
+                         int patch_size, const PixelScale& scale);
 
 /// Reads a preprocessor_config.json as published with Qwen2-VL and Qwen2.5-VL and as transformers
 /// writes it. Throws Error that names the key when a value is missing, out of range, or asks for

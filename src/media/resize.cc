@@ -1,4 +1,4 @@
-// Bicubic resizing with Pillow's arithmetic.
+// Resizing with Pillow's arithmetic.
 //
 // Each axis is a pass of its own: a weighted sum over the neighbours along that axis, rounded back
 // to 8 bits. Weights are worked out in double precision and rounded to 22 binary digits; from there
@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numbers>
 #include <vector>
 
 #include "base/error.h"
@@ -20,7 +21,10 @@ namespace saccade::media {
 namespace {
 
 constexpr double kSharpness = -0.5;  // Keys' a
-constexpr double kSupport = 2.0;     // reach of the bicubic kernel to either side
+
+double triangle(double x) {
+  return std::max(0.0, 1.0 - std::abs(x));
+}
 
 /// Keys' cubic convolution kernel with a = -1/2.
 double bicubic(double x) {
@@ -28,6 +32,34 @@ double bicubic(double x) {
   if (x < 1.0) return ((kSharpness + 2.0) * x - (kSharpness + 3.0)) * x * x + 1;
   if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * kSharpness;
   return 0.0;
+}
+
+double sinc(double x) {
+  if (x == 0.0) return 1.0;
+  x *= std::numbers::pi;
+  return std::sin(x) / x;
+}
+
+/// Sinc windowed by the middle of a wider sinc.
+double lanczos(double x) {
+  return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0;
+}
+
+struct Filter {
+  double (*weight)(double);
+  double support;  // reach to either side
+};
+
+Filter filter_of(Resample resample) {
+  switch (resample) {
+    case Resample::kLanczos:
+      return {lanczos, 3.0};
+    case Resample::kBilinear:
+      return {triangle, 1.0};
+    case Resample::kBicubic:
+      return {bicubic, 2.0};
+  }
+  return {bicubic, 2.0};
 }
 
 /// The source samples [first, first + taps) and their weights, for one sample of the result.
@@ -52,11 +84,11 @@ WeightPair make_pair(std::int32_t first, std::int32_t second) {
   return pair;
 }
 
-Axis make_axis(int in_size, int out_size) {
+Axis make_axis(int in_size, int out_size, const Filter& filter) {
   const double scale = static_cast<double>(in_size) / out_size;
   // Shrinking widens the kernel over all the pixels that fall into one: that is the antialiasing.
   const double stretch = std::max(scale, 1.0);
-  const double support = kSupport * stretch;
+  const double support = filter.support * stretch;
   const double inverse = 1.0 / stretch;
   Axis axis;
   axis.windows.resize(out_size);
@@ -71,7 +103,7 @@ Axis make_axis(int in_size, int out_size) {
     weights.clear();
     double total = 0.0;
     for (int k = first; k < last; ++k) {
-      weights.push_back(bicubic((k - center + 0.5) * inverse));
+      weights.push_back(filter.weight((k - center + 0.5) * inverse));
       total += weights.back();
     }
     fixed.clear();
@@ -122,8 +154,8 @@ void to_rows(const std::uint8_t* in, std::size_t bytes, int rows, std::uint8_t* 
   }
 }
 
-Image resize_width(const Image& image, int width) {
-  const Axis axis = make_axis(image.width, width);
+Image resize_width(const Image& image, int width, const Filter& filter) {
+  const Axis axis = make_axis(image.width, width, filter);
   Image result{width, image.height, {}};
   const std::size_t in_bytes = 3 * static_cast<std::size_t>(image.width);
   const std::size_t out_bytes = 3 * static_cast<std::size_t>(width);
@@ -146,8 +178,8 @@ Image resize_width(const Image& image, int width) {
   return result;
 }
 
-Image resize_height(const Image& image, int height) {
-  const Axis axis = make_axis(image.height, height);
+Image resize_height(const Image& image, int height, const Filter& filter) {
+  const Axis axis = make_axis(image.height, height, filter);
   Image result{image.width, height, {}};
   const std::size_t bytes = 3 * static_cast<std::size_t>(image.width);
   result.pixels.resize(bytes * height);
@@ -179,16 +211,21 @@ Image resize_height(const Image& image, int height) {
 
 }  // namespace
 
-Image resize_bicubic(const Image& image, int width, int height) {
+Image resize(const Image& image, int width, int height, Resample resample) {
   if (width < 1 || height < 1 || image.width < 1 || image.height < 1) {
     fail("cannot resize a picture of {} x {} pixels to {} x {}", image.width, image.height, width,
          height);
   }
   // As in Pillow, an axis that keeps its size is not filtered.
   if (width == image.width && height == image.height) return image;
-  if (width == image.width) return resize_height(image, height);
-  if (height == image.height) return resize_width(image, width);
-  return resize_height(resize_width(image, width), height);
+  const Filter filter = filter_of(resample);
+  if (width == image.width) return resize_height(image, height, filter);
+  if (height == image.height) return resize_width(image, width, filter);
+  return resize_height(resize_width(image, width, filter), height, filter);
+}
+
+Image resize_bicubic(const Image& image, int width, int height) {
+  return resize(image, width, height, Resample::kBicubic);
 }
 
 }  // namespace saccade::media

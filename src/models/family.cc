@@ -5,6 +5,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "models/idefics3/idefics3.h"
+#include "models/internvl/internvl.h"
+#include "models/llava/llava.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/qwen2_vl/qwen2_vl.h"
 #include "models/qwen3_vl/qwen3_vl.h"
@@ -15,6 +18,10 @@ namespace saccade::models {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
+      idefics3::family(),                       //
+      idefics3::smolvlm_family(),               //
+      internvl::family(),                       //
+      llava::family(),                          //
       qwen2_5_vl::family(),                     //
       qwen2_vl::family(),                       //
       qwen3_vl::family(),                       //

@@ -30,11 +30,13 @@ struct PixelBudget {
   std::optional<std::int64_t> max_pixels;
 };
 
-/// Where a picture's embeddings stand in the prompt.
+/// Where embeddings of a picture stand in the prompt, one after the other. A picture whose tokens
+/// are parted by others has several of these.
 struct MediaSpan {
   int image = 0;           ///< index in the request
   std::int64_t begin = 0;  ///< first token
   std::int64_t count = 0;  ///< tokens
+  std::int64_t first = 0;  ///< of the picture's embeddings, that of the first token
 };
 
 /// A prompt as the model reads it.

@@ -47,7 +47,8 @@ std::unique_ptr<Processor> load_processor(const checkpoint::Checkpoint& checkpoi
 }  // namespace
 
 DecoderNames find_decoder(const checkpoint::Checkpoint& checkpoint) {
-  for (const char* decoder : {"model", "model.language_model", "language_model.model"}) {
+  for (const char* decoder :
+       {"model", "model.language_model", "model.text_model", "language_model.model"}) {
     if (!checkpoint.has(std::string(decoder) + ".embed_tokens.weight")) continue;
     const bool nested = std::string_view(decoder) == "language_model.model";
     return {decoder, nested ? "language_model.lm_head" : "lm_head"};

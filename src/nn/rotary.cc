@@ -97,6 +97,18 @@ RotaryAxes image_rotary(double theta, int head_dim) {
   return rotary;
 }
 
+RotaryAxes split_image_rotary(double theta, int head_dim) {
+  const std::vector<float> all = rotary_frequencies(theta, head_dim);
+  RotaryAxes rotary;
+  for (int axis = 0; axis < 2; ++axis) {
+    for (std::size_t i = axis; i < all.size(); i += 2) {
+      rotary.frequencies.push_back(all[i]);
+      rotary.axes.push_back(axis);
+    }
+  }
+  return rotary;
+}
+
 RotaryTable make_rotary_table(compute::Device& device, const RotaryAxes& rotary,
                               std::span<const std::int32_t> positions, std::int64_t rows) {
   const auto half = static_cast<std::int64_t>(rotary.frequencies.size());

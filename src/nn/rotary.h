@@ -69,6 +69,10 @@ RotaryAxes interleaved_multimodal_rotary(std::vector<float> frequencies,
 /// the row, the second half, the same frequencies again, with the column.
 RotaryAxes image_rotary(double theta, int head_dim);
 
+/// The same where the axes share the frequencies out: those of even index turn with the row, those
+/// of odd index with the column (Pixtral).
+RotaryAxes split_image_rotary(double theta, int head_dim);
+
 /// The table for `rows` tokens whose positions are given axis by axis: positions[axis * rows +
 /// row].
 RotaryTable make_rotary_table(compute::Device& device, const RotaryAxes& rotary,

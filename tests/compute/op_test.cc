@@ -328,6 +328,24 @@ TEST(OpTest, AddGatherScatter) {
   }
 }
 
+TEST(OpTest, GatherAndScaleColumns) {
+  const Matrix x = random_matrix(5 * 37, 1);
+  const Matrix factors = random_matrix(37, 2);
+  const std::vector<std::int32_t> ids = {36, 0, 3, 3, 17};
+  const Matrix gathered = on_all_devices([&](Device& device) {
+    const Tensor y = device.empty(DType::kF32, {5, 5});
+    device.gather_columns(y, upload(device, x, {5, 37}), ids);
+    return download(device, y);
+  });
+  EXPECT_EQ(gathered, reference::gather_columns(x, 37, ids));
+  const Matrix scaled = on_all_devices([&](Device& device) {
+    const Tensor y = upload(device, x, {5, 37});
+    device.scale_columns(y, upload(device, factors, {37}));
+    return download(device, y);
+  });
+  EXPECT_EQ(scaled, reference::scale_columns(x, factors));
+}
+
 TEST(OpTest, Rotary) {
   // The last turns three quarters of a head.
   for (const auto& [head_dim, half] :
@@ -395,7 +413,8 @@ TEST_P(AttentionTest, SegmentsMatchReferenceOnEveryIsa) {
 /// Feeds `tokens` tokens of one sequence through a paged cache in the given chunks, beside a
 /// neighbour sequence when asked, and returns the attention output of all tokens.
 Matrix paged(Device& device, const AttentionShape& shape, const Matrix& q, const Matrix& k,
-             const Matrix& v, const std::vector<std::int64_t>& chunks, bool neighbour) {
+             const Matrix& v, const std::vector<std::int64_t>& chunks, bool neighbour,
+             const std::vector<std::int64_t>& end_keys = {}) {
   const KvLayout layout{2, shape.num_kv_heads, shape.head_dim};
   const auto cache = device.make_kv_cache(layout, 16);
   const std::vector<std::int32_t> pages = {5, 0, 11, 3};
@@ -412,6 +431,7 @@ Matrix paged(Device& device, const AttentionShape& shape, const Matrix& q, const
   std::int64_t start = 0;
   for (const std::int64_t count : chunks) {
     std::vector<SequenceSpan> spans = {{0, count, start, pages}};
+    if (!end_keys.empty()) spans[0].end_keys = std::span(end_keys).subspan(start, count);
     if (neighbour) spans.push_back({count, 1, start % 7, other_pages});
     device.write_kv(*cache, 1, part(k, kv_width, start, count), part(v, kv_width, start, count),
                     spans);
@@ -459,6 +479,43 @@ TEST_P(AttentionTest, PagedMatchesReferenceHoweverItIsChunked) {
   }
 }
 
+TEST_P(AttentionTest, TokensOfABlockSeeEachOther) {
+  const auto [heads, kv_heads, head_dim] = GetParam();
+  constexpr std::int64_t kTokens = 200;
+  const std::int64_t width = static_cast<std::int64_t>(heads) * head_dim;
+  const std::int64_t kv_width = static_cast<std::int64_t>(kv_heads) * head_dim;
+  const Matrix q = random_matrix(kTokens * width, 1);
+  const Matrix k = random_matrix(kTokens * kv_width, 2);
+  const Matrix v = random_matrix(kTokens * kv_width, 3);
+  // Tokens 10 to 19 and 50 to 149 are blocks.
+  std::vector<std::int64_t> end_keys;
+  for (std::int64_t t = 0; t < kTokens; ++t) {
+    end_keys.push_back(t >= 10 && t < 20 ? 20 : t >= 50 && t < 150 ? 150 : t + 1);
+  }
+  for (const std::int64_t window : {0, 30}) {
+    const AttentionShape shape{heads, kv_heads, head_dim, 0.25f, window};
+    const Matrix whole = on_all_devices(
+        [&](Device& d) { return paged(d, shape, q, k, v, {kTokens}, false, end_keys); });
+    std::vector<double> wanted;
+    for (std::int64_t t = 0; t < kTokens; ++t) {
+      for (int h = 0; h < heads; ++h) {
+        const std::int64_t column = h / (heads / kv_heads) * head_dim;
+        const auto out = reference::attend(
+            &q[t * width + h * head_dim], head_dim, shape.scale,
+            window ? std::max<std::int64_t>(0, t + 1 - window) : 0, end_keys[t],
+            [&](std::int64_t i) { return &k[i * kv_width + column]; },
+            [&](std::int64_t i) { return &v[i * kv_width + column]; });
+        wanted.insert(wanted.end(), out.begin(), out.end());
+      }
+    }
+    expect_close(whole, wanted, 3e-6);
+    for (const std::string& isa : isas_here()) {
+      cpu::CpuDevice device({2, isa});
+      EXPECT_EQ(paged(device, shape, q, k, v, {5, 25, 20, 110, 40}, true, end_keys), whole) << isa;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Heads, AttentionTest,
                          testing::Values(AttentionCase{1, 1, 2}, AttentionCase{4, 2, 20},
                                          AttentionCase{3, 3, 80}, AttentionCase{8, 1, 16},
@@ -490,6 +547,8 @@ TEST(OpTest, WrongShapesAreNamed) {
   EXPECT_THROW(device.rotary(a, b, b, 2), Error);
   EXPECT_THROW(device.rms_norm_heads(a, device.empty(DType::kF32, {2}), 1e-6f), Error);
   EXPECT_THROW(device.softcap(a, 0.0f), Error);
+  EXPECT_THROW(device.scale_columns(a, device.empty(DType::kF32, {2})), Error);
+  EXPECT_THROW(device.gather_columns(a, b, std::vector<std::int32_t>{0, 1, 1}), Error);
 }
 
 TEST(Isa, UnknownIsRefused) {

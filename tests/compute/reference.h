@@ -64,6 +64,23 @@ inline std::vector<double> layer_norm(const Matrix& x, const Matrix& weight, con
   return y;
 }
 
+/// y[r][i] = x[r][ids[i]] for rows of `n`.
+inline Matrix gather_columns(const Matrix& x, std::int64_t n,
+                             const std::vector<std::int32_t>& ids) {
+  Matrix y;
+  for (std::size_t row = 0; row < x.size(); row += n) {
+    for (const std::int32_t id : ids) y.push_back(x[row + id]);
+  }
+  return y;
+}
+
+/// y[r][i] = x[r][i] factors[i]
+inline Matrix scale_columns(const Matrix& x, const Matrix& factors) {
+  Matrix y = x;
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] *= factors[i % factors.size()];
+  return y;
+}
+
 inline double silu(double x) {
   return x / (1.0 + std::exp(-x));
 }

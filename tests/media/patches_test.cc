@@ -86,7 +86,7 @@ Image gradient(int width, int height) {
 TEST(image_to_patches, order_without_any_scaling) {
   PatchParams params;
   params.patch_size = 2;
-  params.do_resize = params.do_rescale = params.do_normalize = false;
+  params.do_resize = params.scale.do_rescale = params.scale.do_normalize = false;
   Image image{8, 4, {}};
   for (int y = 0; y < 4; ++y) {
     for (int x = 0; x < 8; ++x) {
@@ -141,10 +141,10 @@ TEST(image_to_patches, digest_names_pixels_and_parameters) {
     return image_to_patches(image, changed).digest;
   };
   EXPECT_NE(with([](PatchParams& p) { p.max_pixels += 1; }), digest);
-  EXPECT_NE(with([](PatchParams& p) { p.mean[2] = 0.5f; }), digest);
-  EXPECT_NE(with([](PatchParams& p) { p.std[0] = 0.5f; }), digest);
-  EXPECT_NE(with([](PatchParams& p) { p.do_normalize = false; }), digest);
-  EXPECT_NE(with([](PatchParams& p) { p.rescale_factor = 1 / 127.5; }), digest);
+  EXPECT_NE(with([](PatchParams& p) { p.scale.mean[2] = 0.5f; }), digest);
+  EXPECT_NE(with([](PatchParams& p) { p.scale.std[0] = 0.5f; }), digest);
+  EXPECT_NE(with([](PatchParams& p) { p.scale.do_normalize = false; }), digest);
+  EXPECT_NE(with([](PatchParams& p) { p.scale.rescale_factor = 1 / 127.5; }), digest);
   EXPECT_NE(with([](PatchParams& p) { p.temporal_patch_size = 1; }), digest);
 }
 
@@ -178,9 +178,9 @@ TEST(patch_params, reads_what_transformers_writes) {
   EXPECT_EQ(params.patch_size, 16);
   EXPECT_EQ(params.merge_size, 4);
   EXPECT_EQ(params.temporal_patch_size, 1);
-  EXPECT_EQ(params.mean, (std::array<float, 3>{0.5f, 0.4f, 0.3f}));
-  EXPECT_EQ(params.std, (std::array<float, 3>{0.25f, 0.25f, 0.25f}));
-  EXPECT_EQ(params.rescale_factor, 1.0 / 255.0);
+  EXPECT_EQ(params.scale.mean, (std::array<float, 3>{0.5f, 0.4f, 0.3f}));
+  EXPECT_EQ(params.scale.std, (std::array<float, 3>{0.25f, 0.25f, 0.25f}));
+  EXPECT_EQ(params.scale.rescale_factor, 1.0 / 255.0);
   // Keys of their own win over size, as in transformers.
   EXPECT_EQ(params_of(R"({"max_pixels": 9000, "size": {"longest_edge": 5000}})").max_pixels, 9000);
   EXPECT_EQ(params_of("{}"), PatchParams{});

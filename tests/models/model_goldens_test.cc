@@ -131,7 +131,8 @@ TEST_P(ModelGolden, EmbeddingsAndLogits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Checkpoints, ModelGolden, testing::ValuesIn(goldens::all_checkpoints()),
+INSTANTIATE_TEST_SUITE_P(Checkpoints, ModelGolden,
+                         testing::ValuesIn(goldens::checkpoints_of(goldens::families())),
                          [](const auto& named) { return goldens::test_name(named.param); });
 
 }  // namespace

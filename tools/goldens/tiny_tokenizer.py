@@ -36,7 +36,15 @@ CORPUS = [
 
 
 def train(num_merges: int) -> Tokenizer:
-    """A byte-level BPE tokenizer with 256 + num_merges learned entries, then the added tokens."""
+    """The Qwen2-style tokenizer: train_plain with Qwen2.5's added tokens."""
+    tokenizer = train_plain(num_merges, SPECIAL_TOKENS)
+    tokenizer.add_tokens(
+        [AddedToken(text, special=False, normalized=False) for text in PLAIN_ADDED_TOKENS])
+    return tokenizer
+
+
+def train_plain(num_merges: int, special_tokens: list[str]) -> Tokenizer:
+    """A byte-level BPE tokenizer with 256 + num_merges learned entries, then special_tokens."""
     tokenizer = Tokenizer(models.BPE(continuing_subword_prefix="", end_of_word_suffix=""))
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
@@ -51,9 +59,7 @@ def train(num_merges: int) -> Tokenizer:
         vocab_size=256 + num_merges, min_frequency=2, show_progress=False,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
     tokenizer.train_from_iterator(CORPUS, trainer)
-    tokenizer.add_special_tokens([AddedToken(text, special=True) for text in SPECIAL_TOKENS])
-    tokenizer.add_tokens(
-        [AddedToken(text, special=False, normalized=False) for text in PLAIN_ADDED_TOKENS])
+    tokenizer.add_special_tokens([AddedToken(text, special=True) for text in special_tokens])
     return tokenizer
 
 

@@ -118,6 +118,12 @@ void CpuDevice::do_scale(const Tensor& x, float factor) {
            [&](std::int64_t row) { kernels_.scale(x.row(row), x.size(1), factor); });
 }
 
+void CpuDevice::do_scale_columns(const Tensor& x, const Tensor& factors) {
+  for_rows(x.rows(), x.size(1), [&](std::int64_t row) {
+    kernels_.multiply(x.row(row), factors.data<float>(), x.size(1));
+  });
+}
+
 void CpuDevice::do_softcap(const Tensor& x, float cap) {
   for_rows(x.rows(), x.size(1),
            [&](std::int64_t row) { kernels_.softcap(x.row(row), x.size(1), cap); });
@@ -149,6 +155,15 @@ void CpuDevice::do_gather(const Tensor& y, const Tensor& x, std::span<const std:
   const std::size_t bytes = x.size(1) * sizeof(float);
   for_rows(y.rows(), x.size(1),
            [&](std::int64_t row) { std::memcpy(y.row(row), x.row(ids[row]), bytes); });
+}
+
+void CpuDevice::do_gather_columns(const Tensor& y, const Tensor& x,
+                                  std::span<const std::int32_t> ids) {
+  for_rows(y.rows(), y.size(1), [&](std::int64_t row) {
+    const float* from = x.row(row);
+    float* to = y.row(row);
+    for (std::size_t i = 0; i < ids.size(); ++i) to[i] = from[ids[i]];
+  });
 }
 
 void CpuDevice::do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {

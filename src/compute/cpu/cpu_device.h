@@ -48,11 +48,14 @@ class CpuDevice : public Device {
                      float eps) override;
   void do_add(const Tensor& y, const Tensor& x) override;
   void do_scale(const Tensor& x, float factor) override;
+  void do_scale_columns(const Tensor& x, const Tensor& factors) override;
   void do_softcap(const Tensor& x, float cap) override;
   void do_activate(const Tensor& x, Activation activation) override;
   void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) override;
   void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) override;
   void do_gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) override;
+  void do_gather_columns(const Tensor& y, const Tensor& x,
+                         std::span<const std::int32_t> ids) override;
   void do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) override;
   void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionShape& shape,

@@ -70,6 +70,12 @@ inline void scale_row(float* x, std::int64_t n, float factor) {
   });
 }
 
+inline void multiply_rows(float* x, const float* factors, std::int64_t n) {
+  for_vectors(n, [&](std::int64_t i, int lanes) {
+    store_some(x + i, mul(load_some(x + i, lanes), load_some(factors + i, lanes)), lanes);
+  });
+}
+
 inline void softcap_row(float* x, std::int64_t n, float cap) {
   for_vectors(n, [&](std::int64_t i, int lanes) {
     store_some(x + i, softcap(load_some(x + i, lanes), cap), lanes);

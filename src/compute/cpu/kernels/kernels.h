@@ -102,6 +102,8 @@ struct Kernels {
                      std::int64_t n, float eps);
   void (*add)(float* y, const float* x, std::int64_t n);
   void (*scale)(float* x, std::int64_t n, float factor);
+  /// x[i] *= factors[i]
+  void (*multiply)(float* x, const float* factors, std::int64_t n);
   /// x[i] = cap * tanh(x[i] / cap)
   void (*softcap)(float* x, std::int64_t n, float cap);
   void (*activate)(float* x, std::int64_t n, ActivationKind kind);

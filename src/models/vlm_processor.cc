@@ -1,0 +1,110 @@
+#include "models/vlm_processor.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "models/config_reading.h"
+#include "models/text_processor.h"
+
+namespace saccade::models {
+
+std::string repeated(const std::string& text, std::int64_t count) {
+  std::string result;
+  result.reserve(text.size() * static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) result += text;
+  return result;
+}
+
+VlmProcessor::VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
+                           std::int64_t vocab_size)
+    : where_(checkpoint.where()),
+      image_token_(image_token),
+      tokenizer_(load_tokenizer(checkpoint, vocab_size)),
+      chat_(checkpoint),
+      end_tokens_(read_end_tokens(checkpoint)),
+      image_token_text_(token_text(image_token)) {}
+
+std::string VlmProcessor::token_text(std::int32_t id) const {
+  std::string text(tokenizer_.token_bytes(id));
+  if (text.empty()) {
+    fail("{}: config.json names token {}, which tokenizer.json does not have", where_, id);
+  }
+  return text;
+}
+
+media::Patches VlmProcessor::process_image(const media::Image& image,
+                                           const PixelBudget& budget) const {
+  if (budget.min_pixels || budget.max_pixels) {
+    fail_usage(
+        "min-pixels and max-pixels: this model takes pictures at the sizes its files say; leave "
+        "them out");
+  }
+  return prepare_image(image);
+}
+
+std::string VlmProcessor::render(const std::vector<ChatMessage>& messages,
+                                 bool add_generation_prompt) const {
+  return chat_.render(messages, add_generation_prompt);
+}
+
+std::string VlmProcessor::expand(const std::string& rendered, const std::vector<int>& order,
+                                 const std::vector<media::PatchGrid>& grids) const {
+  const std::string mark = placeholder();
+  std::string text;
+  std::size_t images = 0;
+  std::size_t begin = 0;
+  for (;; ++images) {
+    const std::size_t found = rendered.find(mark, begin);
+    text.append(rendered, begin, found - begin);
+    if (found == std::string::npos) break;
+    if (images < order.size()) text += picture_text(grids[order[images]]);
+    begin = found + mark.size();
+  }
+  if (images != order.size()) {
+    fail(
+        "the prompt has {} image placeholders for {} images: the chat template does not place "
+        "every image once, or the text itself holds a placeholder token",
+        images, order.size());
+  }
+  return text;
+}
+
+Prompt VlmProcessor::tokenize(const std::string& rendered, const std::vector<int>& order,
+                              const std::vector<media::PatchGrid>& grids) const {
+  Prompt prompt;
+  prompt.token_ids = tokenizer_.encode(expand(rendered, order, grids));
+  const auto tokens = static_cast<std::int64_t>(prompt.token_ids.size());
+  prompt.positions.resize(tokens);
+  std::iota(prompt.positions.begin(), prompt.positions.end(), 0);
+  prompt.next_position = static_cast<std::int32_t>(tokens);
+  std::size_t image = 0;    // at this placeholder
+  std::int64_t filled = 0;  // of its tokens
+  bool running = false;     // the token before was one of them
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    if (prompt.token_ids[i] != image_token_) {
+      running = false;
+      continue;
+    }
+    if (image < order.size() && filled == image_tokens(grids[order[image]])) {
+      ++image;
+      filled = 0;
+      running = false;
+    }
+    if (image == order.size()) fail("the text holds the token {}", image_token_text_);
+    if (running) {
+      ++prompt.media.back().count;
+    } else {
+      prompt.media.push_back({order[image], i, 1, filled});
+    }
+    running = true;
+    ++filled;
+  }
+  if (!order.empty() &&
+      (image + 1 != order.size() || filled != image_tokens(grids[order[image]]))) {
+    fail("{}: the text of a picture does not tokenize to the tokens it should have", where_);
+  }
+  return prompt;
+}
+
+}  // namespace saccade::models

@@ -1,0 +1,59 @@
+// What the processors of vision-language families share whose prompts are text with placeholders.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "models/chat.h"
+#include "models/processor.h"
+
+namespace saccade::models {
+
+/// Renders the chat template, puts the family's text for a picture in the place of each
+/// placeholder, and tokenizes the whole: tokens may form across the border of a picture's text, as
+/// they do in transformers. Every token has its index as its position.
+class VlmProcessor : public Processor {
+ public:
+  const text::Tokenizer& tokenizer() const override { return tokenizer_; }
+  const std::vector<std::int32_t>& end_tokens() const override { return end_tokens_; }
+
+  /// Refuses a pixel budget: sizes are the checkpoint's.
+  media::Patches process_image(const media::Image& image, const PixelBudget& budget) const final;
+  std::string render(const std::vector<ChatMessage>& messages,
+                     bool add_generation_prompt) const override;
+  Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
+                  const std::vector<media::PatchGrid>& grids) const override;
+
+ protected:
+  /// `image_token` is the token whose embeddings pictures replace, `vocab_size` the decoder's.
+  VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
+               std::int64_t vocab_size);
+
+  /// The text of a token that config.json names.
+  std::string token_text(std::int32_t id) const;
+  const std::string& image_token_text() const { return image_token_text_; }
+  std::int32_t image_token() const { return image_token_; }
+
+  virtual media::Patches prepare_image(const media::Image& image) const = 0;
+  /// What a chat template writes for a picture.
+  virtual std::string placeholder() const { return image_token_text_; }
+  /// What stands in the prompt instead: image_tokens(grid) image tokens and what surrounds them.
+  virtual std::string picture_text(const media::PatchGrid& grid) const = 0;
+
+ private:
+  std::string expand(const std::string& rendered, const std::vector<int>& order,
+                     const std::vector<media::PatchGrid>& grids) const;
+
+  std::string where_;
+  std::int32_t image_token_;
+  text::Tokenizer tokenizer_;
+  ChatFormat chat_;
+  std::vector<std::int32_t> end_tokens_;
+  std::string image_token_text_;
+};
+
+/// `text` `count` times.
+std::string repeated(const std::string& text, std::int64_t count);
+
+}  // namespace saccade::models

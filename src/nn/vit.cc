@@ -1,0 +1,269 @@
+#include "nn/vit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+
+namespace saccade::nn {
+namespace {
+
+/// A table [rows, columns], stored with a leading dimension of 1 or, if it is one row, as a vector.
+Tensor load_table(WeightLoader& weights, const std::string& name, std::int64_t rows,
+                  std::int64_t columns, bool batched) {
+  if (batched) return weights.table(name, 1, rows * columns).view_as({rows, columns});
+  if (rows == 1) return weights.vector(name, columns).view_as({1, columns});
+  return weights.table(name, rows, columns);
+}
+
+template <typename Layer>
+Tensor apply(Device& device, const Layer& layer, const Tensor& x) {
+  return std::visit([&](const auto& kind) { return kind.forward(device, x); }, layer);
+}
+
+/// ends [tiles]: the rows of each tile are a segment.
+std::vector<std::int64_t> tile_ends(std::int64_t tiles, std::int64_t rows) {
+  std::vector<std::int64_t> ends(tiles);
+  for (std::int64_t i = 0; i < tiles; ++i) ends[i] = (i + 1) * rows;
+  return ends;
+}
+
+/// Row and column of every patch of every tile, [2, tiles * h * w].
+std::vector<std::int32_t> grid_positions(const media::PatchGrid& grid) {
+  const std::int64_t patches = std::int64_t{grid.h} * grid.w;
+  const std::int64_t rows = patches * grid.tiles;
+  std::vector<std::int32_t> positions(2 * rows);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    positions[i] = static_cast<std::int32_t>(i % patches / grid.w);
+    positions[rows + i] = static_cast<std::int32_t>(i % grid.w);
+  }
+  return positions;
+}
+
+}  // namespace
+
+Vit::Vit(VitConfig config, WeightLoader& weights, const std::string& prefix)
+    : config_(std::move(config)) {
+  load_embeddings(weights, prefix);
+  const VitNames& names = config_.names;
+  if (!names.pre_norm.empty()) pre_norm_ = load_norm(weights, prefix + names.pre_norm);
+  const int depth = *std::max_element(config_.features.begin(), config_.features.end());
+  for (int i = 0; i < depth; ++i) {
+    layers_.push_back(load_layer(weights, fmt::format("{}{}.{}.", prefix, names.layers, i)));
+  }
+  if (config_.apply_post_norm) {
+    post_norm_ =
+        LayerNorm::load(weights, prefix + names.post_norm, config_.hidden_size, config_.norm_eps);
+  }
+}
+
+void Vit::load_embeddings(WeightLoader& weights, const std::string& prefix) {
+  const std::int64_t hidden = config_.hidden_size;
+  const VitNames& names = config_.names;
+  patch_ = Linear::load(weights, prefix + names.patch, hidden, config_.patch_elements(),
+                        config_.patch_bias);
+  if (config_.has_class_token()) {
+    class_token_ =
+        load_table(weights, prefix + names.class_token, 1, hidden, config_.batched_tables);
+  }
+  if (!names.position.empty()) {
+    const std::int64_t places = std::int64_t{config_.grid_height} * config_.grid_width +
+                                (config_.has_class_token() ? 1 : 0);
+    positions_ =
+        load_table(weights, prefix + names.position, places, hidden, config_.batched_tables);
+  }
+}
+
+Vit::Norm Vit::load_norm(WeightLoader& weights, const std::string& name) const {
+  if (config_.rms_norms) {
+    return RmsNorm::load(weights, name, config_.hidden_size, config_.norm_eps);
+  }
+  return LayerNorm::load(weights, name, config_.hidden_size, config_.norm_eps);
+}
+
+Vit::Layer Vit::load_layer(WeightLoader& weights, const std::string& name) const {
+  const std::int64_t hidden = config_.hidden_size;
+  const VitNames& names = config_.names;
+  Layer layer;
+  layer.attention_norm = load_norm(weights, name + names.attention_norm);
+  layer.qkv =
+      Linear::load_stacked(weights, {name + names.query, name + names.key, name + names.value},
+                           {hidden, hidden, hidden}, hidden, config_.attention_bias);
+  if (!names.query_norm.empty()) {
+    // Over all heads at once, and always with the norm's own default of eps.
+    layer.query_norm = RmsNorm::load(weights, name + names.query_norm, hidden, 1e-6f);
+    layer.key_norm = RmsNorm::load(weights, name + names.key_norm, hidden, 1e-6f);
+  }
+  layer.output = Linear::load(weights, name + names.output, hidden, hidden, config_.output_bias);
+  if (!names.attention_scale.empty()) {
+    layer.attention_scale = weights.vector(name + names.attention_scale, hidden);
+    layer.mlp_scale = weights.vector(name + names.mlp_scale, hidden);
+  }
+  layer.mlp_norm = load_norm(weights, name + names.mlp_norm);
+  const std::string mlp = name + names.mlp;
+  if (config_.gated_mlp) {
+    layer.mlp = GatedMlp::load(weights, mlp, hidden, config_.intermediate_size, config_.mlp_bias,
+                               config_.activation);
+  } else {
+    layer.mlp = Mlp::load(weights, mlp + ".fc1", mlp + ".fc2", hidden, config_.intermediate_size,
+                          hidden, config_.activation);
+  }
+  return layer;
+}
+
+void Vit::check(const media::Patches& patches, std::span<const std::int32_t> position_ids) const {
+  const media::PatchGrid& grid = patches.grid;
+  const std::int64_t rows = std::int64_t{grid.tiles} * grid.h * grid.w;
+  if (grid.t != 1 ||
+      static_cast<std::int64_t>(patches.values.size()) != rows * config_.patch_elements()) {
+    fail("[vision tower] {} tiles of {} x {} patches with {} values do not fit patches of {}",
+         grid.tiles, grid.h, grid.w, patches.values.size(), config_.patch_elements());
+  }
+  const bool free_grid = config_.any_grid || positions_.empty();
+  if (!free_grid && (grid.h != config_.grid_height || grid.w != config_.grid_width)) {
+    fail(
+        "pictures of {} x {} patches do not fit the vision tower, which has positions for {} x {}: "
+        "the sizes in the image processor's settings differ from config.json's image_size",
+        grid.h, grid.w, config_.grid_height, config_.grid_width);
+  }
+  if (config_.any_grid && static_cast<std::int64_t>(position_ids.size()) * grid.tiles != rows) {
+    fail("[vision tower] {} position ids for {} x {} patches", position_ids.size(), grid.h, grid.w);
+  }
+}
+
+Tensor Vit::embed(Device& device, const media::Patches& patches,
+                  std::span<const std::int32_t> position_ids) const {
+  const std::int64_t hidden = config_.hidden_size;
+  const std::int64_t tiles = patches.grid.tiles;
+  const std::int64_t per_tile = std::int64_t{patches.grid.h} * patches.grid.w;
+  Tensor pixels = device.empty(DType::kF32, {tiles * per_tile, config_.patch_elements()});
+  device.upload(pixels, patches.values.data());
+  Tensor hidden_states = patch_.forward(device, pixels);
+  const std::int64_t first = config_.has_class_token() ? 1 : 0;
+  const std::int64_t tile_rows = first + per_tile;
+  if (first > 0) {
+    Tensor with_class = device.empty(DType::kF32, {tiles * tile_rows, hidden});
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+      std::vector<std::int32_t> rows(per_tile);
+      std::iota(rows.begin(), rows.end(), static_cast<std::int32_t>(tile * tile_rows + 1));
+      device.scatter(with_class, hidden_states.view_rows(tile * per_tile, per_tile), rows);
+      const std::int32_t class_row = rows[0] - 1;
+      device.scatter(with_class, class_token_, std::span(&class_row, 1));
+    }
+    hidden_states = std::move(with_class);
+  }
+  if (!positions_.empty()) {
+    std::vector<std::int32_t> ids(tiles * tile_rows);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto place = static_cast<std::int64_t>(i) % tile_rows;
+      ids[i] = config_.any_grid ? position_ids[place] : static_cast<std::int32_t>(place);
+    }
+    Tensor positions = device.empty(DType::kF32, {tiles * tile_rows, hidden});
+    device.gather(positions, positions_, ids);
+    device.add(hidden_states, positions);
+  }
+  return hidden_states;
+}
+
+Tensor Vit::attend(Device& device, const Layer& layer, const Tensor& normed,
+                   const RotaryTable* rotary, std::span<const std::int64_t> ends) const {
+  const std::int64_t hidden = config_.hidden_size;
+  const int head_dim = config_.head_dim();
+  const Tensor qkv = layer.qkv.forward(device, normed);
+  const Tensor query = qkv.view_columns(0, hidden);
+  const Tensor key = qkv.view_columns(hidden, hidden);
+  if (layer.query_norm) {
+    device.rms_norm(query, query, layer.query_norm->weight, layer.query_norm->eps);
+    device.rms_norm(key, key, layer.key_norm->weight, layer.key_norm->eps);
+  }
+  if (rotary) device.rotary(qkv.view_columns(0, 2 * hidden), rotary->cos, rotary->sin, head_dim);
+  Tensor attended = device.empty(DType::kF32, {normed.rows(), hidden});
+  device.attention_segments(attended, query, key, qkv.view_columns(2 * hidden, hidden),
+                            {config_.num_heads, config_.num_heads, head_dim,
+                             1.0f / std::sqrt(static_cast<float>(head_dim))},
+                            ends);
+  return layer.output.forward(device, attended);
+}
+
+void Vit::run_layer(Device& device, const Layer& layer, const Tensor& hidden_states,
+                    const RotaryTable* rotary, std::span<const std::int64_t> ends) const {
+  const Tensor attended =
+      attend(device, layer, apply(device, layer.attention_norm, hidden_states), rotary, ends);
+  if (!layer.attention_scale.empty()) device.scale_columns(attended, layer.attention_scale);
+  device.add(hidden_states, attended);
+  const Tensor inner = apply(device, layer.mlp, apply(device, layer.mlp_norm, hidden_states));
+  if (!layer.mlp_scale.empty()) device.scale_columns(inner, layer.mlp_scale);
+  device.add(hidden_states, inner);
+}
+
+Tensor Vit::forward(Device& device, const media::Patches& patches,
+                    std::span<const std::int32_t> position_ids) const {
+  check(patches, position_ids);
+  Tensor hidden_states = embed(device, patches, position_ids);
+  if (pre_norm_) hidden_states = apply(device, *pre_norm_, hidden_states);
+  const std::int64_t rows = hidden_states.rows();
+  const std::vector<std::int64_t> ends = tile_ends(patches.grid.tiles, rows / patches.grid.tiles);
+  std::optional<RotaryTable> rotary;
+  if (config_.rope_theta > 0.0) {
+    rotary = make_rotary_table(device, split_image_rotary(config_.rope_theta, config_.head_dim()),
+                               grid_positions(patches.grid), rows);
+  }
+  Tensor result = device.empty(DType::kF32, {rows, config_.output_size()});
+  std::vector<std::int32_t> all(rows);
+  std::iota(all.begin(), all.end(), 0);
+  for (int depth = 0;; ++depth) {
+    for (std::size_t i = 0; i < config_.features.size(); ++i) {
+      if (config_.features[i] != depth) continue;
+      const Tensor part = result.view_columns(static_cast<std::int64_t>(i) * config_.hidden_size,
+                                              config_.hidden_size);
+      if (post_norm_) {
+        device.scatter(part, post_norm_->forward(device, hidden_states), all);
+      } else {
+        device.scatter(part, hidden_states, all);
+      }
+    }
+    if (depth == static_cast<int>(layers_.size())) return result;
+    run_layer(device, layers_[depth], hidden_states, rotary ? &*rotary : nullptr, ends);
+  }
+}
+
+std::vector<std::int32_t> bucketed_positions(const media::PatchGrid& grid, int grid_side) {
+  const double bucket = 1.0 / grid_side;
+  const auto boundaries =
+      static_cast<int>(std::ceil((1.0 - bucket) / bucket));  // as many as torch.arange makes
+  const auto bucket_of = [&](int index, int count) {
+    const float step = 1.0f / static_cast<float>(count);
+    const float place = std::min(static_cast<float>(index) * step, 1.0f - 1e-6f);
+    std::int32_t found = 0;
+    while (found < boundaries && static_cast<float>(bucket + found * bucket) <= place) ++found;
+    return std::min(found, grid_side - 1);
+  };
+  std::vector<std::int32_t> ids;
+  for (int y = 0; y < grid.h; ++y) {
+    for (int x = 0; x < grid.w; ++x) {
+      ids.push_back(bucket_of(y, grid.h) * grid_side + bucket_of(x, grid.w));
+    }
+  }
+  return ids;
+}
+
+std::vector<std::int32_t> neighbour_order(std::int64_t tiles, int height, int width, int factor) {
+  std::vector<std::int32_t> order;
+  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+    for (int y = 0; y < height / factor; ++y) {
+      for (int x = 0; x < width / factor; ++x) {
+        for (int inner = 0; inner < factor * factor; ++inner) {
+          const std::int64_t row = std::int64_t{y} * factor + inner / factor;
+          order.push_back(static_cast<std::int32_t>(tile * height * width + row * width +
+                                                    x * factor + inner % factor));
+        }
+      }
+    }
+  }
+  return order;
+}
+
+}  // namespace saccade::nn
