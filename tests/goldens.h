@@ -19,6 +19,25 @@ inline std::filesystem::path root() {
   return std::filesystem::path(SACCADE_SOURCE_DIR) / "tests" / "goldens";
 }
 
+/// Families with goldens.
+inline const std::vector<std::string>& families() {
+  static const std::vector<std::string> kFamilies = {
+      "gemma2",       //
+      "gemma3_text",  //
+      "granite",      //
+      "llama",        //
+      "mistral",      //
+      "phi3",         //
+      "qwen2",        //
+      "qwen2_5_vl",   //
+      "qwen2_vl",     //
+      "qwen3",        //
+      "qwen3_vl",     //
+      "smollm3",      //
+  };
+  return kFamilies;
+}
+
 /// Names of the golden checkpoints of a family.
 inline std::vector<std::string> checkpoints(const std::string& family) {
   std::vector<std::string> names;
@@ -29,9 +48,38 @@ inline std::vector<std::string> checkpoints(const std::string& family) {
   return names;
 }
 
-/// The families besides qwen2_5_vl that are held against goldens by tests/models/vlm_test.cc.
-inline std::vector<std::string> vision_families() {
-  return {"gemma3", "idefics3", "internvl", "llava", "mistral3", "smolvlm"};
+/// The families whose goldens have pixels besides (tests/models/vlm_test.cc).
+inline const std::vector<std::string>& vision_families() {
+  static const std::vector<std::string> kFamilies = {
+      "gemma3",    //
+      "idefics3",  //
+      "internvl",  //
+      "llava",     //
+      "mistral3",  //
+      "smolvlm",   //
+  };
+  return kFamilies;
+}
+
+/// The golden checkpoints of families, as FAMILY/CHECKPOINT.
+inline std::vector<std::string> checkpoints_of(const std::vector<std::string>& families) {
+  std::vector<std::string> names;
+  for (const std::string& family : families) {
+    for (const std::string& name : checkpoints(family)) names.push_back(family + "/" + name);
+  }
+  return names;
+}
+
+inline std::vector<std::string> all_checkpoints() {
+  std::vector<std::string> names = checkpoints_of(families());
+  for (std::string& name : checkpoints_of(vision_families())) names.push_back(std::move(name));
+  return names;
+}
+
+/// FAMILY/CHECKPOINT as GoogleTest wants the names of parameters.
+inline std::string test_name(std::string checkpoint) {
+  std::replace(checkpoint.begin(), checkpoint.end(), '/', '_');
+  return checkpoint;
 }
 
 /// The conversation of a case as a request for greedy tokens, end tokens ignored.

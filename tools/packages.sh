@@ -21,6 +21,9 @@ libboost-json1.81-dev|libboost-json-dev  JSON
 libfmt-dev                             formatting
 libcli11-dev                           command line
 libxxhash-dev                          content digests
+libcurl4-openssl-dev                   downloads from the Hugging Face Hub
+ca-certificates                        whom downloads may come from
+libssl-dev                             SHA-256 of what was downloaded
 libpcre2-dev                           regular expressions of pre-tokenizers
 libutf8proc-dev                        Unicode normalization
 libvips-dev                            image decoding; brings libheif, which reads HEIC and AVIF itself

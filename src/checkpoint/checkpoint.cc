@@ -4,9 +4,11 @@
 
 #include "base/error.h"
 #include "checkpoint/directory_source.h"
+#include "checkpoint/gguf_source.h"
 #include "tensor/dequantize.h"
 
 namespace saccade::checkpoint {
+namespace fs = std::filesystem;
 namespace {
 
 /// The rows of all parts as f32.
@@ -22,10 +24,22 @@ HostTensor dequantized(const std::vector<HostMatrix>& parts, const Shape& shape)
   return {DType::kF32, shape, data, std::move(values)};
 }
 
+std::shared_ptr<const Source> open_source(const fs::path& path, const fs::path& mmproj) {
+  std::error_code status;
+  if (fs::is_regular_file(path, status)) {
+    return std::make_shared<GgufSource>(
+        path, mmproj.empty() ? find_mmproj(path) : std::optional<fs::path>(mmproj));
+  }
+  if (!mmproj.empty()) {
+    fail_usage("mmproj: {} is no GGUF file; a vision tower apart goes with those", path.string());
+  }
+  return std::make_shared<DirectorySource>(path);
+}
+
 }  // namespace
 
-Checkpoint::Checkpoint(const std::filesystem::path& path)
-    : source_(std::make_shared<DirectorySource>(path)), config_(json("config.json")) {}
+Checkpoint::Checkpoint(const fs::path& path, const fs::path& mmproj)
+    : source_(open_source(path, mmproj)), config_(json("config.json")) {}
 
 std::optional<boost::json::value> Checkpoint::optional_json(const std::string& file) const {
   return source_->json(file);

@@ -16,9 +16,10 @@ namespace saccade::checkpoint {
 /// presented as the Hugging Face directory they are or came from. Weights are mapped, not read.
 class Checkpoint {
  public:
-  /// Opens config.json and the headers of all weight files. Throws Error when something is missing,
-  /// damaged or contradicts itself.
-  explicit Checkpoint(const std::filesystem::path& path);
+  /// Opens the configuration and the headers of all weight files of a directory, or a GGUF file.
+  /// `mmproj` is the GGUF file of a vision tower; when empty, one that lies beside the model and
+  /// fits is taken. Throws Error when something is missing, damaged or contradicts itself.
+  explicit Checkpoint(const std::filesystem::path& path, const std::filesystem::path& mmproj = {});
 
   /// How errors call the model, and one of its files.
   std::string where() const { return source_->where(); }
@@ -54,10 +55,11 @@ class Checkpoint {
   boost::json::value config_;
 };
 
-/// The directory or file a MODEL argument means: an existing one; `glance`, the model that comes
-/// with Saccade (looked for under $SACCADE_ASSETS, beside the installed binary, and in the source
-/// tree); or ORG/NAME, the snapshot in the local Hugging Face cache ($HF_HUB_CACHE, $HF_HOME/hub or
-/// ~/.cache/huggingface/hub). Throws Error saying where it looked. Never touches the network.
+/// The directory or GGUF file a MODEL argument means: an existing one (a directory may hold a
+/// single GGUF model); `glance`, the model that comes with Saccade (looked for under
+/// $SACCADE_ASSETS, beside the installed binary, and in the source tree); or ORG/NAME, the snapshot
+/// in the local Hugging Face cache ($HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub).
+/// Throws Error saying where it looked. Never touches the network.
 std::filesystem::path resolve_model(const std::string& model);
 
 }  // namespace saccade::checkpoint

@@ -1,24 +1,19 @@
 // Finding the directory that a MODEL argument means.
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 
 #include "base/error.h"
+#include "base/hub_cache.h"
 #include "checkpoint/checkpoint.h"
 
 namespace saccade::checkpoint {
 namespace fs = std::filesystem;
 namespace {
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
 /// Where the assets of an installed or a freshly built Saccade lie.
 std::vector<fs::path> asset_roots() {
   std::vector<fs::path> roots;
-  if (const std::string given = environment("SACCADE_ASSETS"); !given.empty()) {
+  if (const std::string given = environment_variable("SACCADE_ASSETS"); !given.empty()) {
     roots.emplace_back(given);
     return roots;
   }
@@ -39,17 +34,9 @@ fs::path built_in_model(const std::string& name) {
        roots.back().string());
 }
 
-fs::path hub_cache() {
-  if (const std::string cache = environment("HF_HUB_CACHE"); !cache.empty()) return cache;
-  if (const std::string home = environment("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
-  return fs::path(environment("HOME")) / ".cache" / "huggingface" / "hub";
-}
-
 /// The snapshot of ORG/NAME: the one refs/main names, or the newest there is.
 fs::path cached_snapshot(const std::string& model) {
-  std::string folder = "models--" + model;
-  folder.replace(folder.find('/'), 1, "--");
-  const fs::path root = hub_cache() / folder;
+  const fs::path root = hub_cache() / hub_model_folder(model);
   std::error_code status;
   std::string revision;
   std::ifstream(root / "refs" / "main") >> revision;
@@ -66,27 +53,50 @@ fs::path cached_snapshot(const std::string& model) {
     }
   }
   if (newest.empty()) {
-    fail("{}: neither a directory here nor a model in the Hugging Face cache ({})", model,
-         root.string());
+    fail(
+        "{}: neither a directory here nor a model in the Hugging Face cache ({}); saccade pull {} "
+        "fetches it",
+        model, root.string(), model);
   }
   return newest;
+}
+
+/// A directory may hold a model as a GGUF file instead of a Hugging Face checkpoint.
+fs::path model_in(const fs::path& directory) {
+  std::error_code status;
+  if (fs::is_regular_file(directory / "config.json", status)) return directory;
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(directory, status)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".gguf") && name.find("mmproj") == std::string::npos) found.push_back(name);
+  }
+  std::sort(found.begin(), found.end());
+  if (found.size() == 1) return directory / found[0];
+  if (found.size() > 1) {
+    fail("{}: {} models in it, {}; name the file of one", directory.string(), found.size(),
+         fmt::join(found, ", "));
+  }
+  return directory;
 }
 
 }  // namespace
 
 fs::path resolve_model(const std::string& model) {
-  if (model.empty()) fail_usage("MODEL is empty: wanted a directory, glance or ORG/NAME");
+  constexpr const char* kWanted =
+      "wanted a Hugging Face checkpoint directory, a .gguf file, glance or ORG/NAME";
+  if (model.empty()) fail_usage("MODEL is empty: {}", kWanted);
   std::error_code status;
-  if (fs::is_directory(model, status)) return model;
+  if (fs::is_directory(model, status)) return model_in(model);
   if (model == "glance") return built_in_model(model);
-  if (fs::exists(model, status)) {
-    fail("{}: wanted a Hugging Face checkpoint directory, found a file", model);
+  if (fs::is_regular_file(model, status)) {
+    if (model.ends_with(".gguf")) return model;
+    fail("{}: {}; found another kind of file", model, kWanted);
   }
   const bool repository = std::count(model.begin(), model.end(), '/') == 1 &&
-                          model.front() != '/' && model.back() != '/' && model.front() != '.';
-  if (repository) return cached_snapshot(model);
-  fail("{}: no such directory; wanted a Hugging Face checkpoint directory, glance or ORG/NAME",
-       model);
+                          model.front() != '/' && model.back() != '/' && model.front() != '.' &&
+                          !model.ends_with(".gguf");
+  if (repository) return model_in(cached_snapshot(model));
+  fail("{}: no such file or directory; {}", model, kWanted);
 }
 
 }  // namespace saccade::checkpoint

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <exception>
@@ -22,7 +25,7 @@ namespace {
 
 constexpr const char* kDescription =
     "Saccade runs vision-language models on this machine: it reads pictures and answers\n"
-    "questions about them. Nothing leaves the machine.\n";
+    "questions about them. Nothing leaves the machine, and only pull opens a connection.\n";
 
 constexpr const char* kExamples =
     "MODEL is a Hugging Face directory, ORG/NAME in the local Hugging Face cache, or glance,\n"
@@ -31,7 +34,8 @@ constexpr const char* kExamples =
     "  saccade run glance \"What is in this picture?\" --image photo.jpg\n"
     "  saccade run ./Qwen2.5-VL-3B-Instruct              a chat; /image FILE shows a picture\n"
     "  saccade inspect ./Qwen2.5-VL-3B-Instruct\n"
-    "  saccade tokens glance \"What is this?\" --image photo.jpg --measure\n\n"
+    "  saccade tokens glance \"What is this?\" --image photo.jpg --measure\n"
+    "  saccade pull Qwen/Qwen2.5-VL-3B-Instruct          downloads a model\n\n"
     "saccade COMMAND --help explains each command. The environment variable SACCADE_ISA forces\n"
     "one of the instruction sets that saccade devices lists.";
 
@@ -64,8 +68,10 @@ int run_commands(int argc, const char* const* argv) {
   Action action;
   add_run_command(app, action);
   add_tokens_command(app, action);
+  add_tokenize_command(app, action);
   add_inspect_command(app, action);
   add_devices_command(app, action);
+  add_pull_command(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -78,8 +84,11 @@ int run_commands(int argc, const char* const* argv) {
     return report_parse_error(app, error);
   }
   if (!action) {
-    return report("a command is missing: run, tokens, inspect or devices; see saccade --help",
-                  kUsageError);
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    return report(
+        fmt::format("a command is missing: {}; see saccade --help", fmt::join(names, ", ")),
+        kUsageError);
   }
   return action();
 }
@@ -90,6 +99,8 @@ int run_cli(int argc, const char* const* argv) {
   hold_standard_streams();
   // A reader that goes away shows up as a failed write, which knows what to do about it.
   std::signal(SIGPIPE, SIG_IGN);
+  // So does a file that may not grow (ulimit -f).
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return run_commands(argc, argv);
   } catch (const Interrupted&) {

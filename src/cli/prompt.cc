@@ -34,23 +34,28 @@ PromptSource prompt_source(const PromptOptions& options, bool stdin_is_a_termina
   return stdin_is_a_terminal ? PromptSource::kNobody : PromptSource::kStandardInput;
 }
 
-std::string read_prompt_from_stdin() {
+std::string read_standard_input(std::string_view complaint) {
   std::string text;
   std::array<char, 65536> chunk;
   while (true) {
     const ssize_t count = read(STDIN_FILENO, chunk.data(), chunk.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
-      fail_usage("PROMPT is missing, and standard input cannot be read: {}",
+      fail_usage("{}standard input cannot be read: {}", complaint,
                  std::generic_category().message(errno));
     }
     if (count == 0) break;
     text.append(chunk.data(), static_cast<std::size_t>(count));
     if (text.size() > kMaxPromptBytes) {
-      fail("standard input: a prompt of more than {} MiB; no model reads that much",
+      fail("standard input: a text of more than {} MiB; no model reads that much",
            kMaxPromptBytes >> 20);
     }
   }
+  return text;
+}
+
+std::string read_prompt_from_stdin() {
+  std::string text = read_standard_input("PROMPT is missing, and ");
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
   if (text.empty()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/options.h"
@@ -16,6 +17,9 @@ enum class PromptSource {
 
 /// Where the prompt comes from. Throws Error (usage) when two things want standard input.
 PromptSource prompt_source(const PromptOptions& options, bool stdin_is_a_terminal);
+
+/// All of standard input as it is. Throws Error when it cannot be read, beginning with `complaint`.
+std::string read_standard_input(std::string_view complaint = "");
 
 /// All of standard input, without the line break at its end. Throws Error when there is no text.
 std::string read_prompt_from_stdin();

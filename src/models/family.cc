@@ -11,6 +11,8 @@
 #include "models/llava/llava.h"
 #include "models/mistral3/mistral3.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
+#include "models/qwen2_vl/qwen2_vl.h"
+#include "models/qwen3_vl/qwen3_vl.h"
 #include "models/text/families.h"
 #include "models/text_model.h"
 
@@ -25,6 +27,8 @@ const std::vector<Family>& families() {
       llava::family(),                          //
       mistral3::family(),                       //
       qwen2_5_vl::family(),                     //
+      qwen2_vl::family(),                       //
+      qwen3_vl::family(),                       //
       text_only(text_families::gemma2()),       //
       text_only(text_families::gemma3_text()),  //
       text_only(text_families::granite()),      //

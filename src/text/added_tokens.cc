@@ -186,8 +186,13 @@ bool AddedTokens::stands_alone(std::string_view text, const Span& span) const {
   return matches.empty();
 }
 
-void AddedTokens::cut(std::string_view text, const TokenMatcher& matcher, bool parse_special,
+void AddedTokens::cut(const Piece& whole, const TokenMatcher& matcher, bool parse_special,
                       std::vector<Piece>& pieces) const {
+  const std::string_view text = whole.text;
+  const auto put_text = [&](std::size_t begin, std::size_t end) {
+    if (begin == end) return;
+    pieces.push_back({text.substr(begin, end - begin), kNoToken, whole.first && begin == 0});
+  };
   std::size_t done = 0;
   std::size_t from = 0;
   while (const auto match = matcher.find(text, from)) {
@@ -200,30 +205,30 @@ void AddedTokens::cut(std::string_view text, const TokenMatcher& matcher, bool p
       span.begin = std::max(trailing_space(text.substr(0, span.begin)), done);
     }
     if (token.rstrip) span.end += leading_space(text.substr(span.end));
-    if (done < span.begin) pieces.push_back({text.substr(done, span.begin - done), kNoToken});
+    put_text(done, span.begin);
     // Nothing is left of a token of white space that the one before took along.
     if (span.begin < span.end) {
       pieces.push_back({text.substr(span.begin, span.end - span.begin), match->id});
     }
     done = span.end;
   }
-  if (done < text.size()) pieces.push_back({text.substr(done), kNoToken});
+  put_text(done, text.size());
 }
 
 PieceList AddedTokens::split(std::string_view text, bool parse_special) const {
   PieceList list;
   std::vector<Piece> raw;
-  cut(text, *raw_, parse_special, raw);
+  cut({text, kNoToken, true}, *raw_, parse_special, raw);
   for (const Piece& piece : raw) {
     if (piece.token != kNoToken) {
       list.pieces.push_back(piece);
     } else if (!normalizer_) {
-      cut(piece.text, *normalized_, parse_special, list.pieces);
+      cut(piece, *normalized_, parse_special, list.pieces);
     } else {
       std::string& normal = list.new_text();
       normal = piece.text;
       normalizer_->apply(normal);
-      cut(normal, *normalized_, parse_special, list.pieces);
+      cut({normal, kNoToken, piece.first}, *normalized_, parse_special, list.pieces);
     }
   }
   return list;

@@ -78,7 +78,7 @@ class AddedTokens {
  private:
   void add(const AddedToken& token, const TokenModel& model, std::string_view where);
   std::int32_t next_id(const TokenModel& model) const;
-  void cut(std::string_view text, const TokenMatcher& matcher, bool parse_special,
+  void cut(const Piece& whole, const TokenMatcher& matcher, bool parse_special,
            std::vector<Piece>& pieces) const;
   bool stands_alone(std::string_view text, const Span& span) const;
 

@@ -56,38 +56,19 @@ std::optional<MergePair> merge_pair(const boost::json::value& merge) {
 
 }  // namespace
 
-Bpe::Bpe(const JsonObject& model) : merges_(merge_count(model)) {
+Bpe::Bpe(const JsonObject& model)
+    : tokens_(TokenTable::from_json(model)), merges_(merge_count(model)) {
   refuse_options(model);
   has_unknown_ = model.has("unk_token");
   unknown_token_ = model.string_or("unk_token", "");
   fuse_unknown_ = model.boolean_or("fuse_unk", false);
   byte_fallback_ = model.boolean_or("byte_fallback", false);
   ignore_merges_ = model.boolean_or("ignore_merges", false);
-  read_vocabulary(model);
+  index_characters();
   read_merges(model);
 }
 
-void Bpe::read_vocabulary(const JsonObject& model) {
-  const boost::json::value& value = model.at("vocab");
-  if (!value.is_object()) fail("{}: \"vocab\" must be an object", model.where());
-  const boost::json::object& vocabulary = value.get_object();
-  std::size_t bytes = 0;
-  for (const auto& [token, id] : vocabulary) bytes += token.size();
-  if (bytes >= std::size_t{1} << 31) fail("{}: \"vocab\" holds over 2 GiB", model.where());
-  tokens_.reserve(vocabulary.size(), bytes);
-  for (const auto& [token, id] : vocabulary) {
-    const std::string_view text(token.data(), token.size());
-    boost::json::error_code not_integer;
-    const auto number = id.to_number<std::int64_t>(not_integer);
-    if (not_integer || number < 0 || number >= kMaxTokenId) {
-      fail("{}: vocab: the id of {} must be an integer in [0, {}), found {}", model.where(),
-           in_quotes(text), kMaxTokenId, in_quotes(boost::json::serialize(id)));
-    }
-    if (!is_valid_utf8(text)) fail("{}: vocab: {} is not UTF-8", model.where(), in_quotes(text));
-    if (!tokens_.insert(text, static_cast<std::int32_t>(number))) {
-      fail("{}: vocab: the id {} of {} is given twice", model.where(), number, in_quotes(text));
-    }
-  }
+void Bpe::index_characters() {
   std::string character;
   for (char32_t c = 0; c < kQuickChars; ++c) {
     character.clear();
@@ -280,13 +261,6 @@ void Bpe::encode(const std::vector<Piece>& pieces, std::vector<std::int32_t>& id
     encode_word(piece.text, ids);
     if (lock) cache_.insert(piece.text, std::span(ids).subspan(before));
   }
-}
-
-std::unique_ptr<TokenModel> TokenModel::from_json(const JsonObject& model) {
-  // Files of early releases leave the type out; only BPE has merges.
-  const std::string type = model.has("type") || !model.has("merges") ? model.string("type") : "BPE";
-  if (type == "BPE") return std::make_unique<Bpe>(model);
-  fail("{}: model \"{}\" is not supported", model.where(), type);
 }
 
 }  // namespace saccade::text

@@ -31,7 +31,7 @@ class Bpe final : public TokenModel {
   std::int32_t end_id() const override { return tokens_.end_id(); }
 
  private:
-  void read_vocabulary(const JsonObject& model);
+  void index_characters();
   void read_merges(const JsonObject& model);
   void encode_word(std::string_view word, std::vector<std::int32_t>& ids) const;
   std::optional<std::int32_t> id_of_char(std::string_view text, char32_t value) const;

@@ -4,6 +4,9 @@
 #include <bit>
 #include <functional>
 
+#include "base/error.h"
+#include "text/unicode.h"
+
 namespace saccade::text {
 namespace {
 
@@ -20,6 +23,31 @@ std::size_t slots_for(std::size_t count) {
 }
 
 }  // namespace
+
+TokenTable TokenTable::from_json(const JsonObject& model) {
+  const boost::json::value& value = model.at("vocab");
+  if (!value.is_object()) fail("{}: \"vocab\" must be an object", model.where());
+  const boost::json::object& vocabulary = value.get_object();
+  std::size_t bytes = 0;
+  for (const auto& [token, id] : vocabulary) bytes += token.size();
+  if (bytes >= std::size_t{1} << 31) fail("{}: \"vocab\" holds over 2 GiB", model.where());
+  TokenTable table;
+  table.reserve(vocabulary.size(), bytes);
+  for (const auto& [token, id] : vocabulary) {
+    const std::string_view text(token.data(), token.size());
+    boost::json::error_code not_integer;
+    const auto number = id.to_number<std::int64_t>(not_integer);
+    if (not_integer || number < 0 || number >= kMaxTokenId) {
+      fail("{}: vocab: the id of {} must be an integer in [0, {}), found {}", model.where(),
+           in_quotes(text), kMaxTokenId, in_quotes(boost::json::serialize(id)));
+    }
+    if (!is_valid_utf8(text)) fail("{}: vocab: {} is not UTF-8", model.where(), in_quotes(text));
+    if (!table.insert(text, static_cast<std::int32_t>(number))) {
+      fail("{}: vocab: the id {} of {} is given twice", model.where(), number, in_quotes(text));
+    }
+  }
+  return table;
+}
 
 void TokenTable::reserve(std::size_t count, std::size_t bytes) {
   arena_.reserve(bytes);

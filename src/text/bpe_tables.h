@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
+
 namespace saccade::text {
 
 /// Ids are below this: room for any known vocabulary (the largest have about 300,000 tokens), while
@@ -16,6 +18,10 @@ inline constexpr std::int32_t kMaxTokenId = 1 << 22;
 /// Strings and their ids, both ways. The strings live in one block of memory.
 class TokenTable {
  public:
+  /// Reads "vocab" of a model in tokenizer.json: an object of tokens and ids. Throws Error for
+  /// wrong types, ids out of [0, kMaxTokenId) or given twice, and tokens that are not UTF-8.
+  static TokenTable from_json(const JsonObject& model);
+
   /// Makes room for `count` tokens of `bytes` bytes altogether.
   void reserve(std::size_t count, std::size_t bytes);
 

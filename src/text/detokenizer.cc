@@ -10,6 +10,7 @@ std::string StreamingDetokenizer::add(std::int32_t id) {
   const DecodeRules& rules = tokenizer_->decode_rules();
   std::string text;
   if (!first_) text = rules.separator;
+  const bool differs = first_ && rules.first_differs;
   first_ = false;
   if (tokenizer_->is_byte(id)) {
     run_ += tokenizer_->token_bytes(id);
@@ -19,6 +20,8 @@ std::string StreamingDetokenizer::add(std::int32_t id) {
   if (rules.raw_bytes) {
     held_ += tokenizer_->token_bytes(id);
     text += take_characters(false);
+  } else if (differs) {
+    text += tokenizer_->first_token_bytes(id);
   } else {
     text += tokenizer_->token_bytes(id);
   }

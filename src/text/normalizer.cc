@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "text/normalizer_filters.h"
+#include "text/normalizer_precompiled.h"
 #include "text/normalizer_unicode.h"
 #include "text/pretokenizer_byte_level.h"
 #include "text/pretokenizer_regex.h"
@@ -26,9 +28,24 @@ class UnicodeForm final : public Normalizer {
   NormalizationForm form_;
 };
 
-class Lowercase final : public Normalizer {
+/// A function of the whole text.
+class Rewrite final : public Normalizer {
  public:
-  void apply(std::string& text) const override { text = to_lowercase(text); }
+  using Function = std::string (*)(std::string_view text);
+  explicit Rewrite(Function function) : function_(function) {}
+  void apply(std::string& text) const override { text = function_(text); }
+
+ private:
+  Function function_;
+};
+
+class Precompiled final : public Normalizer {
+ public:
+  explicit Precompiled(PrecompiledCharsmap charsmap) : charsmap_(std::move(charsmap)) {}
+  void apply(std::string& text) const override { text = charsmap_.apply(text); }
+
+ private:
+  PrecompiledCharsmap charsmap_;
 };
 
 /// Takes white space off either end.
@@ -125,7 +142,14 @@ std::unique_ptr<Normalizer> build(const boost::json::value& value, const std::st
   if (type == "NFD") return std::make_unique<UnicodeForm>(NormalizationForm::kNfd);
   if (type == "NFKC") return std::make_unique<UnicodeForm>(NormalizationForm::kNfkc);
   if (type == "NFKD") return std::make_unique<UnicodeForm>(NormalizationForm::kNfkd);
-  if (type == "Lowercase") return std::make_unique<Lowercase>();
+  if (type == "Lowercase") return std::make_unique<Rewrite>(&to_lowercase);
+  if (type == "StripAccents") return std::make_unique<Rewrite>(&strip_accents);
+  if (type == "Nmt") return std::make_unique<Rewrite>(&normalize_nmt);
+  if (type == "Precompiled") {
+    const std::string charsmap = object.string_or("precompiled_charsmap", "");
+    return std::make_unique<Precompiled>(
+        PrecompiledCharsmap(decode_base64(charsmap, where), where));
+  }
   if (type == "Strip") {
     return std::make_unique<Strip>(object.boolean("strip_left"), object.boolean("strip_right"));
   }

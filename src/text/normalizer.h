@@ -17,8 +17,8 @@ class Normalizer {
   virtual void apply(std::string& text) const = 0;
 
   /// Builds the normalizer that a JSON value describes; null gives none (nullptr). Supported: NFC,
-  /// NFD, NFKC, NFKD, Lowercase, Strip, Prepend, Replace, ByteLevel and Sequence. Throws Error
-  /// naming any other type.
+  /// NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, Precompiled, Prepend, Replace, ByteLevel
+  /// and Sequence. Throws Error naming any other type.
   static std::unique_ptr<Normalizer> from_json(const boost::json::value* value,
                                                std::string_view where);
 };

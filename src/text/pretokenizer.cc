@@ -11,6 +11,7 @@
 #include "text/pretokenizer_regex.h"
 #include "text/pretokenizer_split.h"
 #include "text/tokenizer_config.h"
+#include "text/unicode.h"
 #include "text/unicode_classes.h"
 
 namespace saccade::text {
@@ -42,7 +43,8 @@ class Split final : public PreTokenizer {
       matcher.find_all(piece.text, matches);
       split_at(matches, piece.text.size(), behavior_, invert_, parts);
       for (const Span& part : parts) {
-        pieces.push_back({piece.text.substr(part.begin, part.end - part.begin), kNoToken});
+        pieces.push_back({piece.text.substr(part.begin, part.end - part.begin), kNoToken,
+                          piece.first && part.begin == 0});
       }
     }
     list.pieces = std::move(pieces);
@@ -91,6 +93,41 @@ class ByteLevel final : public PreTokenizer {
   }
 
   bool add_prefix_space_;
+  std::optional<Split> split_;
+};
+
+/// Writes spaces as another character, perhaps with one more in front, and cuts before each.
+class Metaspace final : public PreTokenizer {
+ public:
+  explicit Metaspace(MetaspaceOptions options)
+      : options_(std::move(options)), space_(Regex::from_literal(" ")) {
+    if (options_.split) {
+      split_.emplace(Regex::from_literal(options_.replacement), SplitBehavior::kMergedWithNext,
+                     false);
+    }
+  }
+
+  void apply(PieceList& list) const override {
+    for (Piece& piece : list.pieces) {
+      if (piece.token != kNoToken) continue;
+      std::string& text = list.new_text();
+      text = replace_matches(space_, piece.text, options_.replacement);
+      if (prepends(piece) && !text.starts_with(options_.replacement)) {
+        text.insert(0, options_.replacement);
+      }
+      piece.text = text;
+    }
+    if (split_) split_->apply(list);
+  }
+
+ private:
+  bool prepends(const Piece& piece) const {
+    return options_.prepend == MetaspaceOptions::Prepend::kAlways ||
+           (options_.prepend == MetaspaceOptions::Prepend::kFirst && piece.first);
+  }
+
+  MetaspaceOptions options_;
+  Regex space_;
   std::optional<Split> split_;
 };
 
@@ -152,11 +189,42 @@ std::unique_ptr<PreTokenizer> build(const boost::json::value& value, const std::
   if (type == "WhitespaceSplit") {
     return split("[" + whitespace_class() + "]", SplitBehavior::kRemoved);
   }
+  if (type == "Metaspace") {
+    return std::make_unique<Metaspace>(MetaspaceOptions::from_json(object));
+  }
   if (type == "Sequence") return build_sequence(object, depth);
   fail("{}: pre_tokenizer \"{}\" is not supported", where, type);
 }
 
 }  // namespace
+
+MetaspaceOptions MetaspaceOptions::from_json(const JsonObject& object) {
+  MetaspaceOptions options;
+  options.replacement = object.string("replacement");
+  const DecodedChar decoded =
+      options.replacement.empty() ? DecodedChar{} : decode_utf8(options.replacement);
+  if (decoded.state != DecodedChar::State::kValid || decoded.size != options.replacement.size()) {
+    fail("{}: \"replacement\" must be one character", object.where());
+  }
+  const std::string scheme = object.string_or("prepend_scheme", "always");
+  if (scheme == "first") {
+    options.prepend = Prepend::kFirst;
+  } else if (scheme == "never") {
+    options.prepend = Prepend::kNever;
+  } else if (scheme != "always") {
+    fail("{}: prepend_scheme {} is not supported; first, always and never are", object.where(),
+         in_quotes(scheme));
+  }
+  // Files of early releases say it in this way.
+  if (!object.boolean_or("add_prefix_space", true)) {
+    if (object.has("prepend_scheme") && options.prepend != Prepend::kNever) {
+      fail("{}: \"add_prefix_space\" and \"prepend_scheme\" contradict each other", object.where());
+    }
+    options.prepend = Prepend::kNever;
+  }
+  options.split = object.boolean_or("split", true);
+  return options;
+}
 
 std::unique_ptr<PreTokenizer> PreTokenizer::from_json(const boost::json::value* value,
                                                       std::string_view where) {

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "text/added_tokens.h"
 #include "text/normalizer.h"
+#include "text/post_processor.h"
 #include "text/pretokenizer.h"
 #include "text/tokenizer_decoder.h"
 #include "text/tokenizer_model.h"
@@ -54,19 +55,6 @@ class DecodedTokens {
   std::string arena_;
 };
 
-/// Post-processors only add tokens around a text or move offsets, neither of which encode() does.
-void check_post_processor(const JsonObject& document) {
-  const boost::json::value* value = document.find("post_processor");
-  if (!value) return;
-  const JsonObject processor(*value, document.where() + ": post_processor");
-  const std::string type = processor.string("type");
-  for (std::string_view known :
-       {"ByteLevel", "TemplateProcessing", "RobertaProcessing", "BertProcessing", "Sequence"}) {
-    if (type == known) return;
-  }
-  fail("{}: post_processor {} is not supported", document.where(), in_quotes(type));
-}
-
 }  // namespace
 
 struct Tokenizer::Parts {
@@ -78,16 +66,22 @@ struct Tokenizer::Parts {
         model(TokenModel::from_json(document.object("model"))),
         added(document.find("added_tokens"), document.where() + ": added_tokens", *model,
               normalizer.get()),
+        post_processor(PostProcessor::from_json(document.find("post_processor"),
+                                                document.where() + ": post_processor")),
         decoder(TokenDecoder::from_json(document.find("decoder"), document.where() + ": decoder")) {
-    check_post_processor(document);
     decode_all();
+  }
+
+  /// What the decoder is given for an id.
+  std::optional<std::string_view> form_of(std::int32_t id) const {
+    const std::optional<std::string_view> form = added.decoded_form(id);
+    return form ? form : model->token(id);
   }
 
   void decode_all() {
     decoded.reserve(std::max(model->end_id(), added.end_id()));
     for (std::int32_t id = 0; id < decoded.size(); ++id) {
-      std::optional<std::string_view> token = model->token(id);
-      if (const auto form = added.decoded_form(id)) token = form;
+      const std::optional<std::string_view> token = form_of(id);
       if (token) decoded.set(id, decoder.decode(*token), added.is_special(*token));
     }
   }
@@ -96,6 +90,7 @@ struct Tokenizer::Parts {
   std::unique_ptr<PreTokenizer> pre_tokenizer;
   std::unique_ptr<TokenModel> model;
   AddedTokens added;
+  PostProcessor post_processor;
   TokenDecoder decoder;
   DecodedTokens decoded;
 };
@@ -129,6 +124,7 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text,
   std::vector<std::int32_t> ids;
   ids.reserve(list.pieces.size() + list.pieces.size() / 2);
   parts_->model->encode(list.pieces, ids);
+  if (options.add_special) parts_->post_processor.apply(ids);
   return ids;
 }
 
@@ -155,13 +151,13 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   for (const std::int32_t id : ids) {
     if (!decoded.known(id) || (skip_special && decoded.special(id))) continue;
     if (!first) text += rules.separator;
-    first = false;
     if (decoded.byte(id)) {
       run += decoded.bytes(id);
-      continue;
+    } else {
+      append_run(text, run);
+      text += first && rules.first_differs ? first_token_bytes(id) : decoded.bytes(id);
     }
-    append_run(text, run);
-    text += decoded.bytes(id);
+    first = false;
   }
   append_run(text, run);
   if (rules.raw_bytes) text = replace_invalid_utf8(text);
@@ -177,6 +173,11 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
 
 std::string_view Tokenizer::token_bytes(std::int32_t id) const {
   return parts_->decoded.bytes(id);
+}
+
+std::string Tokenizer::first_token_bytes(std::int32_t id) const {
+  const std::optional<std::string_view> form = parts_->form_of(id);
+  return form ? parts_->decoder.decode(*form, true).bytes : std::string();
 }
 
 std::optional<std::int32_t> Tokenizer::token_id(std::string_view token) const {

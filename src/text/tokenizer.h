@@ -19,10 +19,13 @@ struct EncodeOptions {
   /// Special tokens written out in the text, such as <|im_end|>, become that token; without this
   /// they are text like any other. Added tokens that are not special are always recognised.
   bool parse_special = true;
+  /// Puts around the text what the tokenizer's post-processor says, such as <s> before it.
+  bool add_special = false;
 };
 
 /// Text to token ids and back, equal to Hugging Face's tokenizers. Supports byte-level BPE (GPT-2,
-/// Qwen, Llama 3...) and BPE with byte fallback. Immutable: threads may share one.
+/// Qwen, Llama 3...), BPE with byte fallback (Llama 2, Mistral, Gemma, Phi-3), unigram models (T5,
+/// XLM-R...) and SentencePiece BPE by scores. Immutable: threads may share one.
 class Tokenizer {
  public:
   /// Loads tokenizer.json, or the one in a checkpoint directory. Throws Error, naming file and key,
@@ -36,9 +39,8 @@ class Tokenizer {
   Tokenizer(Tokenizer&& other) noexcept;
   Tokenizer& operator=(Tokenizer&& other) noexcept;
 
-  /// The ids of `text`, without the tokens a post-processor would add around it. What is not UTF-8
-  /// counts as U+FFFD. Throws Error when the pre-tokenizer's pattern gives up on hostile text, or
-  /// an unknown token is needed and the vocabulary has none.
+  /// The ids of `text`. What is not UTF-8 counts as U+FFFD. Throws Error when the pre-tokenizer's
+  /// pattern gives up on hostile text, or an unknown token is needed and the vocabulary has none.
   std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options = {}) const;
 
   /// The text of `ids`, always valid UTF-8, as Hugging Face's decode with
@@ -65,6 +67,8 @@ class Tokenizer {
 
   bool is_known(std::int32_t id) const;
   bool is_byte(std::int32_t id) const;
+  /// token_bytes() of a token that begins the text, where DecodeRules::first_differs.
+  std::string first_token_bytes(std::int32_t id) const;
   const DecodeRules& decode_rules() const;
 
   std::unique_ptr<const Parts> parts_;

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "text/pretokenizer.h"
 #include "text/pretokenizer_byte_level.h"
 #include "text/tokenizer_config.h"
 #include "text/unicode.h"
@@ -65,6 +66,10 @@ void TokenDecoder::add(const boost::json::value& value, const std::string& where
     step.pattern.push_back(regex_of_replace(object));
     step.content = object.string("content");
     steps_.push_back(std::move(step));
+  } else if (type == "Metaspace") {
+    // Behind ByteFallback too: byte tokens hold no meta space.
+    if (whole_) wants_tokens();
+    add_metaspace(object);
   } else if (type == "Strip") {
     add_strip(object);
   } else if (type == "Sequence") {
@@ -103,11 +108,26 @@ void TokenDecoder::add_strip(const JsonObject& object) {
   rules_.strip_count = start;
 }
 
-DecodedToken TokenDecoder::decode(std::string_view token) const {
+void TokenDecoder::add_metaspace(const JsonObject& object) {
+  const MetaspaceOptions options = MetaspaceOptions::from_json(object);
+  Step step;
+  step.pattern.push_back(Regex::from_literal(options.replacement));
+  step.content = " ";
+  step.not_first = options.prepend != MetaspaceOptions::Prepend::kNever;
+  rules_.first_differs = rules_.first_differs || step.not_first;
+  steps_.push_back(std::move(step));
+}
+
+DecodedToken TokenDecoder::decode(std::string_view token, bool first) const {
   std::string text(token);
   for (const Step& step : steps_) {
-    text = step.pattern.empty() ? std::string(strip(text, step.content, step.start, step.stop))
-                                : replace_matches(step.pattern[0], text, step.content);
+    if (step.pattern.empty()) {
+      text = strip(text, step.content, step.start, step.stop);
+    } else {
+      std::string_view content = step.content;
+      if (step.not_first && first) content = {};
+      text = replace_matches(step.pattern[0], text, content);
+    }
   }
   if (rules_.raw_bytes) {
     std::string bytes;

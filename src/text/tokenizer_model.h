@@ -1,4 +1,4 @@
-// What every kind of tokenizer model offers; byte pair encoding is the first kind.
+// What every kind of tokenizer model offers.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ class TokenModel {
   virtual std::int32_t token_count() const = 0;  ///< tokens of the model itself
   virtual std::int32_t end_id() const = 0;       ///< largest id + 1
 
-  /// Builds the model that "model" of tokenizer.json describes: BPE. Throws Error naming any other.
+  /// Builds the model that "model" of tokenizer.json describes: BPE, Unigram, or SentencePieceBpe,
+  /// which is our own (sentencepiece_bpe.h). Throws Error naming any other.
   static std::unique_ptr<TokenModel> from_json(const JsonObject& model);
 };
 

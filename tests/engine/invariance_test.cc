@@ -77,22 +77,8 @@ TEST_P(Invariance, SampledAnswersDependOnTheSeedAlone) {
   EXPECT_NE(engine.generate(requests[0]).token_ids, together[0].token_ids);
 }
 
-std::vector<std::string> all_checkpoints() {
-  std::vector<std::string> families = goldens::vision_families();
-  families.emplace_back("qwen2_5_vl");
-  std::vector<std::string> all;
-  for (const std::string& family : families) {
-    for (const std::string& name : goldens::checkpoints(family)) all.push_back(family + "/" + name);
-  }
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(Checkpoints, Invariance, testing::ValuesIn(all_checkpoints()),
-                         [](const auto& named) {
-                           std::string name = named.param;
-                           std::replace(name.begin(), name.end(), '/', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Checkpoints, Invariance, testing::ValuesIn(goldens::all_checkpoints()),
+                         [](const auto& named) { return goldens::test_name(named.param); });
 
 }  // namespace
 }  // namespace saccade

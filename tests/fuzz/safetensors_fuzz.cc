@@ -1,36 +1,16 @@
 // Any bytes as a .safetensors file: readable tensors or an Error, nothing else.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <string>
 
 #include "base/error.h"
 #include "checkpoint/safetensors.h"
+#include "memory_file.h"
 
 namespace {
 
 constexpr std::size_t kLengthBytes = 8;  // before the header
-
-/// A file that lives in memory: the reader maps files, so bytes alone will not do.
-class MemoryFile {
- public:
-  MemoryFile(const std::uint8_t* data, std::size_t size) : file_(::memfd_create("fuzz", 0)) {
-    if (file_ < 0 || ::write(file_, data, size) != static_cast<ssize_t>(size)) std::abort();
-  }
-  ~MemoryFile() { ::close(file_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-
-  std::filesystem::path path() const { return "/proc/self/fd/" + std::to_string(file_); }
-
- private:
-  int file_;
-};
 
 /// Touches both ends of a tensor, so that a range outside the file is a crash here and not later.
 void read_ends(const saccade::HostTensor& tensor) {
@@ -60,7 +40,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const MemoryFile bytes(data, size);
+  const saccade::MemoryFile bytes(data, size);
   try {
     const saccade::checkpoint::SafetensorsFile file(bytes.path());
     for (const auto& [name, entry] : file.entries()) {

@@ -145,20 +145,10 @@ TEST_P(VlmGolden, EmbeddingsAndLogits) {
               worst_logits);
 }
 
-std::vector<std::string> all_checkpoints() {
-  std::vector<std::string> all;
-  for (const std::string& family : goldens::vision_families()) {
-    for (const std::string& name : goldens::checkpoints(family)) all.push_back(family + "/" + name);
-  }
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(Checkpoints, VlmGolden, testing::ValuesIn(all_checkpoints()),
-                         [](const auto& named) {
-                           std::string name = named.param;
-                           std::replace(name.begin(), name.end(), '/', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Checkpoints, VlmGolden,
+    testing::ValuesIn(goldens::checkpoints_of(goldens::vision_families())),
+    [](const auto& named) { return goldens::test_name(named.param); });
 
 }  // namespace
 }  // namespace saccade

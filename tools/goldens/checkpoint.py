@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 
 import torch
+import transformers
 from safetensors.torch import save_file
-from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 import tiny_tokenizer
 from model_specs import TinyModel
 
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# model_type -> the start of its class names in transformers
+CLASSES = {"qwen2_vl": "Qwen2VL", "qwen2_5_vl": "Qwen2_5_VL", "qwen3_vl": "Qwen3VL"}
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 MAX_POSITIONS = 2048
@@ -34,22 +36,50 @@ def published_config(spec: TinyModel, tokenizer) -> dict:
     """config.json in the flat layout of the published Qwen2.5-VL checkpoints."""
     text = dict(spec.text)
     mrope_section = text.pop("mrope_section")
-    vision = dict(
-        spec.vision, hidden_act="silu", in_chans=3, out_hidden_size=text["hidden_size"],
-        patch_size=14, spatial_merge_size=2, spatial_patch_size=14, tokens_per_second=2,
-        temporal_patch_size=2)
+    if spec.family == "qwen2_vl":
+        vision = dict(
+            spec.vision, hidden_size=text["hidden_size"], in_chans=3, patch_size=14,
+            spatial_merge_size=2, spatial_patch_size=14, temporal_patch_size=2)
+    else:
+        vision = dict(
+            spec.vision, hidden_act="silu", in_chans=3, out_hidden_size=text["hidden_size"],
+            patch_size=14, spatial_merge_size=2, spatial_patch_size=14, tokens_per_second=2,
+            temporal_patch_size=2)
     return {
-        "architectures": ["Qwen2_5_VLForConditionalGeneration"], "attention_dropout": 0.0,
+        "architectures": [f"{CLASSES[spec.family]}ForConditionalGeneration"],
+        "attention_dropout": 0.0,
         **special_ids(tokenizer), "hidden_act": "silu", "initializer_range": 0.02,
         "max_position_embeddings": MAX_POSITIONS, "max_window_layers": 70,
-        "model_type": "qwen2_5_vl", **text, "sliding_window": 32768,
+        "model_type": spec.family, **text, "sliding_window": 32768,
         "tie_word_embeddings": spec.tied, "torch_dtype": spec.dtype,
         "transformers_version": "4.41.2", "use_cache": True, "use_sliding_window": False,
         "vision_config": vision, "rope_scaling": {"type": "mrope", "mrope_section": mrope_section},
         "vocab_size": tokenizer.get_vocab_size() + spec.padded_vocab}
 
 
-def nested_config(spec: TinyModel, tokenizer) -> Qwen2_5_VLConfig:
+def published_nested_config(spec: TinyModel, tokenizer) -> dict:
+    """config.json in the nested layout of the published Qwen3-VL checkpoints."""
+    text = dict(spec.text)
+    ids = special_ids(tokenizer)
+    text.update(
+        rope_scaling={"mrope_interleaved": True, "mrope_section": text.pop("mrope_section"),
+                      "rope_type": "default"},
+        attention_bias=False, attention_dropout=0.0, bos_token_id=ids["bos_token_id"],
+        dtype=spec.dtype, eos_token_id=ids["eos_token_id"], hidden_act="silu",
+        max_position_embeddings=MAX_POSITIONS, model_type="qwen3_vl_text",
+        tie_word_embeddings=spec.tied, vocab_size=tokenizer.get_vocab_size() + spec.padded_vocab)
+    vision = dict(
+        spec.vision, hidden_act="gelu_pytorch_tanh", in_channels=3, initializer_range=0.02,
+        model_type="qwen3_vl", out_hidden_size=text["hidden_size"], patch_size=16,
+        spatial_merge_size=2, temporal_patch_size=2)
+    top = {key: ids[key] for key in ids if key.endswith(("image_token_id", "video_token_id"))
+           or key.startswith(("vision_start", "vision_end"))}
+    return {"architectures": ["Qwen3VLForConditionalGeneration"], **top, "model_type": spec.family,
+            "text_config": text, "tie_word_embeddings": spec.tied,
+            "transformers_version": "4.57.0.dev0", "vision_config": vision}
+
+
+def nested_config(spec: TinyModel, tokenizer):
     """The configuration object with text_config and rope_parameters, as transformers 5 has it."""
     text = dict(spec.text)
     rope = {"rope_type": "default", "mrope_section": text.pop("mrope_section"),
@@ -59,9 +89,12 @@ def nested_config(spec: TinyModel, tokenizer) -> Qwen2_5_VLConfig:
                 vocab_size=tokenizer.get_vocab_size() + spec.padded_vocab,
                 bos_token_id=ids["bos_token_id"], eos_token_id=ids["eos_token_id"],
                 tie_word_embeddings=spec.tied)
-    vision = dict(spec.vision, out_hidden_size=text["hidden_size"], patch_size=14)
+    vision = dict(spec.vision, patch_size=spec.patch_size)
+    vision["hidden_size" if spec.family == "qwen2_vl" else "out_hidden_size"] = text["hidden_size"]
+    if spec.family == "qwen3_vl":
+        rope["mrope_interleaved"] = True
     top = {key: ids[key] for key in ids if key != "vision_token_id"}
-    return Qwen2_5_VLConfig(
+    return getattr(transformers, CLASSES[spec.family] + "Config")(
         text_config=text, vision_config=vision, tie_word_embeddings=spec.tied, **top)
 
 
@@ -73,6 +106,8 @@ def scale_of(name: str, shape: torch.Size, tied: bool) -> float:
     """
     fan_in = shape[1:].numel()
     gain = 1.0
+    if "pos_embed" in name:
+        return 0.6
     if "qkv" in name or "q_proj" in name or "k_proj" in name:
         gain = 1.8
     elif "o_proj" in name or "down_proj" in name:
@@ -94,7 +129,9 @@ def randomize(model, spec: TinyModel, quiet_rows: list[int]) -> None:
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
             noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.ndim > 1:
+            if spec.tied and "embed_tokens" in name:
+                parameter.copy_(noise * spec.embedding_std)
+            elif parameter.ndim > 1:
                 parameter.copy_(noise * scale_of(name, parameter.shape, spec.tied))
             elif name.endswith("bias"):
                 parameter.copy_(noise * 0.2)
@@ -142,7 +179,8 @@ def write_json(path: Path, value) -> None:
 def write_weights(spec: TinyModel, tokenizer, folder: Path) -> None:
     """config.json and the safetensors files."""
     config = nested_config(spec, tokenizer)
-    model = Qwen2_5_VLForConditionalGeneration(config)
+    model_class = f"{CLASSES[spec.family]}ForConditionalGeneration"
+    model = getattr(transformers, model_class)(config)
     ids = special_ids(tokenizer)
     randomize(model, spec, [ids[key] for key in ids if key.startswith(("vision", "im", "vid"))])
     model = model.to(DTYPES[spec.dtype])
@@ -153,9 +191,11 @@ def write_weights(spec: TinyModel, tokenizer, folder: Path) -> None:
     save_sharded(renamed(model.state_dict(), spec.layout, spec.tied), folder, spec.shards)
     if spec.layout == "flat":
         write_json(folder / "config.json", published_config(spec, tokenizer))
+    elif spec.layout == "nested":
+        write_json(folder / "config.json", published_nested_config(spec, tokenizer))
     else:
         config.dtype = spec.dtype
-        config.architectures = ["Qwen2_5_VLForConditionalGeneration"]
+        config.architectures = [model_class]
         config.save_pretrained(folder)
 
 
@@ -177,9 +217,13 @@ def write_text_files(spec: TinyModel, tokenizer, folder: Path) -> None:
 def write_processor_files(spec: TinyModel, tokenizer, folder: Path) -> None:
     """preprocessor_config.json and generation_config.json."""
     config = {
-        "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2, "image_mean": CLIP_MEAN,
-        "image_std": CLIP_STD, "image_processor_type": "Qwen2VLImageProcessor",
-        "processor_class": "Qwen2_5_VLProcessor"}
+        "patch_size": spec.patch_size, "temporal_patch_size": 2, "merge_size": 2,
+        "image_mean": CLIP_MEAN, "image_std": CLIP_STD,
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "processor_class": CLASSES[spec.family] + "Processor"}
+    if spec.family == "qwen3_vl":
+        config.update(image_mean=[0.5] * 3, image_std=[0.5] * 3,
+                      image_processor_type="Qwen2VLImageProcessorFast")
     if spec.pixel_style == "size":
         config["size"] = {"shortest_edge": spec.min_pixels, "longest_edge": spec.max_pixels}
     else:

@@ -1,4 +1,4 @@
-"""The tiny Qwen2.5-VL configurations of tests/goldens/qwen2_5_vl and the prompts run on them."""
+"""The tiny Qwen-VL configurations of tests/goldens/qwen*_vl and the prompts run on them."""
 
 from dataclasses import dataclass, field
 from typing import Callable
@@ -10,8 +10,9 @@ class TinyModel:
 
     name: str
     about: str
-    # "flat": config.json and tensor names as Qwen published 3B and 7B. "saved": whatever
-    # transformers' save_pretrained writes. "nested_names": model.visual.*, model.language_model.*
+    # "flat": config.json and tensor names as Qwen published Qwen2-VL and Qwen2.5-VL. "saved":
+    # whatever transformers' save_pretrained writes. "nested_names": model.visual.*,
+    # model.language_model.*. "nested": as Qwen published Qwen3-VL.
     layout: str
     dtype: str  # storage: float32, bfloat16, float16
     vision: dict
@@ -25,8 +26,14 @@ class TinyModel:
     pixel_style: str = "pixels"  # preprocessor_config: min_pixels/max_pixels, or "size"
     min_pixels: int = 56 * 56
     max_pixels: int = 28 * 28 * 60
+    embedding_std: float = 0.25  # of a tied embedding
     padded_vocab: int = 0  # rows of the embedding beyond the tokenizer's ids
     cases: tuple = field(default=())
+    family: str = "qwen2_5_vl"  # model_type
+
+    @property
+    def patch_size(self) -> int:
+        return 16 if self.family == "qwen3_vl" else 14
 
 
 def vision(depth, hidden, heads, intermediate, window, full) -> dict:
@@ -95,6 +102,59 @@ TINY_MODELS = [
 ]
 
 
+def vision2(depth, hidden, heads, mlp_ratio) -> dict:
+    """A vision_config of Qwen2-VL, whose hidden_size is the decoder's."""
+    return {"depth": depth, "embed_dim": hidden, "num_heads": heads, "mlp_ratio": mlp_ratio}
+
+
+def vision3(depth, hidden, heads, intermediate, positions, deepstack) -> dict:
+    """A vision_config of Qwen3-VL with learned positions on a grid of positions^2."""
+    return {"depth": depth, "hidden_size": hidden, "num_heads": heads,
+            "intermediate_size": intermediate, "num_position_embeddings": positions**2,
+            "deepstack_visual_indexes": deepstack}
+
+
+def text3(head_dim, layers, hidden, heads, kv_heads, intermediate, mrope, **more) -> dict:
+    """The decoder's fields of Qwen3-VL, whose heads have a size of their own."""
+    return {**text(layers, 2 * sum(mrope), 1, 1, intermediate, mrope), "head_dim": head_dim,
+            "hidden_size": hidden, "num_attention_heads": heads, "num_key_value_heads": kv_heads,
+            **more}
+
+
+TINY_MODELS += [
+    TinyModel(
+        name="published_2b", family="qwen2_vl",
+        about="flat config.json and tensor names of the published 2B; tied head; bf16",
+        layout="flat", dtype="bfloat16", tied=True, seed=61,
+        vision=vision2(3, 24, 3, 2), text=text(2, 48, 6, 3, 44, [1, 1, 2]),
+        template_place="chat_template_json",
+        cases=("text", "odd", "wide", "two_images", "image_last", "multi_turn")),
+    TinyModel(
+        name="saved_f32", family="qwen2_vl",
+        about="as transformers saves it; f32",
+        layout="saved", dtype="float32", tied=False, seed=62,
+        vision=vision2(2, 16, 2, 3), text=text(2, 32, 2, 1, 40, [2, 3, 3], theta=10000.0, eps=1e-5),
+        pixel_style="size", min_pixels=28 * 28 * 2,
+        cases=("text", "odd", "tall", "two_images", "image_last", "multi_turn", "smallest")),
+    TinyModel(
+        name="published_4b", family="qwen3_vl",
+        about="nested config.json and tensor names of the published 4B; tied head; bf16",
+        layout="nested", dtype="bfloat16", tied=True, seed=63,
+        vision=vision3(4, 24, 3, 28, 6, [0, 2]),
+        text=text3(20, 3, 36, 3, 1, 44, [4, 3, 3], rope_theta=5e6),
+        pixel_style="size", min_pixels=32 * 32 * 4, max_pixels=32 * 32 * 60, embedding_std=0.1,
+        cases=("text", "odd", "wide", "two_images", "image_last", "multi_turn")),
+    TinyModel(
+        name="saved_f32", family="qwen3_vl",
+        about="as transformers saves it; f32; more positions than patches; attention biases",
+        layout="saved", dtype="float32", tied=False, seed=64,
+        vision=vision3(2, 16, 2, 20, 11, [1, 0]),
+        text=text3(16, 2, 24, 2, 2, 32, [2, 3, 3], attention_bias=True),
+        pixel_style="size", min_pixels=32 * 32 * 2, max_pixels=32 * 32 * 40,
+        cases=("text", "odd", "tall", "two_images", "image_last", "multi_turn", "smallest")),
+]
+
+
 def user(*parts) -> dict:
     """A user message: a str part is text, a ("image", file) part is an image."""
     content = []
@@ -142,8 +202,9 @@ CASES: dict[str, tuple[Callable[[str], list], dict]] = {
 }
 
 # Cases that also store pixel_values and the logits of every position (small ones only).
-CASES_WITH_PIXELS = {("saved_f32", "smallest")}
-CASES_WITH_ALL_LOGITS = {("saved_f32", "smallest"), ("published_3b", "odd")}
+CASES_WITH_PIXELS = {("qwen2_5_vl", "saved_f32", "smallest"), ("qwen3_vl", "saved_f32", "smallest")}
+CASES_WITH_ALL_LOGITS = {("qwen2_5_vl", "saved_f32", "smallest"),
+                         ("qwen2_5_vl", "published_3b", "odd"), ("qwen3_vl", "saved_f32", "odd")}
 
 NOUNS = [
     "lamp", "window", "boat", "bridge", "chair", "apple", "river", "cat", "letter", "cup", "door",

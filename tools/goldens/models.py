@@ -1,8 +1,8 @@
-"""Writes tests/goldens/qwen2_5_vl: tiny checkpoints and what transformers computes with them.
+"""Writes tests/goldens/qwen*_vl: tiny checkpoints and what transformers computes with them.
 
 Runs on a machine with torch and transformers installed, on its CPU, in f32:
 
-    python3 tools/goldens/models.py [--out DIRECTORY] [--only NAME]   # write
+    python3 tools/goldens/models.py [--out DIRECTORY] [--only FAMILY[/NAME]]   # write
     python3 tools/goldens/models.py --check [--out DIRECTORY]         # reload and compare
 
 All expected values come from the directory as it was written: it is loaded back with
@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
+from transformers import AutoModelForImageTextToText, PreTrainedTokenizerFast
 
 from checkpoint import MAX_POSITIONS, TEMPLATE, write_checkpoint
 from model_specs import (
@@ -48,7 +48,7 @@ class Reference:
     """A checkpoint directory as transformers reads it."""
 
     def __init__(self, folder: Path):
-        self.model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+        self.model, report = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
         assert not report["missing_keys"] and not report["unexpected_keys"], report
         self.model.eval()
@@ -96,10 +96,12 @@ class Reference:
         return positions
 
     def image_embeds(self, pixels: dict) -> torch.Tensor:
-        """The merger's output in the order in which it is put into the prompt: [tokens, hidden]."""
+        """The merger's output in the order in which it is put into the prompt: [tokens, hidden], and
+        beside it, where there are any, the DeepStack features in the order of layers."""
         found = self.model.model.get_image_features(**pixels)
-        found = getattr(found, "pooler_output", found)
-        return found if torch.is_tensor(found) else torch.cat(list(found))
+        merged = getattr(found, "pooler_output", found)
+        merged = merged if torch.is_tensor(merged) else torch.cat(list(merged))
+        return torch.cat([merged, *(getattr(found, "deepstack_features", None) or [])], dim=1)
 
     def logits(self, ids: torch.Tensor, pixels: dict, **more):
         extra = self.extra_inputs(self.model.forward, ids)
@@ -136,7 +138,7 @@ def check_greedy(reference: Reference, ids: torch.Tensor, pixels: dict, chosen: 
     assert logits.argmax(-1).tolist() == chosen
 
 
-def run_case(reference: Reference, model_name: str, name: str, noun: str) -> tuple[dict, dict]:
+def run_case(reference: Reference, spec: TinyModel, name: str, noun: str) -> tuple[dict, dict]:
     """One entry of cases.json and its tensors."""
     messages, overrides = CASES[name][0](noun), CASES[name][1]
     pixels = reference.pixels(messages, overrides)
@@ -151,9 +153,9 @@ def run_case(reference: Reference, model_name: str, name: str, noun: str) -> tup
     tensors = {f"{name}.logits": first.logits[0, -1]}
     if pixels:
         tensors[f"{name}.image_embeds"] = reference.image_embeds(pixels)
-    if (model_name, name) in CASES_WITH_PIXELS:
+    if (spec.family, spec.name, name) in CASES_WITH_PIXELS:
         tensors[f"{name}.pixel_values"] = pixels["pixel_values"]
-    if (model_name, name) in CASES_WITH_ALL_LOGITS:
+    if (spec.family, spec.name, name) in CASES_WITH_ALL_LOGITS:
         tensors[f"{name}.all_logits"] = first.logits[0]
     case = {"name": name, "messages": messages, **overrides, "prompt": prompt,
             "input_ids": ids[0].tolist(), "image_grid_thw": grids,
@@ -175,7 +177,7 @@ def cases_json(cases: list[dict]) -> str:
 def write_model(spec: TinyModel, out: Path) -> str:
     """The checkpoint, cases.json and expected.safetensors of one spec; returns a report line."""
     torch.set_num_threads(1)
-    folder = out / spec.name
+    folder = out / spec.family / spec.name
     shutil.rmtree(folder, ignore_errors=True)
     write_checkpoint(spec, folder)
     reference = Reference(folder)
@@ -185,7 +187,7 @@ def write_model(spec: TinyModel, out: Path) -> str:
             tries += 1
             noun = NOUNS[(number * 7 + spec.seed + attempt) % len(NOUNS)]
             try:
-                case, values = run_case(reference, spec.name, name, noun)
+                case, values = run_case(reference, spec, name, noun)
             except CloseCall:
                 continue
             cases.append(case)
@@ -198,7 +200,7 @@ def write_model(spec: TinyModel, out: Path) -> str:
     size = sum(path.stat().st_size for path in folder.iterdir())
     spread = tensors[f"{cases[0]['name']}.logits"]
     distinct = [len(set(case["greedy"])) for case in cases]
-    return (f"{spec.name}: {size} bytes, {tries} tries for {len(cases)} cases, logits std "
+    return (f"{spec.family}/{spec.name}: {size} bytes, {tries} tries for {len(cases)} cases, logits std "
             f"{spread.std():.2f} max {spread.abs().max():.2f}, distinct greedy {distinct}")
 
 
@@ -206,7 +208,7 @@ def write_model(spec: TinyModel, out: Path) -> str:
 def check_model(spec: TinyModel, out: Path) -> str:
     """Recomputes every case of a written directory; returns a report line."""
     torch.set_num_threads(1)
-    folder = out / spec.name
+    folder = out / spec.family / spec.name
     reference, worst = Reference(folder), 0.0
     expected = load_file(folder / "expected.safetensors")
     for case in json.loads((folder / "cases.json").read_text(encoding="utf-8")):
@@ -225,14 +227,15 @@ def check_model(spec: TinyModel, out: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=GOLDENS / "qwen2_5_vl")
-    parser.add_argument("--only", help="one configuration's name")
+    parser.add_argument("--out", type=Path, default=GOLDENS)
+    parser.add_argument("--only", help="a family, or FAMILY/NAME of one configuration")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
-    specs = [spec for spec in TINY_MODELS if arguments.only in (None, spec.name)]
+    specs = [spec for spec in TINY_MODELS
+             if arguments.only in (None, spec.family, f"{spec.family}/{spec.name}")]
     work = check_model if arguments.check else write_model
     with multiprocessing.get_context("spawn").Pool(len(specs)) as pool:
-        pending = [(spec.name, pool.apply_async(work, (spec, arguments.out))) for spec in specs]
+        pending = [(f"{spec.family}/{spec.name}", pool.apply_async(work, (spec, arguments.out))) for spec in specs]
         failed = 0
         for name, result in pending:
             try:

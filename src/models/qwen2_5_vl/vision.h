@@ -6,8 +6,8 @@
 
 #include "media/patches.h"
 #include "models/qwen2_5_vl/config.h"
+#include "models/qwen_vl/tower.h"
 #include "nn/layers.h"
-#include "nn/rotary.h"
 
 namespace saccade::models::qwen2_5_vl {
 
@@ -34,16 +34,12 @@ class VisionTower {
  private:
   struct Block {
     nn::RmsNorm norm1;
-    nn::Linear qkv;
-    nn::Linear proj;
+    qwen_vl::TowerAttention attention;
     nn::RmsNorm norm2;
     nn::GatedMlp mlp;
   };
   Block load_block(nn::WeightLoader& weights, const std::string& name) const;
-  Tensor attend(compute::Device& device, const Block& block, const Tensor& normed,
-                const nn::RotaryTable& rotary, std::span<const std::int64_t> ends) const;
   Tensor merge(compute::Device& device, const Tensor& hidden_states) const;
-  std::vector<std::int32_t> positions(const media::PatchGrid& grid, const WindowOrder& order) const;
   Tensor embed_patches(compute::Device& device, const media::Patches& patches,
                        const WindowOrder& order) const;
 

@@ -1,12 +1,14 @@
+#include "models/qwen_vl/processor.h"
+
 #include <algorithm>
 #include <array>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "models/chat.h"
-#include "models/qwen2_5_vl/qwen2_5_vl.h"
+#include "models/text_processor.h"
 
-namespace saccade::models::qwen2_5_vl {
+namespace saccade::models::qwen_vl {
 namespace {
 
 /// The image processor's settings: preprocessor_config.json of the published checkpoints, or the
@@ -38,22 +40,19 @@ media::PatchParams read_patch_params(const checkpoint::Checkpoint& checkpoint,
   return params;
 }
 
-class Qwen25VlProcessor : public Processor {
+class QwenVlProcessor : public Processor {
  public:
-  explicit Qwen25VlProcessor(const checkpoint::Checkpoint& checkpoint)
-      : config_(read_config(checkpoint)),
-        tokenizer_(text::Tokenizer::from_json(checkpoint.json("tokenizer.json"),
-                                              checkpoint.where("tokenizer.json"))),
+  QwenVlProcessor(const checkpoint::Checkpoint& checkpoint, const Config& config,
+                  const VisionConfig& vision)
+      : merge_size_(vision.spatial_merge_size),
+        image_token_(config.image_token),
+        end_tokens_(config.end_tokens),
+        tokenizer_(load_tokenizer(checkpoint, config.text.vocab_size)),
         chat_(checkpoint),
-        patch_params_(read_patch_params(checkpoint, config_.vision)) {
-    if (tokenizer_.vocab_size() > config_.text.vocab_size) {
-      fail("{}: tokenizer.json has ids up to {}, config.json a vocab_size of {}",
-           checkpoint.where(), tokenizer_.vocab_size() - 1, config_.text.vocab_size);
-    }
-  }
+        patch_params_(read_patch_params(checkpoint, vision)) {}
 
   const text::Tokenizer& tokenizer() const override { return tokenizer_; }
-  const std::vector<std::int32_t>& end_tokens() const override { return config_.end_tokens; }
+  const std::vector<std::int32_t>& end_tokens() const override { return end_tokens_; }
 
   media::Patches process_image(const media::Image& image,
                                const PixelBudget& budget) const override {
@@ -67,8 +66,7 @@ class Qwen25VlProcessor : public Processor {
   }
 
   std::int64_t image_tokens(const media::PatchGrid& grid) const override {
-    const int merge = config_.vision.spatial_merge_size;
-    return static_cast<std::int64_t>(grid.t) * (grid.h / merge) * (grid.w / merge);
+    return static_cast<std::int64_t>(grid.t) * (grid.h / merge_size_) * (grid.w / merge_size_);
   }
 
   std::string render(const std::vector<ChatMessage>& messages,
@@ -79,7 +77,7 @@ class Qwen25VlProcessor : public Processor {
   Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
                   const std::vector<media::PatchGrid>& grids) const override {
     const std::vector<std::int32_t> ids = tokenizer_.encode(rendered);
-    const std::ptrdiff_t placeholders = std::count(ids.begin(), ids.end(), config_.image_token);
+    const std::ptrdiff_t placeholders = std::count(ids.begin(), ids.end(), image_token_);
     if (placeholders != static_cast<std::ptrdiff_t>(order.size())) {
       fail(
           "the prompt has {} image placeholders for {} images: the chat template does not place "
@@ -91,7 +89,7 @@ class Qwen25VlProcessor : public Processor {
     std::vector<std::array<std::int32_t, 3>> positions;
     std::size_t images = 0;
     for (const std::int32_t id : ids) {
-      if (id == config_.image_token) {
+      if (id == image_token_) {
         append_image(prompt, positions, order[images], grids[order[images]]);
         ++images;
         continue;
@@ -114,16 +112,15 @@ class Qwen25VlProcessor : public Processor {
   /// the position after the text; the text that follows goes on after the longer side.
   void append_image(Prompt& prompt, std::vector<std::array<std::int32_t, 3>>& positions, int image,
                     const media::PatchGrid& grid) const {
-    const int merge = config_.vision.spatial_merge_size;
-    const std::int32_t height = grid.h / merge;
-    const std::int32_t width = grid.w / merge;
+    const std::int32_t height = grid.h / merge_size_;
+    const std::int32_t width = grid.w / merge_size_;
     const std::int32_t start = prompt.next_position;
     prompt.media.push_back(
         {image, static_cast<std::int64_t>(prompt.token_ids.size()), image_tokens(grid)});
     for (std::int32_t t = 0; t < grid.t; ++t) {
       for (std::int32_t y = 0; y < height; ++y) {
         for (std::int32_t x = 0; x < width; ++x) {
-          prompt.token_ids.push_back(config_.image_token);
+          prompt.token_ids.push_back(image_token_);
           positions.push_back({start, start + y, start + x});
         }
       }
@@ -131,7 +128,9 @@ class Qwen25VlProcessor : public Processor {
     prompt.next_position = start + std::max(height, width);
   }
 
-  Config config_;
+  int merge_size_;
+  std::int32_t image_token_;
+  std::vector<std::int32_t> end_tokens_;
   text::Tokenizer tokenizer_;
   ChatFormat chat_;
   media::PatchParams patch_params_;
@@ -139,8 +138,9 @@ class Qwen25VlProcessor : public Processor {
 
 }  // namespace
 
-std::unique_ptr<Processor> load_processor(const checkpoint::Checkpoint& checkpoint) {
-  return std::make_unique<Qwen25VlProcessor>(checkpoint);
+std::unique_ptr<Processor> make_processor(const checkpoint::Checkpoint& checkpoint,
+                                          const Config& config, const VisionConfig& vision) {
+  return std::make_unique<QwenVlProcessor>(checkpoint, config, vision);
 }
 
-}  // namespace saccade::models::qwen2_5_vl
+}  // namespace saccade::models::qwen_vl

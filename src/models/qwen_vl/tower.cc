@@ -1,0 +1,74 @@
+#include "models/qwen_vl/tower.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace saccade::models::qwen_vl {
+
+std::string find_vision(const checkpoint::Checkpoint& checkpoint) {
+  for (const char* prefix : {"visual.", "model.visual."}) {
+    if (checkpoint.has(std::string(prefix) + "patch_embed.proj.weight")) return prefix;
+  }
+  fail("{}: the weights hold no visual.patch_embed.proj.weight under any name known",
+       checkpoint.where());
+}
+
+Tensor upload_patches(compute::Device& device, const media::Patches& patches,
+                      const VisionConfig& config) {
+  const media::PatchGrid& grid = patches.grid;
+  const int merge = config.spatial_merge_size;
+  const std::int64_t rows = static_cast<std::int64_t>(grid.t) * grid.h * grid.w;
+  if (grid.h % merge != 0 || grid.w % merge != 0 ||
+      static_cast<std::int64_t>(patches.values.size()) != rows * config.patch_elements()) {
+    fail("[vision tower] grid {}x{}x{} with {} values does not fit patches of {} values", grid.t,
+         grid.h, grid.w, patches.values.size(), config.patch_elements());
+  }
+  Tensor pixels = device.empty(DType::kF32, {rows, config.patch_elements()});
+  device.upload(pixels, patches.values.data());
+  return pixels;
+}
+
+nn::RotaryTable patch_rotary(compute::Device& device, const media::PatchGrid& grid,
+                             const VisionConfig& config, std::span<const std::int32_t> groups) {
+  const int merge = config.spatial_merge_size;
+  const int width = grid.w / merge;
+  const std::int64_t rows = static_cast<std::int64_t>(groups.size()) * config.merge_unit();
+  std::vector<std::int32_t> positions(2 * rows);  // [2, rows]: row and column of each patch
+  std::int64_t row = 0;
+  for (const std::int32_t group : groups) {
+    const std::int32_t in_frame = group % (grid.h / merge * width);
+    for (int y = 0; y < merge; ++y) {
+      for (int x = 0; x < merge; ++x, ++row) {
+        positions[row] = in_frame / width * merge + y;
+        positions[rows + row] = in_frame % width * merge + x;
+      }
+    }
+  }
+  return nn::make_rotary_table(device, nn::image_rotary(config.rope_theta, config.head_dim()),
+                               positions, rows);
+}
+
+TowerAttention TowerAttention::load(nn::WeightLoader& weights, const std::string& name,
+                                    const VisionConfig& config) {
+  const std::int64_t hidden = config.hidden_size;
+  const int head_dim = config.head_dim();
+  return {nn::Linear::load(weights, name + ".qkv", 3 * hidden, hidden, true),
+          nn::Linear::load(weights, name + ".proj", hidden, hidden, true),
+          {config.num_heads, config.num_heads, head_dim,
+           1.0f / std::sqrt(static_cast<float>(head_dim))}};
+}
+
+Tensor TowerAttention::forward(compute::Device& device, const Tensor& normed,
+                               const nn::RotaryTable& rotary,
+                               std::span<const std::int64_t> ends) const {
+  const std::int64_t hidden = normed.size(1);
+  const Tensor all = qkv.forward(device, normed);
+  device.rotary(all.view_columns(0, 2 * hidden), rotary.cos, rotary.sin, shape.head_dim);
+  Tensor attended = device.empty(DType::kF32, {normed.rows(), hidden});
+  device.attention_segments(attended, all.view_columns(0, hidden), all.view_columns(hidden, hidden),
+                            all.view_columns(2 * hidden, hidden), shape, ends);
+  return proj.forward(device, attended);
+}
+
+}  // namespace saccade::models::qwen_vl

@@ -1,0 +1,43 @@
+// Pieces of the Qwen-VL families' vision towers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "media/patches.h"
+#include "models/qwen_vl/config.h"
+#include "nn/layers.h"
+#include "nn/rotary.h"
+
+namespace saccade::models::qwen_vl {
+
+/// The prefix of the tower's tensors in the checkpoint, "visual." or "model.visual.". Throws Error
+/// when there is none.
+std::string find_vision(const checkpoint::Checkpoint& checkpoint);
+
+/// The pixels of all patches on the device, [rows, patch_elements]. Throws Error when grid and
+/// values do not fit the tower.
+Tensor upload_patches(compute::Device& device, const media::Patches& patches,
+                      const VisionConfig& config);
+
+/// Angles for patches in rows of whole merged patches: `groups` names the merged patch of each
+/// merge_size^2 rows, and inside one the patches run row by row.
+nn::RotaryTable patch_rotary(compute::Device& device, const media::PatchGrid& grid,
+                             const VisionConfig& config, std::span<const std::int32_t> groups);
+
+/// Attention of patches to all others of a segment.
+struct TowerAttention {
+  nn::Linear qkv;
+  nn::Linear proj;
+  compute::AttentionShape shape;
+
+  /// Loads `name`.qkv and `name`.proj.
+  static TowerAttention load(nn::WeightLoader& weights, const std::string& name,
+                             const VisionConfig& config);
+
+  /// normed [rows, hidden_size] -> the same shape; segments as in Device::attention_segments.
+  Tensor forward(compute::Device& device, const Tensor& normed, const nn::RotaryTable& rotary,
+                 std::span<const std::int64_t> ends) const;
+};
+
+}  // namespace saccade::models::qwen_vl
