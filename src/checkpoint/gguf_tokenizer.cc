@@ -53,6 +53,11 @@ struct Vocabulary {
   std::optional<std::int64_t> unknown() const {
     return with_default("unknown_token_id", model == "t5" ? 2 : 0);
   }
+  /// Rows of the embeddings behind the last token have made-up names, which never stand for text.
+  bool is_padding(std::int64_t id) const {
+    return types[static_cast<std::size_t>(id)] == kUnused &&
+           token(id) == fmt::format("[PAD{}]", id);
+  }
   bool add_bos() const;
   bool add_eos() const { return flag("add_eos_token", model == "t5"); }
 
@@ -118,6 +123,7 @@ object ids_of_tokens(const Vocabulary& vocabulary) {
   object ids;
   ids.reserve(vocabulary.tokens.size());
   for (std::int64_t id = 0; id < std::ssize(vocabulary.tokens); ++id) {
+    if (vocabulary.is_padding(id)) continue;
     if (!ids.emplace(vocabulary.token(id), id).second) {
       fail("{}: metadata tokenizer.ggml.tokens: token {} is given twice",
            vocabulary.file.path().string(), id);

@@ -161,8 +161,11 @@ void Device::rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int h
   if (head_dim < 2 || head_dim % 2 != 0 || x.size(1) % head_dim != 0) {
     fail("[rotary] {} columns in heads of {}", x.size(1), head_dim);
   }
-  check_matrix("rotary", "cos", cos, x.rows(), head_dim / 2);
-  check_matrix("rotary", "sin", sin, x.rows(), head_dim / 2);
+  check_matrix("rotary", "cos", cos, x.rows(), -1);
+  check_matrix("rotary", "sin", sin, x.rows(), cos.size(1));
+  if (2 * cos.size(1) > head_dim) {
+    fail("[rotary] {} angles for heads of {}", cos.size(1), head_dim);
+  }
   do_rotary(x, cos, sin, head_dim);
 }
 

@@ -89,8 +89,8 @@ class Device {
   void activate(const Tensor& x, Activation activation);
   /// y [rows, n] = activation(gate_up [:, :n]) * gate_up [:, n:]
   void gate(const Tensor& y, const Tensor& gate_up, Activation activation);
-  /// Rotates each head's pairs (i, i + head_dim / 2) of x [rows, heads * head_dim] by the angles
-  /// whose cosines and sines are [rows, head_dim / 2].
+  /// Rotates each head's pairs (i, i + n) of x [rows, heads * head_dim] by the angles whose cosines
+  /// and sines are [rows, n]; where 2 n is less than head_dim, the rest of the head stays.
   void rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim);
   /// y [ids.size(), n] = rows of x
   void gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);

@@ -39,8 +39,8 @@ TEST(TextConfig, UnknownFamilyNamesThoseKnown) {
 
 TEST(TextConfig, WhatIsNotImplementedIsRefusedByName) {
   boost::json::object config = golden_config("llama/published_bf16");
-  config["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 4.0}};
-  expect_refusal(config, "config.json: rope_scaling: rope type \"yarn\" is not supported");
+  config["rope_scaling"] = {{"rope_type", "longrope"}, {"factor", 4.0}};
+  expect_refusal(config, "config.json: rope_scaling: rope type \"longrope\" is not supported");
   config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 4.0}, {"wobble", 1}};
   expect_refusal(config, "\"wobble\" is not supported with rope type \"linear\"");
   config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 0.0}};
@@ -67,6 +67,12 @@ TEST(TextConfig, Llama3ScalingNeedsItsOwnKeysInOrder) {
   expect_refusal(config, "high_freq_factor 0.5 must be over low_freq_factor 1");
   config.at("rope_parameters").as_object().erase("high_freq_factor");
   expect_refusal(config, "\"high_freq_factor\" is missing");
+}
+
+TEST(TextConfig, Phi3MeansLongropeByOldNames) {
+  boost::json::object config = golden_config("phi3/published_bf16");
+  config["rope_scaling"] = {{"type", "yarn"}, {"factor", 4.0}};
+  expect_refusal(config, "rope type \"yarn\" means longrope for phi3");
 }
 
 TEST(TextConfig, WindowsFollowTheFamily) {

@@ -44,6 +44,10 @@ TINY_TEXTS = [
     TinyText("llama", "published_bf16", "published", "bfloat16", seed=32, padded_vocab=5,
              config=sizes(3, 32, 4, 1, 40, tie_word_embeddings=True,
                           **rope(10000.0, rope_type="linear", factor=2.0))),
+    TinyText("llama", "yarn_f32", "saved", "float32", seed=49, config=sizes(
+        2, 32, 4, 2, 40, head_dim=16, tie_word_embeddings=False,
+        **rope(10000.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=48,
+               beta_fast=8.0))),
     TinyText("mistral", "saved_f32", "saved", "float32", seed=33, config=sizes(
         2, 36, 4, 2, 44, head_dim=12, sliding_window=24, tie_word_embeddings=False,
         **rope(100000.0))),
@@ -94,6 +98,12 @@ TINY_TEXTS = [
         **rope(5e6)), left_out=("layer_types",)),
     TinyText("phi3", "saved_f32", "saved", "float32", seed=45, config=sizes(
         2, 36, 3, 3, 44, tie_word_embeddings=False, **rope(10000.0))),
+    TinyText("phi3", "partial_f32", "saved", "float32", seed=50, config=sizes(
+        2, 32, 2, 1, 40, tie_word_embeddings=True, **rope(10000.0, partial_rotary_factor=0.75))),
+    TinyText("qwen3", "yarn_bf16", "published", "bfloat16", seed=51, config=sizes(
+        2, 32, 2, 1, 40, head_dim=24, tie_word_embeddings=False,
+        **rope(1e6, rope_type="yarn", factor=4.0, original_max_position_embeddings=64)),
+        left_out=("layer_types",)),
     TinyText("phi3", "published_bf16", "published", "bfloat16", seed=46, config=sizes(
         2, 32, 4, 2, 40, sliding_window=22, tie_word_embeddings=False, **rope(10000.0))),
     TinyText("granite", "saved_f32", "saved", "float32", seed=47, config=sizes(

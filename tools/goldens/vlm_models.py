@@ -169,6 +169,10 @@ class Reference:
             folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
         assert not report["missing_keys"] and not report["unexpected_keys"], report
         self.model.eval()
+        # Gemma's embedding scale is rounded to the dtype that a model runs in; as it is for us.
+        embedding = self.model.get_input_embeddings()
+        if hasattr(embedding, "embed_scale"):
+            embedding.embed_scale = embedding.embed_scale.to(DTYPES[spec.dtype]).float()
         self.spec = spec
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
         self.processor = make_processor(spec, tokenizer, make_images(spec).from_pretrained(folder))

@@ -146,7 +146,7 @@ void CpuDevice::do_gate(const Tensor& y, const Tensor& gate_up, Activation activ
 void CpuDevice::do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) {
   for_rows(x.rows(), x.size(1), [&](std::int64_t row) {
     for (std::int64_t column = 0; column < x.size(1); column += head_dim) {
-      kernels_.rotate(x.row(row) + column, cos.row(row), sin.row(row), head_dim / 2);
+      kernels_.rotate(x.row(row) + column, cos.row(row), sin.row(row), cos.size(1));
     }
   });
 }
