@@ -78,6 +78,11 @@ boost::json::value content_value(const ChatMessage& message) {
 ChatFormat::ChatFormat(const checkpoint::Checkpoint& checkpoint)
     : template_(load_template(checkpoint)), special_tokens_(load_special_tokens(checkpoint)) {}
 
+std::string ChatFormat::bos_token() const {
+  const boost::json::value* token = special_tokens_.if_contains("bos_token");
+  return token && token->is_string() ? std::string(token->get_string()) : std::string();
+}
+
 std::string ChatFormat::render(const std::vector<ChatMessage>& messages,
                                bool add_generation_prompt) const {
   boost::json::object context = special_tokens_;

@@ -22,6 +22,9 @@ class ChatFormat {
   /// of parts, as transformers' processors are given them.
   std::string render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
 
+  /// The token that begins a text, as written; empty when tokenizer_config.json names none.
+  std::string bos_token() const;
+
  private:
   text::ChatTemplate template_;
   boost::json::object special_tokens_;  // bos_token, eos_token, ...
