@@ -346,6 +346,25 @@ TEST(OpTest, GatherAndScaleColumns) {
   EXPECT_EQ(scaled, reference::scale_columns(x, factors));
 }
 
+TEST(OpTest, ScatterAdd) {
+  const Matrix x = random_matrix(2 * 19, 1);
+  const Matrix y = random_matrix(6 * 19, 2);
+  const std::vector<std::int32_t> ids = {4, 1};
+  const std::vector<float> factors = {0.3f, -2.0f};
+  const Matrix sum = on_all_devices([&](Device& device) {
+    const Tensor total = upload(device, y, {6, 19});
+    device.scatter_add(total, upload(device, x, {2, 19}), ids, factors);
+    return download(device, total);
+  });
+  std::vector<double> wanted(y.begin(), y.end());
+  for (int r = 0; r < 2; ++r) {
+    for (int i = 0; i < 19; ++i) {
+      wanted[ids[r] * 19 + i] += static_cast<double>(factors[r]) * x[r * 19 + i];
+    }
+  }
+  expect_close(sum, wanted, 1e-7);
+}
+
 TEST(OpTest, Rotary) {
   // The last turns three quarters of a head.
   for (const auto& [head_dim, half] :
