@@ -182,6 +182,10 @@ object replace(std::string_view from, std::string_view to) {
   return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
 }
 
+object replace_pattern(std::string_view pattern, std::string_view to) {
+  return {{"type", "Replace"}, {"pattern", {{"Regex", pattern}}}, {"content", to}};
+}
+
 object isolate(std::string_view pattern) {
   return {{"type", "Split"},
           {"pattern", {{"Regex", pattern}}},
@@ -229,6 +233,8 @@ object llama_normalizer(const Vocabulary& vocabulary) {
   return {{"type", "Sequence"}, {"normalizers", std::move(steps)}};
 }
 
+/// SentencePiece's own normalization: only spaces, which the charsmap makes of other blanks, are
+/// taken off the ends and merged.
 object t5_normalizer(const Vocabulary& vocabulary) {
   array steps;
   const auto charsmap = vocabulary.file.integers("tokenizer.ggml.precompiled_charsmap");
@@ -236,11 +242,13 @@ object t5_normalizer(const Vocabulary& vocabulary) {
     steps.push_back(object{{"type", "Precompiled"}, {"precompiled_charsmap", base64(charsmap)}});
   }
   if (vocabulary.flag("remove_extra_whitespaces", true)) {
-    steps.push_back(object{{"type", "Strip"}, {"strip_left", true}, {"strip_right", true}});
-    object runs = replace("", " ");
-    runs["pattern"] = {{"Regex", " {2,}"}};
-    steps.push_back(std::move(runs));
+    steps.push_back(replace_pattern(R"(\A +| +\z)", ""));
+    steps.push_back(replace_pattern(" {2,}", " "));
   }
+  if (vocabulary.flag("add_space_prefix", true)) {
+    steps.push_back(object{{"type", "Prepend"}, {"prepend", kMetaSpace}});
+  }
+  steps.push_back(replace(" ", kMetaSpace));
   return {{"type", "Sequence"}, {"normalizers", std::move(steps)}};
 }
 
@@ -334,7 +342,6 @@ object tokenizer_json(const GgufFile& file) {
   } else {
     const bool prepend = vocabulary.flag("add_space_prefix", true);
     document["normalizer"] = t5_normalizer(vocabulary);
-    document["pre_tokenizer"] = metaspace(prepend);
     document["decoder"] = metaspace(prepend);
     document["model"] = unigram_model(vocabulary);
   }
