@@ -145,6 +145,11 @@ template <int kBits>
 I32x16 shift_right(I32x16 a) {
   return int_lanes([&](int i) { return static_cast<std::uint32_t>(a.v[i]) >> kBits; });
 }
+/// The sign fills up.
+template <int kBits>
+I32x16 shift_right_signed(I32x16 a) {
+  return int_lanes([&](int i) { return a.v[i] >> kBits; });
+}
 inline std::int32_t reduce_add(I32x16 x) {
   std::int32_t sum = 0;
   for (const std::int32_t lane : x.v) sum += lane;
@@ -178,6 +183,13 @@ U8x64 field(U8x64 x) {
 /// table[x] for bytes below 16.
 inline U8x64 lookup(U8x64 x, const std::uint8_t* table) {
   return byte_lanes([&](int i) { return table[x.v[i]]; });
+}
+/// Four bytes at a time, the first the lowest.
+inline I32x16 as_words(U8x64 x) {
+  return int_lanes([&](int i) {
+    return x.v[4 * i] | x.v[4 * i + 1] << 8 | x.v[4 * i + 2] << 16 |
+           static_cast<std::uint32_t>(x.v[4 * i + 3]) << 24;
+  });
 }
 /// Byte kIndex of each group of four.
 template <int kIndex>
