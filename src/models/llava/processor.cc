@@ -137,6 +137,11 @@ class LlavaProcessor : public VlmProcessor {
       fail("{}: patch_size {} differs from config.json's, {}", processor.where(),
            processor.integer("patch_size"), config_.vision.patch_size);
     }
+    const int extra = config_.vision.has_class_token() ? 1 : 0;
+    if (processor.integer_or("num_additional_image_tokens", extra) != extra) {
+      fail("{}: num_additional_image_tokens {} does not fit the tower, which has {}",
+           processor.where(), processor.integer("num_additional_image_tokens"), extra);
+    }
     const JsonObject images = files.image_processor();
     const boost::json::value* mean = images.find("image_mean");
     for (int c = 0; c < 3; ++c) {
