@@ -28,6 +28,7 @@ std::int64_t size_of(const GgufFile& file, const std::string& prefix, const char
 /// The family that computes as an architecture does where there are no pictures.
 std::string text_model_type(const std::string& architecture) {
   if (architecture == "gemma3") return "gemma3_text";
+  if (architecture == "mistral3") return "llama";
   if (architecture == "qwen2vl") return "qwen2";
   if (architecture == "qwen3vl") return "qwen3";
   return architecture;
@@ -85,9 +86,9 @@ object text_config(const GgufFile& file, const std::string& architecture, bool w
   config["max_position_embeddings"] = size_of(file, prefix, "context_length");
   config["tie_word_embeddings"] = !file.tensors().contains("output.weight");
   config["rope_theta"] = file.number(prefix + "rope.freq_base").value_or(10000.0);
-  if (model_type == "llama") {
-    config["attention_bias"] = file.tensors().contains("blk.0.attn_output.bias");
-  }
+  const auto has = [&](const char* tensor) { return file.tensors().contains(tensor); };
+  config["attention_bias"] = has("blk.0.attn_q.bias") || has("blk.0.attn_output.bias");
+  config["mlp_bias"] = has("blk.0.ffn_down.bias");
   if (model_type == "gemma3_text") add_gemma3(config, file, prefix);
   add_rope_scaling(config, file, prefix, with_pictures);
   return config;

@@ -171,15 +171,17 @@ Parts llava_parts(const Tower& tower) {
   parts.pixels["crop_size"] = square(side);
   parts.pixels["do_center_crop"] = true;
   parts.pixels["resample"] = 3;
-  // Hidden states are counted from the embeddings on. Without the key, the last block does not
-  // count; old converters have left it out of the file, and so made the number of blocks odd.
+  // Hidden states are counted from the embeddings on. Without the key, the last block of the whole
+  // tower does not count: most converters left it out of the file, so it is there only where CLIP
+  // has its 24 blocks, or SigLIP its 27.
   const std::vector<std::int64_t> layers = tower.file().integers("clip.vision.feature_layer");
   if (!layers.empty()) {
     parts.more["vision_feature_layer"] =
         layers.size() == 1 ? boost::json::value(layers[0])
                            : boost::json::value(array(layers.begin(), layers.end()));
   } else {
-    parts.more["vision_feature_layer"] = tower.size("block_count") % 2 == 1 ? -1 : -2;
+    const std::int64_t blocks = tower.size("block_count");
+    parts.more["vision_feature_layer"] = blocks == 24 || blocks == 27 ? -2 : -1;
   }
   parts.more["vision_feature_select_strategy"] = tower.has("v.class_embd") ? "default" : "full";
   parts.more["projector_hidden_act"] = "gelu";
@@ -244,6 +246,8 @@ Parts internvl_parts(const Tower& tower) {
   const bool rms = !tower.has("v.blk.0.ln1.bias");
   parts.vision["norm_type"] = rms ? "rms_norm" : "layer_norm";
   parts.pixels["size"] = square(side);
+  // Where the tower's outputs are pooled, they are not normed.
+  parts.vision["use_mean_pooling"] = !tower.has("v.post_ln.weight");
   parts.pixels["crop_to_patches"] = true;
   parts.pixels["min_patches"] = tower.size_or("preproc_min_tiles", 1);
   parts.pixels["max_patches"] = tower.size_or("preproc_max_tiles", 12);
