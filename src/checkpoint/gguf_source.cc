@@ -206,6 +206,7 @@ void GgufSource::add_tensors(const GgufFile& file, const GgufNames& names) {
       match->layer = static_cast<int>(at - deepstack.begin());
     }
     const GgufChange change = match->entry->change;
+    if (change == GgufChange::kUnused) continue;
     std::string target = name_with_layer(match->entry->hugging_face, match->layer,
                                          change == GgufChange::kBare ? "" : match->suffix);
     if (nested && target.starts_with("model.")) {

@@ -1,5 +1,5 @@
-// Any bytes as a GGUF model, perhaps with an mmproj: a checkpoint whose configuration, tensors,
-// processor and tokenizer can be read, or an Error, nothing else. Four bytes say how long the
+// Any bytes as a GGUF model, perhaps with an mmproj: a checkpoint whose configuration, tensors and
+// tokenizer can be read, or an Error, nothing else. Four bytes say how long the
 // language model's file is; what follows it is the mmproj.
 #include <algorithm>
 #include <cstddef>
@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
 #include "memory_file.h"
-#include "models/family.h"
 #include "text/tokenizer.h"
 
 namespace {
@@ -39,11 +38,10 @@ void read_all(const Checkpoint& checkpoint) {
       checkpoint.release(item.first);
     });
   }
-  ask([&] {
-    const saccade::models::Family& family = saccade::models::family_of(checkpoint);
-    ask([&] { static_cast<void>(family.describe(checkpoint)); });
-    ask([&] { static_cast<void>(family.load_processor(checkpoint)); });
-  });
+  for (const char* file : {"config.json", "generation_config.json", "preprocessor_config.json",
+                           "processor_config.json", "tokenizer_config.json"}) {
+    ask([&] { static_cast<void>(checkpoint.optional_text(file)); });
+  }
   ask([&] {
     const auto tokenizer =
         saccade::text::Tokenizer::from_json(checkpoint.json("tokenizer.json"), "tokenizer");
