@@ -16,12 +16,15 @@ using boost::json::object;
 constexpr double kLowFrequency = 1.0;
 constexpr double kHighFrequency = 4.0;
 constexpr double kOriginalContext = 8192.0;
+constexpr std::int64_t kMostFactors = 4096;
 
 /// The file keeps only the factors themselves; the settings they come from are found again.
 object llama3_scaling(const object& config, const GgufFile& file) {
   const GgufFile::Entry& entry = file.entry("rope_freqs.weight");
-  if (entry.type != static_cast<std::uint32_t>(GgmlType::kF32) || entry.shape.rank() != 1) {
-    fail("{}: rope_freqs.weight: wanted a vector of F32", file.path().string());
+  if (entry.type != static_cast<std::uint32_t>(GgmlType::kF32) || entry.shape.rank() != 1 ||
+      entry.shape[0] > kMostFactors) {
+    fail("{}: rope_freqs.weight: wanted a vector of F32, one for each two numbers of a head",
+         file.path().string());
   }
   double factor = 1.0;
   for (std::int64_t i = 0; i < entry.shape[0]; ++i) {
@@ -32,7 +35,7 @@ object llama3_scaling(const object& config, const GgufFile& file) {
                           factor, kLowFrequency, kHighFrequency, kOriginalContext);
   for (std::int64_t i = 0; i < entry.shape[0]; ++i) {
     const double found = float_at(file.data(entry), DType::kF32, i);
-    if (std::abs(found - wanted[i]) > 1e-3 * wanted[i]) {
+    if (!(std::abs(found - wanted[i]) <= 1e-3 * wanted[i])) {
       fail("{}: rope_freqs.weight: factor {} is {}; only the factors of Llama 3.1 are supported",
            file.path().string(), i, found);
     }

@@ -66,8 +66,11 @@ def json_of(folder, name):
 
 
 def stored_type(name, values, kind):
-    """Norms, biases, position embeddings and convolutions are kept exact."""
+    """Norms, biases, position embeddings and convolutions are kept exact; one projection is in f16
+    whatever the others are."""
     exact = values.ndim == 1 or name.endswith("_norm.weight") or not name.endswith(".weight")
+    if kind == BF16 and name == "mm.input_projection.weight":
+        return F16
     exact = exact or "position_embd" in name or "patch_embd" in name or "patch_merger" in name
     return F32 if exact else kind
 
