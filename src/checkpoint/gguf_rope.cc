@@ -47,6 +47,25 @@ object llama3_scaling(const object& config, const GgufFile& file) {
           {"original_max_position_embeddings", static_cast<std::int64_t>(kOriginalContext)}};
 }
 
+/// YaRN (Peng et al., 2023). Without its own keys the widths of its ramp are the usual ones in
+/// both.
+object yarn_scaling(const GgufFile& file, const std::string& scaling, double factor) {
+  const std::string context_key = scaling + "original_context_length";
+  const auto context = file.integer(context_key);
+  if (!context) fail("{}: {} is missing", file.path().string(), context_key);
+  object settings{
+      {"rope_type", "yarn"}, {"factor", factor}, {"original_max_position_embeddings", *context}};
+  for (const char* key : {"beta_fast", "beta_slow"}) {
+    if (const auto beta = file.number(scaling + "yarn_" + key)) settings[key] = *beta;
+  }
+  for (const char* key : {"attn_factor", "yarn_attn_factor", "yarn_ext_factor"}) {
+    if (const auto value = file.number(scaling + key); value && *value != 1.0) {
+      fail("{}: {}{} {} is not supported; 1 is", file.path().string(), scaling, key, *value);
+    }
+  }
+  return settings;
+}
+
 }  // namespace
 
 std::vector<double> llama3_rope_factors(double theta, int dim, double factor, double low,
@@ -65,12 +84,13 @@ void add_rope_scaling(object& config, const GgufFile& file, const std::string& p
                       bool with_pictures) {
   const std::string key = prefix + "rope.scaling.type";
   const std::string type(file.string(key).value_or("none"));
-  if (type == "linear") {
+  if (type == "linear" || type == "yarn") {
     const auto factor = file.number(prefix + "rope.scaling.factor");
     if (!factor) fail("{}: {}rope.scaling.factor is missing", file.path().string(), prefix);
-    config["rope_scaling"] = object{{"rope_type", "linear"}, {"factor", *factor}};
+    config["rope_scaling"] = type == "yarn" ? yarn_scaling(file, prefix + "rope.scaling.", *factor)
+                                            : object{{"rope_type", "linear"}, {"factor", *factor}};
   } else if (type != "none") {
-    fail("{}: {} \"{}\" is not supported; linear is", file.path().string(), key, type);
+    fail("{}: {} \"{}\" is not supported; linear and yarn are", file.path().string(), key, type);
   }
   if (file.tensors().contains("rope_freqs.weight")) {
     config["rope_scaling"] = llama3_scaling(config, file);
@@ -78,12 +98,11 @@ void add_rope_scaling(object& config, const GgufFile& file, const std::string& p
   std::vector<std::int64_t> sections = file.integers(prefix + "rope.dimension_sections");
   if (sections.empty() || !with_pictures) return;
   sections.resize(3);  // the fourth is of no axis
-  config["rope_scaling"] =
-      object{{"rope_type", "default"},
-             {"mrope_section", boost::json::array(sections.begin(), sections.end())}};
-  if (prefix == "qwen3vl.") {
-    config.at("rope_scaling").as_object()["mrope_interleaved"] = true;
-  }
+  object scaling{{"rope_type", "default"}};
+  if (const auto* other = config.if_contains("rope_scaling")) scaling = other->as_object();
+  scaling["mrope_section"] = boost::json::array(sections.begin(), sections.end());
+  if (prefix == "qwen3vl.") scaling["mrope_interleaved"] = true;
+  config["rope_scaling"] = std::move(scaling);
 }
 
 }  // namespace saccade::checkpoint
