@@ -32,6 +32,7 @@ inline const std::vector<std::string>& families() {
       "qwen2_5_vl",   //
       "qwen2_vl",     //
       "qwen3",        //
+      "qwen3_moe",    //
       "qwen3_vl",     //
       "smollm3",      //
   };

@@ -190,6 +190,17 @@ void Device::scatter(const Tensor& y, const Tensor& x, std::span<const std::int3
   do_scatter(y, x, ids);
 }
 
+void Device::scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
+                         std::span<const float> factors) {
+  check_matrix("scatter_add", "y", y, -1, -1);
+  check_matrix("scatter_add", "x", x, static_cast<std::int64_t>(ids.size()), y.size(1));
+  check_ids("scatter_add", ids, y.rows());
+  if (factors.size() != ids.size()) {
+    fail("[scatter_add] {} factors for {} rows", factors.size(), ids.size());
+  }
+  do_scatter_add(y, x, ids, factors);
+}
+
 void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                 const Tensor& v, const AttentionShape& shape,
                                 std::span<const std::int64_t> ends) {

@@ -98,6 +98,9 @@ class Device {
   void gather_columns(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
   /// Row ids[i] of y = row i of x [ids.size(), n]
   void scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
+  /// Row ids[i] of y += factors[i] * row i of x [ids.size(), n]; no two ids are the same.
+  void scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
+                   std::span<const float> factors);
   /// Attention without mask inside each segment: rows [ends[i - 1], ends[i]) see each other.
   /// q, out [rows, num_heads * head_dim]; k, v [rows, num_kv_heads * head_dim].
   void attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -129,6 +132,8 @@ class Device {
   virtual void do_gather_columns(const Tensor& y, const Tensor& x,
                                  std::span<const std::int32_t> ids) = 0;
   virtual void do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) = 0;
+  virtual void do_scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
+                              std::span<const float> factors) = 0;
   virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const AttentionShape& shape,
                                      std::span<const std::int64_t> ends) = 0;

@@ -37,6 +37,7 @@ const std::vector<Family>& families() {
       text_only(text_families::phi3()),         //
       text_only(text_families::qwen2()),        //
       text_only(text_families::qwen3()),        //
+      text_only(text_families::qwen3_moe()),    //
       text_only(text_families::smollm3()),      //
   };
   return kFamilies;

@@ -20,6 +20,7 @@ import torch
 import transformers
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tokenizers import processors
 from transformers import PreTrainedTokenizerFast
 
 from checkpoint import DTYPES, write_json
@@ -51,8 +52,13 @@ def special_tokens(spec: Vlm) -> list[str]:
 def make_tokenizer(spec: Vlm) -> PreTrainedTokenizerFast:
     """The tiny byte-level tokenizer with the family's special tokens."""
     tokens = spec.tokens
+    tokenizer = train_plain(spec.num_merges, special_tokens(spec))
+    if spec.add_bos:
+        bos = tokens["bos"]
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{bos} $A", special_tokens=[(bos, tokenizer.token_to_id(bos))])
     return PreTrainedTokenizerFast(
-        tokenizer_object=train_plain(spec.num_merges, special_tokens(spec)),
+        tokenizer_object=tokenizer,
         bos_token=tokens["bos"], eos_token=tokens["eos"], pad_token=tokens["pad"],
         extra_special_tokens=tokens.get("named", tokens.get("extra", [])),
         clean_up_tokenization_spaces=False, model_max_length=2048)

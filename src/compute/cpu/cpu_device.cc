@@ -172,4 +172,11 @@ void CpuDevice::do_scatter(const Tensor& y, const Tensor& x, std::span<const std
            [&](std::int64_t row) { std::memcpy(y.row(ids[row]), x.row(row), bytes); });
 }
 
+void CpuDevice::do_scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
+                               std::span<const float> factors) {
+  for_rows(x.rows(), x.size(1), [&](std::int64_t row) {
+    kernels_.add_scaled(y.row(ids[row]), x.row(row), factors[row], x.size(1));
+  });
+}
+
 }  // namespace saccade::compute::cpu
