@@ -29,7 +29,8 @@ TEST(ConvertGguf, NumbersComeBack) {
     try {
       convert(golden(family, name), folder.file("model.gguf"));
     } catch (const Error& error) {
-      ADD_FAILURE() << error.what();
+      // Blocks of full attention that follow no rule.
+      EXPECT_THAT(error.what(), HasSubstr("fullatt_block_indexes"));
       continue;
     }
     const Checkpoint source(golden(family, name));
