@@ -95,7 +95,7 @@ void add_rope(checkpoint::GgufWriter& writer, const object& text, const std::str
     writer.add(prefix + "rope.scaling.factor", static_cast<float>(number_or(rope, "factor", 1.0)));
   } else if (type != "default" && type != "mrope" && type != "llama3") {
     fail(
-        "config.json: rope type \"{}\" cannot be in a GGUF file; default, linear, llama3 and "
+        "config.json: a GGUF file cannot hold rope type \"{}\"; default, linear, llama3 and "
         "mrope can",
         type);
   }
@@ -114,11 +114,53 @@ std::int64_t head_dim_of(const JsonObject& text) {
       "head_dim", text.integer("hidden_size") / text.integer_in("num_attention_heads", 1, 1 << 20));
 }
 
+/// Every how many layers one sees everything, from whichever of its forms a config has. Throws
+/// Error where the layers follow no such rule.
+std::int64_t full_layer_pattern(const JsonObject& text) {
+  const boost::json::value* types = text.find("layer_types");
+  if (!types || !types->is_array()) {
+    return text.integer_or("sliding_window_pattern", text.integer_or("_sliding_window_pattern", 6));
+  }
+  const boost::json::array& list = types->get_array();
+  const auto is_full = [&](std::size_t i) { return list[i] == "full_attention"; };
+  std::size_t pattern = 1;
+  while (pattern <= list.size() && !is_full(pattern - 1)) ++pattern;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (is_full(i) != ((i + 1) % pattern == 0)) {
+      fail("{}: a GGUF file cannot hold these layer_types: not every n-th is full_attention",
+           text.where());
+    }
+  }
+  return static_cast<std::int64_t>(pattern);
+}
+
 void add_gemma3(checkpoint::GgufWriter& writer, const JsonObject& text) {
   writer.add("gemma3.attention.sliding_window", count(text.integer_or("sliding_window", 512)));
-  const std::int64_t pattern =
-      text.integer_or("sliding_window_pattern", text.integer_or("_sliding_window_pattern", 6));
-  writer.add("gemma3.attention.sliding_window_pattern", count(pattern));
+  writer.add("gemma3.attention.sliding_window_pattern", count(full_layer_pattern(text)));
+  // llama.cpp scales queries by the size of a head, and by the mean one in the model of 62 layers.
+  const std::int64_t heads = text.integer("num_attention_heads");
+  const std::int64_t scale = text.integer("num_hidden_layers") == 62
+                                 ? text.integer("hidden_size") / heads
+                                 : head_dim_of(text);
+  if (text.integer_or("query_pre_attn_scalar", scale) != scale) {
+    fail("{}: a GGUF file cannot hold query_pre_attn_scalar {}; {} is what llama.cpp computes with",
+         text.where(), text.integer("query_pre_attn_scalar"), scale);
+  }
+}
+
+/// Refuses what the other architectures compute and the format has no word for.
+void check_windows(const JsonObject& text, const std::string& architecture) {
+  const std::int64_t window = text.integer_or("sliding_window", 0);
+  const std::int64_t context = text.integer_or("max_position_embeddings", 131072);
+  const bool qwen = architecture.starts_with("qwen");
+  const bool used = !qwen || text.boolean_or("use_sliding_window", false);
+  if (window > 0 && window < context && used) {
+    fail("{}: a GGUF file of {} cannot hold sliding_window {}: llama.cpp would look at everything",
+         text.where(), architecture, window);
+  }
+  if (architecture.starts_with("qwen3") && text.boolean_or("attention_bias", false)) {
+    fail("{}: a GGUF file of {} cannot hold attention_bias", text.where(), architecture);
+  }
 }
 
 /// The numbers of a preprocessor_config.json, or of the processor's.
@@ -151,8 +193,8 @@ std::int64_t full_attention_pattern(const JsonObject& vision) {
   std::vector<std::int64_t> regular;
   for (std::int64_t i = pattern - 1; i < depth; i += pattern) regular.push_back(i);
   if (full != regular) {
-    fail("{}: fullatt_block_indexes [{}] are no multiples, so a GGUF file cannot hold them",
-         vision.where(), fmt::join(full, ", "));
+    fail("{}: a GGUF file cannot hold fullatt_block_indexes [{}]: not every n-th", vision.where(),
+         fmt::join(full, ", "));
   }
   return pattern;
 }
@@ -218,7 +260,11 @@ void add_text_metadata(checkpoint::GgufWriter& writer, const checkpoint::Checkpo
              static_cast<float>(text.number_or("rms_norm_eps", 1e-6)));
   writer.add(prefix + "rope.dimension_count", count(head_dim));
   add_rope(writer, config.get_object(), prefix);
-  if (kind.architecture == "gemma3") add_gemma3(writer, text);
+  if (kind.architecture == "gemma3") {
+    add_gemma3(writer, text);
+  } else {
+    check_windows(text, kind.architecture);
+  }
   if (kind.architecture == "qwen3vl") {
     const JsonObject root(source.config(), source.where("config.json"));
     const auto layers = root.object("vision_config").integers("deepstack_visual_indexes");

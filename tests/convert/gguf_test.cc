@@ -22,6 +22,7 @@ const char* const kFamilies[] = {"gemma3",   "gemma3_text", "idefics3", "internv
                                  "qwen2_vl", "qwen3",       "qwen3_vl", "smolvlm"};
 
 TEST(ConvertGguf, NumbersComeBack) {
+  int refused = 0;
   for (const auto& [family, name] : all_goldens()) {
     if (std::ranges::find(kFamilies, family) == std::end(kFamilies)) continue;
     SCOPED_TRACE(family + "/" + name);
@@ -29,8 +30,11 @@ TEST(ConvertGguf, NumbersComeBack) {
     try {
       convert(golden(family, name), folder.file("model.gguf"));
     } catch (const Error& error) {
-      // Blocks of full attention that follow no rule.
-      EXPECT_THAT(error.what(), HasSubstr("fullatt_block_indexes"));
+      // Windows and layers that the format has no words for.
+      EXPECT_THAT(error.what(), HasSubstr("a GGUF file"));
+      EXPECT_THAT(error.what(), HasSubstr("cannot hold"));
+      EXPECT_THAT(names_in(folder.path()), ElementsAre());
+      ++refused;
       continue;
     }
     const Checkpoint source(golden(family, name));
@@ -64,6 +68,7 @@ TEST(ConvertGguf, NumbersComeBack) {
       EXPECT_EQ(vocabulary.at(token).to_number<int>(), id.to_number<int>());
     }
   }
+  EXPECT_LE(refused, 8);
 }
 
 TEST(ConvertGguf, EveryTypeAndItsCodesAgain) {
