@@ -32,6 +32,7 @@ inline const std::vector<std::string>& families() {
       "qwen2_5_vl",   //
       "qwen2_vl",     //
       "qwen3",        //
+      "qwen3_moe",    //
       "qwen3_vl",     //
       "smollm3",      //
   };
@@ -51,9 +52,11 @@ inline std::vector<std::string> checkpoints(const std::string& family) {
 /// The families whose goldens have pixels besides (tests/models/vlm_test.cc).
 inline const std::vector<std::string>& vision_families() {
   static const std::vector<std::string> kFamilies = {
+      "gemma3",    //
       "idefics3",  //
       "internvl",  //
       "llava",     //
+      "mistral3",  //
       "smolvlm",   //
   };
   return kFamilies;

@@ -27,7 +27,15 @@ class Listener {
   virtual bool cancelled() { return false; }
 };
 
+/// How the inputs of quantized layers are held while they are multiplied.
+enum class Activations {
+  kInt8,  ///< rounded to 8 bits, each 32 with a scale of their own: integer products, the fastest
+  kF32,   ///< as they are: results are those of the dequantized model, bit for bit
+};
+
 struct EngineOptions {
+  std::string mmproj;  ///< GGUF file of the vision tower; empty: the one beside the model
+  Activations activations = Activations::kInt8;
   int threads = 0;              ///< 0: one for each core this process may use
   std::string instruction_set;  ///< empty: the best one; otherwise as `saccade devices` names it
   /// Pictures with more pixels are refused before they are decoded.
@@ -86,7 +94,8 @@ struct TokenMath {
 /// A loaded model and all it needs to answer. One thread at a time.
 class Engine {
  public:
-  /// `model` is a Hugging Face directory, `glance` or ORG/NAME in the local cache. Throws Error.
+  /// `model` is a Hugging Face or MLX directory, a GGUF file, `glance`, or ORG/NAME in the local
+  /// cache. Throws Error.
   static Engine load(const std::string& model, const EngineOptions& options = {},
                      Listener* listener = nullptr);
   ~Engine();

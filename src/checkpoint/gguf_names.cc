@@ -44,6 +44,7 @@ const GgufNames kGemma3 = {
 // Blocks of Qwen's towers fuse queries, keys and values; the files may or may not.
 const GgufNames kQwen2Vision = {
     {"v.patch_embd", "model.visual.patch_embed.proj", kConvFrames},
+    {"v.position_embd", "", kUnused},  // zeros that the first converters put there
     {"v.post_ln", "model.visual.merger.ln_q"},
     {"mm.0", "model.visual.merger.mlp.0"},
     {"mm.2", "model.visual.merger.mlp.2"},
@@ -203,14 +204,14 @@ std::string take_suffix(std::string_view& name) {
 }  // namespace
 
 GgufNames gguf_text_names(std::string_view architecture) {
-  if (architecture == "llama") return joined(kLlama, kDecoder);
+  if (architecture == "llama" || architecture == "mistral3") return joined(kLlama, kDecoder);
   if (architecture == "gemma3") return joined(kGemma3, kDecoder);
   for (const std::string_view plain : {"qwen2", "qwen2vl", "qwen3", "qwen3vl"}) {
     if (architecture == plain) return kDecoder;
   }
   fail(
-      "general.architecture \"{}\" is not one Saccade knows; it knows gemma3, llama, qwen2, "
-      "qwen2vl, qwen3 and qwen3vl",
+      "general.architecture \"{}\" is not one Saccade knows; it knows gemma3, llama, mistral3, "
+      "qwen2, qwen2vl, qwen3 and qwen3vl",
       architecture);
 }
 

@@ -95,15 +95,13 @@ constexpr std::string_view kDeepseekCjk = "[一-龥\u0800-一가-\uD7FF]+";
 #undef MARKS_AND_SLASHES
 
 using Table = std::map<std::string_view, GgufPretokenizer>;
+using Names = std::initializer_list<std::string_view>;
 
-Table make_table() {
-  Table table;
-  const auto put = [&](std::initializer_list<std::string_view> names,
-                       const GgufPretokenizer& rules) {
+/// Models whose rules are one pattern, perhaps behind one for digits or line breaks.
+void put_common(Table& table) {
+  const auto put = [&](Names names, const GgufPretokenizer& rules) {
     for (const std::string_view name : names) table.emplace(name, rules);
   };
-  put({"default"}, {{R"([\p{P}\$\+<=>\^~\|]+)", kGpt2, R"(\p{N}+)", "[0-9][0-9][0-9]"}});
-  put({"falcon"}, {{R"([\p{P}\$\+<=>\^~\|`]+)", kGpt2, "[0-9][0-9][0-9]"}});
   put({"gpt-2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "jina-v1-en",
        "jina-v2-code", "roberta-bpe", "gigachat", "a.x-4.0", "mellum", "modern-bert", "mpt", "olmo",
        "jais", "trillion", "granite-docling", "exaone4"},
@@ -133,6 +131,15 @@ Table make_table() {
   put({"exaone-moe"}, {{kExaoneMoe}});
   put({"poro-chat", "bloom", "gpt3-finnish"}, {{kBloom}});
   put({"viking"}, {{kBloom, kDigit}});
+}
+
+/// Models that cut in several steps.
+void put_sequences(Table& table) {
+  const auto put = [&](Names names, const GgufPretokenizer& rules) {
+    for (const std::string_view name : names) table.emplace(name, rules);
+  };
+  put({"default"}, {{R"([\p{P}\$\+<=>\^~\|]+)", kGpt2, R"(\p{N}+)", "[0-9][0-9][0-9]"}});
+  put({"falcon"}, {{R"([\p{P}\$\+<=>\^~\|`]+)", kGpt2, "[0-9][0-9][0-9]"}});
   put({"deepseek-llm"},
       {{"[\r\n]", kDeepseekLetters, kDeepseekMarks, R"(\s+$)", kDeepseekCjk, R"(\p{N}+)"}});
   put({"deepseek-coder"}, {{"[\r\n]", R"(\s?\p{L}+)", R"(\s?\p{P}+)", kDeepseekCjk, kDigit}});
@@ -145,11 +152,15 @@ Table make_table() {
                        R"(([\t\n]|    |  ))", kDigit, R"([\p{P}!-/:-@\[-`{-~])", kGpt2},
                       false,
                       true});
-  return table;
 }
 
 const Table& table() {
-  static const Table rules = make_table();
+  static const Table rules = [] {
+    Table all;
+    put_common(all);
+    put_sequences(all);
+    return all;
+  }();
   return rules;
 }
 

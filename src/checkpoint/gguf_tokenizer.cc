@@ -53,6 +53,11 @@ struct Vocabulary {
   std::optional<std::int64_t> unknown() const {
     return with_default("unknown_token_id", model == "t5" ? 2 : 0);
   }
+  /// Rows of the embeddings behind the last token have made-up names, which never stand for text.
+  bool is_padding(std::int64_t id) const {
+    return types[static_cast<std::size_t>(id)] == kUnused &&
+           token(id) == fmt::format("[PAD{}]", id);
+  }
   bool add_bos() const;
   bool add_eos() const { return flag("add_eos_token", model == "t5"); }
 
@@ -118,6 +123,7 @@ object ids_of_tokens(const Vocabulary& vocabulary) {
   object ids;
   ids.reserve(vocabulary.tokens.size());
   for (std::int64_t id = 0; id < std::ssize(vocabulary.tokens); ++id) {
+    if (vocabulary.is_padding(id)) continue;
     if (!ids.emplace(vocabulary.token(id), id).second) {
       fail("{}: metadata tokenizer.ggml.tokens: token {} is given twice",
            vocabulary.file.path().string(), id);
@@ -182,6 +188,10 @@ object replace(std::string_view from, std::string_view to) {
   return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
 }
 
+object replace_pattern(std::string_view pattern, std::string_view to) {
+  return {{"type", "Replace"}, {"pattern", {{"Regex", pattern}}}, {"content", to}};
+}
+
 object isolate(std::string_view pattern) {
   return {{"type", "Split"},
           {"pattern", {{"Regex", pattern}}},
@@ -229,6 +239,8 @@ object llama_normalizer(const Vocabulary& vocabulary) {
   return {{"type", "Sequence"}, {"normalizers", std::move(steps)}};
 }
 
+/// SentencePiece's own normalization: only spaces, which the charsmap makes of other blanks, are
+/// taken off the ends and merged.
 object t5_normalizer(const Vocabulary& vocabulary) {
   array steps;
   const auto charsmap = vocabulary.file.integers("tokenizer.ggml.precompiled_charsmap");
@@ -236,11 +248,13 @@ object t5_normalizer(const Vocabulary& vocabulary) {
     steps.push_back(object{{"type", "Precompiled"}, {"precompiled_charsmap", base64(charsmap)}});
   }
   if (vocabulary.flag("remove_extra_whitespaces", true)) {
-    steps.push_back(object{{"type", "Strip"}, {"strip_left", true}, {"strip_right", true}});
-    object runs = replace("", " ");
-    runs["pattern"] = {{"Regex", " {2,}"}};
-    steps.push_back(std::move(runs));
+    steps.push_back(replace_pattern(R"(\A +| +\z)", ""));
+    steps.push_back(replace_pattern(" {2,}", " "));
   }
+  if (vocabulary.flag("add_space_prefix", true)) {
+    steps.push_back(object{{"type", "Prepend"}, {"prepend", kMetaSpace}});
+  }
+  steps.push_back(replace(" ", kMetaSpace));
   return {{"type", "Sequence"}, {"normalizers", std::move(steps)}};
 }
 
@@ -334,7 +348,6 @@ object tokenizer_json(const GgufFile& file) {
   } else {
     const bool prepend = vocabulary.flag("add_space_prefix", true);
     document["normalizer"] = t5_normalizer(vocabulary);
-    document["pre_tokenizer"] = metaspace(prepend);
     document["decoder"] = metaspace(prepend);
     document["model"] = unigram_model(vocabulary);
   }

@@ -71,6 +71,7 @@ int run_commands(int argc, const char* const* argv) {
   add_tokenize_command(app, action);
   add_inspect_command(app, action);
   add_devices_command(app, action);
+  add_formats_command(app, action);
   add_convert_command(app, action);
   add_pull_command(app, action);
   try {
@@ -87,8 +88,9 @@ int run_commands(int argc, const char* const* argv) {
   if (!action) {
     std::vector<std::string> names;
     for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-    return report(fmt::format("a command is missing: {}; see saccade --help", fmt::join(names, ", ")),
-                  kUsageError);
+    return report(
+        fmt::format("a command is missing: {}; see saccade --help", fmt::join(names, ", ")),
+        kUsageError);
   }
   return action();
 }

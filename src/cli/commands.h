@@ -16,5 +16,6 @@ void add_tokens_command(CLI::App& app, Action& action);
 void add_tokenize_command(CLI::App& app, Action& action);
 void add_inspect_command(CLI::App& app, Action& action);
 void add_devices_command(CLI::App& app, Action& action);
+void add_formats_command(CLI::App& app, Action& action);
 
 }  // namespace saccade::cli

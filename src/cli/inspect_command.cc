@@ -13,11 +13,12 @@ namespace {
 
 struct InspectOptions {
   std::string model;
+  EngineOptions engine;
   bool json = false;
 };
 
 int run(const InspectOptions& options) {
-  const ModelInfo info = inspect_model(options.model, engine_options_from_environment());
+  const ModelInfo info = inspect_model(options.model, options.engine);
   write_output(options.json ? json_text(inspect_json(info)) + "\n" : inspect_text(info));
   return kSuccess;
 }
@@ -33,7 +34,9 @@ void add_inspect_command(CLI::App& app, Action& action) {
       "  saccade inspect ./Qwen2.5-VL-3B-Instruct");
   command->group("Commands");
   const auto options = std::make_shared<InspectOptions>();
+  options->engine = engine_options_from_environment();
   add_model_argument(*command, options->model);
+  add_mmproj_option(*command, options->engine);
   command->add_flag("--json", options->json, "Print one JSON object with exact numbers");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

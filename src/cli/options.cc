@@ -29,6 +29,12 @@ void add_number(CLI::App& command, const std::string& name, std::optional<double
             [name, &number](const std::string& text) { number = parse_number(name, text); });
 }
 
+Activations parse_activations(const std::string& text) {
+  if (text == "int8") return Activations::kInt8;
+  if (text == "f32") return Activations::kF32;
+  throw Error("--activations: wanted int8 or f32, found \"" + text + "\"", ErrorKind::kUsage);
+}
+
 }  // namespace
 
 CLI::Option* add_value(CLI::App& command, const std::string& name, const std::string& type,
@@ -39,8 +45,8 @@ CLI::Option* add_value(CLI::App& command, const std::string& name, const std::st
 void add_model_argument(CLI::App& command, std::string& model) {
   command
       .add_option("MODEL", model,
-                  "A Hugging Face model directory, ORG/NAME in the local Hugging Face cache, or "
-                  "glance, the small model that comes with Saccade")
+                  "A Hugging Face or MLX model directory, a .gguf file, ORG/NAME in the local "
+                  "Hugging Face cache, or glance, the small model that comes with Saccade")
       ->required()
       ->type_name("");
 }
@@ -68,7 +74,20 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
             "bombs (default " +
                 std::to_string(engine.max_image_pixels) + ")",
             [&engine](std::int64_t pixels) { engine.max_image_pixels = pixels; });
+  add_mmproj_option(command, engine);
+  add_value(
+      command, "--activations", "TYPE",
+      "Inputs of quantized layers: int8 (fastest; the default) or f32 (exactly the dequantized "
+      "model)",
+      [&engine](const std::string& text) { engine.activations = parse_activations(text); });
   add_threads_option(command, engine);
+}
+
+void add_mmproj_option(CLI::App& command, EngineOptions& engine) {
+  command
+      .add_option("--mmproj", engine.mmproj,
+                  "The vision tower of a .gguf model (default: the mmproj file beside it)")
+      ->type_name("FILE");
 }
 
 void add_sampling_options(CLI::App& command, Request& request) {

@@ -161,8 +161,11 @@ void Device::rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int h
   if (head_dim < 2 || head_dim % 2 != 0 || x.size(1) % head_dim != 0) {
     fail("[rotary] {} columns in heads of {}", x.size(1), head_dim);
   }
-  check_matrix("rotary", "cos", cos, x.rows(), head_dim / 2);
-  check_matrix("rotary", "sin", sin, x.rows(), head_dim / 2);
+  check_matrix("rotary", "cos", cos, x.rows(), -1);
+  check_matrix("rotary", "sin", sin, x.rows(), cos.size(1));
+  if (2 * cos.size(1) > head_dim) {
+    fail("[rotary] {} angles for heads of {}", cos.size(1), head_dim);
+  }
   do_rotary(x, cos, sin, head_dim);
 }
 
@@ -185,6 +188,17 @@ void Device::scatter(const Tensor& y, const Tensor& x, std::span<const std::int3
   check_matrix("scatter", "x", x, static_cast<std::int64_t>(ids.size()), y.size(1));
   check_ids("scatter", ids, y.rows());
   do_scatter(y, x, ids);
+}
+
+void Device::scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
+                         std::span<const float> factors) {
+  check_matrix("scatter_add", "y", y, -1, -1);
+  check_matrix("scatter_add", "x", x, static_cast<std::int64_t>(ids.size()), y.size(1));
+  check_ids("scatter_add", ids, y.rows());
+  if (factors.size() != ids.size()) {
+    fail("[scatter_add] {} factors for {} rows", factors.size(), ids.size());
+  }
+  do_scatter_add(y, x, ids, factors);
 }
 
 void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,

@@ -89,8 +89,8 @@ class Device {
   void activate(const Tensor& x, Activation activation);
   /// y [rows, n] = activation(gate_up [:, :n]) * gate_up [:, n:]
   void gate(const Tensor& y, const Tensor& gate_up, Activation activation);
-  /// Rotates each head's pairs (i, i + head_dim / 2) of x [rows, heads * head_dim] by the angles
-  /// whose cosines and sines are [rows, head_dim / 2].
+  /// Rotates each head's pairs (i, i + n) of x [rows, heads * head_dim] by the angles whose cosines
+  /// and sines are [rows, n]; where 2 n is less than head_dim, the rest of the head stays.
   void rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim);
   /// y [ids.size(), n] = rows of x
   void gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
@@ -98,6 +98,9 @@ class Device {
   void gather_columns(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
   /// Row ids[i] of y = row i of x [ids.size(), n]
   void scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
+  /// Row ids[i] of y += factors[i] * row i of x [ids.size(), n]; no two ids are the same.
+  void scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
+                   std::span<const float> factors);
   /// Attention without mask inside each segment: rows [ends[i - 1], ends[i]) see each other.
   /// q, out [rows, num_heads * head_dim]; k, v [rows, num_kv_heads * head_dim].
   void attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -129,6 +132,8 @@ class Device {
   virtual void do_gather_columns(const Tensor& y, const Tensor& x,
                                  std::span<const std::int32_t> ids) = 0;
   virtual void do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) = 0;
+  virtual void do_scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
+                              std::span<const float> factors) = 0;
   virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const AttentionShape& shape,
                                      std::span<const std::int64_t> ends) = 0;

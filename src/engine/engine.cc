@@ -42,8 +42,12 @@ constexpr std::int64_t kMaxFullSequences = 16;
 std::unique_ptr<compute::Device> make_device(const EngineOptions& options) {
   if (options.threads < 0)
     fail_usage("threads: wanted a number from 1 to 1024, found {}", options.threads);
-  return std::make_unique<compute::cpu::CpuDevice>(
-      compute::cpu::CpuOptions{options.threads, options.instruction_set});
+  return std::make_unique<compute::cpu::CpuDevice>(compute::cpu::CpuOptions{
+      options.threads, options.instruction_set, options.activations == Activations::kInt8});
+}
+
+checkpoint::Checkpoint open_checkpoint(const std::string& model, const EngineOptions& options) {
+  return checkpoint::Checkpoint(checkpoint::resolve_model(model), options.mmproj);
 }
 
 ModelInfo make_info(const checkpoint::Checkpoint& checkpoint, const compute::Device& device) {
@@ -91,7 +95,7 @@ class Engine::Impl {
   Impl(const std::string& model, const EngineOptions& options, Listener* listener)
       : options_(options),
         device_(make_device(options)),
-        checkpoint_(checkpoint::resolve_model(model)),
+        checkpoint_(open_checkpoint(model, options)),
         info_(make_info(checkpoint_, *device_)) {
     const Clock::time_point begin = Clock::now();
     check_memory(info_);
@@ -259,13 +263,13 @@ std::vector<Result> Engine::generate(std::span<const Request> requests) {
 }
 
 ModelInfo inspect_model(const std::string& model, const EngineOptions& options) {
-  const checkpoint::Checkpoint checkpoint(checkpoint::resolve_model(model));
+  const checkpoint::Checkpoint checkpoint = open_checkpoint(model, options);
   return make_info(checkpoint, *make_device(options));
 }
 
 TokenMath count_tokens(const std::string& model, const Request& request,
                        const EngineOptions& options) {
-  const checkpoint::Checkpoint checkpoint(checkpoint::resolve_model(model));
+  const checkpoint::Checkpoint checkpoint = open_checkpoint(model, options);
   const ModelInfo info = make_info(checkpoint, *make_device(options));
   const auto processor = models::family_of(checkpoint).load_processor(checkpoint);
   const engine::PreparedPrompt prepared =

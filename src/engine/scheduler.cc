@@ -15,10 +15,21 @@ void add_embeddings(models::Batch& batch, const Sequence& sequence, std::int64_t
     const std::int64_t first = std::max(begin, span.begin);
     const std::int64_t end = std::min(begin + count, span.begin + span.count);
     if (first >= end) continue;
-    batch.embeddings.push_back(
-        {row + first - begin, &sequence.embedding(span.image), span.first + first - span.begin,
-         end - first});
+    batch.embeddings.push_back({row + first - begin, &sequence.embedding(span.image),
+                                span.first + first - span.begin, end - first});
   }
+}
+
+/// The tokens to take when `count` would fit from `begin` on and runs of media tokens must not be
+/// parted: fewer, up to the run that would be; or, when it begins right here, all of it.
+std::int64_t keep_media_whole(const models::Prompt& prompt, std::int64_t begin,
+                              std::int64_t count) {
+  for (const models::MediaSpan& span : prompt.media) {
+    const std::int64_t end = span.begin + span.count;
+    if (span.begin >= begin + count || end <= begin + count) continue;
+    return span.begin > begin ? span.begin - begin : end - begin;
+  }
+  return count;
 }
 
 }  // namespace
@@ -42,10 +53,13 @@ std::vector<Scheduler::Share> Scheduler::plan() {
   for (const bool prefill : {false, true}) {
     for (Sequence* sequence : sequences_) {
       if (sequence->prefilling() != prefill || room == 0) continue;
-      const std::int64_t count = std::min(room, sequence->known() - sequence->computed());
+      std::int64_t count = std::min(room, sequence->known() - sequence->computed());
+      if (model_.pictures_see_themselves()) {
+        count = keep_media_whole(sequence->prompt(), sequence->computed(), count);
+      }
       if (!sequence->reserve(sequence->computed() + count)) continue;
       shares.push_back({sequence, sequence->computed(), count, -1});
-      room -= count;
+      room = std::max<std::int64_t>(0, room - count);
     }
   }
   if (shares.empty() && !sequences_.empty()) {
@@ -74,6 +88,11 @@ models::Batch Scheduler::make_batch(std::vector<Share>& shares) const {
       }
     }
     batch.spans.push_back({row, share.count, share.begin, sequence.pages()});
+    if (model_.pictures_see_themselves() && share.begin < sequence.prompt_tokens()) {
+      batch.end_keys.push_back(
+          models::media_end_keys(sequence.prompt().media, share.begin, share.count));
+      batch.spans.back().end_keys = batch.end_keys.back();
+    }
     add_embeddings(batch, sequence, share.begin, share.count, row);
     if (share.begin + share.count == sequence.known()) {
       share.logits_index = static_cast<std::int32_t>(batch.logits_rows.size());

@@ -15,7 +15,8 @@ namespace saccade::engine {
 /// order of arrival.
 class Scheduler {
  public:
-  /// `max_batch_tokens` >= 1 bounds the rows, and so the working memory, of a step.
+  /// `max_batch_tokens` >= 1 bounds the rows, and so the working memory, of a step. Only a picture
+  /// whose tokens see each other goes through whole, however many they are.
   Scheduler(models::Model& model, compute::Device& device, KvPool& pool,
             std::int64_t max_batch_tokens);
 

@@ -9,11 +9,10 @@ namespace saccade {
 namespace {
 
 text::Tokenizer open_tokenizer(const std::string& model) {
-  if (!model.ends_with(".gguf")) {
-    return text::Tokenizer::from_file(checkpoint::resolve_model(model) / "tokenizer.json");
-  }
-  const checkpoint::GgufFile file(model);
-  return text::Tokenizer::from_json(checkpoint::tokenizer_json(file), model);
+  const std::filesystem::path path = checkpoint::resolve_model(model);
+  if (path.extension() != ".gguf") return text::Tokenizer::from_file(path / "tokenizer.json");
+  const checkpoint::GgufFile file(path);
+  return text::Tokenizer::from_json(checkpoint::tokenizer_json(file), path.string());
 }
 
 }  // namespace

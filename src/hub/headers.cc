@@ -7,6 +7,9 @@
 namespace saccade::hub {
 namespace {
 
+// It goes into messages.
+constexpr std::size_t kMaxErrorCode = 64;
+
 /// A number at the beginning of `text`, which loses it; -1 when there is none.
 std::int64_t take_number(std::string_view& text) {
   std::int64_t number = -1;
@@ -81,7 +84,7 @@ void read_header_line(std::string_view line, ResponseHead& head) {
   } else if (name == "x-linked-size") {
     head.linked_bytes = whole_number(value);
   } else if (name == "x-error-code") {
-    head.error_code = value;
+    head.error_code = value.substr(0, kMaxErrorCode);
   } else if (name == "content-length") {
     head.content_length = whole_number(value);
   } else if (name == "content-range") {

@@ -120,6 +120,7 @@ void PartialBlob::save() {
   std::error_code status;
   if (stream) fs::rename(fresh, sidecar_, status);
   saved_ = stream && !status;
+  if (!saved_) fs::remove(fresh, status);
 }
 
 void PartialBlob::flush() {

@@ -13,7 +13,8 @@ constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 46;
 std::string object_id(const JsonObject& object, std::string_view key) {
   std::string id = object.string(key);
   if (!is_object_id(id)) {
-    fail("{}: \"{}\" must be 40 or 64 hexadecimal digits, found \"{}\"", object.where(), key, id);
+    fail("{}: \"{}\" must be 40 or 64 hexadecimal digits, found \"{}\"", object.where(), key,
+         id.substr(0, 80));
   }
   return id;
 }

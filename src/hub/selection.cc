@@ -12,6 +12,8 @@
 namespace saccade::hub {
 namespace {
 
+constexpr std::size_t kMaxShownName = 200;
+
 /// The patterns of huggingface_hub: * and ? match slashes too, a backslash is a character, and a
 /// folder (with its slash) means all in it.
 bool matches(const std::string& name, std::string pattern) {
@@ -92,10 +94,12 @@ void check_names(const PullRequest& request, const std::vector<RemoteFile>& file
   for (const RemoteFile& file : files) {
     if (!is_safe_path(file.name)) {
       fail("{}: the Hub lists a file {}, which is no safe path; leave it out with --include",
-           request.repository, boost::json::serialize(boost::json::string(file.name)));
+           request.repository,
+           boost::json::serialize(boost::json::string(file.name.substr(0, kMaxShownName))));
     }
     if (!seen.insert(file.name).second) {
-      fail("{}: the Hub lists the file \"{}\" twice", request.repository, file.name);
+      fail("{}: the Hub lists the file \"{}\" twice", request.repository,
+           file.name.substr(0, kMaxShownName));
     }
   }
 }

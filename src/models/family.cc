@@ -5,9 +5,11 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "models/gemma3/gemma3.h"
 #include "models/idefics3/idefics3.h"
 #include "models/internvl/internvl.h"
 #include "models/llava/llava.h"
+#include "models/mistral3/mistral3.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/qwen2_vl/qwen2_vl.h"
 #include "models/qwen3_vl/qwen3_vl.h"
@@ -18,10 +20,12 @@ namespace saccade::models {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
+      gemma3::family(),                         //
       idefics3::family(),                       //
       idefics3::smolvlm_family(),               //
       internvl::family(),                       //
       llava::family(),                          //
+      mistral3::family(),                       //
       qwen2_5_vl::family(),                     //
       qwen2_vl::family(),                       //
       qwen3_vl::family(),                       //
@@ -33,6 +37,7 @@ const std::vector<Family>& families() {
       text_only(text_families::phi3()),         //
       text_only(text_families::qwen2()),        //
       text_only(text_families::qwen3()),        //
+      text_only(text_families::qwen3_moe()),    //
       text_only(text_families::smollm3()),      //
   };
   return kFamilies;

@@ -27,6 +27,7 @@ struct Batch {
   std::vector<compute::SequenceSpan> spans;
   std::vector<EmbeddingRows> embeddings;
   std::vector<std::int32_t> logits_rows;  ///< rows whose next-token logits are wanted
+  std::vector<std::vector<std::int64_t>> end_keys = {};  ///< that spans refer to, if any
 };
 
 /// A loaded model. Not thread-safe: it belongs to the engine.
@@ -37,6 +38,10 @@ class Model {
   virtual compute::KvLayout kv_layout() const = 0;
   virtual std::int64_t vocab_size() const = 0;
   virtual std::int64_t hidden_size() const = 0;
+
+  /// Whether the tokens of a picture see each other, those after them too. Spans of such a model
+  /// must not part a picture's run of tokens, and must carry the end_keys of what they hold of it.
+  virtual bool pictures_see_themselves() const { return false; }
 
   /// The tower's output for one picture, [tokens, hidden_size]: what takes the tokens' places. A
   /// family may put further groups of hidden_size columns beside it, of which group i is added to

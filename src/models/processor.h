@@ -39,6 +39,11 @@ struct MediaSpan {
   std::int64_t first = 0;  ///< of the picture's embeddings, that of the first token
 };
 
+/// One past the last token that each of `count` tokens from `begin` on sees, where the tokens of a
+/// media span see each other: SequenceSpan::end_keys.
+std::vector<std::int64_t> media_end_keys(const std::vector<MediaSpan>& media, std::int64_t begin,
+                                         std::int64_t count);
+
 /// A prompt as the model reads it.
 struct Prompt {
   std::vector<std::int32_t> token_ids;  ///< [tokens]

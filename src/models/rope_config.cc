@@ -1,6 +1,7 @@
 #include "models/rope_config.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
@@ -32,32 +33,72 @@ double positive(const JsonObject& settings, std::string_view key) {
   return positive(settings, key, settings.number(key));
 }
 
-void scale_frequencies(const JsonObject& settings, const std::string& type,
-                       const RopeDefaults& defaults, std::vector<float>& frequencies) {
+double original_context(const JsonObject& settings, const RopeDefaults& defaults) {
+  constexpr std::string_view kKey = "original_max_position_embeddings";
+  const auto whole = static_cast<double>(defaults.context_length);
+  return positive(settings, kKey, settings.number_or(kKey, whole));
+}
+
+void scale_llama3(const JsonObject& settings, const RopeDefaults& defaults,
+                  std::vector<float>& frequencies) {
+  refuse_other_keys(
+      settings, "llama3",
+      {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"});
+  const nn::Llama3Scaling scaling{
+      positive(settings, "factor"), positive(settings, "low_freq_factor"),
+      positive(settings, "high_freq_factor"), original_context(settings, defaults)};
+  if (scaling.high_freq_factor <= scaling.low_freq_factor) {
+    fail("{}: high_freq_factor {} must be over low_freq_factor {}", settings.where(),
+         scaling.high_freq_factor, scaling.low_freq_factor);
+  }
+  nn::scale_llama3(frequencies, scaling);
+}
+
+/// Returns the factor of cosines and sines.
+float scale_yarn(const JsonObject& settings, double theta, const RopeDefaults& defaults,
+                 std::vector<float>& frequencies) {
+  refuse_other_keys(settings, "yarn",
+                    {"factor", "beta_fast", "beta_slow", "original_max_position_embeddings",
+                     "truncate", "attention_factor", "mscale", "mscale_all_dim"});
+  nn::YarnScaling scaling;
+  scaling.original_context = original_context(settings, defaults);
+  const double implied = static_cast<double>(defaults.context_length) / scaling.original_context;
+  scaling.factor = positive(settings, "factor", settings.number_or("factor", implied));
+  scaling.beta_fast = positive(settings, "beta_fast", settings.number_or("beta_fast", 32.0));
+  scaling.beta_slow = positive(settings, "beta_slow", settings.number_or("beta_slow", 1.0));
+  scaling.truncate = settings.boolean_or("truncate", true);
+  if (theta == 1.0) fail("{}: rope_theta 1 cannot be stretched", settings.where());
+  nn::scale_yarn(frequencies, theta, scaling);
+  if (settings.has("attention_factor")) {
+    return static_cast<float>(positive(settings, "attention_factor"));
+  }
+  const auto magnitude = [&](double share) {
+    return scaling.factor <= 1.0 ? 1.0 : 0.1 * share * std::log(scaling.factor) + 1.0;
+  };
+  const double share = settings.number_or("mscale", 0.0);
+  const double all = settings.number_or("mscale_all_dim", 0.0);
+  return static_cast<float>(share != 0.0 && all != 0.0 ? magnitude(share) / magnitude(all)
+                                                       : magnitude(1.0));
+}
+
+/// Scales the frequencies as the settings' rope type asks; returns the factor of cosines and sines.
+float scale_frequencies(const JsonObject& settings, double theta, const RopeDefaults& defaults,
+                        std::vector<float>& frequencies) {
+  const std::string type = settings.string_or("rope_type", settings.string_or("type", "default"));
   if (type == "linear") {
     refuse_other_keys(settings, type, {"factor"});
     nn::scale_linear(frequencies, positive(settings, "factor"));
   } else if (type == "llama3") {
-    refuse_other_keys(
-        settings, type,
-        {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"});
-    const nn::Llama3Scaling scaling{
-        positive(settings, "factor"), positive(settings, "low_freq_factor"),
-        positive(settings, "high_freq_factor"),
-        positive(settings, "original_max_position_embeddings",
-                 settings.number_or("original_max_position_embeddings",
-                                    static_cast<double>(defaults.context_length)))};
-    if (scaling.high_freq_factor <= scaling.low_freq_factor) {
-      fail("{}: high_freq_factor {} must be over low_freq_factor {}", settings.where(),
-           scaling.high_freq_factor, scaling.low_freq_factor);
-    }
-    nn::scale_llama3(frequencies, scaling);
+    scale_llama3(settings, defaults, frequencies);
+  } else if (type == "yarn") {
+    return scale_yarn(settings, theta, defaults, frequencies);
   } else if (type == "default" || (type == "mrope" && defaults.axes == RopeAxes::kMultimodal)) {
     refuse_other_keys(settings, type, {});
   } else {
-    fail("{}: rope type \"{}\" is not supported; \"default\", \"linear\" and \"llama3\" are",
+    fail("{}: rope type \"{}\" is not supported; default, linear, llama3 and yarn are",
          settings.where(), type);
   }
+  return 1.0f;
 }
 
 nn::RotaryAxes deal_to_axes(const JsonObject& settings, RopeAxes axes,
@@ -94,23 +135,30 @@ nn::RotaryAxes read_rotary(const std::optional<JsonObject>& settings, const std:
   const double theta =
       settings ? settings->number_or("rope_theta", defaults.theta) : defaults.theta;
   if (!(theta > 0.0)) fail("{}: rope_theta must be positive, found {}", where, theta);
-  std::vector<float> frequencies = nn::rotary_frequencies(theta, defaults.head_dim);
+  const double part =
+      settings ? settings->number_or("partial_rotary_factor", defaults.partial) : defaults.partial;
+  const int turning = static_cast<int>(defaults.head_dim * part);
+  if (part != 1.0 && !(defaults.may_be_partial && turning >= 2 && turning % 2 == 0 && part < 1.0)) {
+    fail("{}: partial_rotary_factor {} is not supported for heads of {} in this family", where,
+         part, defaults.head_dim);
+  }
+  std::vector<float> frequencies = nn::rotary_frequencies(theta, turning);
   if (!settings) {
     if (defaults.axes != RopeAxes::kText) fail("{}: \"rope_scaling\" is missing", where);
     return nn::text_rotary(std::move(frequencies));
   }
-  const std::string type = settings->string_or("rope_type", settings->string_or("type", "default"));
-  if (const double part = settings->number_or("partial_rotary_factor", 1.0); part != 1.0) {
-    fail("{}: partial_rotary_factor {} is not supported; 1 is", settings->where(), part);
-  }
-  scale_frequencies(*settings, type, defaults, frequencies);
+  const float scale = scale_frequencies(*settings, theta, defaults, frequencies);
+  nn::RotaryAxes rotary;
   if (defaults.axes != RopeAxes::kText) {
-    return deal_to_axes(*settings, defaults.axes, std::move(frequencies));
+    rotary = deal_to_axes(*settings, defaults.axes, std::move(frequencies));
+  } else {
+    for (const char* key : {"mrope_section", "mrope_interleaved"}) {
+      if (settings->has(key)) fail("{}: \"{}\" is not for a text model", settings->where(), key);
+    }
+    rotary = nn::text_rotary(std::move(frequencies));
   }
-  for (const char* key : {"mrope_section", "mrope_interleaved"}) {
-    if (settings->has(key)) fail("{}: \"{}\" is not for a text model", settings->where(), key);
-  }
-  return nn::text_rotary(std::move(frequencies));
+  rotary.scale = scale;
+  return rotary;
 }
 
 }  // namespace saccade::models

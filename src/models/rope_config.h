@@ -21,6 +21,9 @@ struct RopeDefaults {
   int head_dim = 0;
   std::int64_t context_length = 0;
   RopeAxes axes = RopeAxes::kText;
+  /// partial_rotary_factor, where it stands beside the settings; families without one refuse it.
+  double partial = 1.0;
+  bool may_be_partial = false;
 };
 
 /// The rotary positions that one object of settings asks for: rope_parameters of transformers 5, or

@@ -94,11 +94,12 @@ std::vector<std::int64_t> read_windows(const TextFamily& family, const JsonObjec
 /// The rotaries and which layer uses which. With a local rotary, sliding layers use the second.
 void read_rotaries(const TextFamily& family, const JsonObject& config, std::int64_t context_length,
                    nn::DecoderConfig& decoder) {
-  if (const double part = config.number_or("partial_rotary_factor", 1.0); part != 1.0) {
-    fail("{}: partial_rotary_factor {} is not supported; 1 is", config.where(), part);
-  }
-  RopeDefaults defaults{config.number_or("rope_theta", family.rope_theta), decoder.head_dim,
-                        context_length, family.rope_axes};
+  RopeDefaults defaults{config.number_or("rope_theta", family.rope_theta),
+                        decoder.head_dim,
+                        context_length,
+                        family.rope_axes,
+                        config.number_or("partial_rotary_factor", 1.0),
+                        family.may_turn_partly};
   decoder.layer_rotary.assign(decoder.num_layers, 0);
   std::optional<JsonObject> settings = rope_settings(config);
   if (family.local_rope_theta == 0.0) {

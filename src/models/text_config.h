@@ -49,6 +49,7 @@ struct TextFamily {
   SlidingLayers sliding = SlidingLayers::kNone;
   RopeAxes rope_axes = RopeAxes::kText;
   double local_rope_theta = 0.0;  ///< over 0: sliding layers turn by a rotary of their own
+  bool may_turn_partly = false;   ///< partial_rotary_factor counts
   bool qk_norm = false;
   bool output_norms = false;
   bool unit_offset_norms = false;

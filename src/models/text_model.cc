@@ -92,6 +92,10 @@ std::vector<PartDescription> describe_decoder(const checkpoint::Checkpoint& chec
       fmt::format("{} layer{}, hidden {}, {} heads, {} key-value heads of {}", config.num_layers,
                   config.num_layers == 1 ? "" : "s", config.hidden_size, config.num_heads,
                   config.num_kv_heads, config.head_dim);
+  if (config.moe.num_experts > 0) {
+    summary +=
+        fmt::format(", {} of {} experts", config.moe.experts_per_token, config.moe.num_experts);
+  }
   return {
       describe_part(checkpoint, "decoder", std::move(summary),
                     {names.decoder + ".layers", names.decoder + ".norm"}),

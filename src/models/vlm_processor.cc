@@ -73,7 +73,11 @@ std::string VlmProcessor::expand(const std::string& rendered, const std::vector<
 Prompt VlmProcessor::tokenize(const std::string& rendered, const std::vector<int>& order,
                               const std::vector<media::PatchGrid>& grids) const {
   Prompt prompt;
-  prompt.token_ids = tokenizer_.encode(expand(rendered, order, grids));
+  // As transformers' processors: the tokenizer adds what it adds to any text, unless the template
+  // has begun with the first of it.
+  const std::string bos = chat_.bos_token();
+  const bool begun = !bos.empty() && rendered.starts_with(bos);
+  prompt.token_ids = tokenizer_.encode(expand(rendered, order, grids), {.add_special = !begun});
   const auto tokens = static_cast<std::int64_t>(prompt.token_ids.size());
   prompt.positions.resize(tokens);
   std::iota(prompt.positions.begin(), prompt.positions.end(), 0);

@@ -40,6 +40,20 @@ void Decoder::load_attention(WeightLoader& weights, const std::string& name, Lay
   layer.key_norm = head_norm(".k_norm");
 }
 
+void Decoder::load_mlp(WeightLoader& weights, const std::string& name, int index,
+                       Layer& layer) const {
+  const std::int64_t hidden = config_.hidden_size;
+  if (!config_.sparse_layers.empty() && config_.sparse_layers[index]) {
+    layer.experts = MixtureOfExperts::load(weights, name, hidden, config_.moe, config_.activation);
+  } else if (config_.fused_projections) {
+    layer.mlp = GatedMlp::load_fused(weights, name, hidden, config_.intermediate_size,
+                                     config_.mlp_bias, config_.activation);
+  } else {
+    layer.mlp = GatedMlp::load(weights, name, hidden, config_.intermediate_size, config_.mlp_bias,
+                               config_.activation);
+  }
+}
+
 Decoder::Layer Decoder::load_layer(WeightLoader& weights, const std::string& name,
                                    int index) const {
   const std::int64_t hidden = config_.hidden_size;
@@ -58,11 +72,7 @@ Decoder::Layer Decoder::load_layer(WeightLoader& weights, const std::string& nam
     // With two norms a layer, the one after attention is the one before the MLP.
     layer.mlp_norm = norm(".post_attention_layernorm");
   }
-  layer.mlp = config_.fused_projections
-                  ? GatedMlp::load_fused(weights, name + ".mlp", hidden, config_.intermediate_size,
-                                         config_.mlp_bias, config_.activation)
-                  : GatedMlp::load(weights, name + ".mlp", hidden, config_.intermediate_size,
-                                   config_.mlp_bias, config_.activation);
+  load_mlp(weights, name + ".mlp", index, layer);
   const float scale = config_.attention_scale > 0.0f
                           ? config_.attention_scale
                           : 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
@@ -120,8 +130,10 @@ void Decoder::forward(Device& device, const Tensor& hidden_states,
     const Tensor normed = layer.input_norm.forward(device, hidden_states);
     add_residual(device, hidden_states, attend(device, i, normed, pass),
                  layer.attention_output_norm);
+    const Tensor mlp_input = layer.mlp_norm.forward(device, hidden_states);
     add_residual(device, hidden_states,
-                 layer.mlp.forward(device, layer.mlp_norm.forward(device, hidden_states)),
+                 layer.experts ? layer.experts->forward(device, mlp_input)
+                               : layer.mlp.forward(device, mlp_input),
                  layer.mlp_output_norm);
     for (const LayerAddition& addition : additions) {
       if (addition.layer != i) continue;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "nn/layers.h"
+#include "nn/moe.h"
 #include "nn/rotary.h"
 
 namespace saccade::nn {
@@ -31,6 +32,9 @@ struct DecoderConfig {
   bool output_norms = false;       ///< attention and MLP are normed after as well as before (Gemma)
   bool unit_offset_norms = false;  ///< norm weights are stored less 1 (Gemma)
   bool fused_projections = false;  ///< qkv_proj and gate_up_proj are one tensor each (Phi-3)
+
+  MoeConfig moe;                    ///< where some layers have experts
+  std::vector<bool> sparse_layers;  ///< which those are; empty: none
 
   // Factors; those of 1 and caps of 0 cost nothing.
   float embedding_scale = 1.0f;    ///< of token embeddings
@@ -84,7 +88,8 @@ class Decoder {
     Linear output;
     std::optional<RmsNorm> attention_output_norm;
     RmsNorm mlp_norm;
-    GatedMlp mlp;
+    GatedMlp mlp;  // or experts
+    std::optional<MixtureOfExperts> experts;
     std::optional<RmsNorm> mlp_output_norm;
     compute::AttentionShape attention;
   };
@@ -98,6 +103,7 @@ class Decoder {
   std::int64_t key_size() const { return std::int64_t{config_.num_kv_heads} * config_.head_dim; }
   Layer load_layer(WeightLoader& weights, const std::string& name, int index) const;
   void load_attention(WeightLoader& weights, const std::string& name, Layer& layer) const;
+  void load_mlp(WeightLoader& weights, const std::string& name, int index, Layer& layer) const;
   Tensor attend(Device& device, int index, const Tensor& normed, const Pass& pass) const;
   /// hidden_states += residual_scale * norm(part)
   void add_residual(Device& device, const Tensor& hidden_states, Tensor part,

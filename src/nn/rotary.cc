@@ -1,5 +1,6 @@
 #include "nn/rotary.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace saccade::nn {
@@ -32,6 +33,31 @@ void scale_llama3(std::span<float> frequencies, const Llama3Scaling& scaling) {
       const float smooth = (context / wavelength - low) / (high - low);
       frequency = (1.0f - smooth) * frequency / factor + smooth * frequency;
     }
+  }
+}
+
+void scale_yarn(std::span<float> frequencies, double theta, const YarnScaling& scaling) {
+  const auto count = static_cast<double>(frequencies.size());
+  // The index of the frequency that turns so often over the original context.
+  const auto index_of = [&](double turns) {
+    return count * std::log(scaling.original_context / (turns * 2.0 * M_PI)) / std::log(theta);
+  };
+  double low = index_of(scaling.beta_fast);
+  double high = index_of(scaling.beta_slow);
+  if (scaling.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, 2.0 * count - 1.0);
+  if (low == high) high += 0.001;  // as the reference does, against a division by zero
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    const float ramp = std::clamp(
+        (static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low), 0.0f,
+        1.0f);
+    const float stays = 1.0f - ramp;
+    const float slowed = frequencies[i] / static_cast<float>(scaling.factor);
+    frequencies[i] = slowed * (1.0f - stays) + frequencies[i] * stays;
   }
 }
 
@@ -93,8 +119,9 @@ RotaryTable make_rotary_table(compute::Device& device, const RotaryAxes& rotary,
       const auto position = static_cast<float>(positions[rotary.axes[i] * rows + row]);
       const float angle = position * rotary.frequencies[i];
       // In double, so that the table does not depend on the C library's float functions.
-      cosines[row * half + i] = static_cast<float>(std::cos(static_cast<double>(angle)));
-      sines[row * half + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+      const double exact = angle;
+      cosines[row * half + i] = static_cast<float>(std::cos(exact)) * rotary.scale;
+      sines[row * half + i] = static_cast<float>(std::sin(exact)) * rotary.scale;
     }
   }
   RotaryTable table{device.empty(DType::kF32, {rows, half}),

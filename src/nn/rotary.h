@@ -9,7 +9,7 @@
 
 namespace saccade::nn {
 
-/// Cosines and sines for Device::rotary, [rows, head_dim / 2] each.
+/// Cosines and sines for Device::rotary, [rows, frequencies] each.
 struct RotaryTable {
   Tensor cos;
   Tensor sin;
@@ -32,11 +32,24 @@ struct Llama3Scaling {
 };
 void scale_llama3(std::span<float> frequencies, const Llama3Scaling& scaling);
 
+/// How YaRN (Peng et al., 2023) stretches a context: frequencies that turn less than beta_slow
+/// times over the original one are divided by `factor`, those that turn more than beta_fast times
+/// stay, those between are mixed by their index; and cosines and sines are scaled.
+struct YarnScaling {
+  double factor = 1.0;
+  double beta_fast = 32.0;
+  double beta_slow = 1.0;
+  double original_context = 4096.0;
+  bool truncate = true;  ///< the ends of the mixed range are whole indices
+};
+void scale_yarn(std::span<float> frequencies, double theta, const YarnScaling& scaling);
+
 /// Rotary angles whose frequencies look at several position axes: frequency i turns with the
 /// position on axis axes[i].
 struct RotaryAxes {
-  std::vector<float> frequencies;  // [head_dim / 2]
-  std::vector<int> axes;           // [head_dim / 2]
+  std::vector<float> frequencies;  // [head_dim / 2], fewer where the rest of a head does not turn
+  std::vector<int> axes;           // [frequencies.size()]
+  float scale = 1.0f;              // of cosines and sines
 };
 
 /// All frequencies turn with the one position of a token.

@@ -49,6 +49,13 @@ void read_k_pairs(const std::byte* packed, Codes codes) {
   }
 }
 
+/// Bit j of byte i becomes bit `to` of code 32 j + i.
+void add_bit_columns(const std::byte* bits, int to, Codes codes) {
+  for (int j = 0; j < 8; ++j) {
+    for (int i = 0; i < 32; ++i) codes[32 * j + i] |= (byte_at(bits, i) >> j & 1) << to;
+  }
+}
+
 void read_q6_k(const std::byte* block, Codes codes) {
   for (int half = 0; half < 2; ++half) {
     const std::byte* low = block + 64 * half;
@@ -168,14 +175,12 @@ void read_block_codes(GgmlType type, const std::byte* block, std::uint8_t* codes
       return read_k_pairs(block + 16, codes);
     case GgmlType::kQ3_K:
       read_k_pairs(block + 32, codes);
-      for (int i = 0; i < 256; ++i) codes[i] |= (byte_at(block, i % 32) >> (i / 32) & 1) << 2;
-      return;
+      return add_bit_columns(block, 2, codes);
     case GgmlType::kQ4_K:
       return read_k_nibbles(block + 16, codes);
     case GgmlType::kQ5_K:
       read_k_nibbles(block + 48, codes);
-      for (int i = 0; i < 256; ++i) codes[i] |= (byte_at(block, 16 + i % 32) >> (i / 32) & 1) << 4;
-      return;
+      return add_bit_columns(block + 16, 4, codes);
     case GgmlType::kQ6_K:
       return read_q6_k(block, codes);
     case GgmlType::kIQ4_XS:

@@ -51,7 +51,7 @@ PrecompiledCharsmap::PrecompiledCharsmap(std::string_view bytes, std::string_vie
          bytes.size());
   }
   units_.resize(trie_bytes / sizeof(std::uint32_t));
-  std::memcpy(units_.data(), bytes.data(), trie_bytes);
+  if (!units_.empty()) std::memcpy(units_.data(), bytes.data(), trie_bytes);
   replacements_ = bytes.substr(trie_bytes);
   if (!is_valid_utf8(replacements_)) {
     fail("{}: the replacements of the charsmap are not UTF-8", where);

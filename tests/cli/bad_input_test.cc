@@ -56,7 +56,7 @@ TEST(BadModel, Missing) {
   expect_refused(ask("/no/such/model"), 1, "/no/such/model");
   expect_refused(ask("no-such-name"), 1, "no-such-name");
   expect_refused(ask("nobody/nothing"), 1, "Hugging Face cache");
-  expect_refused(ask(golden_image()), 1, "found a file");
+  expect_refused(ask(golden_image()), 1, "found another kind of file");
   const TemporaryDirectory empty;
   expect_refused(ask(empty.file("")), 1, "config.json");
 }

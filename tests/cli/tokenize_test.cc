@@ -74,7 +74,8 @@ TEST(Tokenize, MistakesAreOneLine) {
   expect_refused(tokenize({model, "--detokenize", "--special"}, "[]"), 2, "--special");
   expect_refused(tokenize({}, ""), 2, "MODEL");
   expect_refused(tokenize({directory.file("none.gguf")}, ""), 1, "none.gguf");
-  expect_refused(tokenize({directory.path().string()}, ""), 1, "tokenizer.json");
+  const TemporaryDirectory empty;
+  expect_refused(tokenize({empty.path().string()}, ""), 1, "tokenizer.json");
   directory.write("broken.gguf", "GGUF");
   expect_refused(tokenize({directory.file("broken.gguf")}, ""), 1, "broken.gguf: the file ends");
 }

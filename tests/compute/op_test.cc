@@ -4,47 +4,14 @@
 
 #include <cstring>
 #include <map>
-#include <memory>
 
 #include "base/error.h"
 #include "compute/cpu/cpu_device.h"
 #include "compute/cpu/isa.h"
-#include "reference.h"
+#include "op_testing.h"
 
 namespace saccade::compute {
 namespace {
-
-using reference::Matrix;
-using reference::random_matrix;
-
-std::vector<std::string> isas_here() {
-  std::vector<std::string> isas;
-  for (const std::string& isa : cpu::built_isas()) {
-    if (cpu::isa_runs_here(isa)) isas.push_back(isa);
-  }
-  return isas;
-}
-
-Tensor upload(Device& device, const Matrix& values, const Shape& shape) {
-  Tensor tensor = device.empty(DType::kF32, shape);
-  device.upload(tensor, values.data());
-  return tensor;
-}
-
-Matrix download(Device& device, const Tensor& tensor) {
-  Matrix values(tensor.shape().elements());
-  device.download(values.data(), tensor);
-  return values;
-}
-
-void expect_close(const Matrix& found, const std::vector<double>& wanted, double tolerance) {
-  ASSERT_EQ(found.size(), wanted.size());
-  double largest = 1e-30;
-  for (const double value : wanted) largest = std::max(largest, std::abs(value));
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    ASSERT_NEAR(found[i], wanted[i], tolerance * largest) << "element " << i;
-  }
-}
 
 /// The elements of `values` rounded to a storage type: the stored bytes and what they mean.
 struct Stored {
@@ -70,27 +37,6 @@ Stored store_as(const Matrix& values, DType dtype) {
     stored.values.push_back(dtype == DType::kF16 ? f16_to_f32(bits) : bf16_to_f32(bits));
   }
   return stored;
-}
-
-/// Runs `body` on a device of each instruction set and thread count; all results must be the same
-/// bits. Returns them.
-Matrix on_all_devices(const std::function<Matrix(Device&)>& body) {
-  Matrix first;
-  std::string first_name;
-  for (const std::string& isa : isas_here()) {
-    for (const int threads : {1, 3}) {
-      cpu::CpuDevice device({threads, isa});
-      const Matrix result = body(device);
-      if (first_name.empty()) {
-        first = result;
-        first_name = isa;
-      }
-      EXPECT_EQ(result.size(), first.size());
-      EXPECT_EQ(std::memcmp(result.data(), first.data(), first.size() * sizeof(float)), 0)
-          << isa << " with " << threads << " threads differs from " << first_name;
-    }
-  }
-  return first;
 }
 
 struct LinearCase {
@@ -346,9 +292,29 @@ TEST(OpTest, GatherAndScaleColumns) {
   EXPECT_EQ(scaled, reference::scale_columns(x, factors));
 }
 
+TEST(OpTest, ScatterAdd) {
+  const Matrix x = random_matrix(2 * 19, 1);
+  const Matrix y = random_matrix(6 * 19, 2);
+  const std::vector<std::int32_t> ids = {4, 1};
+  const std::vector<float> factors = {0.3f, -2.0f};
+  const Matrix sum = on_all_devices([&](Device& device) {
+    const Tensor total = upload(device, y, {6, 19});
+    device.scatter_add(total, upload(device, x, {2, 19}), ids, factors);
+    return download(device, total);
+  });
+  std::vector<double> wanted(y.begin(), y.end());
+  for (int r = 0; r < 2; ++r) {
+    for (int i = 0; i < 19; ++i) {
+      wanted[ids[r] * 19 + i] += static_cast<double>(factors[r]) * x[r * 19 + i];
+    }
+  }
+  expect_close(sum, wanted, 1e-7);
+}
+
 TEST(OpTest, Rotary) {
-  for (const int head_dim : {2, 8, 20, 80, 128}) {
-    const int half = head_dim / 2;
+  // The last turns three quarters of a head.
+  for (const auto& [head_dim, half] :
+       {std::pair{2, 1}, {8, 4}, {20, 10}, {80, 40}, {128, 64}, {24, 9}}) {
     const Matrix x = random_matrix(3 * 2 * head_dim, 1);
     const Matrix cos = random_matrix(3 * half, 2);
     const Matrix sin = random_matrix(3 * half, 3);
@@ -357,7 +323,7 @@ TEST(OpTest, Rotary) {
       device.rotary(y, upload(device, cos, {3, half}), upload(device, sin, {3, half}), head_dim);
       return download(device, y);
     });
-    std::vector<double> wanted(x.size());
+    std::vector<double> wanted(x.begin(), x.end());
     for (std::size_t head = 0; head < 6; ++head) {
       for (int i = 0; i < half; ++i) {
         const std::size_t a = head * head_dim + i;
@@ -369,172 +335,6 @@ TEST(OpTest, Rotary) {
     }
     expect_close(result, wanted, 1e-6);
   }
-}
-
-struct AttentionCase {
-  int heads, kv_heads, head_dim;
-};
-
-class AttentionTest : public testing::TestWithParam<AttentionCase> {};
-
-TEST_P(AttentionTest, SegmentsMatchReferenceOnEveryIsa) {
-  const auto [heads, kv_heads, head_dim] = GetParam();
-  const std::vector<std::int64_t> ends = {1, 65, 65, 81, 230};
-  const std::int64_t rows = ends.back();
-  const Matrix q = random_matrix(rows * heads * head_dim, 1);
-  const Matrix kv = random_matrix(rows * 2 * kv_heads * head_dim, 2);
-  const AttentionShape shape{heads, kv_heads, head_dim, 0.3f};
-  const std::int64_t kv_width = static_cast<std::int64_t>(kv_heads) * head_dim;
-  const Matrix result = on_all_devices([&](Device& device) {
-    const Tensor both = upload(device, kv, {rows, 2 * kv_width});
-    const Tensor out = device.empty(DType::kF32, {rows, heads * head_dim});
-    device.attention_segments(out, upload(device, q, {rows, heads * head_dim}),
-                              both.view_columns(0, kv_width), both.view_columns(kv_width, kv_width),
-                              shape, ends);
-    return download(device, out);
-  });
-  std::vector<double> wanted;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const auto segment = std::upper_bound(ends.begin(), ends.end(), row);
-    const std::int64_t begin = segment == ends.begin() ? 0 : *(segment - 1);
-    for (int h = 0; h < heads; ++h) {
-      const std::int64_t column = h / (heads / kv_heads) * head_dim;
-      const auto key = [&](std::int64_t t) { return &kv[t * 2 * kv_width + column]; };
-      const auto value = [&](std::int64_t t) { return &kv[t * 2 * kv_width + kv_width + column]; };
-      const auto out = reference::attend(&q[(row * heads + h) * head_dim], head_dim, shape.scale,
-                                         begin, *segment, key, value);
-      wanted.insert(wanted.end(), out.begin(), out.end());
-    }
-  }
-  expect_close(result, wanted, 3e-6);
-}
-
-/// Feeds `tokens` tokens of one sequence through a paged cache in the given chunks, beside a
-/// neighbour sequence when asked, and returns the attention output of all tokens.
-Matrix paged(Device& device, const AttentionShape& shape, const Matrix& q, const Matrix& k,
-             const Matrix& v, const std::vector<std::int64_t>& chunks, bool neighbour,
-             const std::vector<std::int64_t>& end_keys = {}) {
-  const KvLayout layout{2, shape.num_kv_heads, shape.head_dim};
-  const auto cache = device.make_kv_cache(layout, 16);
-  const std::vector<std::int32_t> pages = {5, 0, 11, 3};
-  const std::vector<std::int32_t> other_pages = {1, 2, 4, 6};
-  const std::int64_t width = static_cast<std::int64_t>(shape.num_heads) * shape.head_dim;
-  const std::int64_t kv_width = static_cast<std::int64_t>(shape.num_kv_heads) * shape.head_dim;
-  const auto part = [&](const Matrix& all, std::int64_t columns, std::int64_t begin,
-                        std::int64_t count) {
-    Matrix rows(all.begin() + begin * columns, all.begin() + (begin + count) * columns);
-    if (neighbour) rows.insert(rows.end(), all.begin(), all.begin() + columns);  // one row more
-    return upload(device, rows, {count + (neighbour ? 1 : 0), columns});
-  };
-  Matrix result;
-  std::int64_t start = 0;
-  for (const std::int64_t count : chunks) {
-    std::vector<SequenceSpan> spans = {{0, count, start, pages}};
-    if (!end_keys.empty()) spans[0].end_keys = std::span(end_keys).subspan(start, count);
-    if (neighbour) spans.push_back({count, 1, start % 7, other_pages});
-    device.write_kv(*cache, 1, part(k, kv_width, start, count), part(v, kv_width, start, count),
-                    spans);
-    const Tensor out = device.empty(DType::kF32, {count + (neighbour ? 1 : 0), width});
-    device.attention_paged(out, part(q, width, start, count), *cache, 1, shape, spans);
-    const Matrix rows = download(device, out);
-    result.insert(result.end(), rows.begin(), rows.begin() + count * width);
-    start += count;
-  }
-  return result;
-}
-
-TEST_P(AttentionTest, PagedMatchesReferenceHoweverItIsChunked) {
-  const auto [heads, kv_heads, head_dim] = GetParam();
-  constexpr std::int64_t kTokens = 200;
-  const std::int64_t width = static_cast<std::int64_t>(heads) * head_dim;
-  const std::int64_t kv_width = static_cast<std::int64_t>(kv_heads) * head_dim;
-  const Matrix q = random_matrix(kTokens * width, 1);
-  const Matrix k = random_matrix(kTokens * kv_width, 2);
-  const Matrix v = random_matrix(kTokens * kv_width, 3);
-  for (const auto& [window, softcap] : {std::pair{0, 0.0f}, {70, 0.0f}, {70, 1.5f}}) {
-    const AttentionShape shape{heads, kv_heads, head_dim, 0.25f, window, softcap};
-    const Matrix whole =
-        on_all_devices([&](Device& d) { return paged(d, shape, q, k, v, {kTokens}, false); });
-    std::vector<double> wanted;
-    for (std::int64_t t = 0; t < kTokens; ++t) {
-      for (int h = 0; h < heads; ++h) {
-        const std::int64_t column = h / (heads / kv_heads) * head_dim;
-        const auto out = reference::attend(
-            &q[t * width + h * head_dim], head_dim, shape.scale,
-            window ? std::max<std::int64_t>(0, t + 1 - window) : 0, t + 1,
-            [&](std::int64_t i) { return &k[i * kv_width + column]; },
-            [&](std::int64_t i) { return &v[i * kv_width + column]; }, shape.softcap);
-        wanted.insert(wanted.end(), out.begin(), out.end());
-      }
-    }
-    expect_close(whole, wanted, 3e-6);
-    for (const std::string& isa : isas_here()) {
-      cpu::CpuDevice device({2, isa});
-      EXPECT_EQ(paged(device, shape, q, k, v, {1, 63, 1, 70, 64, 1}, false), whole) << isa;
-      EXPECT_EQ(paged(device, shape, q, k, v, {100, 3, 97}, true), whole) << isa;
-      EXPECT_EQ(paged(device, shape, q, k, v, std::vector<std::int64_t>(kTokens, 1), true), whole)
-          << isa;
-    }
-  }
-}
-
-TEST_P(AttentionTest, TokensOfABlockSeeEachOther) {
-  const auto [heads, kv_heads, head_dim] = GetParam();
-  constexpr std::int64_t kTokens = 200;
-  const std::int64_t width = static_cast<std::int64_t>(heads) * head_dim;
-  const std::int64_t kv_width = static_cast<std::int64_t>(kv_heads) * head_dim;
-  const Matrix q = random_matrix(kTokens * width, 1);
-  const Matrix k = random_matrix(kTokens * kv_width, 2);
-  const Matrix v = random_matrix(kTokens * kv_width, 3);
-  // Tokens 10 to 19 and 50 to 149 are blocks.
-  std::vector<std::int64_t> end_keys;
-  for (std::int64_t t = 0; t < kTokens; ++t) {
-    end_keys.push_back(t >= 10 && t < 20 ? 20 : t >= 50 && t < 150 ? 150 : t + 1);
-  }
-  for (const std::int64_t window : {0, 30}) {
-    const AttentionShape shape{heads, kv_heads, head_dim, 0.25f, window};
-    const Matrix whole = on_all_devices(
-        [&](Device& d) { return paged(d, shape, q, k, v, {kTokens}, false, end_keys); });
-    std::vector<double> wanted;
-    for (std::int64_t t = 0; t < kTokens; ++t) {
-      for (int h = 0; h < heads; ++h) {
-        const std::int64_t column = h / (heads / kv_heads) * head_dim;
-        const auto out = reference::attend(
-            &q[t * width + h * head_dim], head_dim, shape.scale,
-            window ? std::max<std::int64_t>(0, t + 1 - window) : 0, end_keys[t],
-            [&](std::int64_t i) { return &k[i * kv_width + column]; },
-            [&](std::int64_t i) { return &v[i * kv_width + column]; });
-        wanted.insert(wanted.end(), out.begin(), out.end());
-      }
-    }
-    expect_close(whole, wanted, 3e-6);
-    for (const std::string& isa : isas_here()) {
-      cpu::CpuDevice device({2, isa});
-      EXPECT_EQ(paged(device, shape, q, k, v, {5, 25, 20, 110, 40}, true, end_keys), whole) << isa;
-    }
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Heads, AttentionTest,
-                         testing::Values(AttentionCase{1, 1, 2}, AttentionCase{4, 2, 20},
-                                         AttentionCase{3, 3, 80}, AttentionCase{8, 1, 16},
-                                         AttentionCase{2, 1, 128}, AttentionCase{7, 7, 8}));
-
-TEST(OpTest, AttentionIgnoresWhatAPageHeldBefore) {
-  // A page given back full of NaN must not reach the sequence that uses it next.
-  cpu::CpuDevice device({1, {}});
-  const AttentionShape shape{1, 1, 16, 1.0f};
-  const auto cache = device.make_kv_cache({1, 1, 16}, 1);
-  const std::vector<std::int32_t> pages = {0};
-  const Matrix nan(64 * 16, std::numeric_limits<float>::quiet_NaN());
-  const Tensor bad = upload(device, nan, {64, 16});
-  device.write_kv(*cache, 0, bad, bad, std::vector<SequenceSpan>{{0, 64, 0, pages}});
-  const Tensor good = upload(device, random_matrix(3 * 16, 1), {3, 16});
-  const std::vector<SequenceSpan> spans = {{0, 3, 0, pages}};
-  device.write_kv(*cache, 0, good, good, spans);
-  const Tensor out = device.empty(DType::kF32, {3, 16});
-  device.attention_paged(out, good, *cache, 0, shape, spans);
-  for (const float value : download(device, out)) EXPECT_TRUE(std::isfinite(value));
 }
 
 TEST(OpTest, WrongShapesAreNamed) {

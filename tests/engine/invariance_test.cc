@@ -55,7 +55,10 @@ TEST_P(Invariance, AloneBatchedChunkedAndThreadedAreTheSameBits) {
     for (const Request& request : requests) alone.push_back(engine.generate(request));
   }
   for (const std::int64_t chunk : {1, 7, 64, 100000}) {
-    Engine engine = Engine::load(directory_.string(), {.threads = 3, .max_batch_tokens = chunk});
+    // Token by token, waking threads is most of the time; the other chunks are cut among threads.
+    const int threads = chunk == 1 ? 1 : 3;
+    Engine engine =
+        Engine::load(directory_.string(), {.threads = threads, .max_batch_tokens = chunk});
     const std::vector<Result> together = engine.generate(requests);
     for (std::size_t i = 0; i < requests.size(); ++i) expect_same(together[i], alone[i]);
     // Once more with warm caches.

@@ -1,10 +1,12 @@
-// Any bytes as a .gguf file: readable metadata and tensors or an Error, nothing else.
+// Any bytes as a .gguf file: readable metadata and tensors, a tokenizer, or an Error, nothing else.
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "base/error.h"
-#include "checkpoint/gguf.h"
+#include "checkpoint/gguf_tokenizer.h"
 #include "memory_file.h"
+#include "text/tokenizer.h"
 
 namespace {
 
@@ -47,10 +49,22 @@ void read_all(const GgufFile& file) {
   }
 }
 
+void use_tokenizer(const GgufFile& file) {
+  static_cast<void>(tokenizer_config_json(file));
+  const auto tokenizer = saccade::text::Tokenizer::from_json(tokenizer_json(file), "tokenizer");
+  const std::vector<std::int32_t> ids =
+      tokenizer.encode("The quick\tbrown <s> fox; 42 \xC3\xA9\n\n  ab", {.add_special = true});
+  static_cast<void>(tokenizer.decode(ids, false));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const saccade::MemoryFile bytes(data, size);
-  ask([&] { read_all(GgufFile(bytes.path())); });
+  ask([&] {
+    const GgufFile file(bytes.path());
+    read_all(file);
+    use_tokenizer(file);
+  });
   return 0;
 }

@@ -125,6 +125,7 @@ std::int64_t FakeHub::served_bytes() const {
 void FakeHub::forget() {
   const std::lock_guard lock(mutex_);
   seen_.clear();
+  ++forgotten_;
 }
 
 void FakeHub::accept_on(int listener, bool storage) {
@@ -152,11 +153,13 @@ void FakeHub::serve(int connection, bool storage) {
     request.authorization = header(head, "Authorization");
     request.range = header(head, "Range");
     std::size_t index = 0;
+    int era = 0;
     Fault fault;
     Reply reply;
     {
       const std::lock_guard lock(mutex_);
       index = seen_.size();
+      era = forgotten_;
       seen_.push_back(request);
       if (fault_) fault = fault_(request);
       reply = reply_to(request, fault);
@@ -168,7 +171,7 @@ void FakeHub::serve(int connection, bool storage) {
     if (request.method != "HEAD") {
       const std::int64_t sent = send_body(connection, reply.body, fault);
       const std::lock_guard lock(mutex_);
-      if (index < seen_.size()) seen_[index].served_bytes = sent;
+      if (era == forgotten_) seen_[index].served_bytes = sent;
     }
     shutdown(connection, SHUT_WR);
     // Reading to the other side's end, so that closing does not throw away what is on its way.

@@ -87,6 +87,7 @@ class FakeHub {
   std::atomic<bool> bare_{false};
   std::function<Fault(const SeenRequest&)> fault_;
   std::vector<SeenRequest> seen_;
+  int forgotten_ = 0;  // how often; a late answer belongs to what was forgotten
 
   int hub_ = -1;
   int storage_ = -1;

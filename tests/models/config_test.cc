@@ -50,7 +50,7 @@ TEST_F(ConfigTest, UnchangedLoads) {
 
 TEST_F(ConfigTest, UnknownFamilyNamesThoseKnown) {
   config_["model_type"] = "qwen9_vl";
-  expect_refusal("\"qwen9_vl\" is not a family Saccade knows; it knows qwen2_5_vl");
+  expect_refusal("\"qwen9_vl\" is not a family Saccade knows; it knows ");
 }
 
 TEST_F(ConfigTest, MissingKeysAreNamed) {
@@ -87,8 +87,8 @@ TEST_F(ConfigTest, WhatIsNotImplementedIsRefusedByName) {
   config_["hidden_act"] = "mish";
   expect_refusal("hidden_act \"mish\"");
   config_["hidden_act"] = "silu";
-  config_["rope_scaling"] = {{"type", "yarn"}, {"mrope_section", {1, 1, 2}}};
-  expect_refusal("rope type \"yarn\"");
+  config_["rope_scaling"] = {{"type", "dynamic"}, {"mrope_section", {1, 1, 2}}};
+  expect_refusal("rope type \"dynamic\"");
   config_["rope_scaling"] = {{"type", "mrope"}, {"mrope_section", {1, 1, 9}}};
   expect_refusal("mrope_section [1, 1, 9]");
 }

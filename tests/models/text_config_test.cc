@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "engine/prepare.h"
 #include "goldens.h"
 #include "models/family.h"
 #include "models/text/families.h"
+#include "nn/moe.h"
 #include "temporary_directory.h"
 
 namespace saccade::models {
@@ -39,8 +42,8 @@ TEST(TextConfig, UnknownFamilyNamesThoseKnown) {
 
 TEST(TextConfig, WhatIsNotImplementedIsRefusedByName) {
   boost::json::object config = golden_config("llama/published_bf16");
-  config["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 4.0}};
-  expect_refusal(config, "config.json: rope_scaling: rope type \"yarn\" is not supported");
+  config["rope_scaling"] = {{"rope_type", "longrope"}, {"factor", 4.0}};
+  expect_refusal(config, "config.json: rope_scaling: rope type \"longrope\" is not supported");
   config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 4.0}, {"wobble", 1}};
   expect_refusal(config, "\"wobble\" is not supported with rope type \"linear\"");
   config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 0.0}};
@@ -69,6 +72,12 @@ TEST(TextConfig, Llama3ScalingNeedsItsOwnKeysInOrder) {
   expect_refusal(config, "\"high_freq_factor\" is missing");
 }
 
+TEST(TextConfig, Phi3MeansLongropeByOldNames) {
+  boost::json::object config = golden_config("phi3/published_bf16");
+  config["rope_scaling"] = {{"type", "yarn"}, {"factor", 4.0}};
+  expect_refusal(config, "rope type \"yarn\" means longrope for phi3");
+}
+
 TEST(TextConfig, WindowsFollowTheFamily) {
   using Windows = std::vector<std::int64_t>;
   boost::json::object mistral = golden_config("mistral/published_bf16");
@@ -91,6 +100,30 @@ TEST(TextConfig, EmbeddingScaleHasTheCheckpointsPrecision) {
   EXPECT_EQ(scale("bfloat16"), 55.5f);
   EXPECT_EQ(scale("float16"), 55.4375f);
   EXPECT_EQ(scale("float32"), std::sqrt(3072.0f));
+}
+
+TEST(TextConfig, ExpertsThatCannotBeAreRefused) {
+  boost::json::object config = golden_config("qwen3_moe/published_bf16");
+  EXPECT_EQ(read(config).decoder.sparse_layers, (std::vector<bool>{false, true, false, false}));
+  config["num_experts_per_tok"] = 6;
+  expect_refusal(config, "num_experts_per_tok");
+  config["num_experts_per_tok"] = 3;
+  config["use_sliding_window"] = true;
+  expect_refusal(config, "use_sliding_window is not supported for qwen3_moe");
+}
+
+TEST(ChooseExperts, TakesTheFirstOfEqualsInOrder) {
+  const std::vector<float> logits = {0.0f, std::log(2.0f), 0.0f, std::log(4.0f)};
+  const auto shares = [&](bool normalize) {
+    std::vector<std::pair<int, float>> pairs;
+    for (const auto& [expert, share] : nn::choose_experts(logits, 3, normalize)) {
+      pairs.emplace_back(expert, std::round(share * 5600.0f));
+    }
+    return pairs;
+  };
+  using Shares = std::vector<std::pair<int, float>>;
+  EXPECT_EQ(shares(true), (Shares{{0, 800.0f}, {1, 1600.0f}, {3, 3200.0f}}));
+  EXPECT_EQ(shares(false), (Shares{{0, 700.0f}, {1, 1400.0f}, {3, 2800.0f}}));
 }
 
 TEST(TextModel, OtherArchitecturesAreRefused) {

@@ -69,9 +69,16 @@ class VlmGolden : public testing::TestWithParam<std::string> {
         device_.make_kv_cache(model_->kv_layout(), tokens / device_.kv_page_tokens() + 1);
     std::vector<std::int32_t> pages(cache->num_pages());
     for (int i = 0; i < cache->num_pages(); ++i) pages[i] = i;
-    models::Batch batch{prompt.token_ids, prompt.positions, {{0, tokens, 0, pages}}, {}, {}};
+    models::Batch batch;
+    batch.token_ids = prompt.token_ids;
+    batch.positions = prompt.positions;
+    batch.spans = {{0, tokens, 0, pages}};
     for (const models::MediaSpan& span : prompt.media) {
       batch.embeddings.push_back({span.begin, &images[span.image], span.first, span.count});
+    }
+    if (model_->pictures_see_themselves()) {
+      batch.end_keys = {models::media_end_keys(prompt.media, 0, tokens)};
+      batch.spans[0].end_keys = batch.end_keys[0];
     }
     batch.logits_rows = {tokens - 1};
     return download(model_->forward(batch, *cache));

@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <vector>
+
 #include "base/json.h"
+#include "text/normalizer_filters.h"
+#include "text/normalizer_precompiled.h"
 #include "text/normalizer_unicode.h"
 #include "text/unicode.h"
 
@@ -60,6 +65,31 @@ TEST(Normalizer, LongRunsOfMarksTakeLinearTime) {
 TEST(Normalizer, LowerCase) {
   EXPECT_EQ(to_lowercase("ABC \u00c9\u0130\u1e9e\u03a3 \u01c5 \U00010d50"),
             "abc \u00e9i\u0307\u00df\u03c3 \u01c6 \U00010d70");
+}
+
+TEST(Normalizer, PrecompiledCharsmap) {
+  // "b" becomes "xy"; units: root (children at 1 ^ byte), the node of "b" at 0x63 and its value.
+  std::vector<std::uint32_t> units(128, 0);
+  units[0] = 1 << 10;
+  units[1 ^ 'b'] = static_cast<std::uint32_t>((1 ^ 'b') ^ 2) << 10 | 1 << 8 | 'b';
+  units[2] = 0x80000000;
+  std::string bytes(4 + 4 * units.size(), '\0');
+  const auto size = static_cast<std::uint32_t>(4 * units.size());
+  std::memcpy(bytes.data(), &size, 4);
+  std::memcpy(bytes.data() + 4, units.data(), size);
+  const PrecompiledCharsmap charsmap(bytes + std::string("xy\0", 3), "here");
+  EXPECT_EQ(charsmap.apply("abcb"), "axycxy");
+  EXPECT_EQ(charsmap.apply("b\u0301"), "xy");  // a grapheme counts as what it begins with
+  EXPECT_EQ(charsmap.apply(""), "");
+  EXPECT_EQ(charsmap.apply(std::string("\0b", 2)), std::string("\0xy", 3));
+  EXPECT_EQ(PrecompiledCharsmap("", "here").apply("ab"), "ab");
+  EXPECT_EQ(decode_base64("YWI=", "here"), "ab");
+}
+
+TEST(Normalizer, CharacterFilters) {
+  EXPECT_EQ(strip_accents("e\u0301 \u00e9 a\u20dd"), "e \u00e9 a");
+  EXPECT_EQ(strip_accents("a\u1ac1"), "a\u1ac1");  // a mark since Unicode 14
+  EXPECT_EQ(normalize_nmt("a\u0001\tb\u200b\u2581\ufffd"), "a b   ");
 }
 
 TEST(Normalizer, Steps) {

@@ -19,16 +19,21 @@ function tree(rules) {
   return { root, blob: Buffer.from(blob) };
 }
 
-/** Places each node's children at base ^ label, where nothing lies yet. */
+/**
+ * Places each node's children at base ^ label, where nothing lies yet. No two nodes share a base:
+ * a child's unit says its label but not whose child it is.
+ */
 function place(root) {
   const units = new Map([[0, 0]]);
+  const bases = new Set();
   const queue = [{ node: root, at: 0, label: 0 }];
   while (queue.length > 0) {
     const { node, at, label } = queue.shift();
     const labels = [...node.children.keys()].sort((a, b) => a - b);
     if (node.value !== undefined) labels.unshift(0);
     let base = 1;
-    while (labels.some((l) => units.has(base ^ l))) ++base;
+    while (bases.has(base) || labels.some((l) => units.has(base ^ l))) ++base;
+    bases.add(base);
     for (const l of labels) units.set(base ^ l, 0);
     const value = node.value === undefined ? 0 : HAS_VALUE;
     units.set(at, (((at ^ base) << 10) | value | label) >>> 0);

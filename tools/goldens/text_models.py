@@ -39,6 +39,8 @@ def randomize(model, spec: TinyText) -> None:
         noise = torch.randn(parameter.shape, generator=generator)
         if name.endswith("embed_tokens.weight") and tied:
             parameter.copy_(noise * spec.embedding_std)
+        elif parameter.ndim == 3:  # experts, each a matrix of its own
+            parameter.copy_(noise * scale_of(name, parameter.shape[1:], tied))
         elif parameter.ndim > 1:
             parameter.copy_(noise * scale_of(name, parameter.shape, tied))
         elif name.endswith("bias"):

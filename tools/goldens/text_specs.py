@@ -44,6 +44,10 @@ TINY_TEXTS = [
     TinyText("llama", "published_bf16", "published", "bfloat16", seed=32, padded_vocab=5,
              config=sizes(3, 32, 4, 1, 40, tie_word_embeddings=True,
                           **rope(10000.0, rope_type="linear", factor=2.0))),
+    TinyText("llama", "yarn_f32", "saved", "float32", seed=49, config=sizes(
+        2, 32, 4, 2, 40, head_dim=16, tie_word_embeddings=False,
+        **rope(10000.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=48,
+               beta_fast=8.0))),
     TinyText("mistral", "saved_f32", "saved", "float32", seed=33, config=sizes(
         2, 36, 4, 2, 44, head_dim=12, sliding_window=24, tie_word_embeddings=False,
         **rope(100000.0))),
@@ -61,6 +65,14 @@ TINY_TEXTS = [
     TinyText("qwen3", "published_bf16", "published", "bfloat16", seed=38, config=sizes(
         2, 36, 3, 1, 40, head_dim=16, attention_bias=True, tie_word_embeddings=False,
         **rope(1e6)), left_out=("layer_types",)),
+    TinyText("qwen3_moe", "saved_f32", "saved", "float32", seed=52, config=sizes(
+        2, 32, 2, 1, 44, head_dim=20, num_experts=6, num_experts_per_tok=2,
+        moe_intermediate_size=12, norm_topk_prob=True, decoder_sparse_step=1,
+        tie_word_embeddings=False, **rope(1e6))),
+    TinyText("qwen3_moe", "published_bf16", "published", "bfloat16", seed=53, config=sizes(
+        4, 32, 2, 2, 40, head_dim=16, num_experts=5, num_experts_per_tok=3,
+        moe_intermediate_size=20, norm_topk_prob=False, decoder_sparse_step=2, mlp_only_layers=[3],
+        tie_word_embeddings=False, **rope(1e6)), left_out=("layer_types",)),
     TinyText("gemma3_text", "saved_f32", "saved", "float32", seed=39, embedding_std=0.05,
              all_logits=True, config=sizes(
                  3, 40, 4, 2, 44, head_dim=12, sliding_window=16, query_pre_attn_scalar=20,
@@ -94,6 +106,12 @@ TINY_TEXTS = [
         **rope(5e6)), left_out=("layer_types",)),
     TinyText("phi3", "saved_f32", "saved", "float32", seed=45, config=sizes(
         2, 36, 3, 3, 44, tie_word_embeddings=False, **rope(10000.0))),
+    TinyText("phi3", "partial_f32", "saved", "float32", seed=50, config=sizes(
+        2, 32, 2, 1, 40, tie_word_embeddings=True, **rope(10000.0, partial_rotary_factor=0.75))),
+    TinyText("qwen3", "yarn_bf16", "published", "bfloat16", seed=51, config=sizes(
+        2, 32, 2, 1, 40, head_dim=24, tie_word_embeddings=False,
+        **rope(1e6, rope_type="yarn", factor=4.0, original_max_position_embeddings=64)),
+        left_out=("layer_types",)),
     TinyText("phi3", "published_bf16", "published", "bfloat16", seed=46, config=sizes(
         2, 32, 4, 2, 40, sliding_window=22, tie_word_embeddings=False, **rope(10000.0))),
     TinyText("granite", "saved_f32", "saved", "float32", seed=47, config=sizes(

@@ -20,6 +20,7 @@ import torch
 import transformers
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tokenizers import processors
 from transformers import PreTrainedTokenizerFast
 
 from checkpoint import DTYPES, write_json
@@ -51,8 +52,13 @@ def special_tokens(spec: Vlm) -> list[str]:
 def make_tokenizer(spec: Vlm) -> PreTrainedTokenizerFast:
     """The tiny byte-level tokenizer with the family's special tokens."""
     tokens = spec.tokens
+    tokenizer = train_plain(spec.num_merges, special_tokens(spec))
+    if spec.add_bos:
+        bos = tokens["bos"]
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{bos} $A", special_tokens=[(bos, tokenizer.token_to_id(bos))])
     return PreTrainedTokenizerFast(
-        tokenizer_object=train_plain(spec.num_merges, special_tokens(spec)),
+        tokenizer_object=tokenizer,
         bos_token=tokens["bos"], eos_token=tokens["eos"], pad_token=tokens["pad"],
         extra_special_tokens=tokens.get("named", tokens.get("extra", [])),
         clean_up_tokenization_spaces=False, model_max_length=2048)
@@ -169,6 +175,10 @@ class Reference:
             folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
         assert not report["missing_keys"] and not report["unexpected_keys"], report
         self.model.eval()
+        # Gemma's embedding scale is rounded to the dtype that a model runs in; as it is for us.
+        embedding = self.model.get_input_embeddings()
+        if hasattr(embedding, "embed_scale"):
+            embedding.embed_scale = embedding.embed_scale.to(DTYPES[spec.dtype]).float()
         self.spec = spec
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
         self.processor = make_processor(spec, tokenizer, make_images(spec).from_pretrained(folder))

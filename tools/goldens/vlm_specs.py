@@ -30,6 +30,7 @@ class Vlm:
     template: str  # name in vlm_templates
     dtype: str = "float32"
     tied: bool = False
+    add_bos: bool = False  # the tokenizer puts the first token there, not the template
     num_merges: int = 40
     # "saved": as transformers 5 writes it, all in processor_config.json. "published": the image
     # processor in preprocessor_config.json, the processor's own settings in processor_config.json,
@@ -106,13 +107,13 @@ LLAVA = [
         processor={"patch_size": 8, "vision_feature_select_strategy": "full",
                    "num_additional_image_tokens": 1}),
     Vlm(family="llava", name="clip_qwen2_padded_f32", seed=23, tied=True,
-        about="CLIP and Qwen2; pictures padded to a square first",
+        about="CLIP and Qwen2; pictures padded to a square first; the tokenizer adds <s>",
         text=text("qwen2", 2, 24, 3, 1, 36, tie_word_embeddings=True, **rope(1e6)),
         vision=vision("clip_vision_model", 2, 16, 2, 24, 28, 7, projection_dim=16),
         top={"image_token_index": "<image>", "vision_feature_layer": -1,
              "vision_feature_select_strategy": "default", "image_seq_length": 16,
              "projector_hidden_act": "gelu_pytorch_tanh"},
-        tokens=LLAVA_TOKENS, template="llava", layout="published",
+        tokens=LLAVA_TOKENS, template="vicuna", layout="published", add_bos=True,
         images={**CLIP_IMAGES, "size": {"shortest_edge": 28}, "do_pad": True,
                 "crop_size": {"height": 28, "width": 28}},
         image_class="llava.image_processing_pil_llava.LlavaImageProcessorPil",

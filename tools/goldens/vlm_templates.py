@@ -23,6 +23,11 @@ TEMPLATES = {
         "{{- message['role'] | upper + ': ' -}}" + parts("<image>\\n") +
         "{{- eos_token if message['role'] == 'assistant' else ' ' -}}{%- endfor -%}"
         "{%- if add_generation_prompt -%}{{- 'ASSISTANT:' -}}{%- endif -%}"),
+    "vicuna": (
+        "{%- for message in messages -%}"
+        "{{- message['role'] | upper + ': ' -}}" + parts("<image>\\n") +
+        "{{- eos_token if message['role'] == 'assistant' else ' ' -}}{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{- 'ASSISTANT:' -}}{%- endif -%}"),
     "idefics3": (
         "{{- bos_token -}}{%- for message in messages -%}"
         "{{- message['role'] | capitalize + ': ' -}}" + parts("<image>") +

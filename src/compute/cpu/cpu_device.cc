@@ -146,7 +146,7 @@ void CpuDevice::do_gate(const Tensor& y, const Tensor& gate_up, Activation activ
 void CpuDevice::do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) {
   for_rows(x.rows(), x.size(1), [&](std::int64_t row) {
     for (std::int64_t column = 0; column < x.size(1); column += head_dim) {
-      kernels_.rotate(x.row(row) + column, cos.row(row), sin.row(row), head_dim / 2);
+      kernels_.rotate(x.row(row) + column, cos.row(row), sin.row(row), cos.size(1));
     }
   });
 }
@@ -170,6 +170,13 @@ void CpuDevice::do_scatter(const Tensor& y, const Tensor& x, std::span<const std
   const std::size_t bytes = x.size(1) * sizeof(float);
   for_rows(x.rows(), x.size(1),
            [&](std::int64_t row) { std::memcpy(y.row(ids[row]), x.row(row), bytes); });
+}
+
+void CpuDevice::do_scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
+                               std::span<const float> factors) {
+  for_rows(x.rows(), x.size(1), [&](std::int64_t row) {
+    kernels_.add_scaled(y.row(ids[row]), x.row(row), factors[row], x.size(1));
+  });
 }
 
 }  // namespace saccade::compute::cpu

@@ -57,6 +57,8 @@ class CpuDevice : public Device {
   void do_gather_columns(const Tensor& y, const Tensor& x,
                          std::span<const std::int32_t> ids) override;
   void do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) override;
+  void do_scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
+                      std::span<const float> factors) override;
   void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionShape& shape,
                              std::span<const std::int64_t> ends) override;

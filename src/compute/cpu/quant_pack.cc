@@ -1,6 +1,7 @@
 #include "compute/cpu/quant_pack.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/error.h"
@@ -81,64 +82,112 @@ struct SourceRow {
   }
 };
 
+/// `pattern` in each of the fields of `width` bits that a word holds.
+constexpr std::uint64_t repeated(std::uint64_t pattern, int width) {
+  std::uint64_t word = 0;
+  for (int shift = 0; shift < 64; shift += width) word |= pattern << shift;
+  return word;
+}
+
+/// Eight codes of kBits next to each other, each moved to a byte of its own by halving: four and
+/// four, two and two, one and one.
+template <int kBits>
+std::uint64_t spread(std::uint64_t packed) {
+  constexpr auto ones = [](int bits) { return (std::uint64_t{1} << bits) - 1; };
+  constexpr std::uint64_t kPairs = repeated(ones(2 * kBits), 32);
+  constexpr std::uint64_t kSingles = repeated(ones(kBits), 16);
+  std::uint64_t word = (packed & ones(4 * kBits)) | (packed >> (4 * kBits)) << 32;
+  word = (word & kPairs) | (word & kPairs << (2 * kBits)) << (16 - 2 * kBits);
+  return (word & kSingles) | (word & kSingles << kBits) << (8 - kBits);
+}
+
+/// 32 codes of kBits from one stream of bits.
+template <int kBits>
+void unpack_stream(const std::byte* from, std::uint8_t* codes) {
+  for (int group = 0; group < kChunk / 8; ++group) {
+    std::uint64_t packed = 0;
+    std::memcpy(&packed, from + group * kBits, kBits);
+    const std::uint64_t bytes = spread<kBits>(packed);
+    std::memcpy(codes + 8 * group, &bytes, sizeof bytes);
+  }
+}
+
 /// The codes of 32 inputs, zeros where the row ends.
 void read_codes(const SourceRow& row, std::int64_t first, std::uint8_t* codes) {
   const WeightFormat& format = row.matrix->format;
-  const auto count = static_cast<int>(std::min<std::int64_t>(kChunk, row.matrix->inputs - first));
-  if (count < kChunk) std::memset(codes, 0, kChunk);
+  const std::int64_t count = std::min<std::int64_t>(kChunk, row.matrix->inputs - first);
   const bool bytes = format.kind == Kind::kMxfp8 || format.kind == Kind::kFp8;
   const int bits = bytes ? 8 : format.bits ? format.bits : 4;
-  if (bits == 8) {
-    std::memcpy(codes, row.data + first, count);
-    return;
-  }
   // 32 codes of b bits are b 32-bit words, so a chunk starts at a byte.
   const std::byte* from = row.data + first * bits / 8;
-  if (bits == 4) {
-    for (int i = 0; i < count / 2; ++i) {
-      const auto byte = static_cast<std::uint8_t>(from[i]);
-      codes[2 * i] = byte & 15;
-      codes[2 * i + 1] = byte >> 4;
-    }
-    return;
+  std::byte last[kChunk] = {};
+  if (count < kChunk) {
+    std::memcpy(last, from, count * bits / 8);
+    from = last;
   }
-  // Eight codes are b bytes.
-  for (int group = 0; group < count / 8; ++group) {
-    std::uint64_t window = 0;
-    std::memcpy(&window, from + group * bits, bits);
-    for (int i = 0; i < 8; ++i) {
-      codes[8 * group + i] = static_cast<std::uint8_t>(window >> (bits * i) & ((1u << bits) - 1u));
-    }
+  switch (bits) {
+    case 2:
+      return unpack_stream<2>(from, codes);
+    case 3:
+      return unpack_stream<3>(from, codes);
+    case 4:
+      return unpack_stream<4>(from, codes);
+    case 5:
+      return unpack_stream<5>(from, codes);
+    case 6:
+      return unpack_stream<6>(from, codes);
+    default:
+      std::memcpy(codes, from, kChunk);
   }
+}
+
+/// A vector of 64 codes, eight to a word.
+using Quad = std::array<std::uint64_t, 8>;
+
+/// Bits [kShift, kShift + kWidth) of a chunk's codes as a plane; returns its end.
+template <int kWidth, int kShift>
+std::uint8_t* pack_plane(std::uint8_t* to, const std::array<Quad, kQuads>& quads) {
+  constexpr std::uint64_t kMask = repeated((1u << kWidth) - 1u, 8);
+  for (int h = 0; h < kWidth; ++h, to += sizeof(Quad)) {
+    Quad plane{};
+    for (int f = 0; f * kWidth < kQuads; ++f) {
+      const Quad& quad = quads[h + f * kWidth];
+      for (int i = 0; i < 8; ++i) plane[i] |= (quad[i] >> kShift & kMask) << (f * kWidth);
+    }
+    std::memcpy(to, plane.data(), sizeof plane);
+  }
+  return to;
 }
 
 /// Spreads the codes of sixteen outputs over a chunk's planes.
 /// codes [kPanel][stride], of which the first kChunk of each count.
 void pack_chunk(std::uint8_t* to, const std::uint8_t* codes, std::int64_t stride, int bits) {
-  alignas(64) std::uint8_t quads[kQuads][64];
+  alignas(64) std::array<Quad, kQuads> quads;
+  auto* bytes = reinterpret_cast<std::uint8_t*>(quads.data());
   for (int r = 0; r < kPanel; ++r) {
-    for (int q = 0; q < kQuads; ++q) std::memcpy(&quads[q][4 * r], codes + r * stride + 4 * q, 4);
-  }
-  const auto plane = [&](int width, int shift) {
-    const auto mask = static_cast<std::uint8_t>((1u << width) - 1u);
-    for (int h = 0; h < width; ++h, to += 64) {
-      for (int i = 0; i < 64; ++i) {
-        unsigned byte = 0;
-        for (int f = 0; f * width < kQuads; ++f) {
-          byte |= (static_cast<unsigned>(quads[h + f * width][i]) >> shift & mask) << (f * width);
-        }
-        to[i] = static_cast<std::uint8_t>(byte);
-      }
+    for (int q = 0; q < kQuads; ++q) {
+      std::memcpy(bytes + q * sizeof(Quad) + 4 * r, codes + r * stride + 4 * q, 4);
     }
-  };
-  if (bits == 8) {
-    std::memcpy(to, quads, sizeof quads);
-    return;
   }
-  if (bits >= 4) plane(4, 0);
-  if (bits < 4) plane(2, 0);
-  if (bits == 3 || bits == 5) plane(1, bits - 1);
-  if (bits == 6) plane(2, 4);
+  switch (bits) {
+    case 8:
+      std::memcpy(to, bytes, sizeof quads);
+      return;
+    case 6:
+      pack_plane<2, 4>(pack_plane<4, 0>(to, quads), quads);
+      return;
+    case 5:
+      pack_plane<1, 4>(pack_plane<4, 0>(to, quads), quads);
+      return;
+    case 4:
+      pack_plane<4, 0>(to, quads);
+      return;
+    case 3:
+      pack_plane<1, 2>(pack_plane<2, 0>(to, quads), quads);
+      return;
+    default:
+      pack_plane<2, 0>(to, quads);
+  }
 }
 
 void put_half(std::uint8_t* field, int output, std::uint16_t bits) {
@@ -221,21 +270,31 @@ class PanelPacker {
   PanelPacker(const QuantLayout& layout, std::int64_t inputs) : layout_(layout), inputs_(inputs) {}
 
   void pack(std::uint8_t* to, std::span<const SourceRow> rows) const {
-    std::uint8_t* codes = to + layout_.codes_offset(inputs_);
+    // Records are padded, and outputs that are not there count as zeros.
+    if (rows.size() < kPanel) std::memset(to, 0, layout_.panel_bytes(inputs_));
     const bool blocks = rows[0].matrix->format.kind == Kind::kGgml;
-    if (rows.size() < kPanel || inputs_ % kChunk != 0) {
-      std::memset(to, 0, layout_.panel_bytes(inputs_));
+    for (std::int64_t first = 0; first < inputs_; first += kBlock) {
+      std::memset(to, 0, layout_.header_bytes());
+      const std::int64_t depth = std::min<std::int64_t>(kBlock, inputs_ - first);
+      std::uint8_t* codes = to + layout_.header_bytes();
+      if (blocks) {
+        pack_blocks(to, codes, rows, first, depth);
+      } else {
+        pack_groups(to, codes, rows, first, depth);
+      }
+      to += layout_.block_bytes();
     }
-    blocks ? pack_blocks(to, codes, rows) : pack_groups(to, codes, rows);
   }
 
  private:
-  void pack_blocks(std::uint8_t* records, std::uint8_t* codes,
-                   std::span<const SourceRow> rows) const {
+  /// GGUF blocks: 256 inputs are one of them or eight.
+  void pack_blocks(std::uint8_t* records, std::uint8_t* codes, std::span<const SourceRow> rows,
+                   std::int64_t first, std::int64_t depth) const {
     const GgmlType type = rows[0].matrix->format.ggml;
     const GgmlTraits traits = ggml_traits(type);
     alignas(64) std::uint8_t block_codes[kPanel][kMaxBlockElements] = {};
-    for (std::int64_t block = 0; block * traits.elements < inputs_; ++block) {
+    for (std::int64_t block = first / traits.elements; block * traits.elements < first + depth;
+         ++block) {
       for (std::size_t r = 0; r < rows.size(); ++r) {
         const std::byte* from = rows[r].data + block * traits.bytes;
         read_block_codes(type, from, block_codes[r]);
@@ -249,18 +308,19 @@ class PanelPacker {
     }
   }
 
-  void pack_groups(std::uint8_t* records, std::uint8_t* codes,
-                   std::span<const SourceRow> rows) const {
-    for (std::int64_t group = 0; group < layout_.records(inputs_); ++group) {
+  void pack_groups(std::uint8_t* records, std::uint8_t* codes, std::span<const SourceRow> rows,
+                   std::int64_t first, std::int64_t depth) const {
+    for (std::int64_t group = first / layout_.group; group * layout_.group < first + depth;
+         ++group) {
       for (std::size_t r = 0; r < rows.size(); ++r) {
         put_record(records, static_cast<int>(r), layout_, rows[r], group);
       }
       records += layout_.record_bytes();
     }
     alignas(64) std::uint8_t chunk[kPanel][kChunk] = {};
-    for (std::int64_t first = 0; first < inputs_; first += kChunk) {
+    for (std::int64_t begin = first; begin < first + depth; begin += kChunk) {
       for (std::size_t r = 0; r < rows.size(); ++r) {
-        read_codes(rows[r], first, chunk[r]);
+        read_codes(rows[r], begin, chunk[r]);
         if (layout_.e4m3) check_e4m3(chunk[r]);
       }
       pack_chunk(codes, &chunk[0][0], kChunk, layout_.bits);
@@ -298,11 +358,13 @@ QuantLayout quant_layout(const HostMatrix& matrix) {
     case Kind::kMxfp8:
       layout.bits = 8;
       layout.e4m3 = true;
+      layout.factor = kE4m3Factor;
       layout.scales = ScaleKind::kE8m0;
       break;
     case Kind::kFp8:
       layout.bits = 8;
       layout.e4m3 = true;
+      layout.factor = kE4m3Factor;
       // Where a block of rows covers whole panels, one number is enough for a panel.
       layout.scales = format.group_rows % kPanel == 0 || format.group_rows >= matrix.outputs
                           ? ScaleKind::kPanelScale

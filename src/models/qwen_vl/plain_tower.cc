@@ -38,9 +38,11 @@ PlainTower::PlainTower(const VisionConfig& config, PlainTowerForm form, nn::Weig
   patch_embed_ = nn::Linear::load(weights, prefix + "patch_embed.proj", config_.hidden_size,
                                   config_.patch_elements(), form_.patch_bias);
   if (const std::int64_t side = form_.position_side; side > 0) {
-    positions_.resize(side * side * config_.hidden_size);
-    weights.device().download(positions_.data(), weights.table(prefix + "pos_embed.weight",
-                                                               side * side, config_.hidden_size));
+    // Checked against the file before memory is taken for it.
+    const Tensor table =
+        weights.table(prefix + "pos_embed.weight", side * side, config_.hidden_size);
+    positions_.resize(table.shape().elements());
+    weights.device().download(positions_.data(), table);
   }
   for (int i = 0; i < config_.depth; ++i) {
     blocks_.push_back(load_block(weights, fmt::format("{}blocks.{}", prefix, i)));

@@ -14,6 +14,7 @@ const std::vector<TextFamily>& all() {
       phi3(),         //
       qwen2(),        //
       qwen3(),        //
+      qwen3_moe(),    //
       smollm3(),      //
   };
   return kFamilies;

@@ -16,6 +16,7 @@ TextFamily mistral();
 TextFamily phi3();
 TextFamily qwen2();
 TextFamily qwen3();
+TextFamily qwen3_moe();
 TextFamily smollm3();
 
 /// All of them, by name.

@@ -64,6 +64,13 @@ inline void add_rows(float* y, const float* x, std::int64_t n) {
   });
 }
 
+inline void add_scaled_row(float* y, const float* x, float factor, std::int64_t n) {
+  for_vectors(n, [&](std::int64_t i, int lanes) {
+    const F32x16 sum = fma(load_some(x + i, lanes), broadcast(factor), load_some(y + i, lanes));
+    store_some(y + i, sum, lanes);
+  });
+}
+
 inline void scale_row(float* x, std::int64_t n, float factor) {
   for_vectors(n, [&](std::int64_t i, int lanes) {
     store_some(x + i, mul(load_some(x + i, lanes), broadcast(factor)), lanes);

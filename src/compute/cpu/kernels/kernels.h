@@ -101,6 +101,8 @@ struct Kernels {
   void (*layer_norm)(float* y, const float* x, const float* weight, const float* bias,
                      std::int64_t n, float eps);
   void (*add)(float* y, const float* x, std::int64_t n);
+  /// y[i] += factor * x[i], rounded once
+  void (*add_scaled)(float* y, const float* x, float factor, std::int64_t n);
   void (*scale)(float* x, std::int64_t n, float factor);
   /// x[i] *= factors[i]
   void (*multiply)(float* x, const float* factors, std::int64_t n);

@@ -11,6 +11,7 @@
 
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"
+#include "compute/cpu/kernels/quant_gemv.h"
 #include "compute/cpu/kernels/quant_layout.h"
 #include "compute/cpu/kernels/simd.h"
 #include "compute/cpu/kernels/unpack.h"
@@ -157,6 +158,7 @@ inline const DotTable& dot_table(const QuantLayout& layout) {
 
 /// Integer products of packed weights with quantized activations.
 inline void quant_gemm(const QuantGemmArgs& a) {
+  if (a.rows <= kGemvRows) return quant_gemv(a);
   const QuantLayout& layout = *a.layout;
   const DotTable& table = dot_table(layout);
   const std::int64_t panel_bytes = layout.panel_bytes(a.k);
@@ -165,10 +167,10 @@ inline void quant_gemm(const QuantGemmArgs& a) {
     const int panels = a.panel_end - panel >= kDotPanels ? kDotPanels : 1;
     const std::int64_t column = panel * kPanel;
     const std::int64_t rest = a.outputs - column - (panels - 1) * kPanel;
-    for (std::int64_t k0 = 0; k0 < a.k; k0 += kUnpackDepth) {
-      const std::int64_t depth = std::min<std::int64_t>(kUnpackDepth, a.k - k0);
+    for (std::int64_t k0 = 0; k0 < a.k; k0 += kBlock) {
+      const std::int64_t depth = std::min<std::int64_t>(kBlock, a.k - k0);
       for (int p = 0; p < panels; ++p) {
-        unpack_panel(a.weight + (panel + p) * panel_bytes, a.k, k0, depth, layout, unpacked[p]);
+        unpack_block(a.weight + (panel + p) * panel_bytes, k0, depth, layout, unpacked[p]);
       }
       for (std::int64_t row = 0; row < a.rows; row += kDotRows) {
         const int rows = static_cast<int>(std::min<std::int64_t>(kDotRows, a.rows - row));
@@ -193,19 +195,20 @@ inline void quant_gemm(const QuantGemmArgs& a) {
 
 /// Float products: `gemm` over pieces of dequantized weights.
 inline void quant_gemm_float(const QuantGemmArgs& a) {
+  if (a.rows == 1 && a.layout->e4m3) return e4m3_gemv(a);
   static constexpr TileTable<float> kTable =
       make_tile_table<float>(std::make_integer_sequence<int, kTileRows>());
   constexpr int kGroup = 2;  // panels dequantized together: 32 KiB
   const QuantLayout& layout = *a.layout;
   const std::int64_t panel_bytes = layout.panel_bytes(a.k);
   UnpackedPanel unpacked;
-  alignas(64) float weights[kGroup][kUnpackDepth * kPanel];
+  alignas(64) float weights[kGroup][kBlock * kPanel];
   for (std::int64_t panel = a.panel_begin; panel < a.panel_end; panel += kGroup) {
     const int group = static_cast<int>(std::min<std::int64_t>(kGroup, a.panel_end - panel));
-    for (std::int64_t k0 = 0; k0 < a.k; k0 += kUnpackDepth) {
-      const std::int64_t depth = std::min<std::int64_t>(kUnpackDepth, a.k - k0);
+    for (std::int64_t k0 = 0; k0 < a.k; k0 += kBlock) {
+      const std::int64_t depth = std::min<std::int64_t>(kBlock, a.k - k0);
       for (int p = 0; p < group; ++p) {
-        unpack_panel(a.weight + (panel + p) * panel_bytes, a.k, k0, depth, layout, unpacked);
+        unpack_block(a.weight + (panel + p) * panel_bytes, k0, depth, layout, unpacked);
         dequantize_panel(unpacked, depth, layout, weights[p]);
       }
       for (std::int64_t row = 0; row < a.rows; row += kTileRows) {
@@ -215,7 +218,7 @@ inline void quant_gemm_float(const QuantGemmArgs& a) {
           const std::int64_t column = (panel + p) * kPanel;
           const std::int64_t rest = a.outputs - column - (wide ? kPanel : 0);
           const TileArgs tile{weights[p],
-                              kUnpackDepth * kPanel,
+                              kBlock * kPanel,
                               a.x + row * a.k + k0 * rows,
                               depth,
                               a.y + row * a.y_stride + column,
@@ -234,11 +237,11 @@ inline void quant_gemm_float(const QuantGemmArgs& a) {
 inline void dequantize_output(float* to, const std::uint8_t* weight, const QuantLayout& layout,
                               std::int64_t k, std::int64_t output) {
   UnpackedPanel unpacked;
-  alignas(64) float weights[kUnpackDepth * kPanel];
+  alignas(64) float weights[kBlock * kPanel];
   const std::uint8_t* panel = weight + output / kPanel * layout.panel_bytes(k);
-  for (std::int64_t k0 = 0; k0 < k; k0 += kUnpackDepth) {
-    const std::int64_t depth = std::min<std::int64_t>(kUnpackDepth, k - k0);
-    unpack_panel(panel, k, k0, depth, layout, unpacked);
+  for (std::int64_t k0 = 0; k0 < k; k0 += kBlock) {
+    const std::int64_t depth = std::min<std::int64_t>(kBlock, k - k0);
+    unpack_block(panel, k0, depth, layout, unpacked);
     dequantize_panel(unpacked, depth, layout, weights);
     for (std::int64_t i = 0; i < depth; ++i) to[k0 + i] = weights[i * kPanel + output % kPanel];
   }

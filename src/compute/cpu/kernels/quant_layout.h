@@ -1,12 +1,13 @@
 // How quantized weights lie in memory, agreed between packing and kernels.
 //
-// A matrix is cut into panels of sixteen outputs, as float weights are. A panel starts with its
-// scale records, one for each group of inputs, and then holds the codes in chunks of 32 inputs. A
-// chunk is eight vectors of 64 codes: vector q has for each of the sixteen outputs the codes of
-// inputs 4q .. 4q + 3, so that one dot-product instruction adds four inputs to sixteen sums. Codes
-// narrower than a byte are kept as bit planes of 4, 2 and 1 bits (5 = 4 + 1), each 64 bytes wide:
-// plane vector h of a b-bit plane holds the vectors h, h + b, h + 2b, ... in its fields from the
-// low bits up.
+// A matrix is cut into panels of sixteen outputs, as float weights are, and a panel into blocks of
+// 256 inputs, so that a product reads memory from front to back. A block starts with its scale
+// records, one for each group of inputs that it touches, and then holds the codes in chunks of 32
+// inputs. A chunk is eight vectors of 64 codes: vector q has for each of the sixteen outputs the
+// codes of inputs 4q .. 4q + 3, so that one dot-product instruction adds four inputs to sixteen
+// sums. Codes narrower than a byte are kept as bit planes of 4, 2 and 1 bits (5 = 4 + 1), each 64
+// bytes wide: plane vector h of a b-bit plane holds the vectors h, h + b, h + 2b, ... in its fields
+// from the low bits up.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +18,13 @@ namespace saccade::compute::cpu {
 inline constexpr int kChunk = 32;
 /// Vectors of a chunk: four inputs of sixteen outputs each.
 inline constexpr int kQuads = 8;
-/// Inputs that are unpacked in one go.
-inline constexpr int kUnpackDepth = 256;
-inline constexpr int kUnpackChunks = kUnpackDepth / kChunk;
+/// Inputs of a block.
+inline constexpr int kBlock = 256;
+inline constexpr int kBlockChunks = kBlock / kChunk;
+
+/// What kernels leave out of E4M3 numbers and layouts therefore put into their scales: a power of
+/// two, so that products round as they would.
+inline constexpr float kE4m3Factor = 256.0f;
 
 /// What a scale record holds. Every field is an array over the panel's sixteen outputs.
 enum class ScaleKind : std::uint8_t {
@@ -90,14 +95,20 @@ struct QuantLayout {
     }
     return 0;
   }
-  std::int64_t records(std::int64_t inputs) const { return (inputs + group - 1) / group; }
-  std::int64_t chunk_bytes() const { return std::int64_t{64} * bits; }
-  /// Where a panel's codes begin.
-  std::int64_t codes_offset(std::int64_t inputs) const {
-    return (records(inputs) * record_bytes() + 63) / 64 * 64;
+  /// Groups that one block can touch.
+  std::int64_t block_records() const {
+    if (kBlock % group == 0) return kBlock / group;
+    return group % kBlock == 0 ? 1 : kBlock / group + 2;
   }
+  /// Bytes of a block's records; codes start at whole cache lines.
+  std::int64_t header_bytes() const { return (block_records() * record_bytes() + 63) / 64 * 64; }
+  std::int64_t chunk_bytes() const { return std::int64_t{64} * bits; }
+  std::int64_t block_bytes() const { return header_bytes() + kBlockChunks * chunk_bytes(); }
   std::int64_t panel_bytes(std::int64_t inputs) const {
-    return codes_offset(inputs) + (inputs + kChunk - 1) / kChunk * chunk_bytes();
+    const std::int64_t rest = inputs % kBlock;
+    const std::int64_t last =
+        rest > 0 ? header_bytes() + (rest + kChunk - 1) / kChunk * chunk_bytes() : 0;
+    return inputs / kBlock * block_bytes() + last;
   }
 };
 

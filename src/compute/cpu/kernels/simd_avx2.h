@@ -177,6 +177,11 @@ template <int kBits>
 I32x16 shift_right(I32x16 a) {
   return {_mm256_srli_epi32(a.lo, kBits), _mm256_srli_epi32(a.hi, kBits)};
 }
+/// The sign fills up.
+template <int kBits>
+I32x16 shift_right_signed(I32x16 a) {
+  return {_mm256_srai_epi32(a.lo, kBits), _mm256_srai_epi32(a.hi, kBits)};
+}
 inline std::int32_t reduce_add(I32x16 x) {
   const __m256i by8 = _mm256_add_epi32(x.lo, x.hi);
   const __m128i by4 = _mm_add_epi32(_mm256_castsi256_si128(by8), _mm256_extracti128_si256(by8, 1));
@@ -192,6 +197,15 @@ inline I32x16 to_nearest(F32x16 x) {
 }
 inline F32x16 as_float(I32x16 x) {
   return {_mm256_castsi256_ps(x.lo), _mm256_castsi256_ps(x.hi)};
+}
+
+/// Halves in the lower 16 bits of each lane, the upper ones clear, to float.
+inline F32x16 half_to_float(I32x16 halves) {
+  // Packing works in halves of the registers: words 0-3, 8-11, 4-7, 12-15.
+  const __m256i packed = _mm256_packus_epi32(halves.lo, halves.hi);
+  const __m256i ordered = _mm256_permute4x64_epi64(packed, 0xd8);
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(ordered)),
+          _mm256_cvtph_ps(_mm256_extracti128_si256(ordered, 1))};
 }
 
 inline U8x64 load_bytes(const std::uint8_t* p) {
@@ -221,6 +235,10 @@ inline U8x64 lookup(U8x64 x, const std::uint8_t* table) {
   const __m256i entries =
       _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
   return {_mm256_shuffle_epi8(entries, x.lo), _mm256_shuffle_epi8(entries, x.hi)};
+}
+/// Four bytes at a time, the first the lowest.
+inline I32x16 as_words(U8x64 x) {
+  return {x.lo, x.hi};
 }
 /// Byte kIndex of each group of four.
 template <int kIndex>

@@ -156,6 +156,11 @@ template <int kBits>
 I32x16 shift_right(I32x16 a) {
   return {_mm512_srli_epi32(a.v, kBits)};
 }
+/// The sign fills up.
+template <int kBits>
+I32x16 shift_right_signed(I32x16 a) {
+  return {_mm512_srai_epi32(a.v, kBits)};
+}
 inline std::int32_t reduce_add(I32x16 x) {
   return _mm512_reduce_add_epi32(x.v);
 }
@@ -168,6 +173,11 @@ inline I32x16 to_nearest(F32x16 x) {
 }
 inline F32x16 as_float(I32x16 x) {
   return {_mm512_castsi512_ps(x.v)};
+}
+
+/// Halves in the lower 16 bits of each lane, the upper ones clear, to float.
+inline F32x16 half_to_float(I32x16 halves) {
+  return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(halves.v))};
 }
 
 inline U8x64 load_bytes(const std::uint8_t* p) {
@@ -192,6 +202,10 @@ U8x64 field(U8x64 x) {
 inline U8x64 lookup(U8x64 x, const std::uint8_t* table) {
   const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), x.v)};
+}
+/// Four bytes at a time, the first the lowest.
+inline I32x16 as_words(U8x64 x) {
+  return {x.v};
 }
 /// Byte kIndex of each group of four.
 template <int kIndex>

@@ -162,6 +162,11 @@ I32x16 shift_right(I32x16 a) {
     return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a.v[i]), vdupq_n_s32(-kBits)));
   });
 }
+/// The sign fills up.
+template <int kBits>
+I32x16 shift_right_signed(I32x16 a) {
+  return int_quads([&](int i) { return vshlq_s32(a.v[i], vdupq_n_s32(-kBits)); });
+}
 inline std::int32_t reduce_add(I32x16 x) {
   return vaddvq_s32(vaddq_s32(vaddq_s32(x.v[0], x.v[1]), vaddq_s32(x.v[2], x.v[3])));
 }
@@ -174,6 +179,14 @@ inline I32x16 to_nearest(F32x16 x) {
 }
 inline F32x16 as_float(I32x16 x) {
   return quads([&](int i) { return vreinterpretq_f32_s32(x.v[i]); });
+}
+
+/// Halves in the lower 16 bits of each lane, the upper ones clear, to float.
+inline F32x16 half_to_float(I32x16 halves) {
+  return quads([&](int i) {
+    const int16x4_t half = vmovn_s32(halves.v[i]);
+    return vcvt_f32_f16(vreinterpret_f16_s16(half));
+  });
 }
 
 inline U8x64 load_bytes(const std::uint8_t* p) {
@@ -198,11 +211,14 @@ inline U8x64 lookup(U8x64 x, const std::uint8_t* table) {
   const uint8x16_t entries = vld1q_u8(table);
   return byte_quads([&](int i) { return vqtbl1q_u8(entries, x.v[i]); });
 }
+/// Four bytes at a time, the first the lowest.
+inline I32x16 as_words(U8x64 x) {
+  return int_quads([&](int i) { return vreinterpretq_s32_u8(x.v[i]); });
+}
 /// Byte kIndex of each group of four.
 template <int kIndex>
 I32x16 byte_of(U8x64 x) {
-  const I32x16 words = int_quads([&](int i) { return vreinterpretq_s32_u8(x.v[i]); });
-  return bit_and(shift_right<8 * kIndex>(words), 0xff);
+  return bit_and(shift_right<8 * kIndex>(as_words(x)), 0xff);
 }
 /// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`.
 template <bool kWide>

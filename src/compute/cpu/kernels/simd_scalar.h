@@ -145,6 +145,11 @@ template <int kBits>
 I32x16 shift_right(I32x16 a) {
   return int_lanes([&](int i) { return static_cast<std::uint32_t>(a.v[i]) >> kBits; });
 }
+/// The sign fills up.
+template <int kBits>
+I32x16 shift_right_signed(I32x16 a) {
+  return int_lanes([&](int i) { return a.v[i] >> kBits; });
+}
 inline std::int32_t reduce_add(I32x16 x) {
   std::int32_t sum = 0;
   for (const std::int32_t lane : x.v) sum += lane;
@@ -159,6 +164,11 @@ inline I32x16 to_nearest(F32x16 x) {
 }
 inline F32x16 as_float(I32x16 x) {
   return lanes([&](int i) { return std::bit_cast<float>(x.v[i]); });
+}
+
+/// Halves in the lower 16 bits of each lane, the upper ones clear, to float.
+inline F32x16 half_to_float(I32x16 halves) {
+  return lanes([&](int i) { return f16_to_f32(static_cast<std::uint16_t>(halves.v[i])); });
 }
 
 inline U8x64 load_bytes(const std::uint8_t* p) {
@@ -178,6 +188,13 @@ U8x64 field(U8x64 x) {
 /// table[x] for bytes below 16.
 inline U8x64 lookup(U8x64 x, const std::uint8_t* table) {
   return byte_lanes([&](int i) { return table[x.v[i]]; });
+}
+/// Four bytes at a time, the first the lowest.
+inline I32x16 as_words(U8x64 x) {
+  return int_lanes([&](int i) {
+    return x.v[4 * i] | x.v[4 * i + 1] << 8 | x.v[4 * i + 2] << 16 |
+           static_cast<std::uint32_t>(x.v[4 * i + 3]) << 24;
+  });
 }
 /// Byte kIndex of each group of four.
 template <int kIndex>

@@ -1,0 +1,84 @@
+#include "nn/moe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace saccade::nn {
+
+std::vector<ExpertShare> choose_experts(std::span<const float> logits, int count, bool normalize) {
+  // A NaN, from damaged weights, counts as the smallest, so that there is an order.
+  const auto key = [&](int expert) {
+    return std::isnan(logits[expert]) ? -INFINITY : logits[expert];
+  };
+  std::vector<int> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::partial_sort(order.begin(), order.begin() + count, order.end(),
+                    [&](int a, int b) { return key(a) != key(b) ? key(a) > key(b) : a < b; });
+  const double largest = logits[order[0]];
+  // In double, so that shares do not depend on the C library's float functions.
+  const auto weight = [&](int expert) {
+    return std::exp(static_cast<double>(logits[expert]) - largest);
+  };
+  double total = 0.0;
+  if (normalize) {
+    for (int i = 0; i < count; ++i) total += weight(order[i]);
+  } else {
+    for (std::size_t i = 0; i < logits.size(); ++i) total += weight(static_cast<int>(i));
+  }
+  std::sort(order.begin(), order.begin() + count);
+  std::vector<ExpertShare> chosen;
+  for (int i = 0; i < count; ++i) {
+    chosen.push_back({order[i], static_cast<float>(weight(order[i]) / total)});
+  }
+  return chosen;
+}
+
+MixtureOfExperts MixtureOfExperts::load(WeightLoader& weights, const std::string& name,
+                                        std::int64_t hidden_size, const MoeConfig& config,
+                                        compute::Activation activation) {
+  MixtureOfExperts moe;
+  moe.config_ = config;
+  moe.router_ = Linear::load(weights, name + ".gate", config.num_experts, hidden_size, false);
+  for (int i = 0; i < config.num_experts; ++i) {
+    moe.experts_.push_back(GatedMlp::load(weights, fmt::format("{}.experts.{}", name, i),
+                                          hidden_size, config.intermediate_size, false,
+                                          activation));
+  }
+  return moe;
+}
+
+std::vector<MixtureOfExperts::Assignment> MixtureOfExperts::route(Device& device,
+                                                                  const Tensor& x) const {
+  const std::int64_t experts = config_.num_experts;
+  std::vector<float> logits(x.rows() * experts);
+  device.download(logits.data(), router_.forward(device, x));
+  std::vector<Assignment> assignments(experts);
+  for (std::int64_t row = 0; row < x.rows(); ++row) {
+    const std::span<const float> of_row(&logits[row * experts], experts);
+    for (const auto& [expert, share] :
+         choose_experts(of_row, config_.experts_per_token, config_.normalize)) {
+      assignments[expert].rows.push_back(static_cast<std::int32_t>(row));
+      assignments[expert].shares.push_back(share);
+    }
+  }
+  return assignments;
+}
+
+Tensor MixtureOfExperts::forward(Device& device, const Tensor& x) const {
+  Tensor y = device.empty(DType::kF32, x.shape());
+  device.upload(y, std::vector<float>(x.shape().elements(), 0.0f).data());
+  const std::vector<Assignment> assignments = route(device, x);
+  for (int i = 0; i < config_.num_experts; ++i) {
+    const auto& [rows, shares] = assignments[i];
+    if (rows.empty()) continue;
+    Tensor given = device.empty(DType::kF32, {static_cast<std::int64_t>(rows.size()), x.size(1)});
+    device.gather(given, x, rows);
+    device.scatter_add(y, experts_[i].forward(device, given), rows, shares);
+  }
+  return y;
+}
+
+}  // namespace saccade::nn

@@ -1,0 +1,54 @@
+// Layers of which each token uses a part.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/layers.h"
+
+namespace saccade::nn {
+
+/// Sizes of a mixture of experts.
+struct MoeConfig {
+  int num_experts = 0;
+  int experts_per_token = 0;
+  std::int64_t intermediate_size = 0;  ///< of one expert
+  bool normalize = false;              ///< the shares of the experts a token uses add up to 1
+};
+
+/// Gated MLPs of which a router chooses a few for each token (Shazeer et al., 2017): the output is
+/// their sum, weighted by the router's softmax.
+class MixtureOfExperts {
+ public:
+  /// Loads `name`.gate, the router, and `name`.experts.N.
+  static MixtureOfExperts load(WeightLoader& weights, const std::string& name,
+                               std::int64_t hidden_size, const MoeConfig& config,
+                               compute::Activation activation);
+
+  /// x [rows, hidden_size] -> the same shape. A row's experts are summed in the order of their
+  /// numbers, so that its bits do not depend on the other rows.
+  Tensor forward(Device& device, const Tensor& x) const;
+
+ private:
+  /// The rows that one expert is given, and its share of each.
+  struct Assignment {
+    std::vector<std::int32_t> rows;
+    std::vector<float> shares;
+  };
+  std::vector<Assignment> route(Device& device, const Tensor& x) const;
+
+  MoeConfig config_;
+  Linear router_;
+  std::vector<GatedMlp> experts_;
+};
+
+/// The `count` largest of `logits`, the first of equals before the later, with their softmax over
+/// all of them; the shares of those chosen add up to 1 when `normalize` says so. In order of their
+/// index.
+struct ExpertShare {
+  int expert = 0;
+  float share = 0.0f;
+};
+std::vector<ExpertShare> choose_experts(std::span<const float> logits, int count, bool normalize);
+
+}  // namespace saccade::nn
