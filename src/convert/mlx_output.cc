@@ -8,6 +8,7 @@
 #include "convert/mlx_plan.h"
 #include "convert/output_place.h"
 #include "convert/pretty_json.h"
+#include "convert/sentencepiece_merges.h"
 
 namespace saccade::conversion {
 namespace fs = std::filesystem;
@@ -79,7 +80,8 @@ void carry_over(const Job& job, const fs::path& to) {
     for (const char* name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json",
                              "preprocessor_config.json", "processor_config.json"}) {
       if (const auto document = job.source.optional_json(name)) {
-        write_text(to / name, pretty_json(*document));
+        const bool vocabulary = name == std::string_view("tokenizer.json");
+        write_text(to / name, pretty_json(vocabulary ? with_merges(*document) : *document));
       }
     }
     return;
