@@ -89,11 +89,11 @@ struct PromptPart {
 /// Where a prompt's tokens come from.
 struct TokenMath {
   std::vector<PromptPart> parts;
-  std::vector<std::int32_t> token_ids;  ///< of the whole prompt
   std::int64_t prompt_tokens = 0;
   std::int64_t image_tokens = 0;
   std::int64_t context_length = 0;
   std::int64_t kv_bytes_per_token = 0;
+  std::vector<std::int32_t> token_ids;  ///< of the whole prompt
 };
 
 /// A loaded model and all it needs to answer. One thread at a time.

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "checkpoint/mlx_names.h"
 
 namespace saccade::checkpoint {
 namespace fs = std::filesystem;
@@ -19,13 +20,38 @@ const fs::path& check_directory(const fs::path& directory) {
   return directory;
 }
 
+/// A kernel of a convolution as Hugging Face has it, wherever MLX has put its channels.
+void turn_kernel(const std::string& name, StoredWeight& weight, bool by_mlx) {
+  const Shape stored = weight.info.shape;
+  if (!is_convolution(name, stored) || !channels_last(stored, by_mlx)) return;
+  weight.info.shape = with_channels_first(stored);
+  weight.matrix = [open = std::move(weight.matrix), stored] {
+    const HostMatrix kernel = open();
+    return kernel.format.quantized() ? kernel : turned_channels(kernel, stored, false);
+  };
+}
+
+/// Weights under their Hugging Face names. The layouts were read under the file's own, which are
+/// those that config.json's overrides use.
+StoredWeights hugging_face_weights(StoredWeights stored, const boost::json::value& config,
+                                   bool by_mlx) {
+  const MlxNames names = mlx_names(config);
+  StoredWeights weights;
+  for (auto& [name, weight] : stored) {
+    turn_kernel(name, weight, by_mlx);
+    weights.emplace(from_mlx_name(names, name), std::move(weight));
+  }
+  return weights;
+}
+
 }  // namespace
 
 DirectorySource::DirectorySource(fs::path directory)
     : directory_(std::move(directory)),
       config_(read_json_file(check_directory(directory_) / "config.json")),
       files_(directory_),
-      weights_(find_weights(files_, config_, where("config.json"))) {
+      weights_(hugging_face_weights(find_weights(files_, config_, where("config.json")), config_,
+                                    files_.written_by_mlx())) {
   for (const auto& [name, weight] : weights_) tensors_.emplace(name, weight.info);
 }
 

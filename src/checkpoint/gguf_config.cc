@@ -1,6 +1,7 @@
 #include "checkpoint/gguf_config.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "checkpoint/gguf_rope.h"
@@ -12,17 +13,31 @@ namespace {
 using boost::json::array;
 using boost::json::object;
 
-std::string architecture_of(const GgufFile& file) {
-  const auto architecture = file.string("general.architecture");
-  if (!architecture) fail("{}: general.architecture is missing", file.path().string());
-  return std::string(*architecture);
-}
-
-/// The key's value under the architecture's name; an absent one is an error.
+/// A count or a length under the architecture's name; an absent one is an error.
 std::int64_t size_of(const GgufFile& file, const std::string& prefix, const char* key) {
+  // No model is near this; it keeps what follows from the sizes in range.
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
   const auto value = file.integer(prefix + key);
   if (!value) fail("{}: {}{} is missing", file.path().string(), prefix, key);
+  if (*value < 1 || *value > kMost) {
+    fail("{}: {}{} is {}; wanted 1 to {}", file.path().string(), prefix, key, *value, kMost);
+  }
   return *value;
+}
+
+/// Rows of the embeddings: one for each token.
+std::int64_t vocab_size(const GgufFile& file) {
+  const Shape& shape = file.entry("token_embd.weight").shape;
+  if (shape.rank() != 2) {
+    fail("{}: tensor token_embd.weight has shape {}; wanted a matrix", file.path().string(),
+         shape.text());
+  }
+  const std::size_t tokens = file.strings("tokenizer.ggml.tokens").size();
+  if (tokens > 0 && std::cmp_not_equal(tokens, shape[0])) {
+    fail("{}: tensor token_embd.weight has {} rows for the {} tokens of tokenizer.ggml.tokens",
+         file.path().string(), shape[0], tokens);
+  }
+  return shape[0];
 }
 
 /// The family that computes as an architecture does where there are no pictures.
@@ -68,14 +83,13 @@ object text_config(const GgufFile& file, const std::string& architecture, bool w
   object config;
   const std::string model_type = text_model_type(architecture);
   config["model_type"] = model_type;
-  config["vocab_size"] = file.entry("token_embd.weight").shape[0];
+  config["vocab_size"] = vocab_size(file);
   config["hidden_size"] = size_of(file, prefix, "embedding_length");
   config["intermediate_size"] = size_of(file, prefix, "feed_forward_length");
   config["num_hidden_layers"] = size_of(file, prefix, "block_count");
   const std::int64_t heads = size_of(file, prefix, "attention.head_count");
   config["num_attention_heads"] = heads;
   config["num_key_value_heads"] = file.integer(prefix + "attention.head_count_kv").value_or(heads);
-  if (heads < 1) fail("{}: {}attention.head_count is {}", file.path().string(), prefix, heads);
   config["head_dim"] = file.integer(prefix + "attention.key_length")
                            .value_or(config.at("hidden_size").as_int64() / heads);
   const auto eps = file.number(prefix + "attention.layer_norm_rms_epsilon");
@@ -113,12 +127,18 @@ array end_tokens(const GgufFile& file) {
 
 }  // namespace
 
-std::map<std::string, boost::json::value> gguf_config_files(const GgufFile& model,
-                                                            const GgufFile* mmproj) {
-  const std::string architecture = architecture_of(model);
-  if (architecture == "clip") {
+std::string gguf_architecture(const GgufFile& model) {
+  const auto architecture = model.string("general.architecture");
+  if (!architecture) fail("{}: general.architecture is missing", model.path().string());
+  if (*architecture == "clip") {
     fail("{}: an mmproj alone is no model; name the language model's file", model.path().string());
   }
+  return std::string(*architecture);
+}
+
+std::map<std::string, boost::json::value> gguf_config_files(const GgufFile& model,
+                                                            const GgufFile* mmproj) {
+  const std::string architecture = gguf_architecture(model);
   std::map<std::string, boost::json::value> files;
   object text = text_config(model, architecture, mmproj != nullptr);
   if (const array ids = end_tokens(model); !ids.empty()) {

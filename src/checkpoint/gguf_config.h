@@ -17,6 +17,10 @@ namespace saccade::checkpoint {
 std::map<std::string, boost::json::value> gguf_config_files(const GgufFile& model,
                                                             const GgufFile* mmproj);
 
+/// general.architecture of a language model. Throws Error when it is missing, or the file an
+/// mmproj.
+std::string gguf_architecture(const GgufFile& model);
+
 /// clip.projector_type or clip.vision.projector_type. Throws Error when the file is no mmproj.
 std::string gguf_projector(const GgufFile& mmproj);
 

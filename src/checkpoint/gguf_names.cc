@@ -44,6 +44,7 @@ const GgufNames kGemma3 = {
 // Blocks of Qwen's towers fuse queries, keys and values; the files may or may not.
 const GgufNames kQwen2Vision = {
     {"v.patch_embd", "model.visual.patch_embed.proj", kConvFrames},
+    {"v.position_embd", "", kUnused},  // zeros that the first converters put there
     {"v.post_ln", "model.visual.merger.ln_q"},
     {"mm.0", "model.visual.merger.mlp.0"},
     {"mm.2", "model.visual.merger.mlp.2"},

@@ -18,7 +18,8 @@ enum class GgufChange {
   kQueryPart,   ///< the first, second and third part of a map to queries, keys and values
   kKeyPart,
   kValuePart,
-  kBare,  ///< the Hugging Face name is the whole name, without ".weight"
+  kBare,    ///< the Hugging Face name is the whole name, without ".weight"
+  kUnused,  ///< of no use, and not in the Hugging Face checkpoint
 };
 
 /// A module in both. "{}" stands for the number of a layer. `.weight` and `.bias` follow.

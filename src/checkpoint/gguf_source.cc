@@ -28,6 +28,7 @@ bool has_swapped_mlp(const GgufFile& file) {
   const auto up = file.tensors().find("v.blk.0.ffn_up.weight");
   const auto width = file.integer("clip.vision.embedding_length");
   if (down == file.tensors().end() || up == file.tensors().end() || !width) return false;
+  if (down->second.shape.rank() != 2) return false;
   const bool square = down->second.shape[0] == down->second.shape[1];
   return !square && down->second.shape[1] == *width;
 }
@@ -46,10 +47,15 @@ std::string with_other_mlp(std::string name) {
 HostMatrix stored_matrix(const GgufFile& file, const std::string& name) {
   const GgufFile::Entry& entry = file.entry(name);
   const std::byte* data = file.data(entry);  // refuses types that cannot be read
-  const std::int64_t outputs = entry.shape.rank() > 0 ? entry.shape[0] : 1;
-  return {.format = WeightFormat::blocks(static_cast<GgmlType>(entry.type)),
+  const WeightFormat format = WeightFormat::blocks(static_cast<GgmlType>(entry.type));
+  if (entry.shape.rank() == 1 && format.quantized()) {
+    fail("{}: tensor {} of type {}: a vector must be of plain numbers", file.path().string(), name,
+         format.name());
+  }
+  const std::int64_t outputs = entry.shape[0];
+  return {.format = format,
           .outputs = outputs,
-          .inputs = outputs ? entry.shape.elements() / outputs : 0,
+          .inputs = entry.shape.elements() / outputs,
           .data = data};
 }
 
@@ -107,8 +113,40 @@ HostMatrix joined_frames(const HostMatrix& first, const HostMatrix& second,
   return matrix;
 }
 
+/// The names of a kind, with the file in front of what is wrong.
+GgufNames names_in(const GgufFile& file, GgufNames (*names_of)(std::string_view),
+                   const std::string& kind) {
+  try {
+    return names_of(kind);
+  } catch (const Error& error) {
+    fail("{}: {}", file.path().string(), error.what());
+  }
+}
+
+bool is_part(GgufChange change) {
+  return change == GgufChange::kQueryPart || change == GgufChange::kKeyPart ||
+         change == GgufChange::kValuePart;
+}
+
 int place_of(GgufChange change) {
   return change == GgufChange::kKeyPart ? 1 : change == GgufChange::kValuePart ? 2 : 0;
+}
+
+/// The shape of a convolution over both of its frames.
+Shape shape_of_frames(const Shape& frame) {
+  return {frame[0], frame[1], 2, frame[2], frame[3]};
+}
+
+/// Throws Error unless shapes can be reckoned with: of types that cannot be read, and of nothing,
+/// a file may claim any.
+void check_shape(const GgufFile& file, const std::string& name) {
+  constexpr std::int64_t kMostElements = std::int64_t{1} << 48;
+  const Shape& shape = file.entry(name).shape;
+  const bool empty = std::ranges::any_of(shape.dims(), [](std::int64_t dim) { return dim < 1; });
+  if (shape.rank() < 1 || empty || shape.elements() > kMostElements) {
+    fail("{}: tensor {} has shape {}, which no model has", file.path().string(), name,
+         shape.text());
+  }
 }
 
 }  // namespace
@@ -120,15 +158,13 @@ GgufSource::GgufSource(const fs::path& model, const std::optional<fs::path>& mmp
          model.string(), *parts);
   }
   if (mmproj) mmproj_.emplace(*mmproj);
-  try {
-    files_ = gguf_config_files(model_, mmproj_ ? &*mmproj_ : nullptr);
-    add_tensors(model_, gguf_text_names(model_.string("general.architecture").value_or("")));
-  } catch (const Error& error) {
-    const std::string text = error.what();
-    if (text.starts_with("general.") || text.starts_with("clip.")) fail("{}: {}", where(), text);
-    throw;
-  }
-  if (mmproj_) add_tensors(*mmproj_, gguf_vision_names(gguf_projector(*mmproj_)));
+  // The names come first: of an architecture that is not known, nothing else can be said.
+  const GgufNames text_names = names_in(model_, gguf_text_names, gguf_architecture(model_));
+  GgufNames vision_names;
+  if (mmproj_) vision_names = names_in(*mmproj_, gguf_vision_names, gguf_projector(*mmproj_));
+  files_ = gguf_config_files(model_, mmproj_ ? &*mmproj_ : nullptr);
+  add_tensors(model_, text_names);
+  if (mmproj_) add_tensors(*mmproj_, vision_names);
   check_parts();
 }
 
@@ -170,6 +206,7 @@ void GgufSource::add_tensors(const GgufFile& file, const GgufNames& names) {
       match->layer = static_cast<int>(at - deepstack.begin());
     }
     const GgufChange change = match->entry->change;
+    if (change == GgufChange::kUnused) continue;
     std::string target = name_with_layer(match->entry->hugging_face, match->layer,
                                          change == GgufChange::kBare ? "" : match->suffix);
     if (nested && target.starts_with("model.")) {
@@ -180,6 +217,7 @@ void GgufSource::add_tensors(const GgufFile& file, const GgufNames& names) {
 }
 
 void GgufSource::add_piece(const std::string& hugging_face, Piece piece) {
+  check_shape(*piece.file, piece.name);
   const GgufFile::Entry& entry = piece.file->entry(piece.name);
   const auto traits = ggml_traits(entry.type);
   const std::string type =
@@ -187,18 +225,23 @@ void GgufSource::add_piece(const std::string& hugging_face, Piece piece) {
   TensorInfo& info = tensors_[hugging_face];
   info.bytes += static_cast<std::int64_t>(entry.bytes);
   std::vector<Piece>& pieces = pieces_[hugging_face];
-  std::vector<std::int64_t> dims(entry.shape.dims().begin(), entry.shape.dims().end());
   if (pieces.empty()) {
     info.type = type;
-    // Two frames of a convolution.
-    if (piece.change == GgufChange::kConvFrames && dims.size() == 4) {
-      dims.insert(dims.begin() + 2, 2);
+    info.shape = entry.shape;
+    if (piece.change == GgufChange::kConvFrames && entry.shape.rank() == 4) {
+      info.shape = shape_of_frames(entry.shape);
       info.bytes *= 2;
     }
   } else {
-    dims[0] += info.shape[0];
+    const Shape whole = info.shape;
+    if (!std::ranges::equal(whole.dims().subspan(1), entry.shape.dims().subspan(1))) {
+      fail("{}: tensor {} {} does not go with {} {}", piece.file->path().string(), piece.name,
+           entry.shape.text(), pieces[0].name, whole.text());
+    }
+    std::vector<std::int64_t> dims(whole.dims().begin(), whole.dims().end());
+    dims[0] += entry.shape[0];
+    info.shape = Shape(std::span<const std::int64_t>(dims));
   }
-  info.shape = Shape(std::span<const std::int64_t>(dims));
   pieces.push_back(std::move(piece));
   std::sort(pieces.begin(), pieces.end(),
             [](const Piece& a, const Piece& b) { return place_of(a.change) < place_of(b.change); });
@@ -206,10 +249,20 @@ void GgufSource::add_piece(const std::string& hugging_face, Piece piece) {
 
 void GgufSource::check_parts() const {
   for (const auto& [name, pieces] : pieces_) {
-    const bool fused = place_of(pieces.back().change) > 0 || pieces.size() > 1;
+    // Numbers of layers may be written in several ways, so the same part can be there twice.
+    const bool fused = is_part(pieces[0].change);
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      if (fused && is_part(pieces[i].change) && place_of(pieces[i].change) == static_cast<int>(i)) {
+        continue;
+      }
+      if (fused || i > 0) {
+        fail("{}: tensor {} does not go with {}", pieces[i].file->path().string(), pieces[i].name,
+             pieces[0].name);
+      }
+    }
     if (fused && pieces.size() != 3) {
-      fail("{}: {} of the three parts of {} are there", pieces[0].file->path().string(),
-           pieces.size(), name);
+      fail("{}: tensor {}: {} of the three parts of {} are there", pieces[0].file->path().string(),
+           pieces[0].name, pieces.size(), name);
     }
     if (pieces[0].change == GgufChange::kConvFrames && pieces[0].name.ends_with(".weight")) {
       const GgufFile& file = *pieces[0].file;
@@ -235,7 +288,7 @@ std::int64_t GgufSource::rotary_heads(const Piece& piece) const {
       keys && !vision ? piece.file->integer(prefix + "attention.head_count_kv").value_or(heads)
                       : heads;
   const std::int64_t rows = piece.file->entry(piece.name).shape[0];
-  if (count < 1 || rows % (2 * count) != 0) {
+  if (count < 1 || count > rows || rows % (2 * count) != 0) {
     fail("{}: tensor {} has {} rows, which do not make {} heads", piece.file->path().string(),
          piece.name, rows, count);
   }

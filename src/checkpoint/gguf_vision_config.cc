@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "checkpoint/gguf_config.h"
+#include "checkpoint/gguf_tower.h"
 
 namespace saccade::checkpoint {
 namespace {
@@ -11,75 +12,33 @@ namespace {
 using boost::json::array;
 using boost::json::object;
 
-/// An mmproj's metadata.
-class Tower {
- public:
-  explicit Tower(const GgufFile& file) : file_(file) {}
-
-  std::int64_t size(const std::string& key) const {
-    const auto value = file_.integer("clip.vision." + key);
-    if (!value) fail("{}: clip.vision.{} is missing", file_.path().string(), key);
-    return *value;
-  }
-  std::int64_t size_or(const std::string& key, std::int64_t otherwise) const {
-    return file_.integer("clip.vision." + key).value_or(otherwise);
-  }
-  double eps() const {
-    return file_.number("clip.vision.attention.layer_norm_epsilon").value_or(1e-6);
-  }
-  array numbers(const std::string& key) const {
-    const std::vector<double> values = file_.numbers("clip.vision." + key);
-    if (values.size() != 3) {
-      fail("{}: clip.vision.{}: wanted three numbers, found {}", file_.path().string(), key,
-           values.size());
-    }
-    return array(values.begin(), values.end());
-  }
-  bool has(const std::string& tensor) const { return file_.tensors().contains(tensor); }
-  /// Rows of a matrix: the width of a map's output.
-  std::int64_t outputs(const std::string& tensor) const { return file_.entry(tensor).shape[0]; }
-  /// Old files have up and down the wrong way round, so the wider one tells.
-  std::int64_t intermediate_size() const {
-    return std::max(outputs("v.blk.0.ffn_up.weight"), outputs("v.blk.0.ffn_down.weight"));
-  }
-  std::string activation(const char* otherwise) const {
-    if (file_.boolean("clip.use_gelu").value_or(false)) return "gelu_pytorch_tanh";
-    if (file_.boolean("clip.use_silu").value_or(false)) return "silu";
-    return otherwise;
-  }
-  const GgufFile& file() const { return file_; }
-
- private:
-  const GgufFile& file_;
-};
-
 /// Sizes as towers of CLIP's kind name them.
-object clip_config(const Tower& tower, const char* model_type, const std::string& activation) {
+object clip_config(const GgufTower& tower, const char* model_type, const std::string& activation) {
   return {{"model_type", model_type},
           {"hidden_size", tower.size("embedding_length")},
           {"intermediate_size", tower.intermediate_size()},
-          {"num_hidden_layers", tower.size("block_count")},
+          {"num_hidden_layers", tower.block_count()},
           {"num_attention_heads", tower.size("attention.head_count")},
           {"image_size", tower.size("image_size")},
-          {"patch_size", tower.size("patch_size")},
+          {"patch_size", tower.patch_size()},
           {"layer_norm_eps", tower.eps()},
           {"hidden_act", activation}};
 }
 
 /// Sizes as Qwen's towers name them.
-object qwen_config(const Tower& tower) {
-  return {{"depth", tower.size("block_count")},
+object qwen_config(const GgufTower& tower) {
+  return {{"depth", tower.block_count()},
           {"hidden_size", tower.size("embedding_length")},
           {"intermediate_size", tower.intermediate_size()},
           {"num_heads", tower.size("attention.head_count")},
           {"out_hidden_size", tower.outputs("mm.2.weight")},
-          {"patch_size", tower.size("patch_size")},
-          {"spatial_merge_size", tower.size_or("spatial_merge_size", 2)},
+          {"patch_size", tower.patch_size()},
+          {"spatial_merge_size", tower.merge_size()},
           {"temporal_patch_size", 2},
           {"in_channels", 3}};
 }
 
-object qwen2_vl_config(const Tower& tower) {
+object qwen2_vl_config(const GgufTower& tower) {
   object config = qwen_config(tower);
   // This family calls the tower's width embed_dim and the decoder's hidden_size.
   const std::int64_t width = config.at("hidden_size").as_int64();
@@ -94,16 +53,13 @@ object qwen2_vl_config(const Tower& tower) {
   return config;
 }
 
-object qwen2_5_vl_config(const Tower& tower) {
+object qwen2_5_vl_config(const GgufTower& tower) {
   object config = qwen_config(tower);
   config["model_type"] = "qwen2_5_vl";
   config["hidden_act"] = tower.activation("silu");
   config["window_size"] = tower.size_or("window_size", 112);
   // Every n-th block sees the whole picture.
   const std::int64_t pattern = tower.size("n_wa_pattern");
-  if (pattern < 1) {
-    fail("{}: clip.vision.n_wa_pattern is {}", tower.file().path().string(), pattern);
-  }
   array full;
   for (std::int64_t i = pattern - 1; i < config.at("depth").as_int64(); i += pattern) {
     full.emplace_back(i);
@@ -112,7 +68,7 @@ object qwen2_5_vl_config(const Tower& tower) {
   return config;
 }
 
-object qwen3_vl_config(const Tower& tower) {
+object qwen3_vl_config(const GgufTower& tower) {
   object config = qwen_config(tower);
   config["model_type"] = "qwen3_vl";
   config["hidden_act"] = "gelu_pytorch_tanh";
@@ -122,7 +78,7 @@ object qwen3_vl_config(const Tower& tower) {
   return config;
 }
 
-object pixels(const Tower& tower, const char* type) {
+object pixels(const GgufTower& tower, const char* type) {
   return {{"image_processor_type", type},
           {"image_mean", tower.numbers("image_mean")},
           {"image_std", tower.numbers("image_std")},
@@ -132,16 +88,18 @@ object pixels(const Tower& tower, const char* type) {
           {"rescale_factor", 1.0 / 255.0}};
 }
 
-object qwen_pixels(const Tower& tower) {
+object qwen_pixels(const GgufTower& tower) {
   object config = pixels(tower, "Qwen2VLImageProcessor");
-  const std::int64_t patch = tower.size("patch_size");
-  const std::int64_t merge = tower.size_or("spatial_merge_size", 2);
+  const std::int64_t patch = tower.patch_size();
+  const std::int64_t merge = tower.merge_size();
   config["patch_size"] = patch;
   config["merge_size"] = merge;
   config["temporal_patch_size"] = 2;
   // The files mostly do not say; then transformers' own limits, 4 to 1,280 tokens.
-  config["min_pixels"] = tower.size_or("image_min_pixels", 4 * patch * patch * merge * merge);
-  config["max_pixels"] = tower.size_or("image_max_pixels", 1280 * patch * patch * merge * merge);
+  config["min_pixels"] =
+      tower.size_or("image_min_pixels", 4 * patch * patch * merge * merge, GgufTower::kMostPixels);
+  config["max_pixels"] = tower.size_or("image_max_pixels", 1280 * patch * patch * merge * merge,
+                                       GgufTower::kMostPixels);
   return config;
 }
 
@@ -159,7 +117,7 @@ struct Parts {
   std::int64_t width;  ///< of the projector's outputs
 };
 
-Parts llava_parts(const Tower& tower) {
+Parts llava_parts(const GgufTower& tower) {
   Parts parts{"llava",
               clip_config(tower, "clip_vision_model", tower.activation("quick_gelu")),
               pixels(tower, "CLIPImageProcessor"),
@@ -180,7 +138,7 @@ Parts llava_parts(const Tower& tower) {
         layers.size() == 1 ? boost::json::value(layers[0])
                            : boost::json::value(array(layers.begin(), layers.end()));
   } else {
-    const std::int64_t blocks = tower.size("block_count");
+    const std::int64_t blocks = tower.block_count();
     parts.more["vision_feature_layer"] = blocks == 24 || blocks == 27 ? -2 : -1;
   }
   parts.more["vision_feature_select_strategy"] = tower.has("v.class_embd") ? "default" : "full";
@@ -189,17 +147,16 @@ Parts llava_parts(const Tower& tower) {
   return parts;
 }
 
-Parts gemma3_parts(const Tower& tower) {
+Parts gemma3_parts(const GgufTower& tower) {
   Parts parts{"gemma3",
               clip_config(tower, "siglip_vision_model", "gelu_pytorch_tanh"),
               pixels(tower, "Gemma3ImageProcessor"),
               {},
               {},
-              tower.file().entry("mm.input_projection.weight").shape[1]};
+              tower.matrix("mm.input_projection.weight")[1]};
   parts.vision["vision_use_head"] = false;
   const std::int64_t side = tower.size("image_size");
-  const std::int64_t tokens_side =
-      side / tower.size("patch_size") / tower.size_or("projector.scale_factor", 4);
+  const std::int64_t tokens_side = tower.tokens_side(4);
   parts.pixels["size"] = square(side);
   parts.pixels["resample"] = 2;
   parts.pixels["do_pan_and_scan"] = false;
@@ -208,7 +165,7 @@ Parts gemma3_parts(const Tower& tower) {
   return parts;
 }
 
-Parts idefics3_parts(const Tower& tower) {
+Parts idefics3_parts(const GgufTower& tower) {
   Parts parts{"idefics3",
               clip_config(tower, "idefics3_vision", "gelu_pytorch_tanh"),
               pixels(tower, "Idefics3ImageProcessor"),
@@ -216,18 +173,17 @@ Parts idefics3_parts(const Tower& tower) {
               {},
               tower.outputs("mm.model.fc.weight")};
   const std::int64_t side = tower.size("image_size");
-  const std::int64_t scale = tower.size_or("projector.scale_factor", 2);
-  const std::int64_t tokens_side = side / tower.size("patch_size") / scale;
+  const std::int64_t tokens_side = tower.tokens_side(2);
   parts.pixels["size"] = object{{"longest_edge", tower.size_or("preproc_image_size", 4 * side)}};
   parts.pixels["max_image_size"] = object{{"longest_edge", side}};
   parts.pixels["do_image_splitting"] = true;
   parts.pixels["resample"] = 1;
-  parts.more["scale_factor"] = scale;
+  parts.more["scale_factor"] = tower.scale_factor(2);
   parts.processor["image_seq_len"] = tokens_side * tokens_side;
   return parts;
 }
 
-Parts internvl_parts(const Tower& tower) {
+Parts internvl_parts(const GgufTower& tower) {
   Parts parts{"internvl",
               clip_config(tower, "internvl_vision", tower.activation("gelu")),
               pixels(tower, "GotOcr2ImageProcessor"),
@@ -237,8 +193,7 @@ Parts internvl_parts(const Tower& tower) {
   // Its GELU is exact, whatever the key's name makes of other towers.
   if (parts.vision.at("hidden_act") == "gelu_pytorch_tanh") parts.vision["hidden_act"] = "gelu";
   const std::int64_t side = tower.size("image_size");
-  const std::int64_t patch = tower.size("patch_size");
-  const std::int64_t scale = tower.size_or("projector.scale_factor", 2);
+  const std::int64_t patch = tower.patch_size();
   parts.vision["image_size"] = array{side, side};
   parts.vision["patch_size"] = array{patch, patch};
   parts.vision["attention_bias"] = tower.has("v.blk.0.attn_q.bias");
@@ -252,14 +207,14 @@ Parts internvl_parts(const Tower& tower) {
   parts.pixels["min_patches"] = tower.size_or("preproc_min_tiles", 1);
   parts.pixels["max_patches"] = tower.size_or("preproc_max_tiles", 12);
   parts.pixels["resample"] = 3;
-  parts.more["downsample_ratio"] = 1.0 / static_cast<double>(scale);
-  const std::int64_t tokens_side = side / patch / scale;
+  parts.more["downsample_ratio"] = 1.0 / static_cast<double>(tower.scale_factor(2));
+  const std::int64_t tokens_side = tower.tokens_side(2);
   parts.more["image_seq_length"] = tokens_side * tokens_side;
   parts.processor["image_seq_length"] = tokens_side * tokens_side;
   return parts;
 }
 
-Parts pixtral_parts(const Tower& tower) {
+Parts pixtral_parts(const GgufTower& tower) {
   const bool merges = tower.has("mm.patch_merger.weight");
   Parts parts{merges ? "mistral3" : "llava",
               clip_config(tower, "pixtral", tower.activation("silu")),
@@ -267,7 +222,7 @@ Parts pixtral_parts(const Tower& tower) {
               {},
               {},
               tower.outputs("mm.2.weight")};
-  const std::int64_t patch = tower.size("patch_size");
+  const std::int64_t patch = tower.patch_size();
   parts.vision.erase("layer_norm_eps");
   parts.vision["rope_theta"] = 10000.0;
   parts.vision["head_dim"] = tower.size("embedding_length") / tower.size("attention.head_count");
@@ -278,16 +233,16 @@ Parts pixtral_parts(const Tower& tower) {
   parts.more["vision_feature_select_strategy"] = "full";
   parts.more["projector_hidden_act"] = "gelu";
   parts.more["multimodal_projector_bias"] = tower.has("mm.1.bias");
-  if (merges) parts.more["spatial_merge_size"] = tower.size_or("spatial_merge_size", 2);
+  if (merges) parts.more["spatial_merge_size"] = tower.merge_size();
   parts.processor["patch_size"] = patch;
   return parts;
 }
 
-Parts qwen_parts(const Tower& tower, const std::string& model_type, object vision) {
+Parts qwen_parts(const GgufTower& tower, const std::string& model_type, object vision) {
   return {model_type, std::move(vision), qwen_pixels(tower), {}, {}, tower.outputs("mm.2.weight")};
 }
 
-Parts parts_of(const Tower& tower, const std::string& projector) {
+Parts parts_of(const GgufTower& tower, const std::string& projector) {
   if (projector == "qwen2vl_merger") return qwen_parts(tower, "qwen2_vl", qwen2_vl_config(tower));
   if (projector == "qwen2.5vl_merger") {
     return qwen_parts(tower, "qwen2_5_vl", qwen2_5_vl_config(tower));
@@ -297,7 +252,9 @@ Parts parts_of(const Tower& tower, const std::string& projector) {
   if (projector == "gemma3") return gemma3_parts(tower);
   if (projector == "idefics3") return idefics3_parts(tower);
   if (projector == "internvl") return internvl_parts(tower);
-  return pixtral_parts(tower);
+  if (projector == "pixtral") return pixtral_parts(tower);
+  fail("{}: clip.projector_type \"{}\" is not one Saccade knows", tower.file().path().string(),
+       projector);
 }
 
 /// Ids of the tokens that configurations name, found in the vocabulary by what they are called.
@@ -342,7 +299,8 @@ std::string gguf_projector(const GgufFile& mmproj) {
 
 std::vector<std::int64_t> gguf_deepstack_layers(const GgufFile& mmproj) {
   std::vector<std::int64_t> layers;
-  const std::int64_t blocks = mmproj.integer("clip.vision.block_count").value_or(0);
+  const std::int64_t blocks =
+      std::min(mmproj.integer("clip.vision.block_count").value_or(0), GgufTower::kMostBlocks);
   for (std::int64_t i = 0; i < blocks; ++i) {
     if (mmproj.tensors().contains(fmt::format("v.deepstack.{}.fc1.weight", i))) {
       layers.push_back(i);
@@ -353,7 +311,7 @@ std::vector<std::int64_t> gguf_deepstack_layers(const GgufFile& mmproj) {
 
 void add_vision_files(std::map<std::string, boost::json::value>& files, object text,
                       const GgufFile& model, const GgufFile& mmproj) {
-  const Tower tower(mmproj);
+  const GgufTower tower(mmproj);
   Parts parts = parts_of(tower, gguf_projector(mmproj));
   const std::int64_t width = text.at("hidden_size").as_int64();
   if (parts.width != width) {

@@ -313,8 +313,10 @@ StoredWeight packed_int_weight(const LayoutInput& input) {
   const std::int64_t inputs = words.shape[1] * 32 / bits;
   const std::int64_t groups = scales.shape.rank() == 2 ? scales.shape[1] : 0;
   const auto dtype = float_dtype(scales.dtype);
+  // Without groups there is one scale a row.
+  const std::int64_t group_size = settings.integer_or("group_size", inputs);
   if (!dtype || groups < 1 || scales.shape[0] != outputs || inputs % groups != 0 ||
-      inputs / groups % 32 != 0) {
+      inputs / groups % 32 != 0 || inputs / groups != group_size) {
     fail("tensor {0}.weight_scale {1} {2} does not go with {0}.weight_packed {3}", input.module,
          scales.dtype, scales.shape.text(), words.shape.text());
   }

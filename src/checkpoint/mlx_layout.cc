@@ -109,6 +109,37 @@ StoredWeight mlx_weight(const LayoutInput& input) {
   return make_weight(matrix, Shape(std::span<const std::int64_t>(dims)), std::move(tensors));
 }
 
+namespace {
+
+/// The sizes of the blocks of weights that scales [rows, columns] belong to: those of config.json
+/// where they fit, else a scale for each row or for all.
+void set_blocks(HostMatrix& matrix, const LayoutInput& input, const StoredTensor& scales) {
+  const std::int64_t rows = scales.shape.rank() > 0 ? scales.shape[0] : 1;
+  const std::int64_t columns = rows ? scales.shape.elements() / rows : 0;
+  const bool by_row = columns == 1 && (rows == 1 || rows == matrix.outputs);
+  if (by_row) {
+    matrix.format.group_rows = rows == 1 ? matrix.outputs : 1;
+    matrix.format.group_size = matrix.inputs;
+    return;
+  }
+  std::vector<std::int64_t> sides;
+  if (input.settings.has("weight_block_size")) sides = input.settings.integers("weight_block_size");
+  if (sides.size() != 2 || sides[0] < 1 || sides[1] < 1) {
+    fail("{}: weight_block_size: wanted two positive sizes for the scales of {}.weight",
+         input.settings.where(), input.module);
+  }
+  matrix.format.group_rows = sides[0];
+  matrix.format.group_size = sides[1];
+  const bool fits =
+      columns == matrix.groups() && rows == (matrix.outputs + sides[0] - 1) / sides[0];
+  if (!fits) {
+    fail("tensor {}.weight [{}, {}] in blocks of [{}, {}] does not fit scales of {}", input.module,
+         matrix.outputs, matrix.inputs, sides[0], sides[1], scales.shape.text());
+  }
+}
+
+}  // namespace
+
 StoredWeight fp8_weight(const LayoutInput& input) {
   const StoredTensor codes = input.tensor(".weight");
   if (codes.shape.rank() < 1) fail("tensor {}.weight: wanted a matrix of fp8", input.module);
@@ -124,31 +155,11 @@ StoredWeight fp8_weight(const LayoutInput& input) {
     if (!input.has(suffix)) continue;
     const StoredTensor scales = input.tensor(suffix);
     const auto dtype = float_dtype(scales.dtype);
-    const std::int64_t count = scales.shape.elements();
-    std::int64_t rows = scales.shape.rank() > 0 ? scales.shape[0] : 1;
-    const std::int64_t columns = rows ? count / rows : 0;
-    if (columns > 0) {
-      // What config.json says counts; else blocks are as large as the numbers of scales imply.
-      matrix.format.group_rows = (outputs + rows - 1) / rows;
-      matrix.format.group_size = (inputs + columns - 1) / columns;
-    }
-    if (const auto* block = input.settings.find("weight_block_size"); block && rows * columns > 1) {
-      const std::vector<std::int64_t> sides = input.settings.integers("weight_block_size");
-      if (sides.size() != 2 || sides[0] < 1 || sides[1] < 1) {
-        fail("{}: weight_block_size: wanted two positive sizes", input.settings.where());
-      }
-      matrix.format.group_rows = sides[0];
-      matrix.format.group_size = sides[1];
-    }
-    const bool fits = dtype && columns == matrix.groups() && matrix.format.group_rows > 0 &&
-                      rows == (outputs + matrix.format.group_rows - 1) / matrix.format.group_rows;
-    if (!fits) {
-      fail("tensor {}{} {} {} does not fit the weight's {}", input.module, suffix, scales.dtype,
-           scales.shape.text(), codes.shape.text());
-    }
-    values->resize(count);
-    for (std::int64_t i = 0; i < count; ++i) {
-      (*values)[i] = float_at(scales.data, *dtype, i);
+    if (!dtype) fail("tensor {}{}: scales of {}", input.module, suffix, scales.dtype);
+    set_blocks(matrix, input, scales);
+    values->clear();
+    for (std::int64_t i = 0; i < scales.shape.elements(); ++i) {
+      values->push_back(float_at(scales.data, *dtype, i));
     }
     tensors.push_back(input.module + suffix);
     break;

@@ -72,6 +72,8 @@ int run_commands(int argc, const char* const* argv) {
   add_inspect_command(app, action);
   add_compare_command(app, action);
   add_devices_command(app, action);
+  add_formats_command(app, action);
+  add_convert_command(app, action);
   add_pull_command(app, action);
   try {
     app.parse(argc, argv);

@@ -58,8 +58,9 @@ boost::json::object load_special_tokens(const checkpoint::Checkpoint& checkpoint
   return tokens;
 }
 
-boost::json::value content_value(const ChatMessage& message) {
-  if (message.content.size() == 1 && message.content[0].image < 0) {
+/// `strings`: a message of one text may be a string.
+boost::json::value content_value(const ChatMessage& message, bool strings) {
+  if (strings && message.content.size() == 1 && message.content[0].image < 0) {
     return boost::json::value(message.content[0].text);
   }
   boost::json::array parts;
@@ -76,7 +77,23 @@ boost::json::value content_value(const ChatMessage& message) {
 }  // namespace
 
 ChatFormat::ChatFormat(const checkpoint::Checkpoint& checkpoint)
-    : template_(load_template(checkpoint)), special_tokens_(load_special_tokens(checkpoint)) {}
+    : template_(load_template(checkpoint)), special_tokens_(load_special_tokens(checkpoint)) {
+  // Templates of vision-language models often go through the parts of a message alone, and what is
+  // a string would silently be left out: try it.
+  const std::string text = "saccade";
+  const std::vector<ChatMessage> messages = {{"user", {{text, -1}}}};
+  const auto shows = [&] {
+    try {
+      return render(messages, true).find(text) != std::string::npos;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  shows_strings_ = shows();
+  if (shows_strings_) return;
+  // A template that shows neither has its own reasons, such as a role that must come first.
+  shows_strings_ = !shows();
+}
 
 std::string ChatFormat::bos_token() const {
   const boost::json::value* token = special_tokens_.if_contains("bos_token");
@@ -88,8 +105,8 @@ std::string ChatFormat::render(const std::vector<ChatMessage>& messages,
   boost::json::object context = special_tokens_;
   boost::json::array list;
   for (const ChatMessage& message : messages) {
-    list.push_back(
-        boost::json::object{{"role", message.role}, {"content", content_value(message)}});
+    list.push_back(boost::json::object{{"role", message.role},
+                                       {"content", content_value(message, shows_strings_)}});
   }
   context["messages"] = std::move(list);
   context["add_generation_prompt"] = add_generation_prompt;

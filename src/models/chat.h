@@ -18,8 +18,8 @@ class ChatFormat {
   /// this order. Throws Error when there is none or it does not parse.
   explicit ChatFormat(const checkpoint::Checkpoint& checkpoint);
 
-  /// The prompt of a conversation. A message of one text is passed as a string, any other as a list
-  /// of parts, as transformers' processors are given them.
+  /// The prompt of a conversation. A message of one text is passed as a string if the template
+  /// shows such strings, any other as a list of parts, as transformers' processors are given them.
   std::string render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
 
   /// The token that begins a text, as written; empty when tokenizer_config.json names none.
@@ -28,6 +28,7 @@ class ChatFormat {
  private:
   text::ChatTemplate template_;
   boost::json::object special_tokens_;  // bos_token, eos_token, ...
+  bool shows_strings_ = true;
 };
 
 }  // namespace saccade::models

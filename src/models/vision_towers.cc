@@ -129,7 +129,6 @@ nn::VitConfig intern_tower(const JsonObject& vision) {
                  .mlp_norm = "layernorm_after",
                  .mlp = "mlp",
                  .mlp_scale = "lambda_2"};
-  tower.batched_tables = true;
   tower.attention_bias = vision.boolean_or("attention_bias", false);
   if (vision.boolean_or("use_qk_norm", false)) {
     tower.names.query_norm = "attention.q_norm";

@@ -11,14 +11,6 @@
 namespace saccade::nn {
 namespace {
 
-/// A table [rows, columns], stored with a leading dimension of 1 or, if it is one row, as a vector.
-Tensor load_table(WeightLoader& weights, const std::string& name, std::int64_t rows,
-                  std::int64_t columns, bool batched) {
-  if (batched) return weights.table(name, 1, rows * columns).view_as({rows, columns});
-  if (rows == 1) return weights.vector(name, columns).view_as({1, columns});
-  return weights.table(name, rows, columns);
-}
-
 template <typename Layer>
 Tensor apply(Device& device, const Layer& layer, const Tensor& x) {
   return std::visit([&](const auto& kind) { return kind.forward(device, x); }, layer);
@@ -66,14 +58,12 @@ void Vit::load_embeddings(WeightLoader& weights, const std::string& prefix) {
   patch_ = Linear::load(weights, prefix + names.patch, hidden, config_.patch_elements(),
                         config_.patch_bias);
   if (config_.has_class_token()) {
-    class_token_ =
-        load_table(weights, prefix + names.class_token, 1, hidden, config_.batched_tables);
+    class_token_ = weights.table(prefix + names.class_token, 1, hidden);
   }
   if (!names.position.empty()) {
     const std::int64_t places = std::int64_t{config_.grid_height} * config_.grid_width +
                                 (config_.has_class_token() ? 1 : 0);
-    positions_ =
-        load_table(weights, prefix + names.position, places, hidden, config_.batched_tables);
+    positions_ = weights.table(prefix + names.position, places, hidden);
   }
 }
 

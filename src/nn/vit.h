@@ -50,7 +50,6 @@ struct VitConfig {
   float norm_eps = 1e-6f;
   bool rms_norms = false;
   bool gated_mlp = false;
-  bool batched_tables = false;  ///< class token and positions are stored with a dimension of 1 more
   bool patch_bias = true;
   bool attention_bias = true;  ///< of queries, keys and values
   bool output_bias = true;     ///< of attention's output

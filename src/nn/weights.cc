@@ -49,7 +49,17 @@ std::shared_ptr<const compute::Weight> WeightLoader::stacked(
 }
 
 Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int64_t columns) {
-  checked(name, rows, columns);
+  const auto without_ones = [](std::span<const std::int64_t> dims) {
+    std::vector<std::int64_t> rest;
+    std::ranges::copy_if(dims, std::back_inserter(rest), [](std::int64_t n) { return n != 1; });
+    return rest;
+  };
+  const Shape& shape = checkpoint_.info(name).shape;
+  const std::int64_t wanted[] = {rows, columns};
+  if (without_ones(shape.dims()) != without_ones(wanted)) {
+    fail("{}: tensor {} has shape {}; config.json implies [{}, {}]", checkpoint_.where(), name,
+         shape.text(), rows, columns);
+  }
   Tensor values = device_.to_f32(checkpoint_.tensor(name));
   loaded(name, checkpoint_.info(name).bytes);
   return values.view_as({rows, columns});

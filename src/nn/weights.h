@@ -31,6 +31,7 @@ class WeightLoader {
                                                  const std::vector<std::int64_t>& outputs,
                                                  std::int64_t inputs);
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
+  /// Dimensions of 1 do not count: files disagree on whether such a table has one more of them.
   Tensor table(const std::string& name, std::int64_t rows, std::int64_t columns);
   /// A vector as f32.
   Tensor vector(const std::string& name, std::int64_t elements);

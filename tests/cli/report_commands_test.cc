@@ -1,8 +1,11 @@
-// saccade inspect, devices and tokens.
+// saccade inspect, devices, formats and tokens.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "base/json.h"
 #include "model_copy.h"
@@ -93,6 +96,19 @@ TEST(Tokens, MeasuresWhatItPredicts) {
   EXPECT_GE(counted.at("predicted").at("total_ms").to_number<double>(),
             counted.at("predicted").at("ttft_ms").to_number<double>());
   EXPECT_THAT(text_of(line), HasSubstr("this request"));
+}
+
+TEST(Formats, TheDocumentShowsWhatTheCommandPrints) {
+  const std::string table = text_of({"formats"});
+  EXPECT_THAT(table, HasSubstr("Q4_K"));
+  const std::filesystem::path page =
+      std::filesystem::path(SACCADE_SOURCE_DIR) / "docs" / "formats.md";
+  std::ifstream file(page);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text, HasSubstr("```\n" + table + "```"))
+      << "paste what `saccade formats` prints into " << page;
+  const json::value list = json::parse(text_of({"formats", "--json"}));
+  EXPECT_GT(list.as_array().size(), 20u);
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using checkpoint::Checkpoint;
+using goldens::changed_gguf;
+using goldens::GgufChanges;
 using goldens::GgufPair;
 
 /// A tensor's name without the prefixes that differ between layouts of the same model.
@@ -87,6 +89,22 @@ void expect_same_answers(const fs::path& gguf, const fs::path& directory,
     ++count;
   }
   EXPECT_GT(count, 0);
+}
+
+/// The maps of all MLPs under each other's names.
+GgufChanges swapped_mlps(const fs::path& mmproj) {
+  GgufChanges changes;
+  const checkpoint::GgufFile file(mmproj);
+  for (const auto& [name, entry] : file.tensors()) {
+    for (const auto& [from, to] :
+         {std::pair(".ffn_up.", ".ffn_down."), std::pair(".ffn_down.", ".ffn_up.")}) {
+      const std::size_t at = name.find(from);
+      if (at == std::string::npos) continue;
+      changes.renamed[name] = std::string(name).replace(at, std::strlen(from), to);
+    }
+  }
+  EXPECT_FALSE(changes.renamed.empty());
+  return changes;
 }
 
 class GgufGolden : public testing::TestWithParam<GgufPair> {
@@ -188,31 +206,29 @@ TEST(Gguf, MmprojMayBeNamed) {
   expect_same_answers(alone, directory, {.mmproj = pair.mmproj().string()});
 }
 
+TEST(Gguf, OldQwenTowersHavePositionsOfNoUseAndSwappedMlps) {
+  const TemporaryDirectory scratch;
+  const GgufPair pair = goldens::gguf_pair("qwen2vl");
+  const fs::path directory = goldens::copy_checkpoint(pair, scratch);
+  GgufChanges changes = swapped_mlps(pair.mmproj());
+  changes.add = [](GgufBytes& file) {
+    file.tensor("v.position_embd.weight", {10, 10}, 0, std::string(400, '\0'));
+  };
+  const fs::path mmproj = scratch.write("old.gguf", changed_gguf(pair.mmproj(), changes));
+  expect_same_answers(pair.model(), directory, {.mmproj = mmproj.string()});
+}
+
 TEST(Gguf, DirectoryWithOneModelIsThatModel) {
   const GgufPair pair = goldens::gguf_pair("pixtral");
   EXPECT_EQ(inspect_model(pair.model().parent_path().string()).family, "llava");
 }
 
 TEST(Gguf, MlpsWithTheRightNamesAreTakenAsTheyAre) {
-  // Newer converters do not swap them, and then keep the key's older meaning of "up" and "down".
   const TemporaryDirectory scratch;
   const GgufPair pair = goldens::gguf_pair("llava");
   const fs::path directory = goldens::copy_checkpoint(pair, scratch);
-  goldens::GgufChanges changes;
-  const checkpoint::GgufFile file(pair.mmproj());
-  for (const auto& [name, entry] : file.tensors()) {
-    const std::size_t up = name.find(".ffn_up.");
-    const std::size_t down = name.find(".ffn_down.");
-    if (up != std::string::npos) {
-      changes.renamed[name] = std::string(name).replace(up, 8, ".ffn_down.");
-    }
-    if (down != std::string::npos) {
-      changes.renamed[name] = std::string(name).replace(down, 10, ".ffn_up.");
-    }
-  }
-  ASSERT_FALSE(changes.renamed.empty());
   const fs::path mmproj =
-      scratch.write("right.gguf", goldens::changed_gguf(pair.mmproj(), changes));
+      scratch.write("right.gguf", changed_gguf(pair.mmproj(), swapped_mlps(pair.mmproj())));
   expect_same_answers(pair.model(), directory, {.mmproj = mmproj.string()});
 }
 

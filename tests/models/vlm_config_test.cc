@@ -35,6 +35,9 @@ class Copy {
   void write(const std::string& file, const boost::json::object& value) {
     directory_.write(file, boost::json::serialize(value));
   }
+  void write_text(const std::string& file, const std::string& text) {
+    directory_.write(file, text);
+  }
   void load() {
     write("config.json", config);
     const checkpoint::Checkpoint checkpoint(directory_.path());
@@ -101,6 +104,8 @@ TEST(VlmConfig, ProcessorsAreRefusedByName) {
           {"llava/clip_qwen2_padded_f32", "preprocessor_config.json", "image_processor_type",
            "ViTImageProcessor", "must be CLIPImageProcessor or LlavaImageProcessor"},
           {"llava/clip_qwen2_padded_f32", "processor_config.json", "patch_size", 8, "patch_size 8"},
+          {"llava/clip_qwen2_padded_f32", "processor_config.json", "num_additional_image_tokens", 0,
+           "num_additional_image_tokens 0"},
           {"llava/clip_qwen2_padded_f32", "processor_config.json", "magic", 1,
            "\"magic\" is not supported"},
           {"internvl/qwen2_f32", "processor_config.json", "image_seq_length", 5,
@@ -127,6 +132,15 @@ TEST(VlmProcessor, PlaceholdersMustBeAsManyAsPictures) {
   ASSERT_EQ(prompt.media.size(), 1U);
   EXPECT_EQ(prompt.media[0].begin, 2);
   EXPECT_EQ(prompt.media[0].count, 9);
+}
+
+TEST(VlmProcessor, TemplatesThatOnlyReadPartsAreGivenParts) {
+  Copy copy("llava/clip_llama_f32");
+  copy.write_text("chat_template.jinja",
+                  "{% for m in messages %}{% for p in m['content'] %}{% if p['type'] == 'text' %}"
+                  "{{ p['text'] }}{% endif %}{% endfor %}.{% endfor %}");
+  copy.load();
+  EXPECT_EQ(copy.processor->render({{"user", {{"Hello", -1}}}}, true), "Hello.");
 }
 
 TEST(VlmProcessor, APixelBudgetIsRefused) {

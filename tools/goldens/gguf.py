@@ -25,6 +25,7 @@ PAIRS = {
         "rope_parameters.original_max_position_embeddings": 8192}}),
     "qwen2": ("qwen2/published_bf16", "qwen2", None, {}),
     "qwen3": ("qwen3/saved_f32", "qwen3", None, {}),
+    "qwen3_yarn": ("qwen3/yarn_bf16", "qwen3", None, {}),
     "gemma3_text": ("gemma3_text/published_bf16", "gemma3", None, {}),
     "qwen2vl": ("qwen2_vl/published_2b", "qwen2vl", "qwen2vl_merger", {}),
     "qwen25vl": ("qwen2_5_vl/published_3b", "qwen2vl", "qwen2.5vl_merger", {}),
@@ -66,8 +67,11 @@ def json_of(folder, name):
 
 
 def stored_type(name, values, kind):
-    """Norms, biases, position embeddings and convolutions are kept exact."""
+    """Norms, biases, position embeddings and convolutions are kept exact; one projection is in f16
+    whatever the others are."""
     exact = values.ndim == 1 or name.endswith("_norm.weight") or not name.endswith(".weight")
+    if kind == BF16 and name == "mm.input_projection.weight":
+        return F16
     exact = exact or "position_embd" in name or "patch_embd" in name or "patch_merger" in name
     return F32 if exact else kind
 

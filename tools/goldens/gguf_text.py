@@ -83,6 +83,10 @@ def text_metadata(config, architecture):
     if rope["rope_type"] == "linear":
         values["rope.scaling.type"] = "linear"
         values["rope.scaling.factor"] = float(rope["factor"])
+    if rope["rope_type"] == "yarn":
+        values["rope.scaling.type"] = "yarn"
+        values["rope.scaling.factor"] = float(rope["factor"])
+        values["rope.scaling.original_context_length"] = rope["original_max_position_embeddings"]
     if "mrope_section" in rope:
         values["rope.dimension_sections"] = (rope["mrope_section"] + [0])[:4]
     if "head_dim" in text or architecture == "gemma3":

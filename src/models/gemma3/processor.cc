@@ -111,7 +111,7 @@ class Gemma3Processor : public VlmProcessor {
   std::string placeholder() const override { return begin_text_; }
 
   std::string picture_text(const media::PatchGrid& grid) const override {
-    const std::string one =
+    std::string one =
         fmt::format("\n\n{}{}{}\n\n", begin_text_,
                     repeated(image_token_text(), config_.picture_tokens()), end_text_);
     if (grid.tiles == 1) return one;

@@ -22,24 +22,16 @@ struct ImageParams {
   bool pad_to_square = false;  ///< before anything else, with the mean colour
 };
 
-const std::vector<media::ImageForm>& image_forms() {
-  static const media::PixelScale kClip;
-  static const std::vector<media::ImageForm> kForms = {
-      {.type = "CLIPImageProcessor",
-       .mean = kClip.mean,
-       .std = kClip.std,
-       .keys = {"crop_size", "do_center_crop", "do_pad"}},
-      {.type = "LlavaImageProcessor",
-       .mean = kClip.mean,
-       .std = kClip.std,
-       .keys = {"crop_size", "do_center_crop", "do_pad"}},
-      {.type = "SiglipImageProcessor", .keys = {"crop_size", "do_center_crop", "do_pad"}},
-  };
-  return kForms;
+std::vector<media::ImageForm> image_forms() {
+  const media::PixelScale clip;
+  const std::vector<std::string_view> keys = {"crop_size", "do_center_crop", "do_pad"};
+  return {{.type = "CLIPImageProcessor", .mean = clip.mean, .std = clip.std, .keys = keys},
+          {.type = "LlavaImageProcessor", .mean = clip.mean, .std = clip.std, .keys = keys},
+          {.type = "SiglipImageProcessor", .keys = keys}};
 }
 
 ImageParams read_image_params(const JsonObject& config) {
-  const std::string type = config.string_or("image_processor_type", image_forms()[0].type);
+  const std::string type = config.string_or("image_processor_type", "CLIPImageProcessor");
   const bool siglip = type.starts_with("Siglip");
   ImageParams params;
   params.settings = media::read_image_settings(config, image_forms());
@@ -136,6 +128,11 @@ class LlavaProcessor : public VlmProcessor {
         config_.vision.patch_size) {
       fail("{}: patch_size {} differs from config.json's, {}", processor.where(),
            processor.integer("patch_size"), config_.vision.patch_size);
+    }
+    const int extra = config_.vision.has_class_token() ? 1 : 0;
+    if (processor.integer_or("num_additional_image_tokens", extra) != extra) {
+      fail("{}: num_additional_image_tokens {} does not fit the tower, which has {}",
+           processor.where(), processor.integer("num_additional_image_tokens"), extra);
     }
     const JsonObject images = files.image_processor();
     const boost::json::value* mean = images.find("image_mean");
