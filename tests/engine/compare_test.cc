@@ -1,7 +1,9 @@
 // How far models are from each other: the arithmetic by hand, and whole comparisons.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <numeric>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "engine/spill_file.h"
 #include "goldens.h"
 #include "saccade/compare.h"
+#include "temporary_directory.h"
 
 namespace saccade {
 namespace {
@@ -71,6 +74,24 @@ TEST(SpillFile, GivesBackWhatItWasGiven) {
   file.read(values);
   EXPECT_EQ(values, (std::vector{1.0F, 2.0F, 3.0F}));
   EXPECT_THROW(file.read(values), Error) << "there is no more";
+}
+
+TEST(SpillFile, SaysThatItCannotGrow) {
+  // What a full disk is to it, without filling one.
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{6, before.rlim_max};
+  engine::SpillFile file;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  std::string message;
+  try {
+    file.write(std::vector{1.0F, 2.0F});
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_NE(message.find("cannot grow: File too large"), std::string::npos) << message;
 }
 
 std::string golden(const std::string& name) {
@@ -153,6 +174,13 @@ TEST(Compare, AgreesWithTheLogprobsOfTheModelsThemselves) {
   EXPECT_NEAR(report.divergence.mean, total / static_cast<double>(report.positions), 1e-12);
 }
 
+TEST(Compare, PaddedVocabulariesAreComparedOverWhatBothHave) {
+  // Of the same tokenizer; the one has five rows more than the other.
+  const CompareReport report = compare(questions("llama/saved_f32", "llama/published_bf16"));
+  EXPECT_EQ(report.vocab_size, 312);
+  EXPECT_GT(report.divergence.mean, 0.0) << "other weights";
+}
+
 void expect_refused(const CompareOptions& options, const std::string& text) {
   try {
     compare(options);
@@ -173,6 +201,19 @@ TEST(Compare, RefusesWhatCannotBeCompared) {
   options.max_tokens = 2;
   options.images = {golden("images/none.png")};
   expect_refused(options, "none.png");
+}
+
+TEST(Compare, RefusesPaddedVocabulariesOfDifferentTokens) {
+  const TemporaryDirectory folder;
+  const std::filesystem::path model = folder.file("model");
+  std::filesystem::copy(golden("llama/published_bf16"), model,
+                        std::filesystem::copy_options::recursive);
+  boost::json::value tokenizer = read_json_file(model / "tokenizer.json");
+  tokenizer.at("added_tokens").as_array().back().at("content") = "<|other|>";
+  folder.write("model/tokenizer.json", boost::json::serialize(tokenizer));
+  CompareOptions options = questions("llama/saved_f32", "llama/saved_f32");
+  options.b.model = model.string();
+  expect_refused(options, "their vocabularies have 312 and 317 tokens");
 }
 
 TEST(Compare, SaysWhereTemporaryFilesCannotBe) {
