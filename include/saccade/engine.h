@@ -21,6 +21,10 @@ class Listener {
   virtual ~Listener() = default;
   /// `done` of `total` units of the stage: bytes, pictures or tokens.
   virtual void on_progress(Stage, std::int64_t /*done*/, std::int64_t /*total*/) {}
+  /// The prompt's token ids, before the model reads them.
+  virtual void on_prompt(std::span<const std::int32_t> /*token_ids*/) {}
+  /// What the next token is chosen from, [vocab_size], as the model gave it.
+  virtual void on_logits(std::span<const float> /*logits*/) {}
   /// The next piece of the answer: whole UTF-8 characters.
   virtual void on_text(const std::string& /*piece*/) {}
   /// Asked between steps; true ends the request with FinishReason::kCancelled.
@@ -89,6 +93,7 @@ struct TokenMath {
   std::int64_t image_tokens = 0;
   std::int64_t context_length = 0;
   std::int64_t kv_bytes_per_token = 0;
+  std::vector<std::int32_t> token_ids;  ///< of the whole prompt
 };
 
 /// A loaded model and all it needs to answer. One thread at a time.
@@ -109,6 +114,14 @@ class Engine {
 
   /// Answers several requests in one batch; results in their order, the same bits as one by one.
   std::vector<Result> generate(std::span<const Request> requests);
+
+  /// Answers with `tokens`, whatever the model would choose: the listener's on_logits is called for
+  /// each of them with what it would have chosen from (teacher forcing). Tokens are read one a
+  /// step, so that the result's timings are those of an answer. The request's max_tokens, stop
+  /// texts and sampling are not used. Throws Error for tokens outside the vocabulary or beyond the
+  /// context.
+  Result score(const Request& request, std::span<const std::int32_t> tokens,
+               Listener* listener = nullptr);
 
  private:
   class Impl;

@@ -15,6 +15,7 @@ namespace {
 
 // Often enough to look alive, seldom enough to cost nothing.
 constexpr std::chrono::milliseconds kProgressInterval{50};
+constexpr int kBarWidth = 16;
 
 }  // namespace
 
@@ -30,6 +31,14 @@ void ProgressLine::show(std::string_view text, bool force) {
 void ProgressLine::erase() {
   if (visible_) write_all(STDERR_FILENO, "\r\x1b[K");
   visible_ = false;
+}
+
+std::string progress_bar(std::int64_t part, std::int64_t whole) {
+  const std::int64_t filled = whole > 0 ? part * kBarWidth / whole : 0;
+  std::string text(static_cast<std::size_t>(filled), '=');
+  if (filled < kBarWidth) text += '>';
+  text.resize(kBarWidth, ' ');
+  return "[" + text + "]";
 }
 
 std::string progress_text(Stage stage, std::int64_t done, std::int64_t total) {

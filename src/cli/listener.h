@@ -28,6 +28,9 @@ class ProgressLine {
   std::chrono::steady_clock::time_point shown_{};
 };
 
+/// "[=====>          ]", the same width whatever the share.
+std::string progress_bar(std::int64_t part, std::int64_t whole);
+
 /// "encoding image 1 of 2"; empty for a stage that is not worth a line.
 std::string progress_text(Stage stage, std::int64_t done, std::int64_t total);
 

@@ -16,23 +16,16 @@ void add_texts(CLI::App& command, const std::string& name, std::vector<std::stri
   command.add_option(name, texts, help)->allow_extra_args(false)->type_name(type);
 }
 
-void add_count(CLI::App& command, const std::string& name, std::int64_t low,
-               const std::string& help, std::function<void(std::int64_t)> take) {
-  add_value(command, name, "N", help, [name, low, take = std::move(take)](const std::string& text) {
-    take(parse_integer(name, text, low));
-  });
-}
-
 void add_number(CLI::App& command, const std::string& name, std::optional<double>& number,
                 const std::string& help) {
   add_value(command, name, "X", help,
             [name, &number](const std::string& text) { number = parse_number(name, text); });
 }
 
-Activations parse_activations(const std::string& text) {
+Activations parse_activations(const std::string& name, const std::string& text) {
   if (text == "int8") return Activations::kInt8;
   if (text == "f32") return Activations::kF32;
-  throw Error("--activations: wanted int8 or f32, found \"" + text + "\"", ErrorKind::kUsage);
+  throw Error(name + ": wanted int8 or f32, found \"" + text + "\"", ErrorKind::kUsage);
 }
 
 }  // namespace
@@ -40,6 +33,20 @@ Activations parse_activations(const std::string& text) {
 CLI::Option* add_value(CLI::App& command, const std::string& name, const std::string& type,
                        const std::string& help, std::function<void(const std::string&)> read) {
   return command.add_option_function<std::string>(name, std::move(read), help)->type_name(type);
+}
+
+void add_count(CLI::App& command, const std::string& name, std::int64_t low,
+               const std::string& help, std::function<void(std::int64_t)> take) {
+  add_value(command, name, "N", help, [name, low, take = std::move(take)](const std::string& text) {
+    take(parse_integer(name, text, low));
+  });
+}
+
+void add_activations_option(CLI::App& command, const std::string& name, const std::string& help,
+                            EngineOptions& engine) {
+  add_value(command, name, "TYPE", help, [name, &engine](const std::string& text) {
+    engine.activations = parse_activations(name, text);
+  });
 }
 
 void add_model_argument(CLI::App& command, std::string& model) {
@@ -75,11 +82,11 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
                 std::to_string(engine.max_image_pixels) + ")",
             [&engine](std::int64_t pixels) { engine.max_image_pixels = pixels; });
   add_mmproj_option(command, engine);
-  add_value(
-      command, "--activations", "TYPE",
+  add_activations_option(
+      command, "--activations",
       "Inputs of quantized layers: int8 (fastest; the default) or f32 (exactly the dequantized "
       "model)",
-      [&engine](const std::string& text) { engine.activations = parse_activations(text); });
+      engine);
   add_threads_option(command, engine);
 }
 

@@ -28,6 +28,12 @@ void add_prompt_options(CLI::App& command, PromptOptions& options);
 void add_sampling_options(CLI::App& command, Request& request);
 void add_mmproj_option(CLI::App& command, EngineOptions& engine);
 void add_threads_option(CLI::App& command, EngineOptions& engine);
+/// A whole number from `low` up that `take` is given.
+void add_count(CLI::App& command, const std::string& name, std::int64_t low,
+               const std::string& help, std::function<void(std::int64_t)> take);
+/// How inputs of quantized layers are held, under the name that the command gives the option.
+void add_activations_option(CLI::App& command, const std::string& name, const std::string& help,
+                            EngineOptions& engine);
 
 /// An option whose value `read` takes, or refuses by throwing Error. For numbers: CLI11's own
 /// conversion takes 010 for eight and cuts off what is too large.

@@ -18,15 +18,6 @@ namespace {
 // Long enough to be steady, short enough to follow.
 constexpr std::chrono::milliseconds kRateWindow{5000};
 constexpr std::chrono::milliseconds kSampleInterval{100};
-constexpr int kBarWidth = 16;
-
-std::string bar(std::int64_t part, std::int64_t whole) {
-  const std::int64_t filled = whole > 0 ? part * kBarWidth / whole : 0;
-  std::string text(static_cast<std::size_t>(filled), '=');
-  if (filled < kBarWidth) text += '>';
-  text.resize(kBarWidth, ' ');
-  return "[" + text + "]";
-}
 
 std::string size_text(std::int64_t bytes) {
   return bytes < 0 ? "size unknown" : short_bytes(bytes);
@@ -52,8 +43,8 @@ std::string pull_text(const hub::PullProgress& progress, double bytes_per_second
   const std::int64_t share =
       progress.total_bytes > 0 ? progress.done_bytes * 100 / progress.total_bytes : 100;
   std::string text =
-      fmt::format("{} {:>3} %  {} of {}", bar(progress.done_bytes, progress.total_bytes), share,
-                  short_bytes(progress.done_bytes), short_bytes(progress.total_bytes));
+      fmt::format("{} {:>3} %  {} of {}", progress_bar(progress.done_bytes, progress.total_bytes),
+                  share, short_bytes(progress.done_bytes), short_bytes(progress.total_bytes));
   if (progress.checking) return text + "  checking";
   text += fmt::format("  {}/s", short_bytes(static_cast<std::int64_t>(bytes_per_second)));
   // Slower than that, and nobody knows.

@@ -114,14 +114,19 @@ class Engine::Impl {
 
   const ModelInfo& info() const { return info_; }
 
-  std::vector<Result> generate(std::span<const Request> requests, Listener* listener) {
+  /// `forced`: the answer of a single request, where it is given.
+  std::vector<Result> generate(std::span<const Request> requests, Listener* listener,
+                               std::span<const std::int32_t> forced = {}) {
     const Clock::time_point begin = Clock::now();
     std::vector<std::unique_ptr<engine::Sequence>> sequences;
     std::vector<Timings> timings(requests.size());
     for (std::size_t i = 0; i < requests.size(); ++i) {
-      sequences.push_back(make_sequence(requests[i], listener, timings[i]));
+      sequences.push_back(make_sequence(requests[i], forced, listener, timings[i]));
       if (listener) {
         sequences[i]->on_text = [listener](const std::string& text) { listener->on_text(text); };
+        sequences[i]->on_logits = [listener](std::span<const float> logits) {
+          listener->on_logits(logits);
+        };
       }
     }
     const Clock::time_point start = Clock::now();
@@ -138,14 +143,27 @@ class Engine::Impl {
     return results;
   }
 
+  Result score(Request request, std::span<const std::int32_t> tokens, Listener* listener) {
+    for (const std::int32_t id : tokens) {
+      if (id < 0 || id >= info_.vocab_size) {
+        fail("token {}: the model's vocabulary has 0 to {}", id, info_.vocab_size - 1);
+      }
+    }
+    request.max_tokens = static_cast<std::int64_t>(tokens.size());
+    request.stop.clear();
+    request.ignore_end = true;
+    return std::move(generate(std::span(&request, 1), listener, tokens)[0]);
+  }
+
  private:
   std::shared_ptr<const Tensor> encode(const media::Patches& patches) {
     if (auto found = vision_cache_.find(patches.digest)) return found;
     return vision_cache_.insert(patches.digest, model_->encode(patches));
   }
 
-  std::unique_ptr<engine::Sequence> make_sequence(const Request& request, Listener* listener,
-                                                  Timings& timings) {
+  std::unique_ptr<engine::Sequence> make_sequence(const Request& request,
+                                                  std::span<const std::int32_t> forced,
+                                                  Listener* listener, Timings& timings) {
     const Clock::time_point begin = Clock::now();
     if (request.max_tokens < 0) {
       fail_usage("max-tokens: wanted a count from 0 up, found {}", request.max_tokens);
@@ -160,6 +178,12 @@ class Engine::Impl {
         engine::prepare_prompt(*processor_, request, options_.max_image_pixels, listener);
     timings.media_ms = ms_since(begin);
     input.max_tokens = check_length(prepared, request.max_tokens);
+    input.forced.assign(forced.begin(), forced.end());
+    if (!forced.empty() && input.max_tokens < request.max_tokens) {
+      fail("after the prompt there is room for {} tokens, not for {}", input.max_tokens,
+           request.max_tokens);
+    }
+    if (listener) listener->on_prompt(prepared.prompt.token_ids);
     const Clock::time_point vision = Clock::now();
     const auto images = static_cast<std::int64_t>(prepared.patches.size());
     for (std::int64_t i = 0; i < images; ++i) {
@@ -262,6 +286,11 @@ std::vector<Result> Engine::generate(std::span<const Request> requests) {
   return impl_->generate(requests, nullptr);
 }
 
+Result Engine::score(const Request& request, std::span<const std::int32_t> tokens,
+                     Listener* listener) {
+  return impl_->score(request, tokens, listener);
+}
+
 ModelInfo inspect_model(const std::string& model, const EngineOptions& options) {
   const checkpoint::Checkpoint checkpoint = open_checkpoint(model, options);
   return make_info(checkpoint, *make_device(options));
@@ -276,6 +305,7 @@ TokenMath count_tokens(const std::string& model, const Request& request,
       engine::prepare_prompt(*processor, request, options.max_image_pixels, nullptr);
   TokenMath math;
   math.parts = engine::prompt_parts(*processor, prepared);
+  math.token_ids = prepared.prompt.token_ids;
   math.prompt_tokens = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
   for (const models::MediaSpan& span : prepared.prompt.media) math.image_tokens += span.count;
   math.context_length = info.context_length;

@@ -49,10 +49,11 @@ void Sequence::accept(std::span<float> logits) {
     return;
   }
   if (generated_.empty()) first_token_time_ = Clock::now();
+  if (on_logits) on_logits(logits);
   // The distribution is reported as the model gave it, so before the penalty touches it.
   std::vector<float> unmodified;
   if (input_.logprobs) unmodified.assign(logits.begin(), logits.end());
-  const std::int32_t id = sampler_.choose(logits);
+  const std::int32_t id = choose(logits);
   generated_.push_back(id);
   if (input_.logprobs) logprobs_.push_back(logprobs_of(unmodified, id, *input_.logprobs));
   const auto& ends = input_.end_tokens;
@@ -66,6 +67,10 @@ void Sequence::accept(std::span<float> logits) {
   } else if (static_cast<std::int64_t>(generated_.size()) >= input_.max_tokens) {
     finish(FinishReason::kLength);
   }
+}
+
+std::int32_t Sequence::choose(std::span<float> logits) {
+  return input_.forced.empty() ? sampler_.choose(logits) : input_.forced[generated_.size()];
 }
 
 void Sequence::finish(FinishReason reason) {

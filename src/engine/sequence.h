@@ -29,6 +29,8 @@ struct SequenceInput {
   std::vector<std::string> stop;
   std::vector<std::int32_t> end_tokens;
   std::optional<int> logprobs;
+  /// The answer, where it is given and not chosen; max_tokens is its length then.
+  std::vector<std::int32_t> forced;
 };
 
 /// Tokens, pages and answer of one request. Owned by the caller, advanced by the scheduler.
@@ -41,6 +43,8 @@ class Sequence {
 
   /// Receives each piece of text as it becomes certain.
   std::function<void(const std::string&)> on_text;
+  /// Receives the logits of each token of the answer, as the model gave them.
+  std::function<void(std::span<const float>)> on_logits;
 
   const models::Prompt& prompt() const { return input_.prompt; }
   std::int64_t prompt_tokens() const {
@@ -64,7 +68,8 @@ class Sequence {
   bool reserve(std::int64_t tokens);
   /// The next `count` tokens have been computed.
   void advance(std::int64_t count) { computed_ += count; }
-  /// Chooses the next token from logits [vocab_size], which are changed, and takes its text.
+  /// Chooses the next token from logits [vocab_size], which are changed, or takes the one that is
+  /// forced, and takes its text.
   void accept(std::span<float> logits);
   void cancel() { finish(FinishReason::kCancelled); }
   void fail_with(std::string error) { error_ = std::move(error); }
@@ -74,6 +79,7 @@ class Sequence {
   Result take_result();
 
  private:
+  std::int32_t choose(std::span<float> logits);
   void finish(FinishReason reason);
   void emit(const std::string& text);
 

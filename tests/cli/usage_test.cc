@@ -14,7 +14,8 @@ TEST(Help, IsThereForTheProgramAndEachCommand) {
   const Outcome all = run_program({"--help"});
   EXPECT_EQ(all.status, 0);
   EXPECT_EQ(all.err, "");
-  for (const char* command : {"run", "tokens", "tokenize", "inspect", "devices", "formats", "convert", "pull"}) {
+  for (const char* command : {"run", "tokens", "tokenize", "inspect", "compare", "devices",
+                              "formats", "convert", "pull"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("\n  ") + command));
     const Outcome one = run_program({command, "--help"});
     EXPECT_EQ(one.status, 0);
