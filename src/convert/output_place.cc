@@ -4,8 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
+#include <random>
+#include <utility>
 
 #include "base/error.h"
 
@@ -26,15 +27,16 @@ OutputPlace::OutputPlace(const fs::path& destination) : destination_(destination
   if (destination_.empty())
     fail_usage("DST is empty: wanted a directory or a name ending in .gguf");
   refuse_existing(destination_);
-  std::string name = destination_.string() + ".saccade-XXXXXX";
-  if (!::mkdtemp(name.data())) {
-    fail("{}: nothing can be written here: {}", destination_.string(), std::strerror(errno));
+  std::random_device random;
+  do {
+    path_ = fmt::format("{}.saccade-{:08x}", destination_.string(), random());
+  } while (::mkdir(path_.c_str(), 0777) != 0 && errno == EEXIST);
+  std::error_code status;
+  if (!fs::is_directory(path_, status)) {
+    const std::string place = std::exchange(path_, fs::path()).parent_path().string();
+    fail("{}: nothing can be written in {}: {}", destination_.string(), place.empty() ? "." : place,
+         std::strerror(errno));
   }
-  path_ = name;
-  // mkdtemp keeps others out, which the finished directory should not.
-  const ::mode_t mask = ::umask(0);
-  ::umask(mask);
-  ::chmod(path_.c_str(), 0777 & ~mask);
 }
 
 OutputPlace::~OutputPlace() {

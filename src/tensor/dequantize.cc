@@ -78,12 +78,13 @@ void dequantize_small_floats(const HostMatrix& matrix, std::int64_t output, floa
     if (format.kind == Kind::kFp8) {
       scale = float_at(scales, DType::kF32, group);
     } else if (format.kind == Kind::kNvfp4) {
-      scale = e4m3_to_f32(byte_at(scales, group)) * matrix.global_scale;
+      scale = e4m3_to_f32_as_mlx(byte_at(scales, group)) * matrix.global_scale;
     } else {
       scale = e8m0_to_f32(byte_at(scales, group));
     }
     const float value = nibbles ? 0.5f * static_cast<float>(kE2m1Doubled[packed_code(row, 4, i)])
-                                : e4m3_to_f32(byte_at(row, i));
+                        : format.kind == Kind::kMxfp8 ? e4m3_to_f32_as_mlx(byte_at(row, i))
+                                                      : e4m3_to_f32(byte_at(row, i));
     to[i] = value * scale;
   }
 }

@@ -28,6 +28,13 @@ constexpr float e4m3_to_f32(std::uint8_t bits) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | sign);
 }
 
+/// The same as MLX reads it on Apple's GPUs: it has no not-a-number, 0x7f is 480, and its own
+/// quantizer stores that for values from 464 up.
+constexpr float e4m3_to_f32_as_mlx(std::uint8_t bits) {
+  if ((bits & 0x7fu) == 0x7fu) return (bits & 0x80u) != 0 ? -480.0f : 480.0f;
+  return e4m3_to_f32(bits);
+}
+
 /// Element `index` of floating-point numbers that may lie at any address.
 float float_at(const std::byte* data, DType dtype, std::int64_t index);
 

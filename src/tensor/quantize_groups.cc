@@ -84,7 +84,8 @@ std::uint8_t f32_to_e4m3(float value) {
   const auto sign = static_cast<std::uint8_t>(bits >> 24 & 0x80u);
   const float magnitude = std::abs(value);
   if (std::isnan(value)) return sign | 0x7f;
-  // MLX itself stores the code of "not a number" from 464 to 480, which it reads as 480.
+  // On Apple's GPUs MLX stores 0x7f from 464 to 480 and reads it as 480; elsewhere that is not a
+  // number.
   if (magnitude >= 464.0f) return sign | 0x7e;
   if (magnitude < 0x1p-6f) {
     // Subnormal: multiples of 2^-9.

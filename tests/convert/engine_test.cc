@@ -1,4 +1,5 @@
 // What converted models answer.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "checkpoints.h"
@@ -10,8 +11,8 @@ namespace {
 /// The greedy answers to a golden's requests.
 std::vector<std::vector<std::int32_t>> answers(const std::string& model,
                                                const std::string& golden_path,
-                                               std::int64_t max_tokens = 24) {
-  Engine engine = Engine::load(model);
+                                               std::int64_t max_tokens = 8) {
+  Engine engine = Engine::load(model, {.threads = 1});
   const boost::json::value cases = read_json_file(golden_path + "/cases.json");
   std::vector<std::vector<std::int32_t>> ids;
   for (const auto& item : cases.as_array()) {
@@ -25,10 +26,16 @@ TEST(ConvertedModel, AnswersAsTheOriginalDoes) {
   for (const auto& [family, name] : all_goldens()) {
     if (!std::filesystem::exists(golden(family, name) + "/cases.json")) continue;
     SCOPED_TRACE(family + "/" + name);
+    std::vector<std::vector<std::int32_t>> wanted;
+    try {
+      wanted = answers(golden(family, name), golden(family, name));
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("is not a family")) << "goldens come first";
+      continue;
+    }
     const TemporaryDirectory folder;
     convert(golden(family, name), folder.file("mlx"));
-    EXPECT_EQ(answers(folder.file("mlx"), golden(family, name)),
-              answers(golden(family, name), golden(family, name)));
+    EXPECT_EQ(answers(folder.file("mlx"), golden(family, name)), wanted);
   }
 }
 

@@ -52,6 +52,8 @@ TEST(Dequantize, SmallFloats) {
   EXPECT_EQ(e4m3_to_f32(0x08), 0x1p-6f);
   EXPECT_TRUE(std::signbit(e4m3_to_f32(0x80)));
   EXPECT_TRUE(std::isnan(e4m3_to_f32(0x7f)));
+  EXPECT_EQ(e4m3_to_f32_as_mlx(0xff), -480.0f);
+  EXPECT_EQ(e4m3_to_f32_as_mlx(0x7e), 448.0f);
 }
 
 TEST(Dequantize, PackedCodesAreOneStreamOfBits) {
