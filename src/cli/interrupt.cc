@@ -1,24 +1,48 @@
 #include "cli/interrupt.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <atomic>
+#include <cerrno>
+#include <utility>
 
 namespace saccade::cli {
 namespace {
 
 // A signal handler is given no context, so this one is of the process.
 std::atomic<bool> noted{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait");
+// Its other end wakes whoever waits (Bernstein's self-pipe).
+std::atomic<int> wake_reader{-1};
+std::atomic<int> wake_writer{-1};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
+              "a signal handler must not wait");
 
 void note(int signal_number) {
   if (noted.exchange(true)) {
     std::signal(signal_number, SIG_DFL);
     std::raise(signal_number);
   }
+  const int saved = errno;
+  const char byte = 0;
+  // A full pipe wakes as well.
+  if (const int writer = wake_writer.load(); writer >= 0 && write(writer, &byte, 1) < 0) {
+  }
+  errno = saved;
 }
 
 }  // namespace
 
 InterruptScope::InterruptScope() {
+  outer_pipe_[0] = wake_reader.load();
+  outer_pipe_[1] = wake_writer.load();
+  std::array<int, 2> ends = {-1, -1};
+  // Without a pipe Ctrl-C is still noted, if perhaps only after the next line.
+  if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0) {
+    wake_reader.store(ends[0]);
+    wake_writer.store(ends[1]);
+  }
   clear_interrupt();
   sigaction(SIGINT, nullptr, &previous_);
   // A shell starts background jobs with Ctrl-C ignored; that stays as it is.
@@ -32,13 +56,24 @@ InterruptScope::InterruptScope() {
 
 InterruptScope::~InterruptScope() {
   sigaction(SIGINT, &previous_, nullptr);
+  const int writer = wake_writer.exchange(outer_pipe_[1]);
+  const int reader = wake_reader.exchange(outer_pipe_[0]);
+  if (writer >= 0 && writer != outer_pipe_[1]) close(writer);
+  if (reader >= 0 && reader != outer_pipe_[0]) close(reader);
 }
 
 bool interrupted() {
   return noted.load();
 }
 void clear_interrupt() {
+  std::array<char, 64> bytes;
+  const int reader = wake_reader.load();
+  while (reader >= 0 && read(reader, bytes.data(), bytes.size()) > 0) {
+  }
   noted.store(false);
+}
+int interrupt_descriptor() {
+  return wake_reader.load();
 }
 
 }  // namespace saccade::cli

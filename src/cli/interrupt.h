@@ -19,10 +19,15 @@ class InterruptScope {
 
  private:
   struct sigaction previous_ = {};
+  int outer_pipe_[2] = {-1, -1};
 };
 
 /// Whether Ctrl-C came since the scope began or since clear_interrupt().
 bool interrupted();
 void clear_interrupt();
+
+/// A descriptor that can be read from once Ctrl-C has come, for whoever waits for input besides: a
+/// signal between looking at interrupted() and waiting would be missed. -1 outside of any scope.
+int interrupt_descriptor();
 
 }  // namespace saccade::cli
