@@ -10,6 +10,7 @@
 #include <new>
 
 #include "base/error.h"
+#include "compute/cpu/quant_formats.h"
 #include "compute/cpu/quant_pack.h"
 
 namespace saccade::compute::cpu {

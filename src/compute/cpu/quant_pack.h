@@ -12,9 +12,6 @@
 
 namespace saccade::compute::cpu {
 
-/// The layout that a quantized format is packed into. Throws Error for one without kernels.
-QuantLayout quant_layout(const HostMatrix& matrix);
-
 /// Packs rows of matrices of one format and width, in parallel; the last panel is filled up with
 /// zeros. Throws Error for weights that are not numbers.
 std::shared_ptr<void> pack_quantized(std::span<const HostMatrix> parts, const QuantLayout& layout,
