@@ -73,8 +73,7 @@ Figures measure(cpu::CpuDevice& device, const WeightFormat& format) {
   multiply(*weights[0], kPrefillRows);
   const double prefill = median_seconds([&] { multiply(*weights[0], kPrefillRows); });
   return {static_cast<double>(source.bytes()) / pack * 1e-9,
-          static_cast<double>(weights[0]->bytes()) * kMatrices / decode * 1e-9,
-          kMatrices / decode,
+          static_cast<double>(weights[0]->bytes()) * kMatrices / decode * 1e-9, kMatrices / decode,
           2.0 * kPrefillRows * static_cast<double>(kInputs * kOutputs) / prefill * 1e-9};
 }
 
@@ -84,8 +83,9 @@ int run(int threads, const std::string& only) {
   std::printf("%s, %d threads, %s; matrices of %ld x %ld\n\n", info.description.c_str(),
               info.threads, info.instruction_set.c_str(), static_cast<long>(kOutputs),
               static_cast<long>(kInputs));
-  std::printf("| format | bits a weight | packing GB/s | decode GB/s | decode, bf16 = 1 | "
-              "decode by bytes | prefill GFLOP/s | prefill, bf16 = 1 |\n");
+  std::printf(
+      "| format | bits a weight | packing GB/s | decode GB/s | decode, bf16 = 1 | "
+      "decode by bytes | prefill GFLOP/s | prefill, bf16 = 1 |\n");
   std::printf("|---|---|---|---|---|---|---|---|\n");
   std::vector<WeightFormat> formats = {WeightFormat::floating(DType::kBF16)};
   for (const WeightFormat& format : quantized_formats()) {

@@ -2,36 +2,14 @@
 // tiny random checkpoints.
 #include <gtest/gtest.h>
 
-#include "compute/cpu/cpu_device.h"
 #include "engine/prepare.h"
-#include "goldens.h"
-#include "models/family.h"
+#include "golden_model.h"
 
 namespace saccade {
 namespace {
 
-// What the issue asks for in f32; the tests hold us to a tenth of it.
-constexpr double kTolerance = 1e-4;
-
-class VlmGolden : public testing::TestWithParam<std::string> {
+class VlmGolden : public GoldenModel {
  protected:
-  VlmGolden()
-      : directory_(goldens::root() / GetParam()),
-        checkpoint_(directory_),
-        device_({2, {}}),
-        expected_(directory_ / "expected.safetensors"),
-        cases_(read_json_file(directory_ / "cases.json")) {
-    const models::Family& family = models::family_of(checkpoint_);
-    processor_ = family.load_processor(checkpoint_);
-    model_ = family.load_model(checkpoint_, device_, {});
-  }
-
-  std::vector<float> download(const Tensor& tensor) {
-    std::vector<float> values(tensor.shape().elements());
-    device_.download(values.data(), tensor);
-    return values;
-  }
-
   engine::PreparedPrompt prepare(const boost::json::object& golden) {
     return engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), 1 << 24,
                                   nullptr);
@@ -83,14 +61,6 @@ class VlmGolden : public testing::TestWithParam<std::string> {
     batch.logits_rows = {tokens - 1};
     return download(model_->forward(batch, *cache));
   }
-
-  std::filesystem::path directory_;
-  checkpoint::Checkpoint checkpoint_;
-  compute::cpu::CpuDevice device_;
-  checkpoint::SafetensorsFile expected_;
-  boost::json::value cases_;
-  std::unique_ptr<models::Processor> processor_;
-  std::unique_ptr<models::Model> model_;
 };
 
 TEST_P(VlmGolden, PromptsTokensAndPixels) {
@@ -145,10 +115,9 @@ TEST_P(VlmGolden, EmbeddingsAndLogits) {
               worst_logits);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Checkpoints, VlmGolden,
-    testing::ValuesIn(goldens::checkpoints_of(goldens::vision_families())),
-    [](const auto& named) { return goldens::test_name(named.param); });
+INSTANTIATE_TEST_SUITE_P(Checkpoints, VlmGolden,
+                         testing::ValuesIn(goldens::checkpoints_of(goldens::vision_families())),
+                         [](const auto& named) { return goldens::test_name(named.param); });
 
 }  // namespace
 }  // namespace saccade
