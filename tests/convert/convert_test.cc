@@ -11,6 +11,7 @@
 #include "checkpoint/mlx_names.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoints.h"
+#include "tensor/dequantize.h"
 #include "tensor/quantize.h"
 
 namespace saccade::conversion {
@@ -200,6 +201,36 @@ TEST(ConvertMlx, FullDisksAndCancellingLeaveNothing) {
   expect_error([&] { convert(kWide, folder.file("mlx")); }, "no room");
   setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_THAT(names_in(folder.path()), ElementsAre());
+}
+
+/// The largest deviation of a converted layout's weights, of the largest weight.
+double converted_deviation(const std::string& layout) {
+  const std::filesystem::path source =
+      std::filesystem::path(SACCADE_SOURCE_DIR) / "tests/goldens/quantization/layouts" / layout;
+  const TemporaryDirectory scratch;
+  const std::string to = scratch.file("converted");
+  convert(source.string(), to, {.quantize = "4"});
+  const checkpoint::Checkpoint converted(to);
+  const checkpoint::Checkpoint original(source);
+  const HostTensor found = converted.tensor("proj.weight");
+  const HostTensor wanted = original.tensor("proj.weight");
+  double largest = 0.0, off = 0.0;
+  for (std::int64_t i = 0; i < wanted.shape.elements(); ++i) {
+    const double value = float_at(wanted.data, wanted.dtype, i);
+    largest = std::max(largest, std::abs(value));
+    off = std::max(off, std::abs(float_at(found.data, found.dtype, i) - value));
+  }
+  return off / largest;
+}
+
+TEST(ConvertMlx, IntegerLayoutsKeepTheirCodes) {
+  EXPECT_EQ(converted_deviation("packed_int4"), 0.0) << "the middle code is an exact offset";
+  // Other offsets are rounded to the type of the scales, f16 and bf16.
+  EXPECT_LT(converted_deviation("awq"), 1e-3);
+  EXPECT_LT(converted_deviation("gptq"), 1e-3);
+  EXPECT_LT(converted_deviation("packed_int4_zeros"), 1e-2);
+  // Groups that are not runs of inputs cannot stay, so these are quantized once more.
+  EXPECT_LT(converted_deviation("gptq_act_order"), 0.1);
 }
 
 }  // namespace
