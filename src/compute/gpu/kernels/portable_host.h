@@ -1,0 +1,134 @@
+// What portable.h needs of a host compiler: the threads of a group are fibers that take turns
+// (gpu/host/executor.h). With SACCADE_GPU_ADDRESS_SPACES, clang gives each kind of memory an
+// address space of its own, which only parses: that is the check that Metal would make.
+#pragma once
+
+#include <cmath>
+#include <cstring>
+
+#define GPU_FN inline
+#if defined(SACCADE_GPU_ADDRESS_SPACES)
+#define GPU_GLOBAL __attribute__((address_space(1)))
+#define GPU_CONSTANT const __attribute__((address_space(2)))
+#define GPU_SHARED __attribute__((address_space(3)))
+#else
+#define GPU_GLOBAL
+#define GPU_CONSTANT const
+#define GPU_SHARED
+#endif
+#define GPU_UNROLL
+
+namespace saccade {
+namespace gpu {
+
+using i8 = signed char;
+using i32 = int;
+using u8 = unsigned char;
+using u16 = unsigned short;
+using u32 = unsigned int;
+using u64 = unsigned long;
+
+#if defined(SACCADE_GPU_ADDRESS_SPACES)
+typedef u32 Words4 __attribute__((ext_vector_type(4)));
+typedef u32 Words2 __attribute__((ext_vector_type(2)));
+#else
+struct alignas(16) Words4 {
+  u32 x, y, z, w;
+};
+struct alignas(8) Words2 {
+  u32 x, y;
+};
+#endif
+
+/// The group that a fiber belongs to.
+class HostGroup;
+
+struct Group {
+  HostGroup* host;
+  u32 index;  ///< of the thread in its group
+
+  u32 thread() const { return index; }
+  u32 lane() const { return index % 32; }
+  u32 warp() const { return index / 32; }
+  u32 warps() const { return (threads() + 31) / 32; }
+  u32 threads() const;
+  u32 x() const;
+  u32 y() const;
+  u32 z() const;
+  u32 groups_x() const;
+
+  void barrier() const;
+  u32 shuffle(u32 value, u32 lane) const;
+  u32 shuffle_xor(u32 value, u32 mask) const { return shuffle(value, lane() ^ mask); }
+  float shuffle(float value, u32 lane) const;
+  float shuffle_xor(float value, u32 mask) const { return shuffle(value, lane() ^ mask); }
+
+  void wait_for_inputs() const {}
+  void allow_next() const {}
+};
+
+GPU_FN float as_float(u32 bits) {
+  float value = 0.0f;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+GPU_FN u32 as_bits(float value) {
+  u32 bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+float half_to_float(u16 bits);
+u16 float_to_half(float value);
+u16 float_to_bfloat(float value);
+
+GPU_FN float max_of(float a, float b) {
+  return std::fmax(a, b);
+}
+GPU_FN float min_of(float a, float b) {
+  return std::fmin(a, b);
+}
+GPU_FN float exponential(float x) {
+  return std::exp(x);
+}
+GPU_FN float logarithm(float x) {
+  return std::log(x);
+}
+GPU_FN float tangent_hyperbolic(float x) {
+  return std::tanh(x);
+}
+GPU_FN float square_root(float x) {
+  return std::sqrt(x);
+}
+GPU_FN float cosine(float x) {
+  return std::cos(x);
+}
+GPU_FN float sine(float x) {
+  return std::sin(x);
+}
+GPU_FN float absolute(float x) {
+  return std::fabs(x);
+}
+GPU_FN float fused(float a, float b, float c) {
+  return std::fma(a, b, c);
+}
+GPU_FN i32 nearest(float x) {
+  return static_cast<i32>(std::nearbyint(x));
+}
+
+GPU_FN i32 dot4(u32 a, u32 b, i32 c) {
+  for (u32 i = 0; i < 4; ++i) {
+    c += i32(i8(a >> (8 * i))) * i32(i8(b >> (8 * i)));
+  }
+  return c;
+}
+GPU_FN i32 dot4_unsigned(u32 a, u32 b, i32 c) {
+  for (u32 i = 0; i < 4; ++i) {
+    c += i32((a >> (8 * i)) & 0xffu) * i32(i8(b >> (8 * i)));
+  }
+  return c;
+}
+u32 atomic_add(GPU_GLOBAL u32* at, u32 value);
+GPU_FN void memory_fence() {}
+
+}  // namespace gpu
+}  // namespace saccade
