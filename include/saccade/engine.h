@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,8 +45,9 @@ struct EngineOptions {
   std::string instruction_set;  ///< empty: the best one; otherwise as `saccade devices` names it
   /// Pictures with more pixels are refused before they are decoded.
   std::int64_t max_image_pixels = 178'956'970;
-  /// Tokens that one step of the model takes; longer prompts are read in chunks.
-  std::int64_t max_batch_tokens = 512;
+  /// Tokens that one step of the model takes; longer prompts are read in chunks. The device's
+  /// choice where it is not given.
+  std::optional<std::int64_t> max_batch_tokens;
 };
 
 /// A part of a model's weights.

@@ -109,6 +109,8 @@ class Engine::Impl {
     });
     pool_ = std::make_unique<engine::KvPool>(*device_, model_->kv_layout(),
                                              count_pages(info_, device_->kv_page_tokens()));
+    scheduler_ = std::make_unique<engine::Scheduler>(
+        *model_, *device_, *pool_, options_.max_batch_tokens.value_or(device_->batch_tokens()));
     load_ms_ = ms_since(begin);
   }
 
@@ -220,15 +222,16 @@ class Engine::Impl {
   }
 
   void run(std::vector<std::unique_ptr<engine::Sequence>>& sequences, Listener* listener) {
-    engine::Scheduler scheduler(*model_, *device_, *pool_, options_.max_batch_tokens);
-    for (auto& sequence : sequences) scheduler.add(sequence.get());
-    while (!scheduler.idle()) {
-      if (listener) report(*sequences[0], *listener);
-      if (listener && listener->cancelled()) {
-        for (auto& sequence : sequences) sequence->cancel();
-        return;
+    for (auto& sequence : sequences) scheduler_->add(sequence.get());
+    try {
+      while (!scheduler_->idle()) {
+        if (listener) report(*sequences[0], *listener);
+        if (listener && listener->cancelled()) return scheduler_->cancel_all();
+        scheduler_->step();
       }
-      scheduler.step();
+    } catch (...) {  // out of the listener
+      scheduler_->cancel_all();
+      throw;
     }
   }
 
@@ -260,6 +263,7 @@ class Engine::Impl {
   engine::SamplingParams sampling_;
   std::unique_ptr<models::Model> model_;
   std::unique_ptr<engine::KvPool> pool_;
+  std::unique_ptr<engine::Scheduler> scheduler_;
   engine::VisionCache vision_cache_{kVisionCacheBytes};
   std::random_device seeds_;
   double load_ms_ = 0.0;
