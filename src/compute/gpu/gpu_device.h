@@ -1,0 +1,95 @@
+// What all GPUs share: the operations as launches of the shared kernels.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "compute/device.h"
+#include "compute/gpu/gpu_weight.h"
+#include "compute/gpu/kernel_table.h"
+
+namespace saccade::compute::gpu {
+
+/// A device whose operations are launches of the shared kernels (gpu/kernels). A backend brings
+/// memory, copies and launches, and takes over what its matrix units do better. Operations return
+/// when they are launched; launches are done one after the other.
+class GpuDevice : public Device {
+ public:
+  /// `exact`: everything is f32; otherwise what passes between layers is bf16.
+  explicit GpuDevice(bool exact);
+
+  DType activation_dtype() const override { return exact_ ? DType::kF32 : DType::kBF16; }
+  std::int64_t batch_tokens() const override { return 4096; }
+  Tensor empty(DType dtype, const Shape& shape) override;
+  void upload(const Tensor& to, const void* from) override;
+  void download(void* to, const Tensor& from) override;
+  std::unique_ptr<KvCache> make_kv_cache(const KvLayout& layout, int num_pages) override;
+  std::int64_t kv_bytes_per_token(const KvLayout& layout) const override;
+  int kv_page_tokens() const override;
+  std::unique_ptr<SpanTable> make_span_table(std::int64_t spans, std::int64_t pages) override;
+  std::unique_ptr<SamplerSlots> make_sampler_slots(int count, std::int64_t vocab_size) override;
+  std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts) override;
+  Tensor to_f32(const HostTensor& tensor) override;
+
+  // What a backend brings; tables and caches made here use it too.
+
+  /// Device memory for tensors; it may be handed out again when the last reference is gone.
+  virtual std::shared_ptr<void> take_memory(std::int64_t bytes) = 0;
+  /// Device memory that is kept for long.
+  virtual std::shared_ptr<void> take_lasting_memory(std::int64_t bytes) = 0;
+  /// `from` may be changed as soon as this returns.
+  virtual void copy_in(void* to, const void* from, std::int64_t bytes) = 0;
+  /// Waits for all that was launched before.
+  virtual void copy_out(void* to, const void* from, std::int64_t bytes) = 0;
+
+ protected:
+  bool exact() const { return exact_; }
+
+  /// Runs a kernel of the table; `args` is the KernelArgs of it, and is read before this returns.
+  virtual void launch_kernel(Kernel kernel, const Grid& grid, const void* args) = 0;
+
+  /// y (+)= x w^T + bias with a dense w [outputs, inputs] of x's type, w_stride elements from row
+  /// to row, rows of any number: for matrix units. False where the backend has none for it.
+  virtual bool multiply_dense(const Tensor& y, const Tensor& x, const void* w,
+                              std::int64_t w_stride, const Tensor* bias, bool add);
+
+  /// What a linear map's input is once it has been normed and brought to the activation type.
+  void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
+  bool do_fused_linear(const Tensor& y, const Tensor& x, const Weight& w,
+                       const LinearOptions& options) override;
+  void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) override;
+  void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) override;
+  void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
+                     float eps) override;
+  void do_add(const Tensor& y, const Tensor& x) override;
+  void do_scale(const Tensor& x, float factor) override;
+  void do_scale_columns(const Tensor& x, const Tensor& factors) override;
+  void do_softcap(const Tensor& x, float cap) override;
+  void do_activate(const Tensor& x, Activation activation) override;
+  void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) override;
+  void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) override;
+  void do_rotary_table(const Tensor& cos, const Tensor& sin, const Tensor& positions,
+                       const Tensor& frequencies, const Tensor& axes, float scale) override;
+  void do_gather(const Tensor& y, const Tensor& x, const Tensor& ids) override;
+  void do_gather_columns(const Tensor& y, const Tensor& x, const Tensor& ids) override;
+  void do_scatter(const Tensor& y, const Tensor& x, const Tensor& ids) override;
+  void do_scatter_add(const Tensor& y, const Tensor& x, const Tensor& ids,
+                      const Tensor& factors) override;
+  void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                             const AttentionShape& shape,
+                             std::span<const std::int64_t> ends) override;
+  void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
+                   const SpanTable& spans) override;
+  void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
+                          const AttentionShape& shape, const SpanTable& spans) override;
+  void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
+                 const Tensor& slots) override;
+
+ private:
+  bool exact_;
+  ThreadPool threads_;  // for packing
+};
+
+}  // namespace saccade::compute::gpu
