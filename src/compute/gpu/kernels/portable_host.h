@@ -15,11 +15,14 @@
 #define GPU_GLOBAL __attribute__((address_space(1)))
 #define GPU_CONSTANT const __attribute__((address_space(2)))
 #define GPU_SHARED __attribute__((address_space(3)))
+#define GPU_CONSTEXPR constexpr __attribute__((address_space(2)))
 #else
 #define GPU_GLOBAL
 #define GPU_CONSTANT const
 #define GPU_SHARED
+#define GPU_CONSTEXPR constexpr
 #endif
+#define GPU_THREAD
 #define GPU_UNROLL
 
 namespace saccade {
@@ -66,6 +69,7 @@ struct Group {
   u32 groups_x() const { return host->groups_x; }
 
   void barrier() const;
+  void warp_barrier() const { shuffle(0u, lane()); }
   u32 shuffle(u32 value, u32 source_lane) const;
   u32 shuffle_xor(u32 value, u32 mask) const { return shuffle(value, lane() ^ mask); }
   inline float shuffle(float value, u32 source_lane) const;
@@ -104,6 +108,12 @@ GPU_FN u16 float_to_bfloat(float value) {
   return f32_to_bf16(value);
 }
 #endif
+GPU_FN u32 float_to_bfloat_pair(float low, float high) {
+  return u32(float_to_bfloat(low)) | u32(float_to_bfloat(high)) << 16;
+}
+GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
+  return u64(pointer);
+}
 
 GPU_FN float max_of(float a, float b) {
   return std::fmax(a, b);
@@ -131,6 +141,9 @@ GPU_FN float sine(float x) {
 }
 GPU_FN float absolute(float x) {
   return std::fabs(x);
+}
+GPU_FN float quotient(float a, float b) {
+  return a / b;
 }
 GPU_FN float fused(float a, float b, float c) {
   return std::fma(a, b, c);
