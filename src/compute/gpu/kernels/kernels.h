@@ -3,6 +3,9 @@
 // of a launch, and the most threads of a group.
 #pragma once
 
+#include "elementwise.h"
 #include "norms.h"
 
-#define SACCADE_GPU_KERNELS(X) SACCADE_NORM_KERNELS(X)
+#define SACCADE_GPU_KERNELS(X)   \
+  SACCADE_ELEMENTWISE_KERNELS(X) \
+  SACCADE_NORM_KERNELS(X)

@@ -8,6 +8,8 @@
 #define GPU_GLOBAL
 #define GPU_CONSTANT const
 #define GPU_SHARED
+#define GPU_THREAD
+#define GPU_CONSTEXPR constexpr
 #define GPU_UNROLL _Pragma("unroll")
 
 namespace saccade {
@@ -42,6 +44,8 @@ struct Group {
 
   /// Waits for all threads of the group; what they wrote to shared memory is seen then.
   GPU_FN void barrier() const { __syncthreads(); }
+  /// The same for the lanes of a warp.
+  GPU_FN void warp_barrier() const { __syncwarp(); }
   GPU_FN float shuffle_xor(float value, u32 mask) const {
     return __shfl_xor_sync(0xffffffffu, value, mask);
   }
@@ -83,6 +87,14 @@ GPU_FN u16 float_to_half(float value) {
 GPU_FN u16 float_to_bfloat(float value) {
   return __bfloat16_as_ushort(__float2bfloat16_rn(value));
 }
+/// Two of them in a word, `low` in its low half.
+GPU_FN u32 float_to_bfloat_pair(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  return u32(__bfloat16_as_ushort(pair.x)) | u32(__bfloat16_as_ushort(pair.y)) << 16;
+}
+GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
+  return u64(pointer);
+}
 
 GPU_FN float max_of(float a, float b) {
   return fmaxf(a, b);
@@ -110,6 +122,10 @@ GPU_FN float sine(float x) {
 }
 GPU_FN float absolute(float x) {
   return fabsf(x);
+}
+/// a / b within a few roundings, b at most 2^126 or infinite.
+GPU_FN float quotient(float a, float b) {
+  return __fdividef(a, b);
 }
 /// a b + c with one rounding.
 GPU_FN float fused(float a, float b, float c) {
