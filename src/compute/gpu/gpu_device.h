@@ -1,8 +1,10 @@
 // What all GPUs share: the operations as launches of the shared kernels.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -11,6 +13,14 @@
 #include "compute/gpu/kernel_table.h"
 
 namespace saccade::compute::gpu {
+
+/// The kernel for the types of y and x. Throws Error for a pair that has none.
+Kernel typed(std::string_view op, const Tensor& y, const Tensor& x, Kernel f32_f32, Kernel bf16_f32,
+             Kernel bf16_bf16);
+/// The kernel for the type of x.
+Kernel typed(const Tensor& x, Kernel f32, Kernel bf16);
+/// The kernels' name for an activation.
+saccade::gpu::Function function_of(Activation activation);
 
 /// A device whose operations are launches of the shared kernels (gpu/kernels). A backend brings
 /// memory, copies and launches, and takes over what its matrix units do better. Operations return
@@ -55,7 +65,6 @@ class GpuDevice : public Device {
   virtual bool multiply_dense(const Tensor& y, const Tensor& x, const void* w,
                               std::int64_t w_stride, const Tensor* bias, bool add);
 
-  /// What a linear map's input is once it has been normed and brought to the activation type.
   void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
   bool do_fused_linear(const Tensor& y, const Tensor& x, const Weight& w,
                        const LinearOptions& options) override;
@@ -87,9 +96,24 @@ class GpuDevice : public Device {
   void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
                  const Tensor& slots) override;
 
+  /// Segments of attention as kernels want them.
+  struct Segments {
+    std::vector<std::int64_t> ends;
+    Tensor device_ends;   // int32 [segments]
+    Tensor row_segments;  // int32 [rows]
+    std::int64_t longest = 0, shortest = 0;
+  };
+  Segments& segments_for(std::span<const std::int64_t> ends);
+  /// y = x in y's type; columns of y beyond x's become zeros.
+  void convert(const Tensor& y, const Tensor& x);
+
  private:
+  static constexpr std::size_t kKnownSegments = 4;
+  void map(const Tensor& x, saccade::gpu::Function function, float parameter);
+
   bool exact_;
-  ThreadPool threads_;  // for packing
+  std::deque<Segments> segments_;  // used lately first
+  ThreadPool threads_;             // for packing
 };
 
 }  // namespace saccade::compute::gpu
