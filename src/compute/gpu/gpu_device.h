@@ -61,9 +61,18 @@ class GpuDevice : public Device {
   virtual void launch_kernel(Kernel kernel, const Grid& grid, const void* args) = 0;
 
   /// y (+)= x w^T + bias with a dense w [outputs, inputs] of x's type, w_stride elements from row
-  /// to row, rows of any number: for matrix units. False where the backend has none for it.
+  /// to row, and any number of rows: for matrix units. Inputs and strides are multiples of 16
+  /// bytes. False where the backend has none for it.
   virtual bool multiply_dense(const Tensor& y, const Tensor& x, const void* w,
                               std::int64_t w_stride, const Tensor* bias, bool add);
+  /// Device::linear for a few rows, where reading the weights counts and not arithmetic. False
+  /// where the backend has nothing better than dequantizing them before.
+  virtual bool multiply_few(const Tensor& y, const Tensor& x, const GpuWeight& w,
+                            const LinearOptions& options);
+  /// Up to so many rows, each is multiplied by itself.
+  virtual std::int64_t gemv_rows() const { return 1; }
+  /// Multiprocessors, or what else runs groups side by side.
+  virtual int processors() const = 0;
 
   void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
   bool do_fused_linear(const Tensor& y, const Tensor& x, const Weight& w,
@@ -110,6 +119,16 @@ class GpuDevice : public Device {
  private:
   static constexpr std::size_t kKnownSegments = 4;
   void map(const Tensor& x, saccade::gpu::Function function, float parameter);
+  bool takes_gemv(const GpuWeight& w, std::int64_t rows, const LinearOptions& options) const;
+  void gemv(const Tensor& y, const Tensor& x, const WeightView& view, const LinearOptions& options);
+  /// Rows `ids`, or those from `first` on, of a segment as y's numbers.
+  void dequantize(const Tensor& y, const WeightView& view, const std::int32_t* ids,
+                  std::int64_t first);
+  /// x in the activation type, with zeros up to a multiple of 16 bytes.
+  Tensor aligned_input(const Tensor& x);
+  void multiply_segment(const Tensor& y, const Tensor& x, const GpuSegment& segment,
+                        const Tensor* bias, bool add);
+  void multiply(const Tensor& y, const Tensor& x, const GpuWeight& w, const LinearOptions& options);
 
   bool exact_;
   std::deque<Segments> segments_;  // used lately first
