@@ -3,9 +3,17 @@
 // of a launch, and the most threads of a group.
 #pragma once
 
+#include "attention.h"
 #include "elementwise.h"
+#include "gather.h"
+#include "kv.h"
 #include "norms.h"
+#include "rotary.h"
 
 #define SACCADE_GPU_KERNELS(X)   \
+  SACCADE_ATTENTION_KERNELS(X)   \
   SACCADE_ELEMENTWISE_KERNELS(X) \
-  SACCADE_NORM_KERNELS(X)
+  SACCADE_GATHER_KERNELS(X)      \
+  SACCADE_KV_KERNELS(X)          \
+  SACCADE_NORM_KERNELS(X)        \
+  SACCADE_ROTARY_KERNELS(X)
