@@ -13,10 +13,11 @@
 //   GPU_SHARED    memory of one thread group  (CUDA: shared,   Metal: threadgroup)
 //   GPU_THREAD    the thread's own memory     (CUDA: local,    Metal: thread)
 //
-// References say it too, and constants outside of functions are GPU_CONSTEXPR. Structs are copied
-// from one memory to another member by member, and their functions called in the thread's own.
-// Every kernel begins with group.allow_next() and, before it reads what another launch may have
-// written or writes anything, group.wait_for_inputs().
+// A function that hosts call as well is GPU_FN_ANYWHERE. References say their memory too, and
+// constants outside of functions are GPU_CONSTEXPR. Structs are copied from one memory to another
+// member by member, and their functions called in the thread's own. Every kernel begins with
+// group.allow_next() and, before it reads what another launch may have written or writes anything,
+// group.wait_for_inputs().
 //
 // The tests parse every kernel once with distinct address spaces (cmake/metal_parse_test.cmake), so
 // that a missing qualifier is an error here as it would be on Metal.

@@ -5,6 +5,7 @@
 #include <cuda_fp16.h>
 
 #define GPU_FN __device__ __forceinline__
+#define GPU_FN_ANYWHERE __host__ __device__ __forceinline__
 #define GPU_GLOBAL
 #define GPU_CONSTANT const
 #define GPU_SHARED

@@ -11,6 +11,7 @@
 #endif
 
 #define GPU_FN inline
+#define GPU_FN_ANYWHERE inline
 #if defined(SACCADE_GPU_ADDRESS_SPACES)
 #define GPU_GLOBAL __attribute__((address_space(1)))
 #define GPU_CONSTANT const __attribute__((address_space(2)))
