@@ -235,6 +235,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   using Tile = DecodeTile<kHeadDim>;
   extern __shared__ __align__(128) unsigned char shared[];
   __shared__ bool last;
+  ptx::allow_next_kernel();
   ptx::wait_for_previous_kernels();
   const DeviceSpan span = args.spans[blockIdx.z];
   if (span.count != 1) return;
@@ -268,7 +269,6 @@ __global__ void __launch_bounds__(kThreads, 2)
     __syncthreads();
     tile.share(sums, scales);
   }
-  ptx::allow_next_kernel();
   __syncthreads();
 
   const std::int64_t place = (static_cast<std::int64_t>(blockIdx.z) * gridDim.y + blockIdx.y);
@@ -334,8 +334,7 @@ int choose_splits(std::int64_t groups, std::int64_t max_keys, int requested) {
   cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
   std::int64_t splits = requested;
   if (splits <= 0) {
-    const std::int64_t rounds = groups >= multiprocessors ? 4 : 1;
-    splits = (2 * rounds * multiprocessors + groups - 1) / groups;
+    splits = (2 * multiprocessors + groups - 1) / groups;
   }
   splits = std::min(splits, (max_keys + kMinSplitKeys - 1) / kMinSplitKeys);
   return static_cast<int>(std::clamp<std::int64_t>(splits, 1, kMaxSplits));

@@ -73,6 +73,19 @@ cudaError_t prefill_mma(cudaStream_t stream, const PrefillArgs& args);
 /// Of segments with min_rows to max_rows rows.
 cudaError_t segment_mma(cudaStream_t stream, const SegmentArgs& args, int min_rows, int max_rows);
 
+/// Whether the current device runs wgmma and `kernel` was built for it (sm_90a).
+inline bool runs_wgmma(const void* kernel) {
+  int device = 0;
+  int major = 0;
+  int minor = 0;
+  cudaFuncAttributes attributes;
+  return cudaGetDevice(&device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess &&
+         major == 9 && minor == 0 && cudaFuncGetAttributes(&attributes, kernel) == cudaSuccess &&
+         attributes.ptxVersion >= 90;
+}
+
 /// What only 9.0 devices run; `..._fits` says whether the kernel is built for this call.
 bool prefill_wgmma_fits(const PrefillArgs& args);
 cudaError_t prefill_wgmma(cudaStream_t stream, const PrefillArgs& args);
