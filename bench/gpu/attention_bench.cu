@@ -253,7 +253,7 @@ void poison_unused(Buffer<Bf16>& pool, const Paged& batch) {
   CUDA(cudaMemcpy(pool.data, host.data(), pool.size * 2, cudaMemcpyHostToDevice));
 }
 
-enum class Way { kPrefill, kInvariant, kDecode };
+enum class Way { kPrefill, kPortable, kDecode };
 
 void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
                  bool bidirectional = false, int splits = 0) {
@@ -283,8 +283,7 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
     args.out = out.data, args.out_stride = batch.out_stride, args.spans = spans.data;
     args.num_spans = static_cast<int>(batch.spans.size()), args.max_keys = longest + 100,
     args.num_splits = splits;
-    Buffer<char> workspace(
-        decode_attention_workspace_bytes(shape, args.num_spans, args.max_keys, splits));
+    Buffer<char> workspace(decode_attention_workspace_bytes(shape, args.num_spans, splits));
     workspace.fill(0);
     args.workspace = workspace.data;
     CUDA(decode_attention(0, args));
@@ -301,7 +300,7 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
     args.out = out.data, args.out_stride = batch.out_stride, args.spans = spans.data;
     args.num_spans = static_cast<int>(batch.spans.size()), args.num_rows = batch.rows;
     args.end_keys = bidirectional ? end_keys.data : nullptr;
-    args.invariant = way == Way::kInvariant;
+    args.portable = way == Way::kPortable;
     CUDA(prefill_attention(0, args));
   }
   CUDA(cudaDeviceSynchronize());
@@ -315,14 +314,14 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
   std::snprintf(name, sizeof name, "%s d%d heads %d/%d window %d cap %.0f spans %zu%s",
                 way == Way::kDecode    ? "decode"
                 : way == Way::kPrefill ? "prefill"
-                                       : "prefill inv",
+                                       : "prefill mma",
                 shape.head_dim, shape.num_heads, shape.num_kv_heads, shape.window, shape.softcap,
                 batch.spans.size(), bidirectional ? " pictures" : "");
   compare(name, out.host(), expected, jobs, shape.head_dim);
 }
 
 /// Rows of a prompt prefilled whole and in chunks, the last ones one at a time: the same bits.
-void check_invariance(AttentionShape shape, std::vector<int> chunks) {
+void check_invariance(AttentionShape shape, std::vector<int> chunks, bool portable) {
   shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
   const int total = std::accumulate(chunks.begin(), chunks.end(), 0);
   const Paged batch(shape, {{0, total}}, false, 5);
@@ -345,7 +344,7 @@ void check_invariance(AttentionShape shape, std::vector<int> chunks) {
       args.queries = queries.data;
       args.query_stride = batch.query_stride, args.out = out.data,
       args.out_stride = batch.out_stride, args.spans = span.data;
-      args.num_spans = 1, args.num_rows = count, args.invariant = true;
+      args.num_spans = 1, args.num_rows = count, args.portable = portable;
       CUDA(prefill_attention(0, args));
       CUDA(cudaDeviceSynchronize());
       start += count;
@@ -354,8 +353,8 @@ void check_invariance(AttentionShape shape, std::vector<int> chunks) {
   }
   const bool same = std::memcmp(results[0].data(), results[1].data(), out.size * 2) == 0;
   if (!same) ++failures;
-  std::printf("%s chunks and whole give the same bits, d%d window %d\n", same ? "ok  " : "FAIL",
-              shape.head_dim, shape.window);
+  std::printf("%s chunks and whole give the same bits, d%d window %d%s\n", same ? "ok  " : "FAIL",
+              shape.head_dim, shape.window, portable ? " mma.sync" : "");
 }
 
 void check_segments(int heads, int head_dim, const std::vector<int>& lengths) {
@@ -410,7 +409,7 @@ AttentionShape shape_of(int heads, int kv_heads, int head_dim, int window = 0,
 }
 
 void small_checks() {
-  for (const Way way : {Way::kPrefill, Way::kInvariant}) {
+  for (const Way way : {Way::kPrefill, Way::kPortable}) {
     check_paged(shape_of(7, 1, 128), {{0, 150}, {70, 1}, {5, 0}, {190, 40}}, way);
     check_paged(shape_of(4, 2, 64, 20), {{100, 90}}, way, true);
   }
@@ -421,7 +420,7 @@ void small_checks() {
 void all_checks() {
   const std::vector<SpanSpec> mixed = {{0, 333},  {0, 1},  {700, 1},    {4, 0},
                                        {129, 64}, {63, 2}, {1000, 257}, {0, 64}};
-  for (const Way way : {Way::kPrefill, Way::kInvariant}) {
+  for (const Way way : {Way::kPrefill, Way::kPortable}) {
     for (const int head_dim : {128, 64, 256, 80, 72, 96, 20, 16, 32, 160, 192, 112}) {
       check_paged(shape_of(8, 2, head_dim), mixed, way);
     }
@@ -447,9 +446,13 @@ void all_checks() {
   check_paged(shape_of(28, 4, 128), {{9000, 1}}, Way::kDecode);
   check_paged(shape_of(40, 2, 128, 300, 30.0f), single, Way::kDecode);
   check_paged(shape_of(8, 8, 256, 5), single, Way::kDecode);
-  check_invariance(shape_of(28, 4, 128), {300, 1, 63, 200, 7, 64, 1, 1, 1, 1});
-  check_invariance(shape_of(8, 2, 256, 100), {100, 50, 1, 1, 130, 1});
-  check_invariance(shape_of(8, 2, 80), {333, 1, 1, 40, 1});
+  for (const bool portable : {false, true}) {
+    check_invariance(shape_of(28, 4, 128), {300, 1, 63, 200, 7, 64, 1, 1, 1, 1}, portable);
+    check_invariance(shape_of(8, 2, 256, 100), {100, 50, 1, 1, 130, 1}, portable);
+    check_invariance(shape_of(8, 2, 128, 150, 20.0f), {100, 50, 1, 1, 130, 300, 1}, portable);
+    check_invariance(shape_of(8, 2, 64), {333, 1, 1, 40, 1}, portable);
+    check_invariance(shape_of(8, 2, 80), {333, 1, 1, 40, 1}, portable);
+  }
   for (const int head_dim : {80, 72, 64, 96, 128, 20, 32, 256}) {
     check_segments(4, head_dim, {64, 64, 30, 1, 64, 17, 8});
     check_segments(4, head_dim, {1000, 64, 65, 129, 3, 400});
@@ -475,7 +478,7 @@ double time_ms(const std::function<void(int)>& launch, int repeats = 15) {
   return times[repeats / 2];
 }
 
-void time_prefill(AttentionShape shape, int total, int chunk, bool invariant) {
+void time_prefill(AttentionShape shape, int total, int chunk, bool portable) {
   shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
   const Paged batch(shape, {{0, total}}, false, 3);
   const std::size_t pool_size =
@@ -497,7 +500,7 @@ void time_prefill(AttentionShape shape, int total, int chunk, bool invariant) {
       args.queries = queries.data;
       args.query_stride = batch.query_stride, args.out = out.data,
       args.out_stride = batch.out_stride, args.spans = spans.data + i;
-      args.num_spans = 1, args.num_rows = parts[i].count, args.invariant = invariant;
+      args.num_spans = 1, args.num_rows = parts[i].count, args.portable = portable;
       CUDA(prefill_attention(0, args));
     }
   });
@@ -506,7 +509,7 @@ void time_prefill(AttentionShape shape, int total, int chunk, bool invariant) {
   std::printf(
       "prefill d%-3d heads %2d/%d %6d tokens by %5d window %4d %-9s %8.3f ms %6.1f TFLOP/s\n",
       shape.head_dim, shape.num_heads, shape.num_kv_heads, total, chunk, shape.window,
-      invariant ? "invariant" : "", ms, 4.0 * pairs * shape.num_heads * shape.head_dim / ms * 1e-9);
+      portable ? "mma.sync" : "", ms, 4.0 * pairs * shape.num_heads * shape.head_dim / ms * 1e-9);
 }
 
 void time_segments(int heads, int head_dim, int rows, int length) {
@@ -535,7 +538,7 @@ void time_segments(int heads, int head_dim, int rows, int length) {
 
 /// A graph of `layers` launches, each over keys and values of its own; per launch.
 void time_decode(AttentionShape shape, int sequences, int keys_each, int layers, int splits,
-                 bool dependent = false, int max_keys = 0) {
+                 bool dependent = false, int max_keys = 0, bool by_prefill = false) {
   shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
   const Paged batch(shape, std::vector<SpanSpec>(sequences, SpanSpec{keys_each - 1, 1}), false, 3);
   const std::size_t pool_size =
@@ -548,7 +551,7 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
   random_fill(keys.data, keys.size, 2);
   random_fill(values.data, values.size, 3);
   if (max_keys == 0) max_keys = keys_each;
-  Buffer<char> workspace(decode_attention_workspace_bytes(shape, sequences, max_keys, splits));
+  Buffer<char> workspace(decode_attention_workspace_bytes(shape, sequences, splits));
   workspace.fill(0);
   cudaStream_t stream;
   CUDA(cudaStreamCreate(&stream));
@@ -563,7 +566,16 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
     args.spans = spans.data, args.num_spans = sequences, args.max_keys = max_keys,
     args.workspace = workspace.data;
     args.num_splits = splits, args.dependent_launch = dependent;
-    CUDA(decode_attention(stream, args));
+    if (!by_prefill) {
+      CUDA(decode_attention(stream, args));
+      continue;
+    }
+    PrefillArgs prefill;
+    prefill.shape = shape, prefill.kv = args.kv, prefill.queries = args.queries;
+    prefill.query_stride = args.query_stride, prefill.out = args.out;
+    prefill.out_stride = args.out_stride, prefill.spans = args.spans;
+    prefill.num_spans = prefill.num_rows = sequences, prefill.dependent_launch = dependent;
+    CUDA(prefill_attention(stream, prefill));
   }
   cudaGraph_t graph;
   cudaGraphExec_t exec;
@@ -575,36 +587,39 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
   CUDA(cudaStreamDestroy(stream));
   const double bytes = 4.0 * sequences * keys_each * shape.num_kv_heads * shape.head_dim;
   std::printf(
-      "decode d%-3d heads %2d/%d %3d x %5d keys (max %5d) splits %2d%s %8.2f us %7.1f GB/s\n",
+      "decode d%-3d heads %2d/%d %3d x %5d keys (max %5d) splits %2d%s%s %8.2f us %7.1f GB/s\n",
       shape.head_dim, shape.num_heads, shape.num_kv_heads, sequences, keys_each, max_keys, splits,
-      dependent ? " dependent" : "", ms * 1e3, bytes / ms * 1e-6);
+      dependent ? " dependent" : "", by_prefill ? " as prefill" : "", ms * 1e3, bytes / ms * 1e-6);
 }
 
 void timings() {
   const AttentionShape qwen = shape_of(28, 4, 128);
-  for (const bool invariant : {false, true}) {
-    time_prefill(qwen, 18180, 4096, invariant);
-    time_prefill(qwen, 18180, 18180, invariant);
-    time_prefill(qwen, 1024, 1024, invariant);
-    time_prefill(shape_of(32, 8, 64), 8192, 8192, invariant);
-    time_prefill(shape_of(8, 4, 256), 8192, 8192, invariant);
-    time_prefill(shape_of(8, 4, 256, 1024), 8192, 8192, invariant);
+  for (const bool portable : {false, true}) {
+    time_prefill(qwen, 18180, 4096, portable);
+    time_prefill(qwen, 18180, 18180, portable);
+    time_prefill(qwen, 1024, 1024, portable);
+    time_prefill(shape_of(32, 8, 64), 8192, 8192, portable);
+    time_prefill(shape_of(8, 4, 256), 8192, 8192, portable);
+    time_prefill(shape_of(8, 4, 256, 1024), 8192, 8192, portable);
   }
   time_segments(16, 80, 5184, 5184);
   time_segments(16, 80, 5184, 64);
   time_segments(16, 72, 4096, 4096);
   time_segments(16, 64, 577 * 16, 577);
-  for (const int splits : {0, 1, 2, 4}) time_decode(qwen, 128, 2048, 6, splits);
-  time_decode(qwen, 32, 2048, 12, 0);
+  for (const int splits : {0, 2, 4}) time_decode(qwen, 128, 2048, 6, splits);
+  time_decode(qwen, 32, 2048, 12, 0, true);
+  time_decode(qwen, 8, 2048, 12, 0, true);
   time_decode(qwen, 100, 1500, 6, 0);
-  for (const int keys : {512, 1024, 2048, 4096, 18180}) {
+  time_decode(shape_of(8, 4, 256), 64, 2048, 6, 0);
+  time_decode(shape_of(32, 8, 64), 64, 2048, 6, 0);
+  for (const int keys : {64, 512, 1024, 2048, 4096, 8192, 18180}) {
     time_decode(qwen, 1, keys, 28, 0);
     time_decode(qwen, 1, keys, 28, 0, true);
     time_decode(qwen, 1, keys, 28, 0, true, 32768);
     time_decode(qwen, 1, keys, 28, 8, true);
-    time_decode(qwen, 1, keys, 28, 16, true);
   }
-  time_decode(shape_of(8, 4, 256), 64, 2048, 6, 0);
+  time_decode(qwen, 128, 2048, 6, 0, false, 0, true);
+  time_decode(qwen, 1, 2048, 28, 0, true, 0, true);
 }
 
 }  // namespace

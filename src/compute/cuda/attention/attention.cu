@@ -19,13 +19,13 @@ bool attention_supported(const AttentionShape& shape, int major) {
 
 cudaError_t prefill_attention(cudaStream_t stream, const PrefillArgs& args) {
   if (args.num_spans == 0 || args.num_rows == 0) return cudaSuccess;
-  if (!args.invariant && prefill_wgmma_fits(args)) return prefill_wgmma(stream, args);
+  if (!args.portable && prefill_wgmma_fits(args)) return prefill_wgmma(stream, args);
   return prefill_mma(stream, args);
 }
 
 cudaError_t segment_attention(cudaStream_t stream, const SegmentArgs& args) {
   if (args.num_segments == 0 || args.max_segment_rows == 0) return cudaSuccess;
-  if (!segment_wgmma_fits(args)) return segment_mma(stream, args, 1, kAnyRows);
+  if (args.portable || !segment_wgmma_fits(args)) return segment_mma(stream, args, 1, kAnyRows);
   if (args.min_segment_rows <= kSmallSegmentRows) {
     const cudaError_t error = segment_mma(stream, args, 1, kSmallSegmentRows);
     if (error != cudaSuccess) return error;

@@ -56,9 +56,8 @@ struct PrefillArgs {
   /// Shorter spans are left alone, so that prefill_attention (2) and decode_attention can share one
   /// array of spans.
   int min_count = 1;
-  /// The bits of a row depend on nothing but its own query and keys: not on chunking, neighbours,
-  /// or its being decoded alone. Costs the faster kernels.
-  bool invariant = false;
+  /// By mma.sync also where wgmma runs; for tests.
+  bool portable = false;
   /// Launch with programmatic stream serialization: the kernel may start while the one before it
   /// finishes, and waits for it on the device before it reads anything.
   bool dependent_launch = false;
@@ -75,11 +74,12 @@ struct DecodeArgs {
   int num_spans = 0;
   /// No sequence has more keys in any replay of a captured launch; sizes launch and workspace.
   std::int64_t max_keys = 0;
-  /// Device, decode_attention_workspace_bytes(...) large, zeroed once before the first use; the
-  /// kernel leaves it ready for the next launch. Not shared by launches that may overlap.
+  /// Device, decode_attention_workspace_bytes(...) large, 256-byte aligned, zeroed once before the
+  /// first use; each launch leaves it ready for the next, whatever its size. Not for launches that
+  /// may overlap (dependent launches of one stream do not).
   void* workspace = nullptr;
   bool dependent_launch = false;
-  int num_splits = 0;  ///< parts that keys are cut into at most; 0: chosen by the launch
+  int num_splits = 0;  ///< parts that keys are cut into at most; 0: chosen from the host values
 };
 
 struct SegmentArgs {
@@ -94,6 +94,8 @@ struct SegmentArgs {
   int num_segments = 0;
   std::int64_t max_segment_rows = 0;  ///< no segment is longer
   std::int64_t min_segment_rows = 0;  ///< no segment is shorter (only spares an empty launch)
+  /// By mma.sync also where wgmma runs; for tests.
+  bool portable = false;
   bool dependent_launch = false;
 };
 
@@ -103,7 +105,11 @@ bool attention_supported(const AttentionShape& shape, int major);
 
 /// Causal attention over pages for spans of any length. Rows that belong to no span stay as they
 /// are. On 9.0 devices with head sizes 64, 128 and 256 by wgmma and the tensor memory accelerator,
-/// else (and if args.invariant) by mma.sync.
+/// else by mma.sync.
+///
+/// The bits of a row depend on nothing but its own query and keys: not on chunking or neighbours.
+/// So the batch-invariant way to decode is to leave decode_attention aside and give spans of one
+/// token to this as well (the kernel is chosen by shape, device and alignment alone).
 cudaError_t prefill_attention(cudaStream_t stream, const PrefillArgs& args);
 
 /// Attention of single tokens over their pages. Keys are split over blocks, and the last block of a
@@ -111,8 +117,11 @@ cudaError_t prefill_attention(cudaStream_t stream, const PrefillArgs& args);
 /// dimensions depend on args' host values only, so the launch can be captured and replayed with
 /// other spans.
 cudaError_t decode_attention(cudaStream_t stream, const DecodeArgs& args);
+
+/// What decode_attention needs for at most num_spans spans of at most any length, with at most
+/// num_splits where the caller chooses it. One workspace serves launches of all smaller sizes.
 std::size_t decode_attention_workspace_bytes(const AttentionShape& shape, int num_spans,
-                                             std::int64_t max_keys, int num_splits = 0);
+                                             int num_splits = 0);
 
 /// Attention without a mask inside segments of consecutive rows. The bits of a segment do not
 /// depend on the other segments.

@@ -14,18 +14,22 @@ constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * 32;
 constexpr int kChunkKeys = 16;
 constexpr int kGroupRows = 16;
-/// Fewer keys than this are not worth another block.
-constexpr int kMinSplitKeys = 128;
+constexpr int kClusterPages = 4;
 constexpr int kMaxSplits = 128;
+constexpr int kMaxCluster = 8;
+/// More spans and kv heads than this are never summed over clusters.
+constexpr int kCounters = 4096;
 
 /// Launch dimensions and the caller's workspace: partial sums of splits, their maxima and sums, and
 /// how many splits have arrived.
 struct DecodePlan {
-  int num_splits;
+  int num_splits;     ///< blocks of a span and kv head, a multiple of cluster
+  int cluster;        ///< blocks that add up their sums through each other's shared memory
+  int cluster_pages;  ///< a block of a cluster takes up to this many before further clusters help
   int group_tiles;    ///< tiles of 16 query heads of a kv head
-  float* partial;     ///< [num_spans, num_kv_heads, group_tiles, num_splits, 16, head_dim]
-  float2* scales;     ///< [num_spans, num_kv_heads, group_tiles, num_splits, 16] maximum and sum
-  unsigned* arrived;  ///< [num_spans, num_kv_heads, group_tiles], zero between launches
+  float* partial;  ///< [num_spans, num_kv_heads, group_tiles, num_splits / cluster, 16, head_dim]
+  float2* scales;  ///< [num_spans, num_kv_heads, group_tiles, num_splits / cluster, 16]
+  unsigned* arrived;  ///< [kCounters], zero between launches
 };
 
 template <int kHeadDim>
@@ -35,8 +39,9 @@ struct DecodeTile {
   static constexpr int kChunkBytes = kChunkKeys * Layout::kStride * 2;
   static constexpr int kWarpBytes = kStages * 2 * kChunkBytes;
   static constexpr int kOutTiles = kHeadDim / 8;
-  /// After the loop the same memory holds each warp's sums, then the weights of splits.
-  static constexpr int kSumsBytes = kWarps * kGroupRows * (kHeadDim + 2) * 4;
+  /// After the loop the same memory holds the sums of each warp and the block, then the weights of
+  /// clusters.
+  static constexpr int kSumsBytes = (kWarps + 1) * kGroupRows * (kHeadDim + 2) * 4;
   static constexpr int kSharedBytes =
       std::max({kWarps * kWarpBytes, kSumsBytes, kMaxSplits* kGroupRows * 8});
 
@@ -177,61 +182,117 @@ __device__ __forceinline__ float weight_of(float maximum, float highest) {
   return maximum == -INFINITY ? 0.0f : ptx::exp2(maximum - highest);
 }
 
-/// The last block of a group adds up the splits' sums, always from the first split to the last.
+/// Two columns of a head summed over some keys: maximum, sum of weights, weighted values.
+struct Part {
+  float2 scale;
+  float2 value;
+};
+
+/// Adds parts up in their order.
+template <int kParts>
+__device__ __forceinline__ Part merge(const Part (&parts)[kParts]) {
+  Part merged = {make_float2(-INFINITY, 0.0f), make_float2(0.0f, 0.0f)};
+#pragma unroll
+  for (int i = 0; i < kParts; ++i) merged.scale.x = fmaxf(merged.scale.x, parts[i].scale.x);
+#pragma unroll
+  for (int i = 0; i < kParts; ++i) {
+    const float weight = weight_of(parts[i].scale.x, merged.scale.x);
+    merged.scale.y += weight * parts[i].scale.y;
+    merged.value.x += weight * parts[i].value.x;
+    merged.value.y += weight * parts[i].value.y;
+  }
+  return merged;
+}
+
+__device__ __forceinline__ void store_normalized(Bf16* to, const float2& value, float sum) {
+  const float inverse = sum > 0.0f ? __fdividef(1.0f, sum) : 0.0f;
+  *reinterpret_cast<std::uint32_t*>(to) = ptx::pack(value.x * inverse, value.y * inverse);
+}
+
+/// The last block of a group adds up the clusters' sums, always from the first to the last.
 template <int kHeadDim>
-__device__ __forceinline__ void combine_splits(const float* partial, const float2* scales,
-                                               int num_splits, int heads, int head_dim, Bf16* out,
-                                               unsigned char* shared) {
-  float* weights = reinterpret_cast<float*>(shared);  // [heads, num_splits], then 1 / sum [heads]
-  float* inverses = weights + kGroupRows * kMaxSplits;
+__device__ __forceinline__ void combine_parts(const float* values, const float2* scales,
+                                              int num_parts, int heads, int head_dim, Bf16* out,
+                                              unsigned char* shared) {
+  float* weights = reinterpret_cast<float*>(shared);  // [heads, num_parts]
+  float* sums = weights + kGroupRows * kMaxSplits;    // [heads]
   const int lane = threadIdx.x % 32;
   for (int head = threadIdx.x / 32; head < heads; head += kWarps) {
     float highest = -INFINITY;
-    for (int split = lane; split < num_splits; split += 32) {
-      highest = fmaxf(highest, __ldcg(&scales[split * kGroupRows + head]).x);
+    for (int part = lane; part < num_parts; part += 32) {
+      highest = fmaxf(highest, __ldcg(&scales[part * kGroupRows + head]).x);
     }
     for (int step = 16; step > 0; step /= 2) {
       highest = fmaxf(highest, __shfl_xor_sync(0xffffffffu, highest, step));
     }
     float sum = 0.0f;
-    for (int split = lane; split < num_splits; split += 32) {
-      const float2 scale = __ldcg(&scales[split * kGroupRows + head]);
+    for (int part = lane; part < num_parts; part += 32) {
+      const float2 scale = __ldcg(&scales[part * kGroupRows + head]);
       const float weight = weight_of(scale.x, highest);
-      weights[head * num_splits + split] = weight;
+      weights[head * num_parts + part] = weight;
       sum += weight * scale.y;
     }
     for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-    if (lane == 0) inverses[head] = sum > 0.0f ? 1.0f / sum : 0.0f;
+    if (lane == 0) sums[head] = sum;
   }
   __syncthreads();
-  for (int index = threadIdx.x; index < heads * (kHeadDim / 4); index += kThreads) {
-    const int head = index / (kHeadDim / 4);
-    const int column = index % (kHeadDim / 4) * 4;
+  for (int index = threadIdx.x; index < heads * (kHeadDim / 2); index += kThreads) {
+    const int head = index / (kHeadDim / 2);
+    const int column = index % (kHeadDim / 2) * 2;
     if (column >= head_dim) continue;
-    const float* from = partial + head * kHeadDim + column;
-    float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    const float* from = values + head * kHeadDim + column;
+    float2 total = make_float2(0.0f, 0.0f);
 #pragma unroll 8
-    for (int split = 0; split < num_splits; ++split) {
-      const float4 part =
-          __ldcg(reinterpret_cast<const float4*>(from + split * kGroupRows * kHeadDim));
-      const float weight = weights[head * num_splits + split];
-      sum.x += weight * part.x;
-      sum.y += weight * part.y;
-      sum.z += weight * part.z;
-      sum.w += weight * part.w;
+    for (int part = 0; part < num_parts; ++part) {
+      const float2 value =
+          __ldcg(reinterpret_cast<const float2*>(from + part * kGroupRows * kHeadDim));
+      const float weight = weights[head * num_parts + part];
+      total.x += weight * value.x;
+      total.y += weight * value.y;
     }
-    const float inverse = inverses[head];
-    auto* to = reinterpret_cast<std::uint32_t*>(out + head * head_dim + column);
-    to[0] = ptx::pack(sum.x * inverse, sum.y * inverse);
-    if (column + 2 < head_dim) to[1] = ptx::pack(sum.z * inverse, sum.w * inverse);
+    store_normalized(out + head * head_dim + column, total, sums[head]);
   }
 }
 
-/// Grid: splits, kv heads times tiles of their query heads, spans.
+/// Which keys of a span a block works on.
+struct Split {
+  KeyRange range;
+  int index;         ///< of the block among all that share the span and kv head
+  int num_splits;    ///< with keys
+  int rank;          ///< of the block in its cluster
+  int members;       ///< of the cluster with keys
+  int cluster;       ///< of the block among the clusters of the span and kv head
+  int num_clusters;  ///< with keys
+};
+
+/// Whole pages for each split: as many splits as there are keys for, but those of one cluster only
+/// where that is enough, since summing over clusters costs more than a few pages.
+__device__ __forceinline__ Split split_keys(const DeviceSpan& span, int window,
+                                            const DecodePlan& plan) {
+  const int begin = window > 0 ? max(0, span.start + 1 - window) : 0;
+  const int end = span.start + 1;
+  const int first_page = begin / kPageTokens;
+  const int num_pages = (end + kPageTokens - 1) / kPageTokens - first_page;
+  const bool alone = num_pages <= plan.cluster * plan.cluster_pages;
+  const int most = alone ? plan.cluster : plan.num_splits;
+  const int pages = (num_pages + most - 1) / most;
+  Split split;
+  split.index = blockIdx.x;
+  split.num_splits = (num_pages + pages - 1) / pages;
+  split.rank = split.index % plan.cluster;
+  split.cluster = split.index / plan.cluster;
+  split.members = min(plan.cluster, split.num_splits - split.cluster * plan.cluster);
+  split.num_clusters = (split.num_splits + plan.cluster - 1) / plan.cluster;
+  split.range = {max(begin, (first_page + split.index * pages) * kPageTokens),
+                 min(end, (first_page + (split.index + 1) * pages) * kPageTokens)};
+  return split;
+}
+
+/// Grid: splits (in clusters of plan.cluster), kv heads times tiles of their query heads, spans.
 template <int kHeadDim>
 __global__ void __launch_bounds__(kThreads, 2)
-    decode_kernel(const __grid_constant__ DecodeArgs args, DecodePlan plan, ScoreMap map,
-                  bool wide) {
+    decode_kernel(const __grid_constant__ DecodeArgs args, const __grid_constant__ DecodePlan plan,
+                  ScoreMap map, bool wide) {
   using Tile = DecodeTile<kHeadDim>;
   extern __shared__ __align__(128) unsigned char shared[];
   __shared__ bool last;
@@ -240,81 +301,97 @@ __global__ void __launch_bounds__(kThreads, 2)
   const DeviceSpan span = args.spans[blockIdx.z];
   if (span.count != 1) return;
   const AttentionShape& shape = args.shape;
-  const KeyRange all = {shape.window > 0 ? max(0, span.start + 1 - shape.window) : 0,
-                        span.start + 1};
-  // Whole pages for each split, as many splits as there are keys for.
-  const int first_page = all.begin / kPageTokens;
-  const int num_pages = (all.end + kPageTokens - 1) / kPageTokens - first_page;
-  const int pages =
-      max((num_pages + plan.num_splits - 1) / plan.num_splits, kMinSplitKeys / kPageTokens);
-  const int num_splits = (num_pages + pages - 1) / pages;
-  const int split = blockIdx.x;
-  if (split >= num_splits) return;
-  const KeyRange range = {max(all.begin, (first_page + split * pages) * kPageTokens),
-                          min(all.end, (first_page + (split + 1) * pages) * kPageTokens)};
+  const Split split = split_keys(span, shape.window, plan);
+  if (split.index >= split.num_splits) return;
   const int kv_head = blockIdx.y / plan.group_tiles;
   const int group = shape.num_heads / shape.num_kv_heads;
   const int group_tile = blockIdx.y % plan.group_tiles;
   const int first_head = kv_head * group + group_tile * kGroupRows;
   const int heads = min(kGroupRows, group - group_tile * kGroupRows);
 
-  float* sums = reinterpret_cast<float*>(shared);
-  float2* scales = reinterpret_cast<float2*>(sums + kWarps * kGroupRows * kHeadDim);
+  float* sums = reinterpret_cast<float*>(shared);             // [kWarps, kGroupRows, kHeadDim]
+  float* block_sums = sums + kWarps * kGroupRows * kHeadDim;  // [kGroupRows, kHeadDim]
+  float2* scales = reinterpret_cast<float2*>(block_sums + kGroupRows * kHeadDim);
+  float2* block_scales = scales + kWarps * kGroupRows;
   {
     Tile tile;
     tile.load_queries(static_cast<const Bf16*>(args.queries) + span.row * args.query_stride +
                           first_head * shape.head_dim,
                       heads, shape.head_dim);
-    tile.run(args, span, kv_head, range, map, wide, ptx::shared_address(shared));
+    tile.run(args, span, kv_head, split.range, map, wide, ptx::shared_address(shared));
     __syncthreads();
     tile.share(sums, scales);
   }
   __syncthreads();
 
-  const std::int64_t place = (static_cast<std::int64_t>(blockIdx.z) * gridDim.y + blockIdx.y);
-  const std::int64_t part = place * plan.num_splits + split;
+  const std::int64_t place = static_cast<std::int64_t>(blockIdx.z) * gridDim.y + blockIdx.y;
+  const std::int64_t max_clusters = plan.num_splits / plan.cluster;
+  float2* part_scales = plan.scales + place * max_clusters * kGroupRows;
+  float* part_values = plan.partial + place * max_clusters * kGroupRows * kHeadDim;
   Bf16* out =
       static_cast<Bf16*>(args.out) + span.row * args.out_stride + first_head * shape.head_dim;
-  for (int index = threadIdx.x; index < heads * (kHeadDim / 2); index += kThreads) {
+  const auto emit = [&](int head, int column, const Part& part) {
+    if (split.num_clusters == 1) {
+      if (column < shape.head_dim) {
+        store_normalized(out + head * shape.head_dim + column, part.value, part.scale.y);
+      }
+      return;
+    }
+    const int row = split.cluster * kGroupRows + head;
+    *reinterpret_cast<float2*>(part_values + row * kHeadDim + column) = part.value;
+    if (column == 0) part_scales[row] = part.scale;
+  };
+  const int pairs = heads * (kHeadDim / 2);
+  for (int index = threadIdx.x; index < pairs; index += kThreads) {
     const int head = index / (kHeadDim / 2);
     const int column = index % (kHeadDim / 2) * 2;
-    float highest = -INFINITY;
-#pragma unroll
-    for (int warp = 0; warp < kWarps; ++warp) {
-      highest = fmaxf(highest, scales[warp * kGroupRows + head].x);
-    }
-    float sum = 0.0f;
-    float2 total = make_float2(0.0f, 0.0f);
+    Part parts[kWarps];
 #pragma unroll
     for (int warp = 0; warp < kWarps; ++warp) {
       const int row = warp * kGroupRows + head;
-      const float weight = weight_of(scales[row].x, highest);
-      const float2 value = *reinterpret_cast<const float2*>(sums + row * kHeadDim + column);
-      sum += weight * scales[row].y;
-      total.x += weight * value.x;
-      total.y += weight * value.y;
+      parts[warp] = {scales[row], *reinterpret_cast<const float2*>(sums + row * kHeadDim + column)};
     }
-    if (num_splits > 1) {
-      *reinterpret_cast<float2*>(plan.partial + (part * kGroupRows + head) * kHeadDim + column) =
-          total;
-      if (column == 0) plan.scales[part * kGroupRows + head] = make_float2(highest, sum);
-    } else if (column < shape.head_dim) {
-      const float inverse = sum > 0.0f ? 1.0f / sum : 0.0f;
-      *reinterpret_cast<std::uint32_t*>(out + head * shape.head_dim + column) =
-          ptx::pack(total.x * inverse, total.y * inverse);
+    const Part merged = merge(parts);
+    if (split.members == 1) {
+      emit(head, column, merged);
+    } else {
+      *reinterpret_cast<float2*>(block_sums + head * kHeadDim + column) = merged.value;
+      if (column == 0) block_scales[head] = merged.scale;
     }
   }
-  if (num_splits == 1) return;
+  if (split.members > 1) {
+    ptx::cluster_sync();
+    for (int index = split.rank * kThreads + threadIdx.x; index < pairs;
+         index += split.members * kThreads) {
+      const int head = index / (kHeadDim / 2);
+      const int column = index % (kHeadDim / 2) * 2;
+      Part parts[kMaxCluster];
+#pragma unroll
+      for (int rank = 0; rank < kMaxCluster; ++rank) {
+        parts[rank] = {make_float2(-INFINITY, 0.0f), make_float2(0.0f, 0.0f)};
+        if (rank >= split.members) continue;
+        parts[rank] = {ptx::load_from_cluster(block_scales + head, rank),
+                       ptx::load_from_cluster(
+                           reinterpret_cast<float2*>(block_sums + head * kHeadDim + column), rank)};
+      }
+      emit(head, column, merge(parts));
+    }
+    // Nobody leaves while its memory is read.
+    ptx::cluster_sync();
+  }
+  if (split.num_clusters == 1) return;
   __threadfence();
   __syncthreads();
   // The counter wraps to zero with the last arrival, ready for the next launch.
-  if (threadIdx.x == 0) last = atomicInc(plan.arrived + place, num_splits - 1) == num_splits - 1;
+  if (threadIdx.x == 0) {
+    const unsigned others = split.num_splits - 1;
+    last = atomicInc(plan.arrived + place, others) == others;
+  }
   __syncthreads();
   if (!last) return;
   __threadfence();
-  combine_splits<kHeadDim>(plan.partial + place * plan.num_splits * kGroupRows * kHeadDim,
-                           plan.scales + place * plan.num_splits * kGroupRows, num_splits, heads,
-                           shape.head_dim, out, shared);
+  combine_parts<kHeadDim>(part_values, part_scales, split.num_clusters, heads, shape.head_dim, out,
+                          shared);
 }
 
 int padded_head_dim(int head_dim) {
@@ -326,58 +403,78 @@ int padded_head_dim(int head_dim) {
   return padded;
 }
 
-/// About four rounds of two blocks a multiprocessor, so that spans of different lengths level out.
-int choose_splits(std::int64_t groups, std::int64_t max_keys, int requested) {
+/// Two blocks for each multiprocessor fill the device; more would only cost sums.
+std::int64_t wanted_blocks() {
   int device = 0;
   int multiprocessors = 1;
   cudaGetDevice(&device);
   cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
-  std::int64_t splits = requested;
-  if (splits <= 0) {
-    splits = (2 * multiprocessors + groups - 1) / groups;
-  }
-  splits = std::min(splits, (max_keys + kMinSplitKeys - 1) / kMinSplitKeys);
-  return static_cast<int>(std::clamp<std::int64_t>(splits, 1, kMaxSplits));
+  return 2 * multiprocessors;
 }
 
-/// Fills a plan whose arrays begin at `workspace`; returns the bytes they take.
-std::size_t make_plan(const AttentionShape& shape, int num_spans, std::int64_t max_keys,
-                      int requested, void* workspace, DecodePlan& plan) {
+int max_cluster() {
+  int device = 0;
+  int major = 0;
+  cudaGetDevice(&device);
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  return major >= 9 ? kMaxCluster : 1;
+}
+
+std::int64_t groups_of(const AttentionShape& shape, int num_spans) {
   const int group = shape.num_heads / shape.num_kv_heads;
-  plan.group_tiles = (group + kGroupRows - 1) / kGroupRows;
-  const std::int64_t groups =
-      static_cast<std::int64_t>(num_spans) * shape.num_kv_heads * plan.group_tiles;
-  plan.num_splits = choose_splits(groups, max_keys, requested);
-  const std::size_t counters_bytes = (groups * sizeof(unsigned) + 255) / 256 * 256;
-  const std::size_t parts = groups * plan.num_splits * kGroupRows;
-  const std::size_t scales_bytes = parts * sizeof(float2);
-  auto* bytes = static_cast<unsigned char*>(workspace);
-  plan.arrived = reinterpret_cast<unsigned*>(bytes);
-  plan.scales = reinterpret_cast<float2*>(bytes + counters_bytes);
-  plan.partial = reinterpret_cast<float*>(bytes + counters_bytes + scales_bytes);
-  return counters_bytes + scales_bytes + parts * padded_head_dim(shape.head_dim) * sizeof(float);
+  const int tiles = (group + kGroupRows - 1) / kGroupRows;
+  return static_cast<std::int64_t>(num_spans) * shape.num_kv_heads * tiles;
+}
+
+DecodePlan make_plan(const DecodeArgs& args) {
+  const AttentionShape& shape = args.shape;
+  const std::int64_t groups = groups_of(shape, args.num_spans);
+  DecodePlan plan;
+  plan.group_tiles = (shape.num_heads / shape.num_kv_heads + kGroupRows - 1) / kGroupRows;
+  plan.cluster_pages = kClusterPages;
+  const std::int64_t most =
+      std::min<std::int64_t>(kMaxSplits, (args.max_keys + kPageTokens - 1) / kPageTokens);
+  const std::int64_t wanted =
+      args.num_splits > 0 ? args.num_splits : (wanted_blocks() + groups - 1) / groups;
+  const std::int64_t splits = std::clamp<std::int64_t>(wanted, 1, most);
+  const int largest = max_cluster();
+  plan.cluster = 1;
+  while (plan.cluster < largest && plan.cluster < splits) plan.cluster *= 2;
+  plan.num_splits = static_cast<int>((splits + plan.cluster - 1) / plan.cluster * plan.cluster);
+  if (groups > kCounters) plan.num_splits = plan.cluster;
+  // The counters' place and number are the same for all launches that share a workspace.
+  plan.arrived = static_cast<unsigned*>(args.workspace);
+  plan.partial = reinterpret_cast<float*>(plan.arrived + kCounters);
+  const std::int64_t parts = groups * (plan.num_splits / plan.cluster);
+  plan.scales = reinterpret_cast<float2*>(plan.partial +
+                                          parts * kGroupRows * padded_head_dim(shape.head_dim));
+  return plan;
 }
 
 }  // namespace
 
 std::size_t decode_attention_workspace_bytes(const AttentionShape& shape, int num_spans,
-                                             std::int64_t max_keys, int num_splits) {
-  DecodePlan plan;
-  return make_plan(shape, num_spans, max_keys, num_splits, nullptr, plan);
+                                             int num_splits) {
+  // groups * splits is at most wanted + groups, and only groups fewer than wanted are split at all.
+  const std::int64_t groups = groups_of(shape, num_spans);
+  const std::int64_t wanted = wanted_blocks();
+  const std::int64_t parts =
+      num_splits > 0 ? groups * (num_splits + kMaxCluster) : wanted + 2 * std::min(groups, wanted);
+  return kCounters * sizeof(unsigned) +
+         parts * kGroupRows * (padded_head_dim(shape.head_dim) * sizeof(float) + sizeof(float2));
 }
 
 cudaError_t decode_attention(cudaStream_t stream, const DecodeArgs& args) {
   if (args.num_spans == 0 || args.max_keys == 0) return cudaSuccess;
-  DecodePlan plan;
-  make_plan(args.shape, args.num_spans, args.max_keys, args.num_splits, args.workspace, plan);
+  const DecodePlan plan = make_plan(args);
   const int head_dim = args.shape.head_dim;
   const bool wide =
       is_wide(args.kv.keys, head_dim, head_dim) && is_wide(args.kv.values, head_dim, head_dim);
   const dim3 grid(plan.num_splits, args.shape.num_kv_heads * plan.group_tiles, args.num_spans);
   return with_padded_head_dim(head_dim, [&](auto padded) {
-    return launch(decode_kernel<padded.value>, grid, kThreads,
-                  DecodeTile<padded.value>::kSharedBytes, stream, args.dependent_launch, args, plan,
-                  score_map(args.shape), wide);
+    return launch(decode_kernel<padded.value>,
+                  {grid, kThreads, DecodeTile<padded.value>::kSharedBytes, plan.cluster}, stream,
+                  args.dependent_launch, args, plan, score_map(args.shape), wide);
   });
 }
 

@@ -12,25 +12,38 @@
 
 namespace saccade::compute::cuda {
 
+struct LaunchShape {
+  dim3 grid;
+  int threads;
+  int shared_bytes;
+  int cluster = 1;  ///< blocks along x that run together
+};
+
 /// Launches `kernel`, on request as a programmatic dependent of the kernel before it.
 template <class... Parameters>
-cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, int threads, int shared_bytes,
-                   cudaStream_t stream, bool dependent,
-                   std::type_identity_t<Parameters>... arguments) {
+cudaError_t launch(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
+                   bool dependent, std::type_identity_t<Parameters>... arguments) {
   const cudaError_t raised =
       cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                           cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
+                           cudaFuncAttributeMaxDynamicSharedMemorySize, shape.shared_bytes);
   if (raised != cudaSuccess) return raised;
-  cudaLaunchAttribute attribute;
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchAttribute attributes[2];
   cudaLaunchConfig_t config = {};
-  config.gridDim = grid;
-  config.blockDim = dim3(threads);
-  config.dynamicSmemBytes = shared_bytes;
+  config.gridDim = shape.grid;
+  config.blockDim = dim3(shape.threads);
+  config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = dependent ? 1 : 0;
+  config.attrs = attributes;
+  if (dependent) {
+    attributes[config.numAttrs].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[config.numAttrs++].val.programmaticStreamSerializationAllowed = 1;
+  }
+  if (shape.cluster > 1) {
+    attributes[config.numAttrs].id = cudaLaunchAttributeClusterDimension;
+    attributes[config.numAttrs].val.clusterDim.x = shape.cluster;
+    attributes[config.numAttrs].val.clusterDim.y = 1;
+    attributes[config.numAttrs++].val.clusterDim.z = 1;
+  }
   return cudaLaunchKernelEx(&config, kernel, arguments...);
 }
 

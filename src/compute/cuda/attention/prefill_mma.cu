@@ -21,9 +21,9 @@ template <int kHeadDim, int kRowTiles>
 cudaError_t launch_prefill(cudaStream_t stream, const PrefillArgs& args, bool wide) {
   using Tile = MmaTile<kHeadDim, kRowTiles>;
   const std::int64_t blocks = max_tiles(args, Tile::kRows) * args.shape.num_kv_heads;
-  return launch(prefill_mma_kernel<kHeadDim, kRowTiles>, dim3(static_cast<unsigned>(blocks)),
-                Tile::kThreads, Tile::kSharedBytes, stream, args.dependent_launch, args,
-                score_map(args.shape), wide);
+  return launch(prefill_mma_kernel<kHeadDim, kRowTiles>,
+                {dim3(static_cast<unsigned>(blocks)), Tile::kThreads, Tile::kSharedBytes}, stream,
+                args.dependent_launch, args, score_map(args.shape), wide);
 }
 
 }  // namespace

@@ -14,10 +14,11 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, kCapped>::kThreads, 1)
   using Tile = WgmmaTile<kHeadDim, kCapped>;
   extern __shared__ unsigned char shared[];
   const Tile tile(shared);
-  tile.init_barriers(1);
   ptx::wait_for_previous_kernels();
   const PagedWork work(args, Tile::kRows, blockIdx.x);
   if (work.empty()) return;
+  const bool alone = !work.has_row(64);
+  tile.init_barriers(1, alone ? 1 : Tile::kConsumers);
   if (threadIdx.x / 128 == 0) {
     hopper::give_registers<24>();
     if (threadIdx.x != 0) return;
@@ -44,9 +45,9 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, kCapped>::kThreads, 1)
         [&](int index, int stage) {
           load(&values, index, tile.values(stage), tile.values_full(stage));
         });
-  } else {
+  } else if (threadIdx.x < 256 || !alone) {
     hopper::take_registers<240>();
-    tile.template consume<true>(work, map, args.shape.head_dim, threadIdx.x / 128 - 1);
+    tile.template consume<true>(work, map, args.shape.head_dim, threadIdx.x / 128 - 1, alone);
   }
 #endif
 }
@@ -88,9 +89,9 @@ cudaError_t launch_prefill(cudaStream_t stream, const PrefillArgs& args) {
   if (error == cudaSuccess) error = make_map(args.kv.values, args, values);
   if (error != cudaSuccess) return error;
   const std::int64_t blocks = max_tiles(args, Tile::kRows) * args.shape.num_kv_heads;
-  return launch(prefill_wgmma_kernel<kHeadDim, kCapped>, dim3(static_cast<unsigned>(blocks)),
-                Tile::kThreads, Tile::kSharedBytes, stream, args.dependent_launch, args, keys,
-                values, score_map(args.shape));
+  return launch(prefill_wgmma_kernel<kHeadDim, kCapped>,
+                {dim3(static_cast<unsigned>(blocks)), Tile::kThreads, Tile::kSharedBytes}, stream,
+                args.dependent_launch, args, keys, values, score_map(args.shape));
 }
 
 template <int kHeadDim>

@@ -87,4 +87,28 @@ __device__ __forceinline__ void allow_next_kernel() {
 #endif
 }
 
+/// Waits for all threads of the cluster that still run, and sees what they wrote.
+__device__ __forceinline__ void cluster_sync() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
+                   : "memory");
+#endif
+}
+
+/// What block `rank` of the cluster has where this one has `pointer`, in shared memory.
+__device__ __forceinline__ float2 load_from_cluster(const float2* pointer, int rank) {
+  float2 value = *pointer;
+#if __CUDA_ARCH__ >= 900
+  std::uint32_t address;
+  asm("mapa.shared::cluster.u32 %0, %1, %2;"
+      : "=r"(address)
+      : "r"(shared_address(pointer)), "r"(rank));
+  asm volatile("ld.shared::cluster.v2.f32 {%0, %1}, [%2];"
+               : "=f"(value.x), "=f"(value.y)
+               : "r"(address)
+               : "memory");
+#endif
+  return value;
+}
+
 }  // namespace saccade::compute::cuda::ptx

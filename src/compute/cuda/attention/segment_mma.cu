@@ -31,9 +31,10 @@ cudaError_t launch_segments(cudaStream_t stream, const SegmentArgs& args, bool w
   const std::int64_t rows = std::min<std::int64_t>(args.max_segment_rows, max_rows);
   const std::int64_t tiles = (rows + Tile::kRows - 1) / Tile::kRows;
   const std::int64_t blocks = tiles * args.num_segments * args.shape.num_heads;
-  return launch(segment_mma_kernel<kHeadDim, kRowTiles>, dim3(static_cast<unsigned>(blocks)),
-                Tile::kThreads, Tile::kSharedBytes, stream, args.dependent_launch, args,
-                score_map(args.shape), wide, min_rows, max_rows, static_cast<int>(tiles));
+  return launch(segment_mma_kernel<kHeadDim, kRowTiles>,
+                {dim3(static_cast<unsigned>(blocks)), Tile::kThreads, Tile::kSharedBytes}, stream,
+                args.dependent_launch, args, score_map(args.shape), wide, min_rows, max_rows,
+                static_cast<int>(tiles));
 }
 
 }  // namespace

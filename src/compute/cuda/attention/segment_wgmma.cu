@@ -34,7 +34,6 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, false>::kThreads, 1)
   using Tile = WgmmaTile<kHeadDim, false>;
   extern __shared__ unsigned char shared[];
   const Tile tile(shared);
-  tile.init_barriers(128);
   ptx::wait_for_previous_kernels();
   const int heads = args.shape.num_heads;
   const int head_dim = args.shape.head_dim;
@@ -42,6 +41,8 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, false>::kThreads, 1)
   const SegmentWork work(args, Tile::kRows, blockIdx.x % max_tiles, index / heads, index % heads,
                          min_rows, max_rows);
   if (work.empty()) return;
+  const bool alone = !work.has_row(64);
+  tile.init_barriers(128, alone ? 1 : Tile::kConsumers);
   if (threadIdx.x / 128 == 0) {
     hopper::give_registers<40>();
     // A copy is reported once the next one is on its way.
@@ -72,9 +73,9 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, false>::kThreads, 1)
     ptx::copy_wait<0>();
     hopper::fence_for_wgmma();
     hopper::barrier_arrive(unreported);
-  } else {
+  } else if (threadIdx.x < 256 || !alone) {
     hopper::take_registers<232>();
-    tile.template consume<false>(work, map, head_dim, threadIdx.x / 128 - 1);
+    tile.template consume<false>(work, map, head_dim, threadIdx.x / 128 - 1, alone);
   }
 #endif
 }
@@ -86,9 +87,10 @@ cudaError_t launch_segments(cudaStream_t stream, const SegmentArgs& args, int mi
   const std::int64_t rows = std::min<std::int64_t>(args.max_segment_rows, max_rows);
   const std::int64_t tiles = (rows + Tile::kRows - 1) / Tile::kRows;
   const std::int64_t blocks = tiles * args.num_segments * args.shape.num_heads;
-  return launch(segment_wgmma_kernel<kHeadDim>, dim3(static_cast<unsigned>(blocks)), Tile::kThreads,
-                Tile::kSharedBytes, stream, args.dependent_launch, args, score_map(args.shape),
-                min_rows, max_rows, static_cast<int>(tiles));
+  return launch(segment_wgmma_kernel<kHeadDim>,
+                {dim3(static_cast<unsigned>(blocks)), Tile::kThreads, Tile::kSharedBytes}, stream,
+                args.dependent_launch, args, score_map(args.shape), min_rows, max_rows,
+                static_cast<int>(tiles));
 }
 
 }  // namespace

@@ -59,13 +59,14 @@ struct WgmmaTile {
   }
 
   /// By all threads, before anything else. `producers`: threads that report a copy's end.
-  __device__ __forceinline__ void init_barriers(int producers) const {
+  /// `consumers`: warpgroups that have rows.
+  __device__ __forceinline__ void init_barriers(int producers, int consumers) const {
     if (threadIdx.x == 0) {
       for (int stage = 0; stage < kStages; ++stage) {
         hopper::barrier_init(keys_full(stage), producers);
         hopper::barrier_init(values_full(stage), producers);
-        hopper::barrier_init(keys_empty(stage), kConsumers * 4);
-        hopper::barrier_init(values_empty(stage), kConsumers * 4);
+        hopper::barrier_init(keys_empty(stage), consumers * 4);
+        hopper::barrier_init(values_empty(stage), consumers * 4);
       }
       hopper::barrier_init_fence();
     }
@@ -158,10 +159,11 @@ struct WgmmaTile {
   }
 
   /// What a consumer warpgroup does.
-  /// `clear`: values behind the last key may be anything and must be cleared here.
+  /// kClear: values behind the last key may be anything and must be cleared here.
+  /// `alone`: the other consumer has no rows and has left.
   template <bool kClear, class Work>
   __device__ __forceinline__ void consume(const Work& work, const ScoreMap& map, int head_dim,
-                                          int consumer) const {
+                                          int consumer, bool alone) const {
     const int lane = threadIdx.x % 32;
     const int row = consumer * 64 + threadIdx.x % 128 / 32 * 16 + lane / 4;
     const KeyRange upper = work.keys_of(row);
@@ -203,11 +205,11 @@ struct WgmmaTile {
       stage ^= 1;
       parity ^= stage == 0;
       hopper::barrier_wait(keys_full(stage), parity);
-      hopper::named_sync(kTurnBarrier + consumer, 256);
+      if (!alone) hopper::named_sync(kTurnBarrier + consumer, 256);
       issue_scores(scores, consumer, stage);
       hopper::barrier_wait(values_full(last_stage), last_parity);
       issue_values(out, weights, last_stage);
-      if (consumer == 0 || i + 1 < tiles.count) {
+      if (!alone && (consumer == 0 || i + 1 < tiles.count)) {
         hopper::named_arrive(kTurnBarrier + (consumer ^ 1), 256);
       }
       hopper::wgmma_wait<1>();
