@@ -204,3 +204,9 @@ GPU_FN void memory_fence() {
 
 }  // namespace gpu
 }  // namespace saccade
+
+#if defined(SACCADE_GPU_ADDRESS_SPACES)
+// Words that kernels do without.
+#pragma GCC poison double goto virtual throw try catch new delete typeid dynamic_cast thread_local
+#pragma GCC poison std asm mutable friend volatile
+#endif
