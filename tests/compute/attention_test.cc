@@ -71,10 +71,11 @@ Matrix paged(Device& device, const AttentionShape& shape, const Matrix& q, const
     std::vector<SequenceSpan> spans = {{0, count, start, pages}};
     if (!end_keys.empty()) spans[0].end_keys = std::span(end_keys).subspan(start, count);
     if (neighbour) spans.push_back({count, 1, start % 7, other_pages});
+    const auto table = span_table(device, spans);
     device.write_kv(*cache, 1, part(k, kv_width, start, count), part(v, kv_width, start, count),
-                    spans);
+                    *table);
     const Tensor out = device.empty(DType::kF32, {count + (neighbour ? 1 : 0), width});
-    device.attention_paged(out, part(q, width, start, count), *cache, 1, shape, spans);
+    device.attention_paged(out, part(q, width, start, count), *cache, 1, shape, *table);
     const Matrix rows = download(device, out);
     result.insert(result.end(), rows.begin(), rows.begin() + count * width);
     start += count;
@@ -167,12 +168,12 @@ TEST(PagedAttention, IgnoresWhatAPageHeldBefore) {
   const std::vector<std::int32_t> pages = {0};
   const Matrix nan(64 * 16, std::numeric_limits<float>::quiet_NaN());
   const Tensor bad = upload(device, nan, {64, 16});
-  device.write_kv(*cache, 0, bad, bad, std::vector<SequenceSpan>{{0, 64, 0, pages}});
+  device.write_kv(*cache, 0, bad, bad, *span_table(device, {{0, 64, 0, pages}}));
   const Tensor good = upload(device, random_matrix(3 * 16, 1), {3, 16});
-  const std::vector<SequenceSpan> spans = {{0, 3, 0, pages}};
-  device.write_kv(*cache, 0, good, good, spans);
+  const auto spans = span_table(device, {{0, 3, 0, pages}});
+  device.write_kv(*cache, 0, good, good, *spans);
   const Tensor out = device.empty(DType::kF32, {3, 16});
-  device.attention_paged(out, good, *cache, 0, shape, spans);
+  device.attention_paged(out, good, *cache, 0, shape, *spans);
   for (const float value : download(device, out)) EXPECT_TRUE(std::isfinite(value));
 }
 

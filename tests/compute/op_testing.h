@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,13 @@ inline Matrix download(Device& device, const Tensor& tensor) {
   Matrix values(tensor.shape().elements());
   device.download(values.data(), tensor);
   return values;
+}
+
+inline std::unique_ptr<SpanTable> span_table(Device& device,
+                                             const std::vector<SequenceSpan>& spans) {
+  auto table = device.make_span_table(0, 0);
+  table->assign(spans);
+  return table;
 }
 
 inline void expect_close(const Matrix& found, const std::vector<double>& wanted, double tolerance) {

@@ -165,8 +165,43 @@ GPU_FN i32 dot4_unsigned(u32 a, u32 b, i32 c) {
   }
   return c;
 }
+struct NibbleBytes {
+  u32 low, high;
+};
+GPU_FN NibbleBytes lookup_nibbles(GPU_CONSTANT u32* table, u32 packed) {
+  NibbleBytes bytes = {0, 0};
+  for (u32 i = 0; i < 4; ++i) {
+    const u32 low = (packed >> (8 * i)) & 15u;
+    const u32 high = (packed >> (8 * i + 4)) & 15u;
+    bytes.low |= ((table[low / 4] >> (low % 4 * 8)) & 0xffu) << (8 * i);
+    bytes.high |= ((table[high / 4] >> (high % 4 * 8)) & 0xffu) << (8 * i);
+  }
+  return bytes;
+}
+
+GPU_FN float rounded_product(float a, float b) {
+  return a * b;
+}
+GPU_FN float rounded_sum(float a, float b) {
+  return a + b;
+}
+
+template <typename T>
+GPU_FN T read_once(GPU_GLOBAL const T* from) {
+  return *from;
+}
+template <typename T>
+GPU_FN T read_kept(GPU_GLOBAL const T* from) {
+  return *from;
+}
+
 GPU_FN u32 atomic_add(GPU_GLOBAL u32* at, u32 value) {
   return __atomic_fetch_add(at, value, __ATOMIC_RELAXED);
+}
+GPU_FN u32 atomic_add_shared(GPU_SHARED u32* at, u32 value) {
+  const u32 before = *at;
+  *at = before + value;
+  return before;
 }
 GPU_FN void memory_fence() {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -1,0 +1,68 @@
+// An NVIDIA GPU as a device.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+
+#include "compute/cuda/blas.h"
+#include "compute/cuda/cuda.h"
+#include "compute/cuda/memory.h"
+#include "compute/gpu/gpu_device.h"
+
+namespace saccade::compute::cuda {
+
+/// A stream of its own, in whose order everything is done.
+class Stream {
+ public:
+  Stream();
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  operator cudaStream_t() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+/// The shared kernels on one stream, and CUDA's own for what needs matrix units. Operations that
+/// are done again and again are recorded as CUDA graphs.
+class CudaDevice : public gpu::GpuDevice {
+ public:
+  CudaDevice(const CudaOptions& options, const cudaDeviceProp& properties);
+  ~CudaDevice() override;
+
+  DeviceInfo info() const override;
+  int steps_ahead() const override { return 1; }
+  std::int64_t padded_rows(std::int64_t rows) const override;
+  std::unique_ptr<Readback> read_back(const Tensor& from) override;
+  std::unique_ptr<Recording> make_recording() override;
+  void run(Recording& recording, const std::function<void()>& body) override;
+
+  std::shared_ptr<void> take_memory(std::int64_t bytes) override;
+  std::shared_ptr<void> take_lasting_memory(std::int64_t bytes) override;
+  void copy_in(void* to, const void* from, std::int64_t bytes) override;
+  void copy_out(void* to, const void* from, std::int64_t bytes) override;
+
+ protected:
+  void launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const void* args) override;
+  bool multiply_dense(const Tensor& y, const Tensor& x, const void* w, std::int64_t w_stride,
+                      const Tensor* bias, bool add) override;
+
+ private:
+  class Graph;
+  void capture(Graph& graph, const std::function<void()>& body);
+  /// While a graph is recorded nothing may depend on the host.
+  void check_not_recording() const;
+
+  CudaOptions options_;
+  cudaDeviceProp properties_;
+  Stream stream_;
+  StagingRing staging_;
+  MemoryPool pinned_{allocate_pinned};
+  MemoryPool memory_;
+  MemoryPool* pool_ = &memory_;  // a recording's own while it is made
+  Blas blas_;
+};
+
+}  // namespace saccade::compute::cuda
