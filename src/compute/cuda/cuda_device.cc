@@ -193,6 +193,13 @@ void CudaDevice::launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const 
 
 bool CudaDevice::multiply_dense(const Tensor& y, const Tensor& x, const void* w,
                                 std::int64_t w_stride, const Tensor* bias, bool add) {
+  // cuBLASLt wants the bias in the type of the result.
+  Tensor narrow_bias;
+  if (bias && y.dtype() != DType::kF32) {
+    narrow_bias = empty(y.dtype(), bias->shape());
+    convert(narrow_bias.view_as({1, bias->size(0)}), bias->view_as({1, bias->size(0)}));
+    bias = &narrow_bias;
+  }
   blas_.multiply({.y = y.raw(),
                   .x = x.raw(),
                   .w = w,

@@ -48,6 +48,7 @@ class CudaDevice : public gpu::GpuDevice {
   void launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const void* args) override;
   bool multiply_dense(const Tensor& y, const Tensor& x, const void* w, std::int64_t w_stride,
                       const Tensor* bias, bool add) override;
+  int processors() const override { return properties_.multiProcessorCount; }
 
  private:
   class Graph;

@@ -1,4 +1,6 @@
 // Rotary positions, key-value pages and attention on a GPU.
+#include <algorithm>
+
 #include "base/error.h"
 #include "compute/gpu/gpu_device.h"
 #include "compute/gpu/gpu_kv.h"
@@ -130,8 +132,11 @@ void GpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
   const kernels::PagedAttentionArgs args{out.raw(),           q.raw(),      pages.keys(layer),
                                          pages.values(layer), table.view(), table.end_keys(),
                                          stride(out),         stride(q),    params_of(shape)};
-  launch_kernel(typed(q, Kernel::attention_paged_f32, Kernel::attention_paged_bf16),
-                attention_grid(q.rows(), shape), &args);
+  const Kernel kernel =
+      pages.dtype() == DType::kF32
+          ? Kernel::attention_paged_f32_f32
+          : typed(q, Kernel::attention_paged_f32_bf16, Kernel::attention_paged_bf16_bf16);
+  launch_kernel(kernel, attention_grid(q.rows(), shape), &args);
 }
 
 GpuDevice::Segments& GpuDevice::segments_for(std::span<const std::int64_t> ends) {

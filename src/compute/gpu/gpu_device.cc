@@ -1,9 +1,7 @@
 #include "compute/gpu/gpu_device.h"
 
-#include <cstring>
-
 #include "base/error.h"
-#include "compute/gpu/gpu_weight.h"
+#include "tensor/dequantize.h"
 
 namespace saccade::compute::gpu {
 namespace {

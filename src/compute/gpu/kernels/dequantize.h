@@ -8,9 +8,9 @@
 namespace saccade {
 namespace gpu {
 
-constexpr u32 kDequantizeThreads = 128;
+GPU_CONSTEXPR u32 kDequantizeThreads = 128;
 /// Rows of a group.
-constexpr u32 kDequantizeRows = 4;
+GPU_CONSTEXPR u32 kDequantizeRows = 4;
 
 /// A group takes kDequantizeRows rows and kDequantizeThreads stretches of columns.
 struct DequantizeArgs {

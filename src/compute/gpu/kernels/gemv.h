@@ -238,8 +238,8 @@ struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
 #if !defined(SACCADE_GEMV_THREADS)
 #define SACCADE_GEMV_THREADS 768
 #endif
-constexpr u32 kGemvWords = SACCADE_GEMV_WORDS;
-constexpr u32 kGemvThreads = SACCADE_GEMV_THREADS;
+GPU_CONSTEXPR u32 kGemvWords = SACCADE_GEMV_WORDS;
+GPU_CONSTEXPR u32 kGemvThreads = SACCADE_GEMV_THREADS;
 
 /// The outputs of a group: stretches of kLanes / lanes of them ("tiles"), one for each warp at a
 /// time. Of gated products, first the tiles of the gates and then those that they multiply.

@@ -10,7 +10,7 @@ namespace gpu {
 enum class NumberType : u32 { kF32, kBf16 };
 
 /// Lanes that share the 32 inputs of a chunk, four for each.
-constexpr u32 kChunkLanes = 8;
+GPU_CONSTEXPR u32 kChunkLanes = 8;
 
 /// Four activations of a row, times the weights of a norm where there is one.
 struct RowReader {
@@ -104,7 +104,7 @@ GPU_FN QuantizedQuad quantize_quad(const float* values, Group group) {
   return quad;
 }
 
-constexpr u32 kQuantizeThreads = 256;
+GPU_CONSTEXPR u32 kQuantizeThreads = 256;
 
 /// One group for each row (y): int8 codes [rows, chunks * 32], the last chunk filled up with zeros,
 /// and ActivationChunk [rows, chunks].

@@ -29,9 +29,9 @@ namespace saccade {
 namespace gpu {
 
 /// Inputs of a chunk: those that share one activation scale.
-constexpr u32 kChunk = 32;
+GPU_CONSTEXPR u32 kChunk = 32;
 /// Words of a chunk with a code in each byte.
-constexpr u32 kQuads = 8;
+GPU_CONSTEXPR u32 kQuads = 8;
 
 enum class CodeKind : u8 {
   kInt2,
