@@ -12,14 +12,29 @@
 #include "norms.h"
 #include "quantize.h"
 #include "rotary.h"
+<<<<<<< HEAD
+#include "sampling.h"
+
+#define SACCADE_GPU_KERNELS(X)   \
+  SACCADE_ATTENTION_KERNELS(X)   \
+=======
 
 #define SACCADE_GPU_KERNELS(X)   \
   SACCADE_ATTENTION_KERNELS(X)   \
   SACCADE_DEQUANTIZE_KERNELS(X)  \
+>>>>>>> main
   SACCADE_ELEMENTWISE_KERNELS(X) \
   SACCADE_GATHER_KERNELS(X)      \
   SACCADE_GEMV_KERNELS(X)        \
   SACCADE_KV_KERNELS(X)          \
   SACCADE_NORM_KERNELS(X)        \
+<<<<<<< HEAD
+  SACCADE_ROTARY_KERNELS(X)      \
+  SACCADE_SAMPLING_KERNELS(X)    \
+  SACCADE_QUANTIZE_KERNELS(X)    \
+  SACCADE_DEQUANTIZE_KERNELS(X)  \
+  SACCADE_GEMV_KERNELS(X)
+=======
   SACCADE_QUANTIZE_KERNELS(X)    \
   SACCADE_ROTARY_KERNELS(X)
+>>>>>>> main

@@ -207,6 +207,10 @@ GPU_FN T read_kept(GPU_GLOBAL const T* from) {
 GPU_FN u32 atomic_add(GPU_GLOBAL u32* at, u32 value) {
   return atomicAdd(at, value);
 }
+/// The same in shared memory.
+GPU_FN u32 atomic_add_shared(GPU_SHARED u32* at, u32 value) {
+  return atomicAdd(at, value);
+}
 /// What this thread wrote to device memory is seen before what it writes afterwards.
 GPU_FN void memory_fence() {
   __threadfence();

@@ -198,6 +198,11 @@ GPU_FN T read_kept(GPU_GLOBAL const T* from) {
 GPU_FN u32 atomic_add(GPU_GLOBAL u32* at, u32 value) {
   return __atomic_fetch_add(at, value, __ATOMIC_RELAXED);
 }
+GPU_FN u32 atomic_add_shared(GPU_SHARED u32* at, u32 value) {
+  const u32 before = *at;
+  *at = before + value;
+  return before;
+}
 GPU_FN void memory_fence() {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
