@@ -1,17 +1,17 @@
-// Sampling on the device against engine::Sampler, and its draws against exact distributions.
+// Sampling on the device against compute::Sampler, and its draws against exact distributions.
 #include <gmock/gmock.h>
 
 #include <map>
 #include <numeric>
 
-#include "engine/sampler.h"
+#include "compute/sampler.h"
 #include "kernel_testing.h"
 
 namespace saccade::compute::gpu {
 namespace {
 
-using engine::Sampler;
-using engine::SamplingParams;
+using compute::Sampler;
+using compute::SamplingParams;
 using saccade::gpu::sample_shared_bytes;
 using saccade::gpu::SampleState;
 
@@ -134,7 +134,7 @@ TEST(SampleTest, LogitsThatAreNotFiniteGiveNoToken) {
   }
 }
 
-/// The probabilities that engine::Sampler draws by.
+/// The probabilities that compute::Sampler draws by.
 std::vector<double> distribution(const Matrix& logits, const SamplingParams& p) {
   std::vector<std::size_t> ids(logits.size());
   std::iota(ids.begin(), ids.end(), 0);
@@ -248,7 +248,7 @@ TEST(SampleTest, SameStateSameTokensInAnyOrderOfThreads) {
 TEST(SampleTest, RandomBitsAreThoseOfTheEngine) {
   // One token of two halves: the high bit of each draw.
   std::vector<SampleState> states = {state_of({.temperature = 1.0}, 9)};
-  engine::Random random(9);
+  compute::Random random(9);
   for (int i = 0; i < 64; ++i) {
     const i32 id = sample({0.0f, 0.0f}, 2, states, 32)[0];
     EXPECT_EQ(id, random.uniform() < 0.5 ? 0 : 1);

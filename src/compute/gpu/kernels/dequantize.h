@@ -24,6 +24,14 @@ struct DequantizeArgs {
   NumberType y_type;
 };
 
+/// The row of the weight for row `index` of the result. An id outside the weight, such as that of a
+/// token that could not be chosen, counts as 0.
+GPU_FN u32 dequantized_row(GPU_CONSTANT DequantizeArgs& args, u32 index) {
+  if (!args.ids) return args.first + index;
+  const u32 id = u32(args.ids[index]);
+  return id < args.weight.outputs ? id : 0;
+}
+
 GPU_FN u32 bf16_pair(float low, float high) {
   return u32(float_to_bfloat(low)) | u32(float_to_bfloat(high)) << 16;
 }
@@ -113,7 +121,7 @@ GPU_FN void dequantize(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Group 
   GPU_UNROLL
   for (u32 r = 0; r < kDequantizeRows; ++r) {
     if (first + r >= args.rows) break;
-    const u32 row = args.ids ? u32(args.ids[first + r]) : args.first + first + r;
+    const u32 row = dequantized_row(args, first + r);
     raw[r].read(w, row, chunk < w.chunks ? chunk : w.chunks - 1, q);
   }
   GPU_UNROLL
@@ -138,7 +146,7 @@ GPU_FN void convert_rows(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Grou
   const u32 column = 4 * (group.x() % args.column_groups * group.threads() + group.thread());
   const u32 first = group.x() / args.column_groups * kDequantizeRows;
   for (u32 r = 0; r < kDequantizeRows && first + r < args.rows; ++r) {
-    const u32 row = args.ids ? u32(args.ids[first + r]) : args.first + first + r;
+    const u32 row = dequantized_row(args, first + r);
     float values[4];
     for (u32 i = 0; i < 4; ++i) {
       const u64 at = u64(row) * w.stride + column + i;
