@@ -1,4 +1,4 @@
-// Choosing the next token of each row: engine/sampler.cc on the device, with the same cuts in the
+// Choosing the next token of each row: compute::Sampler on the device, with the same cuts in the
 // same order.
 //
 // Weights are fixed-point numbers, so that sums do not depend on their order, and cuts are found
@@ -38,9 +38,10 @@ struct SampleState {
 struct SampleArgs {
   GPU_GLOBAL float* logits;  // [rows, vocab]; changed in place by penalty and mask
   GPU_GLOBAL SampleState* states;
-  GPU_GLOBAL i32* ids;  // [rows]; -1 where a logit is not finite or nothing is allowed
-  u64 stride;           // elements from row to row
-  u32 vocab;            // at most 2^21
+  GPU_GLOBAL const i32* slots;  // the state of each row; -1: the row is left out; null: its own
+  GPU_GLOBAL i32* ids;          // [rows]; -1 where a logit is not finite or nothing is allowed
+  u64 stride;                   // elements from row to row
+  u32 vocab;                    // at most 2^21
 };
 
 /// What is kept: elements with a larger key, and those with this key up to the id.
@@ -344,7 +345,9 @@ GPU_FN bool find_top(GPU_GLOBAL SampleState* state, GPU_THREAD SampleRow& row,
 GPU_FN void sample(GPU_CONSTANT SampleArgs& args, GPU_SHARED u8* shared, Group group) {
   group.allow_next();
   group.wait_for_inputs();
-  GPU_GLOBAL SampleState* state = args.states + group.x();
+  const i32 slot = args.slots ? args.slots[group.x()] : i32(group.x());
+  if (slot < 0) return;
+  GPU_GLOBAL SampleState* state = args.states + slot;
   const SampleScratch s = sample_scratch(shared, group);
   SampleRow row;
   row.logits = args.logits + group.x() * args.stride;
