@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include <memory>
+#include <vector>
 
 #include "compute/cuda/blas.h"
 #include "compute/cuda/cuda.h"
@@ -49,10 +50,18 @@ class CudaDevice : public gpu::GpuDevice {
   bool multiply_dense(const Tensor& y, const Tensor& x, const void* w, std::int64_t w_stride,
                       const Tensor* bias, bool add) override;
   int processors() const override { return properties_.multiProcessorCount; }
+  void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
+                          const compute::AttentionShape& shape, const SpanTable& spans) override;
+  void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                             const compute::AttentionShape& shape,
+                             std::span<const std::int64_t> ends) override;
 
  private:
   class Graph;
   void capture(Graph& graph, const std::function<void()>& body);
+  bool on_tensor_cores(const Tensor& q, const compute::AttentionShape& shape) const;
+  /// Cleared memory of at least so many bytes, that attention of single tokens leaves clear.
+  void* decode_workspace(std::int64_t bytes);
   /// While a graph is recorded nothing may depend on the host.
   void check_not_recording() const;
 
@@ -64,6 +73,11 @@ class CudaDevice : public gpu::GpuDevice {
   MemoryPool memory_;
   MemoryPool* pool_ = &memory_;  // a recording's own while it is made
   Blas blas_;
+  struct Workspace {
+    std::int64_t bytes;
+    std::shared_ptr<void> memory;
+  };
+  std::vector<Workspace> decode_workspaces_;
 };
 
 }  // namespace saccade::compute::cuda

@@ -44,6 +44,8 @@ class GpuSpanTable : public SpanTable {
   /// int32 [rows], or null where every row sees up to itself.
   const std::int32_t* end_keys() const { return has_end_keys_ ? at(end_keys_at_) : nullptr; }
   std::int64_t num_spans() const { return static_cast<std::int64_t>(spans().size()); }
+  /// Spans in device memory; those that were not assigned are empty.
+  std::int64_t span_room() const { return span_room_; }
   /// The longest and the shortest span.
   std::int64_t max_count() const { return max_count_; }
   std::int64_t min_count() const { return min_count_; }

@@ -21,19 +21,42 @@ struct RowTile {
   }
 };
 
-/// Copies a row's chunk, with zeros past head_dim and in rows that are not there.
-/// `wide`: rows are 16-byte aligned and head_dim is a multiple of 8.
-__device__ __forceinline__ void copy_chunk(std::uint32_t to, const Bf16* row, int column,
-                                           int head_dim, bool present, bool wide) {
-  if (wide) {
-    const bool valid = present && column < head_dim;
-    ptx::copy_async_16(to, valid ? row + column : row, valid ? 16 : 0);
-    return;
-  }
-#pragma unroll
+/// Copies 8 elements of a row 2 at a time, with zeros past head_dim and in rows that are not there.
+__device__ __forceinline__ void copy_chunk_narrow(std::uint32_t to, const Bf16* row, int column,
+                                                  int head_dim, bool present) {
+#pragma unroll 1
   for (int i = 0; i < 8; i += 2) {
     const bool valid = present && column + i < head_dim;
     ptx::copy_async_4(to + i * 2, valid ? row + column + i : row, valid ? 4 : 0);
+  }
+}
+
+/// Copies kRows rows that begin at `first`, with zeros past head_dim and from row num_rows on.
+/// `wide`: rows are 16-byte aligned and head_dim is a multiple of 8. `thread`: of kThreads.
+template <class Layout, int kRows, int kThreads>
+__device__ __forceinline__ void copy_rows(std::uint32_t to, const Bf16* first, int stride,
+                                          int num_rows, int head_dim, bool wide, int thread) {
+  if (wide) {
+#pragma unroll 4
+    for (int i = 0; i < kRows * Layout::kChunks / kThreads; ++i) {
+      const int index = i * kThreads + thread;
+      const int row = index / Layout::kChunks;
+      const int column = index % Layout::kChunks * 8;
+      const bool valid = row < num_rows && column < head_dim;
+      ptx::copy_async_16(to + Layout::offset(row, column / 8), first + row * stride + column,
+                         valid ? 16 : 0);
+    }
+    return;
+  }
+  // Rolled up: nothing important takes this way, and the loops around it should fit the
+  // instruction cache.
+#pragma unroll 1
+  for (int index = thread; index < kRows * Layout::kChunks; index += kThreads) {
+    const int row = index / Layout::kChunks;
+    const int chunk = index % Layout::kChunks;
+    const bool present = row < num_rows;
+    copy_chunk_narrow(to + Layout::offset(row, chunk), first + (present ? row * stride : 0),
+                      chunk * 8, head_dim, present);
   }
 }
 
@@ -53,26 +76,26 @@ struct MmaTile {
 
   static __device__ __forceinline__ void load_block(std::uint32_t to, const RowBlock& block,
                                                     int num_rows, int head_dim, bool wide) {
-    constexpr int kCopies = kKeys * Layout::kChunks / kThreads;
-#pragma unroll 4
-    for (int i = 0; i < kCopies; ++i) {
-      const int index = i * kThreads + threadIdx.x;
-      const int row = index / Layout::kChunks;
-      const int chunk = index % Layout::kChunks;
-      copy_chunk(to + Layout::offset(row, chunk), block.first + row * block.stride, chunk * 8,
-                 head_dim, row < num_rows, wide);
-    }
+    copy_rows<Layout, kKeys, kThreads>(to, block.first, static_cast<int>(block.stride), num_rows,
+                                       head_dim, wide, threadIdx.x);
   }
 
   template <class Work>
   static __device__ __forceinline__ void load_queries(std::uint32_t to, const Work& work,
                                                       int head_dim, bool wide) {
+#pragma unroll 1
     for (int index = threadIdx.x; index < kRows * Layout::kChunks; index += kThreads) {
       const int row = index / Layout::kChunks;
       const int chunk = index % Layout::kChunks;
       const bool present = work.has_row(row);
-      copy_chunk(to + Layout::offset(row, chunk), work.query(present ? row : 0), chunk * 8,
-                 head_dim, present, wide);
+      const Bf16* from = work.query(present ? row : 0);
+      const std::uint32_t at = to + Layout::offset(row, chunk);
+      if (wide) {
+        const bool valid = present && chunk * 8 < head_dim;
+        ptx::copy_async_16(at, valid ? from + chunk * 8 : from, valid ? 16 : 0);
+      } else {
+        copy_chunk_narrow(at, from, chunk * 8, head_dim, present);
+      }
     }
   }
 

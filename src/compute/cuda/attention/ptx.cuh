@@ -87,28 +87,44 @@ __device__ __forceinline__ void allow_next_kernel() {
 #endif
 }
 
-/// Waits for all threads of the cluster that still run, and sees what they wrote.
-__device__ __forceinline__ void cluster_sync() {
+/// All threads of a cluster that still run arrive, then wait: each sees what the others wrote
+/// before they arrived, and nobody's shared memory is gone before.
+__device__ __forceinline__ void cluster_arrive() {
 #if __CUDA_ARCH__ >= 900
-  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
-                   : "memory");
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
 #endif
 }
 
-/// What block `rank` of the cluster has where this one has `pointer`, in shared memory.
-__device__ __forceinline__ float2 load_from_cluster(const float2* pointer, int rank) {
-  float2 value = *pointer;
+__device__ __forceinline__ void cluster_wait() {
 #if __CUDA_ARCH__ >= 900
-  std::uint32_t address;
-  asm("mapa.shared::cluster.u32 %0, %1, %2;"
-      : "=r"(address)
-      : "r"(shared_address(pointer)), "r"(rank));
-  asm volatile("ld.shared::cluster.v2.f32 {%0, %1}, [%2];"
-               : "=f"(value.x), "=f"(value.y)
-               : "r"(address)
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ std::uint32_t address_in_cluster(const void* pointer, int rank) {
+  std::uint32_t address = shared_address(pointer);
+#if __CUDA_ARCH__ >= 900
+  asm("mapa.shared::cluster.u32 %0, %0, %1;" : "+r"(address) : "r"(rank));
+#endif
+  return address;
+}
+
+/// Writes to block `rank` of the cluster, where this one has `pointer` in shared memory.
+__device__ __forceinline__ void store_to_cluster(float2* pointer, int rank, const float2& value) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" ::"r"(address_in_cluster(pointer, rank)),
+               "f"(value.x), "f"(value.y)
                : "memory");
 #endif
-  return value;
+}
+
+__device__ __forceinline__ void store_to_cluster(float4* pointer, int rank, const float4& value) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile(
+      "st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(address_in_cluster(pointer, rank)),
+      "f"(value.x), "f"(value.y), "f"(value.z), "f"(value.w)
+      : "memory");
+#endif
 }
 
 }  // namespace saccade::compute::cuda::ptx

@@ -11,8 +11,8 @@ namespace {
 /// By all 128 threads of the producer. Eight neighbouring threads write 128 bytes in a row, which
 /// keeps banks apart, and a warp reads few rows.
 template <class Layout, int kKeys>
-__device__ __forceinline__ void copy_rows(std::uint32_t to, const Bf16* first, std::int64_t stride,
-                                          int num_rows, int head_dim) {
+__device__ __forceinline__ void copy_parts(std::uint32_t to, const Bf16* first, int stride,
+                                           int num_rows, int head_dim) {
   constexpr int kUnitRows = 8 / Layout::kPartChunks;
   constexpr int kCopies = kKeys * Layout::kParts * Layout::kPartChunks / 128;
   const int place = threadIdx.x % 8;
@@ -21,8 +21,9 @@ __device__ __forceinline__ void copy_rows(std::uint32_t to, const Bf16* first, s
     const int unit = i * 16 + threadIdx.x / 8;
     const int row = unit / Layout::kParts * kUnitRows + place / Layout::kPartChunks;
     const int chunk = unit % Layout::kParts * Layout::kPartChunks + place % Layout::kPartChunks;
-    copy_chunk(to + Layout::offset(row, chunk), first + row * stride, chunk * 8, head_dim,
-               row < num_rows, true);
+    const bool valid = row < num_rows && chunk * 8 < head_dim;
+    ptx::copy_async_16(to + Layout::offset(row, chunk), first + row * stride + chunk * 8,
+                       valid ? 16 : 0);
   }
 }
 
@@ -49,8 +50,8 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, false>::kThreads, 1)
     std::uint32_t unreported = 0;
     const auto load = [&](const RowBlock& rows, int first_key, std::uint32_t to,
                           std::uint32_t barrier) {
-      copy_rows<typename Tile::Keys, Tile::kKeys>(to, rows.first, rows.stride,
-                                                  work.all.end - first_key, head_dim);
+      copy_parts<typename Tile::Keys, Tile::kKeys>(to, rows.first, static_cast<int>(rows.stride),
+                                                   work.all.end - first_key, head_dim);
       ptx::copy_commit();
       if (unreported != 0) {
         ptx::copy_wait<1>();
