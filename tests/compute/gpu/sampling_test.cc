@@ -10,8 +10,6 @@
 namespace saccade::compute::gpu {
 namespace {
 
-using compute::Sampler;
-using compute::SamplingParams;
 using saccade::gpu::sample_shared_bytes;
 using saccade::gpu::SampleState;
 
@@ -100,7 +98,7 @@ TEST(SampleTest, MasksForbid) {
   const Matrix logits = some_logits(kVocab, 1);
   const Bits allowed(kVocab, {5, 64, 99});
   const Bits nothing(kVocab, {});
-  std::vector<SampleState> states(500, state_of({.temperature = 3.0, .top_p = 0.999}, 0));
+  std::vector<SampleState> states(200, state_of({.temperature = 3.0, .top_p = 0.999}, 0));
   for (std::size_t i = 0; i < states.size(); ++i) {
     states[i].random = i;
     states[i].allowed = allowed.words.data();
@@ -134,7 +132,7 @@ TEST(SampleTest, LogitsThatAreNotFiniteGiveNoToken) {
   }
 }
 
-/// The probabilities that compute::Sampler draws by.
+/// The probabilities that Sampler draws by.
 std::vector<double> distribution(const Matrix& logits, const SamplingParams& p) {
   std::vector<std::size_t> ids(logits.size());
   std::iota(ids.begin(), ids.end(), 0);
@@ -178,14 +176,16 @@ void expect_drawn(const Matrix& logits, const SamplingParams& params, int draws,
     const double mean = wanted[id] * draws;
     ASSERT_NEAR(counts[id], mean, 5.0 * std::sqrt(mean) + 3.0) << "token " << id;
     // What is likely must come.
-    if (mean > 20) ASSERT_GT(counts[id], 0);
+    if (mean > 20) {
+      ASSERT_GT(counts[id], 0);
+    }
   }
 }
 
 TEST(SampleTest, DrawsByTheSamplersDistribution) {
-  constexpr int kDraws = 1500;
+  constexpr int kDraws = 400;
   for (const float step : {0.0f, 2.0f}) {
-    const Matrix logits = some_logits(70, 3, step);
+    const Matrix logits = some_logits(50, 3, step);
     for (const SamplingParams& params :
          {SamplingParams{.temperature = 1.0},
           {.temperature = 0.5, .top_k = 7},
@@ -194,7 +194,7 @@ TEST(SampleTest, DrawsByTheSamplersDistribution) {
           {.temperature = 3.0, .top_p = 0.9, .top_k = 20, .min_p = 0.01},
           {.temperature = 5.0, .top_p = 0.05},
           {.temperature = 1.0, .top_k = 1}}) {
-      expect_drawn(logits, params, kDraws, 64);
+      expect_drawn(logits, params, kDraws, 32);
     }
   }
 }
@@ -202,16 +202,16 @@ TEST(SampleTest, DrawsByTheSamplersDistribution) {
 TEST(SampleTest, CutsEqualsByTheirIds) {
   // All the same: only ids part them.
   const Matrix logits(3000, 1.25f);
-  expect_drawn(logits, {.temperature = 1.0, .top_k = 5}, 300, 256);
-  expect_drawn(logits, {.temperature = 1.0, .top_p = 0.5, .top_k = 40}, 300, 256);
+  expect_drawn(logits, {.temperature = 1.0, .top_k = 5}, 100, 128);
+  expect_drawn(logits, {.temperature = 1.0, .top_p = 0.5, .top_k = 40}, 100, 128);
   std::vector<SampleState> states;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 100; ++i) {
     states.push_back(state_of({.temperature = 1.0, .top_p = 0.25}, 77u * i));
   }
   Matrix all;
-  for (int i = 0; i < 200; ++i) all.insert(all.end(), logits.begin(), logits.end());
+  for (int i = 0; i < 100; ++i) all.insert(all.end(), logits.begin(), logits.end());
   i32 largest = 0;
-  for (const i32 id : sample(all, 3000, states, 256)) largest = std::max(largest, id);
+  for (const i32 id : sample(all, 3000, states, 128)) largest = std::max(largest, id);
   EXPECT_LT(largest, 750);
   EXPECT_GT(largest, 600);
 }
@@ -248,7 +248,7 @@ TEST(SampleTest, SameStateSameTokensInAnyOrderOfThreads) {
 TEST(SampleTest, RandomBitsAreThoseOfTheEngine) {
   // One token of two halves: the high bit of each draw.
   std::vector<SampleState> states = {state_of({.temperature = 1.0}, 9)};
-  compute::Random random(9);
+  Random random(9);
   for (int i = 0; i < 64; ++i) {
     const i32 id = sample({0.0f, 0.0f}, 2, states, 32)[0];
     EXPECT_EQ(id, random.uniform() < 0.5 ? 0 : 1);

@@ -1,4 +1,4 @@
-// Choosing the next token of each row: engine/sampler.cc on the device, with the same cuts in the
+// Choosing the next token of each row: compute::Sampler on the device, with the same cuts in the
 // same order.
 //
 // Weights are fixed-point numbers, so that sums do not depend on their order, and cuts are found
@@ -38,7 +38,7 @@ struct SampleState {
 struct SampleArgs {
   GPU_GLOBAL float* logits;  // [rows, vocab]; changed in place by penalty and mask
   GPU_GLOBAL SampleState* states;
-  GPU_GLOBAL const i32* slots;  // [rows]: the state of each row, -1: the row is left out; or null
+  GPU_GLOBAL const i32* slots;  // the state of each row; -1: the row is left out; null: its own
   GPU_GLOBAL i32* ids;          // [rows]; -1 where a logit is not finite or nothing is allowed
   u64 stride;                   // elements from row to row
   u32 vocab;                    // at most 2^21
