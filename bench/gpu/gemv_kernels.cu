@@ -10,16 +10,16 @@ using namespace saccade::gpu;  // NOLINT: the kernels' arguments
 
 // A tuning build has the few kernels that the tables need.
 #if defined(SACCADE_BENCH_FEW)
-#define SACCADE_BENCH_INTEGERS(Y, X)       \
-  Y(X, int4_offset, kInt4, kScaleOffset)   \
-  Y(X, int4_scale, kInt4, kScale)          \
-  Y(X, int4_parts8_min, kInt4, kParts8Min) \
-  Y(X, int8_scale, kInt8, kScale)
+#define SACCADE_BENCH_INTEGERS(Y, X)                 \
+  Y(X, int4_offset_bf16, kInt4, kScaleOffset, kBf16) \
+  Y(X, int4_scale, kInt4, kScale, kF16)              \
+  Y(X, int4_parts8_min, kInt4, kParts8Min, kAny)     \
+  Y(X, int8_scale, kInt8, kScale, kF16)
 #define SACCADE_BENCH_KERNELS(X)                   \
   SACCADE_NORM_KERNELS(X)                          \
   SACCADE_BENCH_INTEGERS(SACCADE_GEMV_INTEGERS, X) \
   SACCADE_GEMV_FLOATS(X, bf16, kBf16)              \
-  SACCADE_DEQUANTIZE_CODES(X, int4_offset, kInt4, kScaleOffset)
+  SACCADE_DEQUANTIZE_CODES(X, int4_offset_bf16, kInt4, kScaleOffset, kBf16)
 #else
 #define SACCADE_BENCH_KERNELS(X) SACCADE_GPU_KERNELS(X)
 #endif
