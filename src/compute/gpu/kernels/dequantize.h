@@ -81,15 +81,16 @@ struct RawQuads {
   RawScales<kScales> scales;
 
   GPU_FN void read(GPU_CONSTANT WeightView& w, u32 row, u32 chunk, u32 q) {
-    const u64 index = u64(row) * w.chunks + chunk;
-    low =
-        read_once((GPU_GLOBAL const u32*)w.low + index * P::kLowWords + plane_word<P::kLowBits>(q));
+    const WeightRow start = weight_row(w, row);
+    const u32 index = start.first_chunk + chunk;
+    low = read_once((GPU_GLOBAL const u32*)w.low + u64(index) * P::kLowWords +
+                    plane_word<P::kLowBits>(q));
     high = 0;
     if (P::kHighBits > 0) {
-      high = read_once((GPU_GLOBAL const u32*)w.high + index * P::kHighWords +
+      high = read_once((GPU_GLOBAL const u32*)w.high + u64(index) * P::kHighWords +
                        plane_word<P::kHighBits>(q));
     }
-    scales.read(w, row, chunk);
+    scales.read(w, start, chunk);
   }
 };
 
@@ -109,7 +110,7 @@ GPU_FN void dequantize_quad(GPU_CONSTANT WeightView& w, u32 quad, const ChunkSca
 }
 
 /// Four threads share a chunk.
-template <CodeKind kCodes, ScaleKind kScales>
+template <CodeKind kCodes, ScaleKind kScales, NumberKind kNumber>
 GPU_FN void dequantize(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   group.wait_for_inputs();
@@ -128,7 +129,7 @@ GPU_FN void dequantize(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Group 
   for (u32 r = 0; r < kDequantizeRows; ++r) {
     if (first + r >= args.rows) break;
     const QuadPair quads = unpack_words<kCodes>(w, raw[r].low, raw[r].high, q);
-    const ChunkScales scales = unpack_scales<kScales>(w, raw[r].scales);
+    const ChunkScales scales = unpack_scales<kScales, kNumber>(w, raw[r].scales);
     float values[4];
     dequantize_quad<kCodes, kScales>(w, quads.first, scales, 0, values);
     store_columns(args, first + r, chunk * kChunk + 4 * q, values);
@@ -164,9 +165,9 @@ GPU_FN void convert_rows(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Grou
   }
 }
 
-#define SACCADE_DEQUANTIZE_CODES(X, name, codes, scales)                                 \
-  X(dequantize_##name, (dequantize<CodeKind::codes, ScaleKind::scales>), DequantizeArgs, \
-    kDequantizeThreads)
+#define SACCADE_DEQUANTIZE_CODES(X, name, codes, scales, numbers)                             \
+  X(dequantize_##name, (dequantize<CodeKind::codes, ScaleKind::scales, NumberKind::numbers>), \
+    DequantizeArgs, kDequantizeThreads)
 #define SACCADE_DEQUANTIZE_FLOATS(X, name, codes) \
   X(dequantize_##name, (convert_rows<CodeKind::codes>), DequantizeArgs, kDequantizeThreads)
 #define SACCADE_DEQUANTIZE_KERNELS(X)                      \
