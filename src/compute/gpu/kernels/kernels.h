@@ -3,6 +3,13 @@
 // of a launch, and the most threads of a group.
 #pragma once
 
+#include "dequantize.h"
+#include "gemv.h"
 #include "norms.h"
+#include "quantize.h"
 
-#define SACCADE_GPU_KERNELS(X) SACCADE_NORM_KERNELS(X)
+#define SACCADE_GPU_KERNELS(X)  \
+  SACCADE_NORM_KERNELS(X)       \
+  SACCADE_QUANTIZE_KERNELS(X)   \
+  SACCADE_DEQUANTIZE_KERNELS(X) \
+  SACCADE_GEMV_KERNELS(X)
