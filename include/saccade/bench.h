@@ -25,6 +25,19 @@ struct PictureSize {
   int height = 0;
 };
 
+/// Limits of a device, measured on it.
+struct BenchRoofline {
+  double bytes_per_second = 0.0;
+  std::string bandwidth;         ///< what was measured for it
+  double float_flops = 0.0;      ///< a second, of products with floating-point weights
+  double quantized_flops = 0.0;  ///< a second, of products with quantized weights
+  std::string matmul;            ///< what was measured for them
+};
+
+/// Measures a device's limits, in a second or so. Throws Error when the options name none. Best
+/// called before a model is loaded, whose memory it would share.
+BenchRoofline measure_roofline(const EngineOptions& options = {});
+
 /// What is measured; what is left empty is not.
 struct BenchOptions {
   std::vector<std::int64_t> prefill;       ///< lengths of prompts, in tokens
@@ -34,16 +47,7 @@ struct BenchOptions {
   std::vector<PictureSize> images;         ///< that the vision tower encodes
   std::optional<std::int64_t> max_pixels;  ///< the checkpoint's own budget without
   int repeat = 5;                          ///< runs, after one that does not count
-  bool roofline = false;                   ///< measure the device's limits first
-};
-
-/// Limits of a device, measured on it.
-struct BenchRoofline {
-  double bytes_per_second = 0.0;
-  std::string bandwidth;         ///< what was measured for it
-  double float_flops = 0.0;      ///< a second, of products with floating-point weights
-  double quantized_flops = 0.0;  ///< a second, of products with quantized weights
-  std::string matmul;            ///< what was measured for them
+  std::optional<BenchRoofline> roofline;   ///< of the device, to say what share is reached
 };
 
 struct BenchRow {
@@ -66,9 +70,9 @@ struct BenchReport {
   /// Of the device's memory, what was taken since before the model was loaded. On a processor
   /// others take and give back of the same memory meanwhile.
   std::int64_t memory_taken_bytes = 0;
-  std::int64_t weight_bytes = 0;  ///< of the checkpoint
-  std::int64_t kv_bytes = 0;      ///< that keys and values may take
-  std::optional<BenchRoofline> roofline;
+  std::int64_t weight_bytes = 0;          ///< of the checkpoint
+  std::int64_t kv_bytes = 0;              ///< that keys and values may take
+  std::optional<BenchRoofline> roofline;  ///< as it was given
   std::vector<BenchRow> rows;
 };
 

@@ -39,6 +39,7 @@ struct CommandOptions {
   RandomModel random;
   EngineOptions engine;
   BenchOptions bench;
+  bool roofline = false;
   bool json = false;
 };
 
@@ -97,14 +98,19 @@ class BenchTerminalListener : public BenchListener {
 
 BenchReport measure(const CommandOptions& options) {
   const InterruptScope interrupt_scope;
+  BenchTerminalListener listener;
+  BenchOptions bench = options.bench;
+  if (options.roofline) {
+    listener.on_progress("the device's limits", 0, 1);
+    bench.roofline = measure_roofline(options.engine);
+    if (interrupted()) throw Interrupted();
+  }
   TerminalListener loading(false);
   Engine engine = options.random.shape.empty()
                       ? Engine::load(options.model, options.engine, &loading)
                       : Engine::load_random(options.random, options.engine, &loading);
   loading.finish(false);
-  BenchOptions bench = options.bench;
   fill_defaults(bench, engine.info());
-  BenchTerminalListener listener;
   BenchReport report = engine.bench(bench, &listener);
   if (!report.complete) throw Interrupted();
   return report;
@@ -169,9 +175,6 @@ void add_measures(CLI::App& command, BenchOptions& bench) {
             [&bench](const std::string& text) {
               bench.repeat = static_cast<int>(parse_integer("--repeat", text, 1, 1000));
             });
-  command.add_flag("--roofline", bench.roofline,
-                   "Measure the device's memory and matrix products first, and say how much of "
-                   "these limits each figure reaches");
 }
 
 }  // namespace
@@ -188,6 +191,9 @@ void add_bench_command(CLI::App& app, Action& action) {
   add_count(*command, "--batch-tokens", 1,
             "Tokens that one step of the model takes (default: the device's choice)",
             [&engine](std::int64_t count) { engine.max_batch_tokens = count; });
+  command->add_flag("--roofline", options->roofline,
+                    "Measure the device's memory and matrix products first, and say how much of "
+                    "these limits each figure reaches");
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -73,8 +73,10 @@ void fill_row(BenchRow& row, std::vector<double> values) {
   row.median = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2.0;
 }
 
-void fill_limit(BenchRow& row, const compute::Roofline& roofline, const compute::Work& work,
+void fill_limit(BenchRow& row, const BenchRoofline& measured, const compute::Work& work,
                 double tokens) {
+  const compute::Roofline roofline{measured.bytes_per_second, measured.bandwidth,
+                                   measured.float_flops, measured.quantized_flops, measured.matmul};
   const double seconds = roofline.seconds(work);
   const bool time = row.unit == "ms";
   row.limit = time ? 1000.0 * seconds : tokens / seconds;
@@ -90,11 +92,11 @@ Bench::Bench(const EngineParts& parts, const BenchOptions& options, BenchListene
 
 BenchReport Bench::run() {
   check_options();
+  report_.roofline = options_.roofline;
   report_.weight_bytes = parts_.info.bytes;
   report_.kv_bytes =
       parts_.info.kv_bytes_per_token * parts_.pool.page_tokens() * parts_.pool.num_pages();
   try {
-    if (options_.roofline) measure_roofline();
     report_.rows.push_back({"load", {}, parts_.load_ms, parts_.load_ms, parts_.load_ms, "ms"});
     for (const PictureSize& size : options_.images) measure_vision(size);
     for (const std::int64_t tokens : options_.prefill) measure_prefill(tokens);
@@ -137,14 +139,6 @@ void Bench::check_options() const {
     check_count("batch", batch, Scheduler::kMaxSequences);
     check_fits(batch, options_.context + options_.decode + 1);
   }
-}
-
-void Bench::measure_roofline() {
-  if (listener_) listener_->on_progress("the device's limits", 0, 1);
-  roofline_ = parts_.device.measure_roofline();
-  report_.roofline =
-      BenchRoofline{roofline_->bytes_per_second, roofline_->bandwidth, roofline_->float_flops,
-                    roofline_->quantized_flops, roofline_->matmul};
 }
 
 std::vector<double> Bench::repeated(const std::string& what, const std::function<double()>& once) {
@@ -202,7 +196,7 @@ Bench::Sequences Bench::make_prefilled(std::int64_t batch, std::int64_t context,
 
 void Bench::add_row(BenchRow row, const compute::Work& work, double tokens) {
   if (row.unit != "ms") row.ms = 1000.0 * tokens / row.median;
-  if (roofline_) fill_limit(row, *roofline_, work, tokens);
+  if (options_.roofline) fill_limit(row, *options_.roofline, work, tokens);
   report_.rows.push_back(std::move(row));
 }
 

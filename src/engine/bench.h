@@ -30,7 +30,7 @@ struct EngineParts {
 /// Median, smallest and largest of `values`, of which there is at least one.
 void fill_row(BenchRow& row, std::vector<double> values);
 /// The limit of a row of times ("ms") or of rates; `tokens` are those that come of the work.
-void fill_limit(BenchRow& row, const compute::Roofline& roofline, const compute::Work& work,
+void fill_limit(BenchRow& row, const BenchRoofline& measured, const compute::Work& work,
                 double tokens);
 
 /// Prefill and decoding go through the scheduler as requests do, with random tokens; pictures of
@@ -48,7 +48,6 @@ class Bench {
   using Sequences = std::vector<std::unique_ptr<Sequence>>;
 
   void check_options() const;
-  void measure_roofline();
   void measure_vision(const PictureSize& size);
   void measure_prefill(std::int64_t tokens);
   void measure_decode(std::int64_t batch);
@@ -74,7 +73,6 @@ class Bench {
   BenchListener* listener_;
   int axes_ = 1;  // of positions
   std::mt19937 random_{1};
-  std::optional<compute::Roofline> roofline_;
   BenchReport report_;
 };
 

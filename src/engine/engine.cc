@@ -5,6 +5,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/memory_info.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/random_source.h"
 #include "compute/devices.h"
@@ -364,6 +365,13 @@ TokenMath count_tokens(const std::string& model, const Request& request,
 
 DeviceInfo device_info(const EngineOptions& options) {
   return public_info(make_device(options)->info());
+}
+
+BenchRoofline measure_roofline(const EngineOptions& options) {
+  const compute::Roofline roofline = make_device(options)->measure_roofline();
+  forget_peak_memory();
+  return {roofline.bytes_per_second, roofline.bandwidth, roofline.float_flops,
+          roofline.quantized_flops, roofline.matmul};
 }
 
 std::vector<DeviceInfo> list_devices(const EngineOptions& options) {
