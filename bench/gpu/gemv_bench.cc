@@ -42,6 +42,11 @@ void launch(Kernel kernel, const Grid& grid, void* args, cudaStream_t stream) {
     CUDA_CHECK(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     static_cast<int>(grid.shared_bytes)));
   }
+  // Kernels with different shares of shared memory do not run side by side.
+  if (std::getenv("CARVEOUT")) {
+    CUDA_CHECK(cudaFuncSetAttribute(function, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                    std::atoi(std::getenv("CARVEOUT"))));
+  }
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -54,6 +59,19 @@ void launch(Kernel kernel, const Grid& grid, void* args, cudaStream_t stream) {
   config.numAttrs = 1;
   void* pointers[] = {args};
   CUDA_CHECK(cudaLaunchKernelExC(&config, function, pointers));
+}
+
+void launch_wait(u32 groups, cudaStream_t stream) {
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(groups);
+  config.blockDim = dim3(256);
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  CUDA_CHECK(cudaLaunchKernelExC(&config, wait_function(), nullptr));
 }
 
 template <typename T>
@@ -151,6 +169,7 @@ bool check(const WeightFormat& format, std::int64_t outputs, std::int64_t inputs
   args.n = static_cast<u32>(outputs);
   const GemvPlan gemv = gemv_plan(view, outputs, false, 1, processors());
   args.lanes = gemv.lanes;
+  args.split_shift = gemv.split_shift;
   launch(gemv.kernel, gemv.grid, &args, nullptr);
   std::vector<float> wanted(outputs);
   for (std::int64_t o = 0; o < outputs; ++o) {
@@ -259,6 +278,8 @@ const NamedFormat kFormats[] = {
      {.kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 8, .group_size = 64}},
     {"fp8", {.kind = WeightFormat::Kind::kFp8, .group_size = 128, .group_rows = 128}},
 #endif
+    {"mlx4",
+     {.kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64}},
 };
 
 /// Weights with random codes and small scales.
@@ -326,6 +347,7 @@ void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaS
   }
   const GemvPlan plan = gemv_plan(view, args.n, args.gated, 1, processors());
   args.lanes = plan.lanes;
+  args.split_shift = plan.split_shift;
   launch(plan.kernel, plan.grid, &args, stream);
 }
 
@@ -368,8 +390,8 @@ void time_kernels(double copy_rate) {
     const bool gated = shape.use == Use::kNormedGated;
     const GemvPlan plan =
         gemv_plan(shaped, gated ? shape.outputs / 2 : shape.outputs, gated, 1, processors());
-    std::printf("  %ldx%ld: %u groups of %u, %u lanes;", shape.outputs, shape.inputs, plan.grid.x,
-                plan.grid.threads, plan.lanes);
+    std::printf("  %ldx%ld: %u groups of %u, %u lanes, %u splits;", shape.outputs, shape.inputs,
+                plan.grid.x, plan.grid.threads, plan.lanes, 1u << plan.split_shift);
   }
   std::printf("\n");
 }
@@ -414,6 +436,27 @@ void time_chain(const char* name, const WeightFormat& format, std::int64_t layer
 }
 
 void time_chains(double copy_rate) {
+  const Buffers buffers;
+  for (const u32 groups : {1u, 8u, 132u}) {
+    const double us = time_us([&](cudaStream_t stream) {
+      for (int i = 0; i < 200; ++i) {
+        RmsNormArgs args{};
+        args.y = buffers.wide.get();
+        args.x = buffers.wide.get();
+        args.weight = buffers.norm.get();
+        args.n = 512;
+        launch(Kernel::rms_norm_f32_f32, {.x = groups, .threads = 128, .shared_bytes = 128}, &args,
+               stream);
+      }
+    });
+    const double wait_us = time_us([&](cudaStream_t stream) {
+      for (int i = 0; i < 200; ++i) {
+        launch_wait(groups, stream);
+      }
+    });
+    std::printf("%u groups: a norm takes %.2f us, a wait %.2f us\n", groups, us / 200,
+                wait_us / 200);
+  }
   const WeightFormat& format = kFormats[0].format;
   const Shape seven[] = {{4608, 3584, Use::kNormed},
                          {3584, 3584, Use::kAdd},

@@ -12,6 +12,7 @@ struct GemvPlan {
   Kernel kernel{};
   Grid grid;                ///< y: rows of activations
   std::uint32_t lanes = 0;  ///< GemvArgs::lanes
+  std::uint32_t split_shift = 0;  ///< GemvArgs::split_shift
 };
 
 /// The launch for `rows` rows of `n` results each on a device with `processors` multiprocessors;
