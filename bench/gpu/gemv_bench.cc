@@ -3,7 +3,7 @@
 //   nvcc -std=c++20 -O3 -arch=sm_90 -DFMT_HEADER_ONLY -Isrc -Iinclude -I. -o gemv_bench \
 //     bench/gpu/gemv_bench.cc bench/gpu/gemv_kernels.cu src/compute/gpu/weight_*.cc \
 //     src/base/thread_pool.cc src/tensor/{dequantize,ggml_blocks,ggml_type,weight_format,tensor}.cc
-//   ./gemv_bench [check] [kernels] [chains] [dequantize]
+//   ./gemv_bench [check] [kernels] [search] [chains] [dequantize]
 //
 // Times are of launches in a captured graph, each allowed to start while the one before it ends, on
 // weights that no cache holds. The share is of the bandwidth of a copy, measured first, counting
@@ -41,11 +41,6 @@ void launch(Kernel kernel, const Grid& grid, void* args, cudaStream_t stream) {
   if (grid.shared_bytes > 48 * 1024) {
     CUDA_CHECK(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                     static_cast<int>(grid.shared_bytes)));
-  }
-  // Kernels with different shares of shared memory do not run side by side.
-  if (std::getenv("CARVEOUT")) {
-    CUDA_CHECK(cudaFuncSetAttribute(function, cudaFuncAttributePreferredSharedMemoryCarveout,
-                                    std::atoi(std::getenv("CARVEOUT"))));
   }
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
@@ -278,8 +273,6 @@ const NamedFormat kFormats[] = {
      {.kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 8, .group_size = 64}},
     {"fp8", {.kind = WeightFormat::Kind::kFp8, .group_size = 128, .group_rows = 128}},
 #endif
-    {"mlx4",
-     {.kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64}},
 };
 
 /// Weights with random codes and small scales.
@@ -328,7 +321,8 @@ struct Buffers {
 
 enum class Use { kNormed, kNormedGated, kAdd };
 
-void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaStream_t stream) {
+void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaStream_t stream,
+                  const GemvPlan* chosen = nullptr) {
   GemvArgs args{};
   args.weight = view;
   args.n = use == Use::kNormedGated ? view.outputs / 2 : view.outputs;
@@ -345,7 +339,7 @@ void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaS
     args.y = use == Use::kNormed ? static_cast<void*>(buffers.wide.get()) : buffers.small.get();
     args.store = use == Use::kNormed ? GemvStore::kF32 : GemvStore::kBf16;
   }
-  const GemvPlan plan = gemv_plan(view, args.n, args.gated, 1, processors());
+  const GemvPlan plan = chosen ? *chosen : gemv_plan(view, args.n, args.gated, 1, processors());
   args.lanes = plan.lanes;
   args.split_shift = plan.split_shift;
   launch(plan.kernel, plan.grid, &args, stream);
@@ -394,6 +388,47 @@ void time_kernels(double copy_rate) {
                 plan.grid.x, plan.grid.threads, plan.lanes, 1u << plan.split_shift);
   }
   std::printf("\n");
+}
+
+/// The best launches of each shape, to hold gemv_plan's choice against.
+void search_plans() {
+  const Buffers buffers;
+  for (const int index : {0, 3, 4}) {
+    for (const Shape& shape : kShapes) {
+      std::vector<std::unique_ptr<TimedWeight>> weights;
+      double bytes = 0.0;
+      while (bytes < 2e8) {
+        weights.push_back(
+            std::make_unique<TimedWeight>(kFormats[index].format, shape.outputs, shape.inputs));
+        bytes += weights.back()->bytes();
+      }
+      const bool gated = shape.use == Use::kNormedGated;
+      const std::int64_t n = gated ? shape.outputs / 2 : shape.outputs;
+      std::vector<std::pair<double, GemvPlan>> found;
+      for (const GemvPlan& plan : gemv_plans(weights[0]->view(), n, gated, 1, processors())) {
+        const double us = time_us([&](cudaStream_t stream) {
+          for (const auto& weight : weights) {
+            enqueue_gemv(weight->view(), shape.use, buffers, stream, &plan);
+          }
+        });
+        found.push_back({us / static_cast<double>(weights.size()), plan});
+      }
+      std::sort(found.begin(), found.end(),
+                [](const auto& a, const auto& b) { return a.first < b.first; });
+      std::printf("%s %ldx%ld:", kFormats[index].name, shape.outputs, shape.inputs);
+      const GemvPlan own = gemv_plan(weights[0]->view(), n, gated, 1, processors());
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        const GemvPlan& plan = found[i].second;
+        const bool is_own = plan.grid.threads == own.grid.threads && plan.lanes == own.lanes &&
+                            plan.split_shift == own.split_shift;
+        if (i < 7 || is_own) {
+          std::printf(" %s%.2f:%u/%u/%u", is_own ? "*" : "", found[i].first, plan.grid.threads / 32,
+                      plan.lanes, 1u << plan.split_shift);
+        }
+      }
+      std::printf("\n");
+    }
+  }
 }
 
 /// Steps of a model: four products a layer, without and with three small launches between.
@@ -505,8 +540,10 @@ int run(std::span<char*> what) {
     return what.empty() || std::find(what.begin(), what.end(), name) != what.end();
   };
   if (wants("check")) check_all();
+  copy_bytes_per_us();  // the clocks rise
   const double copy_rate = copy_bytes_per_us();
   if (wants("kernels")) time_kernels(copy_rate);
+  if (wants("search") && !what.empty()) search_plans();
   if (wants("chains")) time_chains(copy_rate);
   if (wants("dequantize")) time_dequantize(copy_rate);
   CUDA_CHECK(cudaDeviceSynchronize());

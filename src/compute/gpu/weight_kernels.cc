@@ -116,32 +116,37 @@ struct ProductWork {
 
 }  // namespace
 
-GemvPlan gemv_plan(const WeightView& weight, std::int64_t n, bool gated, std::int64_t rows,
-                   int processors) {
+std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool gated,
+                                 std::int64_t rows, int processors) {
   const KernelsOf& kernels = kernels_of(weight);
-  GemvPlan plan;
-  plan.kernel = kernels.gemv;
-  double best = 0.0;
+  std::vector<GemvPlan> plans;
   for (const std::int64_t lanes : {32, 16, 8}) {
     for (const std::int64_t split_shift : {0, 1, 2}) {
       const ProductWork work(kernels.shape, weight.inputs, n, gated, processors, lanes,
                              split_shift);
       for (std::int64_t warps = kMinWarps; warps <= kMaxWarps; ++warps) {
-        const double us = work.estimated_us(kernels.shape, warps);
-        if (best > 0.0 && us >= best) continue;
-        best = us;
-        plan.lanes = static_cast<std::uint32_t>(lanes);
-        plan.split_shift = static_cast<std::uint32_t>(split_shift);
-        plan.grid = {.x = static_cast<std::uint32_t>(work.groups),
-                     .y = static_cast<std::uint32_t>(rows),
-                     .threads = static_cast<std::uint32_t>(warps) * kLanes,
-                     .shared_bytes =
-                         static_cast<std::uint32_t>(work.filled * kernels.shape.unit_bytes +
-                                                    kLanes * 4 + work.pieces * work.tile_rows * 4)};
+        plans.push_back({.kernel = kernels.gemv,
+                         .grid = {.x = static_cast<std::uint32_t>(work.groups),
+                                  .y = static_cast<std::uint32_t>(rows),
+                                  .threads = static_cast<std::uint32_t>(warps) * kLanes,
+                                  .shared_bytes = static_cast<std::uint32_t>(
+                                      work.filled * kernels.shape.unit_bytes + kLanes * 4 +
+                                      work.pieces * work.tile_rows * 4)},
+                         .lanes = static_cast<std::uint32_t>(lanes),
+                         .split_shift = static_cast<std::uint32_t>(split_shift),
+                         .estimated_us = work.estimated_us(kernels.shape, warps)});
       }
     }
   }
-  return plan;
+  return plans;
+}
+
+GemvPlan gemv_plan(const WeightView& weight, std::int64_t n, bool gated, std::int64_t rows,
+                   int processors) {
+  const std::vector<GemvPlan> plans = gemv_plans(weight, n, gated, rows, processors);
+  return *std::min_element(plans.begin(), plans.end(), [](const GemvPlan& a, const GemvPlan& b) {
+    return a.estimated_us < b.estimated_us;
+  });
 }
 
 DequantizePlan dequantize_plan(const WeightView& weight, std::int64_t rows, std::int64_t y_stride) {
