@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -256,7 +257,7 @@ void poison_unused(Buffer<Bf16>& pool, const Paged& batch) {
 enum class Way { kPrefill, kPortable, kDecode };
 
 void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
-                 bool bidirectional = false, int splits = 0) {
+                 bool bidirectional = false, bool portable = false) {
   shape.scale =
       1.0f / std::sqrt(static_cast<float>(shape.head_dim)) * (shape.softcap > 0 ? 8.0f : 1.0f);
   const unsigned seed = 17 + list.size() + shape.head_dim;
@@ -282,8 +283,8 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
     args.query_stride = batch.query_stride;
     args.out = out.data, args.out_stride = batch.out_stride, args.spans = spans.data;
     args.num_spans = static_cast<int>(batch.spans.size()), args.max_keys = longest + 100,
-    args.num_splits = splits;
-    Buffer<char> workspace(decode_attention_workspace_bytes(shape, args.num_spans, splits));
+    args.portable = portable;
+    Buffer<char> workspace(decode_attention_workspace_bytes(shape, args.num_spans));
     workspace.fill(0);
     args.workspace = workspace.data;
     CUDA(decode_attention(0, args));
@@ -441,8 +442,15 @@ void all_checks() {
   for (const int head_dim : {128, 64, 256, 80, 72, 96, 20, 16, 192}) {
     check_paged(shape_of(8, 2, head_dim), single, Way::kDecode);
   }
-  for (const int splits : {1, 2, 7, 0})
-    check_paged(shape_of(28, 4, 128), single, Way::kDecode, false, splits);
+  std::vector<SpanSpec> many;
+  for (int i = 0; i < 50; ++i) many.push_back({i * i * 4, i % 7 != 3});
+  for (const bool portable : {false, true}) {
+    check_paged(shape_of(28, 4, 128), single, Way::kDecode, false, portable);
+    check_paged(shape_of(28, 4, 128), {{9000, 1}}, Way::kDecode, false, portable);
+    check_paged(shape_of(8, 4, 128), many, Way::kDecode, false, portable);
+    check_paged(shape_of(40, 2, 64), many, Way::kDecode, false, portable);
+    check_paged(shape_of(14, 2, 80, 700), many, Way::kDecode, false, portable);
+  }
   check_paged(shape_of(28, 4, 128), {{9000, 1}}, Way::kDecode);
   check_paged(shape_of(40, 2, 128, 300, 30.0f), single, Way::kDecode);
   check_paged(shape_of(8, 8, 256, 5), single, Way::kDecode);
@@ -537,7 +545,7 @@ void time_segments(int heads, int head_dim, int rows, int length) {
 }
 
 /// A graph of `layers` launches, each over keys and values of its own; per launch.
-void time_decode(AttentionShape shape, int sequences, int keys_each, int layers, int splits,
+void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
                  bool dependent = false, int max_keys = 0, bool by_prefill = false) {
   shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
   const Paged batch(shape, std::vector<SpanSpec>(sequences, SpanSpec{keys_each - 1, 1}), false, 3);
@@ -551,12 +559,13 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
   random_fill(keys.data, keys.size, 2);
   random_fill(values.data, values.size, 3);
   if (max_keys == 0) max_keys = keys_each;
-  Buffer<char> workspace(decode_attention_workspace_bytes(shape, sequences, splits));
+  Buffer<char> workspace(decode_attention_workspace_bytes(shape, sequences));
   workspace.fill(0);
   cudaStream_t stream;
   CUDA(cudaStreamCreate(&stream));
   CUDA(cudaDeviceSynchronize());
   CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+  const auto begin = std::chrono::steady_clock::now();
   for (int layer = 0; layer < layers; ++layer) {
     DecodeArgs args;
     args.shape = shape, args.kv = {keys.data + layer * pool_size, values.data + layer * pool_size,
@@ -565,7 +574,7 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
     args.out_stride = batch.out_stride;
     args.spans = spans.data, args.num_spans = sequences, args.max_keys = max_keys,
     args.workspace = workspace.data;
-    args.num_splits = splits, args.dependent_launch = dependent;
+    args.dependent_launch = dependent;
     if (!by_prefill) {
       CUDA(decode_attention(stream, args));
       continue;
@@ -577,6 +586,8 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
     prefill.num_spans = prefill.num_rows = sequences, prefill.dependent_launch = dependent;
     CUDA(prefill_attention(stream, prefill));
   }
+  const std::chrono::duration<double, std::micro> host_us =
+      std::chrono::steady_clock::now() - begin;
   cudaGraph_t graph;
   cudaGraphExec_t exec;
   CUDA(cudaStreamEndCapture(stream, &graph));
@@ -587,8 +598,8 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
   CUDA(cudaStreamDestroy(stream));
   const double bytes = 4.0 * sequences * keys_each * shape.num_kv_heads * shape.head_dim;
   std::printf(
-      "decode d%-3d heads %2d/%d %3d x %5d keys (max %5d) splits %2d%s%s %8.2f us %7.1f GB/s\n",
-      shape.head_dim, shape.num_heads, shape.num_kv_heads, sequences, keys_each, max_keys, splits,
+      "decode d%-3d heads %2d/%d %3d x %5d keys (max %5d) %s%s %8.2f us %7.1f GB/s, host %.1f us\n",
+      shape.head_dim, shape.num_heads, shape.num_kv_heads, sequences, keys_each, max_keys,
       dependent ? " dependent" : "", by_prefill ? " as prefill" : "", ms * 1e3, bytes / ms * 1e-6);
 }
 
@@ -606,20 +617,18 @@ void timings() {
   time_segments(16, 80, 5184, 64);
   time_segments(16, 72, 4096, 4096);
   time_segments(16, 64, 577 * 16, 577);
-  for (const int splits : {0, 2, 4}) time_decode(qwen, 128, 2048, 6, splits);
-  time_decode(qwen, 32, 2048, 12, 0, true);
-  time_decode(qwen, 8, 2048, 12, 0, true);
-  time_decode(qwen, 100, 1500, 6, 0);
-  time_decode(shape_of(8, 4, 256), 64, 2048, 6, 0);
-  time_decode(shape_of(32, 8, 64), 64, 2048, 6, 0);
+  time_decode(qwen, 128, 2048, 6);
+  time_decode(qwen, 128, 2048, 6, false, 32768);
+  time_decode(qwen, 128, 2048, 6, false, 0, true);
+  for (const int sequences : {64, 32, 16, 8, 4, 2}) time_decode(qwen, sequences, 2048, 12, true);
+  time_decode(shape_of(8, 4, 256), 64, 2048, 6);
+  time_decode(shape_of(32, 8, 64), 64, 2048, 6);
   for (const int keys : {64, 512, 1024, 2048, 4096, 8192, 18180}) {
-    time_decode(qwen, 1, keys, 28, 0);
-    time_decode(qwen, 1, keys, 28, 0, true);
-    time_decode(qwen, 1, keys, 28, 0, true, 32768);
-    time_decode(qwen, 1, keys, 28, 8, true);
+    time_decode(qwen, 1, keys, 28);
+    time_decode(qwen, 1, keys, 28, true);
+    time_decode(qwen, 1, keys, 28, true, 32768);
   }
-  time_decode(qwen, 128, 2048, 6, 0, false, 0, true);
-  time_decode(qwen, 1, 2048, 28, 0, true, 0, true);
+  time_decode(qwen, 1, 2048, 28, true, 0, true);
 }
 
 }  // namespace
