@@ -32,7 +32,7 @@ struct AttentionShape {
 
 /// Keys and values of one layer. Page p holds [num_kv_heads][kPageTokens][head_dim] of each.
 struct PagedKeyValues {
-  const void* keys = nullptr;              ///< bf16, 16-byte aligned (for tensor maps: 128)
+  const void* keys = nullptr;              ///< bf16; 16-byte aligned for speed
   const void* values = nullptr;            ///< bf16, the same
   const std::int32_t* page_ids = nullptr;  ///< device; a sequence's pages from first_page on
   std::int64_t num_pages = 0;              ///< pages behind keys and behind values
