@@ -448,6 +448,7 @@ void check_segments(int heads, int head_dim, const std::vector<int>& lengths) {
   args.values = qkv.data + 2 * width, args.stride = 3 * width;
   args.out = out.data, args.out_stride = width, args.ends = device_ends.data,
   args.num_segments = static_cast<int>(ends.size());
+  args.num_rows = rows;
   args.max_segment_rows = *std::max_element(lengths.begin(), lengths.end());
   args.min_segment_rows = *std::min_element(lengths.begin(), lengths.end());
   CUDA(segment_attention(0, args));
@@ -599,6 +600,7 @@ void time_segments(int heads, int head_dim, int rows, int length) {
   args.values = qkv.data + 2 * width, args.stride = 3 * width;
   args.out = out.data, args.out_stride = width, args.ends = device_ends.data,
   args.num_segments = static_cast<int>(ends.size());
+  args.num_rows = rows;
   args.max_segment_rows = args.min_segment_rows = length;
   const double ms = time_ms([&](int) {
                       for (int i = 0; i < 10; ++i) CUDA(segment_attention(0, args));

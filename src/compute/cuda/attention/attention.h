@@ -92,6 +92,7 @@ struct SegmentArgs {
   std::int64_t stride = 0;  ///< elements from row to row of queries, keys and values
   void* out = nullptr;      ///< bf16 [rows, num_heads * head_dim]
   std::int64_t out_stride = 0;
+  std::int64_t num_rows = 0;           ///< rows of the matrices, at least the last end
   const std::int32_t* ends = nullptr;  ///< device [num_segments]; segment i: [ends[i - 1], ends[i])
   int num_segments = 0;
   std::int64_t max_segment_rows = 0;  ///< no segment is longer
