@@ -59,6 +59,7 @@ struct Group {
   HostGroup* host;
   u32 index;  ///< of the thread in its group
 
+  u32 thread_index() const { return index; }
   u32 thread() const { return index; }
   u32 threads() const { return host->threads; }
   u32 lane() const { return index % 32; }
