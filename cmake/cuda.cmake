@@ -15,9 +15,10 @@ if(NOT SACCADE_CUDA STREQUAL "OFF")
     set(CMAKE_CUDA_ARCHITECTURES "80;90a-real" CACHE STRING "Compute capabilities to build for")
     enable_language(CUDA)
     find_package(CUDAToolkit 12.3 REQUIRED)
-    # CMake 3.25 does not know that newer toolkits speak C++20; sources of CUDA do with C++17.
-    set(CMAKE_CUDA_STANDARD 17)
-    set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+    # CMake 3.25 does not know that CUDA 13 speaks C++20.
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+    set(CMAKE_CUDA_STANDARD 20)
     set(SACCADE_HAVE_CUDA ON)
   elseif(SACCADE_CUDA STREQUAL "ON")
     message(FATAL_ERROR "SACCADE_CUDA is ON, but no CUDA compiler (nvcc) is found; set CUDACXX to it")

@@ -132,10 +132,9 @@ void GpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
   const kernels::PagedAttentionArgs args{out.raw(),           q.raw(),      pages.keys(layer),
                                          pages.values(layer), table.view(), table.end_keys(),
                                          stride(out),         stride(q),    params_of(shape)};
-  const Kernel kernel =
-      pages.dtype() == DType::kF32
-          ? Kernel::attention_paged_f32_f32
-          : typed(q, Kernel::attention_paged_f32_bf16, Kernel::attention_paged_bf16_bf16);
+  const Kernel kernel = pages.dtype() == DType::kF32 ? Kernel::attention_paged_f32_f32
+                                                     : typed(q, Kernel::attention_paged_f32_bf16,
+                                                             Kernel::attention_paged_bf16_bf16);
   launch_kernel(kernel, attention_grid(q.rows(), shape), &args);
 }
 

@@ -39,6 +39,7 @@ class GpuDevice : public Device {
   std::int64_t kv_bytes_per_token(const KvLayout& layout) const override;
   int kv_page_tokens() const override;
   std::unique_ptr<SpanTable> make_span_table(std::int64_t spans, std::int64_t pages) override;
+  std::unique_ptr<SamplerSlots> make_sampler_slots(int count, std::int64_t vocab_size) override;
   std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts) override;
   Tensor to_f32(const HostTensor& tensor) override;
 
@@ -101,6 +102,8 @@ class GpuDevice : public Device {
                    const SpanTable& spans) override;
   void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                           const AttentionShape& shape, const SpanTable& spans) override;
+  void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
+                 const Tensor& slots) override;
 
   /// Segments of attention as kernels want them.
   struct Segments {

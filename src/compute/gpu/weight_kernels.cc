@@ -8,50 +8,58 @@ namespace saccade::compute::gpu {
 namespace {
 
 using saccade::gpu::CodeKind;
+using saccade::gpu::FloatProduct;
+using saccade::gpu::IntegerProduct;
 using saccade::gpu::kLanes;
+using saccade::gpu::NumberKind;
 using saccade::gpu::ScaleKind;
+using saccade::gpu::SmallFloatProduct;
 using saccade::gpu::WeightView;
+
+/// What the launch of a product depends on.
+struct ProductShape {
+  std::int64_t unit_inputs;
+  std::int64_t unit_bytes;  ///< of shared memory
+  std::int64_t lane_rows;
+};
+
+template <typename Product>
+constexpr ProductShape shape_of() {
+  return {Product::kUnitInputs, Product::kUnitBytes, saccade::gpu::GemvShape<Product>::kRows};
+}
 
 struct KernelsOf {
   CodeKind codes;
   ScaleKind scales;
+  NumberKind numbers;
   Kernel gemv;
   Kernel dequantize;
+  ProductShape shape;
 };
 
-#define SACCADE_KERNELS_OF(X, name, codes, scales) \
-  {CodeKind::codes, ScaleKind::scales, Kernel::gemv_##name, Kernel::dequantize_##name},
-#define SACCADE_FLOAT_KERNELS_OF(X, name, codes) \
-  {CodeKind::codes, ScaleKind::kNone, Kernel::gemv_##name, Kernel::dequantize_##name},
-constexpr KernelsOf kKernels[] = {SACCADE_INTEGER_FORMATS(SACCADE_KERNELS_OF, )      //
-                                  SACCADE_SMALL_FLOAT_FORMATS(SACCADE_KERNELS_OF, )  //
-                                  SACCADE_FLOAT_FORMATS(SACCADE_FLOAT_KERNELS_OF, )};
-#undef SACCADE_KERNELS_OF
-#undef SACCADE_FLOAT_KERNELS_OF
-
-struct UnitShape {
-  std::int64_t inputs;
-  std::int64_t shared_bytes;
-};
-
-/// Of the pieces in which a kernel takes rows; see the products of gemv.h.
-UnitShape unit_shape(CodeKind codes) {
-  switch (codes) {
-    case CodeKind::kF32:
-      return {4, 16};
-    case CodeKind::kF16:
-    case CodeKind::kBf16:
-      return {8, 32};
-    case CodeKind::kE4m3:
-      return {32, 128};
-    default:
-      return {32, 40};
-  }
-}
+#define SACCADE_INTEGER_KERNELS(X, name, codes, scales, numbers) \
+  {CodeKind::codes,                                              \
+   ScaleKind::scales,                                            \
+   NumberKind::numbers,                                          \
+   Kernel::gemv_##name,                                          \
+   Kernel::dequantize_##name,                                    \
+   shape_of<IntegerProduct<CodeKind::codes, ScaleKind::scales, NumberKind::numbers>>()},
+#define SACCADE_SMALL_FLOAT_KERNELS(X, name, codes, scales, numbers) \
+  {CodeKind::codes,           ScaleKind::scales,                     \
+   NumberKind::numbers,       Kernel::gemv_##name,                   \
+   Kernel::dequantize_##name, shape_of<SmallFloatProduct<ScaleKind::scales>>()},
+#define SACCADE_FLOAT_KERNELS(X, name, codes)                        \
+  {CodeKind::codes,     ScaleKind::kNone,          NumberKind::kAny, \
+   Kernel::gemv_##name, Kernel::dequantize_##name, shape_of<FloatProduct<CodeKind::codes>>()},
+constexpr KernelsOf kKernels[] = {SACCADE_INTEGER_FORMATS(SACCADE_INTEGER_KERNELS, )          //
+                                  SACCADE_SMALL_FLOAT_FORMATS(SACCADE_SMALL_FLOAT_KERNELS, )  //
+                                  SACCADE_FLOAT_FORMATS(SACCADE_FLOAT_KERNELS, )};
 
 const KernelsOf& kernels_of(const WeightView& weight) {
   for (const KernelsOf& entry : kKernels) {
-    if (entry.codes == weight.codes && entry.scales == weight.scale_kind) return entry;
+    const bool numbers =
+        entry.numbers == NumberKind::kAny || (entry.numbers == NumberKind::kF16) == weight.half;
+    if (entry.codes == weight.codes && entry.scales == weight.scale_kind && numbers) return entry;
   }
   fail("[pack] codes of kind {} with scales of kind {} have no GPU kernels",
        static_cast<int>(weight.codes), static_cast<int>(weight.scale_kind));
@@ -66,15 +74,19 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
 GemvPlan gemv_plan(const WeightView& weight, std::int64_t n, bool gated, std::int64_t rows,
                    int processors) {
   constexpr int kMinWarps = 8;
-  constexpr int kMaxWarps = static_cast<int>(saccade::gpu::kGemvThreads / kLanes);
-  const UnitShape shape = unit_shape(weight.codes);
-  const std::int64_t units = ceil_div(weight.inputs, shape.inputs);
+#if !defined(SACCADE_GEMV_MAX_WARPS)
+#define SACCADE_GEMV_MAX_WARPS (saccade::gpu::kGemvThreads / kLanes)
+#endif
+  constexpr int kMaxWarps = static_cast<int>(SACCADE_GEMV_MAX_WARPS);
+  const KernelsOf& kernels = kernels_of(weight);
+  const ProductShape& shape = kernels.shape;
+  const std::int64_t units = ceil_div(weight.inputs, shape.unit_inputs);
   GemvPlan plan;
-  plan.kernel = kernels_of(weight).gemv;
+  plan.kernel = kernels.gemv;
   double best = 0.0;
   for (const std::int64_t lanes : {32, 16, 8}) {
     const std::int64_t steps = ceil_div(units, lanes);
-    const std::int64_t tile_rows = kLanes / lanes;
+    const std::int64_t tile_rows = shape.lane_rows * kLanes / lanes;
     const std::int64_t tiles = ceil_div(n, tile_rows);
     const std::int64_t groups = std::min<std::int64_t>(tiles, processors);
     const std::int64_t group_tiles = ceil_div(tiles, groups) * (gated ? 2 : 1);
@@ -95,8 +107,8 @@ GemvPlan gemv_plan(const WeightView& weight, std::int64_t n, bool gated, std::in
           .x = static_cast<std::uint32_t>(groups),
           .y = static_cast<std::uint32_t>(rows),
           .threads = static_cast<std::uint32_t>(warps) * kLanes,
-          .shared_bytes = static_cast<std::uint32_t>(steps * lanes * shape.shared_bytes +
-                                                     kLanes * 4 + group_tiles * tile_rows * 4)};
+          .shared_bytes = static_cast<std::uint32_t>(steps * lanes * shape.unit_bytes + kLanes * 4 +
+                                                     group_tiles * tile_rows * 4)};
     }
   }
   return plan;

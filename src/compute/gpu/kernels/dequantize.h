@@ -24,6 +24,14 @@ struct DequantizeArgs {
   NumberType y_type;
 };
 
+/// The row of the weight for row `index` of the result. An id outside the weight, such as that of a
+/// token that could not be chosen, counts as 0.
+GPU_FN u32 dequantized_row(GPU_CONSTANT DequantizeArgs& args, u32 index) {
+  if (!args.ids) return args.first + index;
+  const u32 id = u32(args.ids[index]);
+  return id < args.weight.outputs ? id : 0;
+}
+
 GPU_FN u32 bf16_pair(float low, float high) {
   return u32(float_to_bfloat(low)) | u32(float_to_bfloat(high)) << 16;
 }
@@ -73,15 +81,16 @@ struct RawQuads {
   RawScales<kScales> scales;
 
   GPU_FN void read(GPU_CONSTANT WeightView& w, u32 row, u32 chunk, u32 q) {
-    const u64 index = u64(row) * w.chunks + chunk;
-    low =
-        read_once((GPU_GLOBAL const u32*)w.low + index * P::kLowWords + plane_word<P::kLowBits>(q));
+    const WeightRow start = weight_row(w, row);
+    const u32 index = start.first_chunk + chunk;
+    low = read_once((GPU_GLOBAL const u32*)w.low + u64(index) * P::kLowWords +
+                    plane_word<P::kLowBits>(q));
     high = 0;
     if (P::kHighBits > 0) {
-      high = read_once((GPU_GLOBAL const u32*)w.high + index * P::kHighWords +
+      high = read_once((GPU_GLOBAL const u32*)w.high + u64(index) * P::kHighWords +
                        plane_word<P::kHighBits>(q));
     }
-    scales.read(w, row, chunk);
+    scales.read(w, start, chunk);
   }
 };
 
@@ -101,7 +110,7 @@ GPU_FN void dequantize_quad(GPU_CONSTANT WeightView& w, u32 quad, const ChunkSca
 }
 
 /// Four threads share a chunk.
-template <CodeKind kCodes, ScaleKind kScales>
+template <CodeKind kCodes, ScaleKind kScales, NumberKind kNumber>
 GPU_FN void dequantize(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   group.wait_for_inputs();
@@ -113,14 +122,14 @@ GPU_FN void dequantize(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Group 
   GPU_UNROLL
   for (u32 r = 0; r < kDequantizeRows; ++r) {
     if (first + r >= args.rows) break;
-    const u32 row = args.ids ? u32(args.ids[first + r]) : args.first + first + r;
+    const u32 row = dequantized_row(args, first + r);
     raw[r].read(w, row, chunk < w.chunks ? chunk : w.chunks - 1, q);
   }
   GPU_UNROLL
   for (u32 r = 0; r < kDequantizeRows; ++r) {
     if (first + r >= args.rows) break;
     const QuadPair quads = unpack_words<kCodes>(w, raw[r].low, raw[r].high, q);
-    const ChunkScales scales = unpack_scales<kScales>(w, raw[r].scales);
+    const ChunkScales scales = unpack_scales<kScales, kNumber>(w, raw[r].scales);
     float values[4];
     dequantize_quad<kCodes, kScales>(w, quads.first, scales, 0, values);
     store_columns(args, first + r, chunk * kChunk + 4 * q, values);
@@ -138,7 +147,7 @@ GPU_FN void convert_rows(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Grou
   const u32 column = 4 * (group.x() % args.column_groups * group.threads() + group.thread());
   const u32 first = group.x() / args.column_groups * kDequantizeRows;
   for (u32 r = 0; r < kDequantizeRows && first + r < args.rows; ++r) {
-    const u32 row = args.ids ? u32(args.ids[first + r]) : args.first + first + r;
+    const u32 row = dequantized_row(args, first + r);
     float values[4];
     for (u32 i = 0; i < 4; ++i) {
       const u64 at = u64(row) * w.stride + column + i;
@@ -156,9 +165,9 @@ GPU_FN void convert_rows(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Grou
   }
 }
 
-#define SACCADE_DEQUANTIZE_CODES(X, name, codes, scales)                                 \
-  X(dequantize_##name, (dequantize<CodeKind::codes, ScaleKind::scales>), DequantizeArgs, \
-    kDequantizeThreads)
+#define SACCADE_DEQUANTIZE_CODES(X, name, codes, scales, numbers)                             \
+  X(dequantize_##name, (dequantize<CodeKind::codes, ScaleKind::scales, NumberKind::numbers>), \
+    DequantizeArgs, kDequantizeThreads)
 #define SACCADE_DEQUANTIZE_FLOATS(X, name, codes) \
   X(dequantize_##name, (convert_rows<CodeKind::codes>), DequantizeArgs, kDequantizeThreads)
 #define SACCADE_DEQUANTIZE_KERNELS(X)                      \

@@ -180,6 +180,14 @@ GPU_FN NibbleBytes lookup_nibbles(GPU_CONSTANT u32* table, u32 packed) {
   return bytes;
 }
 
+GPU_FN u32 pack_bytes(u32 a, u32 b, u32 c, u32 d) {
+  return (a & 0xffu) | (b & 0xffu) << 8 | (c & 0xffu) << 16 | d << 24;
+}
+
+GPU_FN float quick_quotient(float a, float b) {
+  return a / b;
+}
+
 GPU_FN float rounded_product(float a, float b) {
   return a * b;
 }

@@ -9,10 +9,23 @@ namespace gpu {
 /// Element types of activations.
 enum class NumberType : u32 { kF32, kBf16 };
 
-/// Lanes that share the 32 inputs of a chunk, four for each.
-GPU_CONSTEXPR u32 kChunkLanes = 8;
+/// Columns that a lane reads and quantizes at a time.
+GPU_CONSTEXPR u32 kColumns = 8;
+/// Lanes that share the 32 inputs of a chunk.
+GPU_CONSTEXPR u32 kChunkLanes = kChunk / kColumns;
 
-/// Four activations of a row, times the weights of a norm where there is one.
+GPU_FN void read_floats(GPU_GLOBAL const float* from, float* to) {
+  GPU_UNROLL
+  for (u32 i = 0; i < kColumns; i += 4) {
+    const Words4 words = *(GPU_GLOBAL const Words4*)(from + i);
+    to[i] = as_float(words.x);
+    to[i + 1] = as_float(words.y);
+    to[i + 2] = as_float(words.z);
+    to[i + 3] = as_float(words.w);
+  }
+}
+
+/// A row of activations, times the weights of a norm where there is one.
 struct RowReader {
   GPU_GLOBAL const u8* x;  ///< the row
   GPU_GLOBAL const float* norm_weight;
@@ -21,87 +34,85 @@ struct RowReader {
   u32 inputs;
   bool aligned;  ///< rows start at multiples of 16 bytes
 
-  GPU_FN float one(u32 input) const {
-    return type == NumberType::kF32 ? ((GPU_GLOBAL const float*)x)[input]
-                                    : to_float(((GPU_GLOBAL const bf16*)x)[input]);
+  GPU_FN bool whole(u32 column) const {
+    return aligned && column + kColumns <= inputs && !input_order;
   }
 
-  /// Columns `column` .. column + 3 to `to`, zeros beyond the row's end.
+  /// Columns `column` .. column + 7, a multiple of 8, to `to`, zeros beyond the row's end.
   GPU_FN void read(u32 column, float* to) const {
-    if (aligned && column + 4 <= inputs && !input_order) {
-      if (type == NumberType::kF32) {
-        const Words4 words = *((GPU_GLOBAL const Words4*)x + column / 4);
-        to[0] = as_float(words.x);
-        to[1] = as_float(words.y);
-        to[2] = as_float(words.z);
-        to[3] = as_float(words.w);
-      } else {
-        const Words2 words = *((GPU_GLOBAL const Words2*)x + column / 4);
-        to[0] = as_float(words.x << 16);
-        to[1] = as_float(words.x & 0xffff0000u);
-        to[2] = as_float(words.y << 16);
-        to[3] = as_float(words.y & 0xffff0000u);
+    if (!whole(column)) {
+      for (u32 i = 0; i < kColumns; ++i) {
+        to[i] = 0.0f;
+        if (column + i >= inputs) continue;
+        const u32 at = input_order ? u32(input_order[column + i]) : column + i;
+        to[i] = type == NumberType::kF32 ? ((GPU_GLOBAL const float*)x)[at]
+                                         : to_float(((GPU_GLOBAL const bf16*)x)[at]);
       }
-      return;
-    }
-    for (u32 i = 0; i < 4; ++i) {
-      to[i] =
-          column + i < inputs ? one(input_order ? u32(input_order[column + i]) : column + i) : 0.0f;
+    } else if (type == NumberType::kF32) {
+      read_floats((GPU_GLOBAL const float*)x + column, to);
+    } else {
+      const Words4 words = *((GPU_GLOBAL const Words4*)x + column / kColumns);
+      const u32 pairs[4] = {words.x, words.y, words.z, words.w};
+      GPU_UNROLL
+      for (u32 i = 0; i < 4; ++i) {
+        to[2 * i] = as_float(pairs[i] << 16);
+        to[2 * i + 1] = as_float(pairs[i] & 0xffff0000u);
+      }
     }
   }
 
-  /// Multiplies values of columns `column` .. by the norm's weights; returns the sum of their
-  /// squares before.
-  GPU_FN float apply_norm(u32 column, float* values) const {
-    float squares = 0.0f;
-    if (!norm_weight) return squares;
-    GPU_UNROLL
-    for (u32 i = 0; i < 4; ++i) squares = fused(values[i], values[i], squares);
-    if (column + 4 <= inputs && !input_order) {
-      const Words4 words = *((GPU_GLOBAL const Words4*)norm_weight + column / 4);
-      values[0] *= as_float(words.x);
-      values[1] *= as_float(words.y);
-      values[2] *= as_float(words.z);
-      values[3] *= as_float(words.w);
-      return squares;
+  /// The norm's weights of these columns, or ones.
+  GPU_FN void read_norm(u32 column, float* to) const {
+    if (norm_weight && whole(column)) return read_floats(norm_weight + column, to);
+    for (u32 i = 0; i < kColumns; ++i) {
+      to[i] = 1.0f;
+      if (!norm_weight || column + i >= inputs) continue;
+      to[i] = norm_weight[input_order ? u32(input_order[column + i]) : column + i];
     }
-    for (u32 i = 0; i < 4; ++i) {
-      if (column + i < inputs) {
-        values[i] *= norm_weight[input_order ? u32(input_order[column + i]) : column + i];
-      }
-    }
-    return squares;
   }
 };
 
-/// Four codes of a lane and what it knows of the chunk.
-struct QuantizedQuad {
-  u32 codes;  ///< four int8
+/// Multiplies values by the norm's weights; returns the sum of their squares before.
+GPU_FN float apply_norm(const float* weights, float* values) {
+  float squares = 0.0f;
+  GPU_UNROLL
+  for (u32 i = 0; i < kColumns; ++i) {
+    squares = fused(values[i], values[i], squares);
+    values[i] *= weights[i];
+  }
+  return squares;
+}
+
+/// Eight codes of a lane and what it knows of the chunk.
+struct QuantizedColumns {
+  Words2 codes;  ///< int8
   ActivationChunk chunk;
 };
 
-/// Quantizes the 32 values of a chunk, four of each of eight neighbouring lanes: symmetric, to the
-/// nearest, the largest becoming 127.
-GPU_FN QuantizedQuad quantize_quad(const float* values, Group group) {
-  float largest = max_of(max_of(absolute(values[0]), absolute(values[1])),
-                         max_of(absolute(values[2]), absolute(values[3])));
-  for (u32 mask = 1; mask < kChunkLanes; mask *= 2) {
-    largest = max_of(largest, group.shuffle_xor(largest, mask));
-  }
-  const float inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
-  QuantizedQuad quad;
-  quad.codes = 0;
+/// Quantizes the 32 values of a chunk, eight of each of four neighbouring lanes: symmetric, to the
+/// nearest, the largest becoming 127. Short, because each group of a product does it for all of its
+/// row. `chunk` is right in the first lane.
+GPU_FN QuantizedColumns quantize_columns(const float* values, Group group) {
+  float largest = absolute(values[0]);
   GPU_UNROLL
-  for (u32 i = 0; i < 4; ++i) {
-    quad.codes |= (u32(nearest(values[i] * inverse)) & 0xffu) << (8 * i);
+  for (u32 i = 1; i < kColumns; ++i) largest = max_of(largest, absolute(values[i]));
+  largest = max_of(largest, group.shuffle_xor(largest, 1));
+  largest = max_of(largest, group.shuffle_xor(largest, 2));
+  const float inverse = largest > 1e-30f ? quick_quotient(127.0f, largest) : 0.0f;
+  u32 bits[kColumns];
+  GPU_UNROLL
+  for (u32 i = 0; i < kColumns; ++i) {
+    // Beside 1.5 * 2^23, a float has no room for fractions: the sum's lowest byte is the code.
+    bits[i] = as_bits(fused(values[i], inverse, 12582912.0f));
   }
-  u32 sum = u32(dot4(quad.codes, 0x01010101u, 0));
+  QuantizedColumns to;
+  to.codes.x = pack_bytes(bits[0], bits[1], bits[2], bits[3]);
+  to.codes.y = pack_bytes(bits[4], bits[5], bits[6], bits[7]);
+  u32 sum = u32(dot4(to.codes.y, 0x01010101u, dot4(to.codes.x, 0x01010101u, 0)));
   sum += group.shuffle_xor(sum, 1);
-  sum += group.shuffle_xor(sum, 2);
-  const u32 other = group.shuffle_xor(sum, 4);
-  quad.chunk.scale = largest / 127.0f;
-  quad.chunk.sums = (sum & 0xffffu) | other << 16;  // as the first half's lanes see it
-  return quad;
+  to.chunk.sums = (sum & 0xffffu) | group.shuffle_xor(sum, 2) << 16;
+  to.chunk.scale = largest * (1.0f / 127.0f);
+  return to;
 }
 
 GPU_CONSTEXPR u32 kQuantizeThreads = 256;
@@ -137,10 +148,11 @@ GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared
   float factor = 1.0f;
   if (args.norm_weight) {
     float squares = 0.0f;
-    for (u32 column = 4 * group.thread(); column < args.inputs; column += 4 * group.threads()) {
-      float values[4];
+    for (u32 column = kColumns * group.thread(); column < args.inputs;
+         column += kColumns * group.threads()) {
+      float values[kColumns];
       reader.read(column, values);
-      for (u32 i = 0; i < 4; ++i) squares = fused(values[i], values[i], squares);
+      for (u32 i = 0; i < kColumns; ++i) squares = fused(values[i], values[i], squares);
     }
     squares = group_sum(squares, (GPU_SHARED float*)shared, group);
     factor = 1.0f / square_root(squares / float(args.inputs) + args.eps);
@@ -148,17 +160,20 @@ GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared
   // Whole warps take part in the shuffles, also where the row ends.
   const u32 rounded = (args.chunks_of_row * kChunkLanes + kLanes - 1) / kLanes * kLanes;
   for (u32 i = group.thread(); i < rounded; i += group.threads()) {
-    float values[4];
-    reader.read(4 * i, values);
-    reader.apply_norm(4 * i, values);
-    const QuantizedQuad quad = quantize_quad(values, group);
+    float values[kColumns], weights[kColumns];
+    reader.read(kColumns * i, values);
+    reader.read_norm(kColumns * i, weights);
+    apply_norm(weights, values);
+    const QuantizedColumns columns = quantize_columns(values, group);
     const u32 chunk = i / kChunkLanes;
     if (chunk >= args.chunks_of_row) continue;
-    args.codes[row * args.chunks_of_row * kQuads + i] = quad.codes;
+    GPU_GLOBAL u32* codes = args.codes + (row * args.chunks_of_row * kChunkLanes + i) * 2;
+    codes[0] = columns.codes.x;
+    codes[1] = columns.codes.y;
     if (i % kChunkLanes == 0) {
       GPU_GLOBAL ActivationChunk* to = args.chunks + row * args.chunks_of_row + chunk;
-      to->scale = quad.chunk.scale * factor;
-      to->sums = quad.chunk.sums;
+      to->scale = columns.chunk.scale * factor;
+      to->sums = columns.chunk.sums;
     }
   }
 }
