@@ -11,8 +11,8 @@
 // floats. Every output is summed in an order that depends on the shape of the weights alone.
 #pragma once
 
-#include "functions.h"
 #include "formats.h"
+#include "functions.h"
 #include "quantize.h"
 #include "unpack.h"
 
@@ -67,7 +67,8 @@ struct IntegerProduct {
   static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
 
   /// Quantizes eight columns of the row.
-  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, const float* values, Group group) {
+  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, GPU_THREAD const float* values,
+                          Group group) {
     const QuantizedColumns columns = quantize_columns(values, group);
     const u32 unit = item / kChunkLanes, part = item % kChunkLanes;
     ((GPU_SHARED Words2*)x)[(part / 2 * units + unit) * 2 + part % 2] = columns.codes;
@@ -102,8 +103,9 @@ struct IntegerProduct {
   }
 
   /// Sums of the products of codes of both halves.
-  static GPU_FN void dot_halves(GPU_CONSTANT WeightView& w, const RawCodes<kCodes>& codes,
-                                const X& x, i32* dots) {
+  static GPU_FN void dot_halves(GPU_CONSTANT WeightView& w,
+                                GPU_THREAD const RawCodes<kCodes>& codes, GPU_THREAD const X& x,
+                                GPU_THREAD i32* dots) {
     GPU_UNROLL
     for (u32 q = 0; q < 4; ++q) {
       if (kCodes == CodeKind::kInt4) {
@@ -121,8 +123,8 @@ struct IntegerProduct {
   }
 
   /// sum + weights * activations of a unit.
-  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights, const X& x,
-                               float sum) {
+  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, GPU_THREAD const Unit& weights,
+                               GPU_THREAD const X& x, float sum) {
     using S = ScaleTraits<kScales>;
     i32 dots[2] = {0, 0};
     dot_halves(w, weights.codes, x, dots);
@@ -152,7 +154,8 @@ struct FloatActivations {
   static constexpr u32 kUnitInputs = 4 * kQuadsOfUnit;
   static constexpr u32 kUnitBytes = 16 * kQuadsOfUnit;
 
-  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, const float* values, Group) {
+  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, GPU_THREAD const float* values,
+                          Group) {
     GPU_UNROLL
     for (u32 i = 0; i < 2; ++i) {
       const u32 quad = 2 * item + i;
@@ -190,8 +193,8 @@ struct SmallFloatProduct : FloatActivations<8> {
 
   static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
 
-  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights, const X& x,
-                               float sum) {
+  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, GPU_THREAD const Unit& weights,
+                               GPU_THREAD const X& x, float sum) {
     float products = 0.0f;
     GPU_UNROLL
     for (u32 i = 0; i < kChunk; ++i) {
@@ -222,15 +225,15 @@ struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
     return r * (w.stride / Activations::kUnitInputs);
   }
 
-  static GPU_FN float value(const Unit& weights, u32 i) {
+  static GPU_FN float value(GPU_THREAD const Unit& weights, u32 i) {
     if (kCodes == CodeKind::kF32) return as_float(weights.words[i % 4]);
     const u32 word = weights.words[i / 2];
     if (kCodes == CodeKind::kF16) return half_to_float(u16(i % 2 == 0 ? word : word >> 16));
     return as_float(i % 2 == 0 ? word << 16 : word & 0xffff0000u);
   }
 
-  static GPU_FN float multiply(GPU_CONSTANT WeightView&, const Unit& weights, const X& x,
-                               float sum) {
+  static GPU_FN float multiply(GPU_CONSTANT WeightView&, GPU_THREAD const Unit& weights,
+                               GPU_THREAD const X& x, float sum) {
     GPU_UNROLL
     for (u32 i = 0; i < Activations::kUnitInputs; ++i) {
       sum = fused(value(weights, i), x.values[i], sum);
@@ -339,7 +342,7 @@ struct GemvStream {
     }
   }
 
-  GPU_FN void read(GPU_CONSTANT WeightView& w, typename Product::Unit* to) {
+  GPU_FN void read(GPU_CONSTANT WeightView& w, GPU_THREAD typename Product::Unit* to) {
     if (ahead.tile >= tiles.all) return;
     const u32 unit = ahead.step * lanes + lane;
     GPU_UNROLL
@@ -372,7 +375,8 @@ struct GemvStream {
     }
   }
 
-  GPU_FN void finish_tile(u32 tile, float* sums, GPU_SHARED float* results, Group group) const {
+  GPU_FN void finish_tile(u32 tile, GPU_THREAD float* sums, GPU_SHARED float* results,
+                          Group group) const {
     for (u32 mask = lanes / 2; mask > 0; mask /= 2) {
       GPU_UNROLL
       for (u32 j = 0; j < kRows; ++j) sums[j] += group.shuffle_xor(sums[j], mask);
@@ -400,7 +404,7 @@ GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units,
   const u32 items = units * Product::kUnitInputs / kColumns;
   float squares = 0.0f;
   if (args.norm_weight) {
-    for (u32 i = group.thread(); i < items; i += group.threads()) {
+    for (u32 i = group.thread_index(); i < items; i += group.threads()) {
       float values[kColumns], weights[kColumns];
       reader.read(i * kColumns, values);
       reader.read_norm(i * kColumns, weights);
@@ -409,7 +413,7 @@ GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units,
     }
     return squares;
   }
-  for (u32 first = group.thread(); first < items; first += kAtOnce * group.threads()) {
+  for (u32 first = group.thread_index(); first < items; first += kAtOnce * group.threads()) {
     float values[kAtOnce][kColumns];
     GPU_UNROLL
     for (u32 j = 0; j < kAtOnce; ++j) {
@@ -460,12 +464,13 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
   const u32 outputs = stream.tiles.count * stream.tiles.rows;
   const u32 first_row = stream.tiles.first * stream.tiles.rows;
   const u64 y_row = group.y() * args.y_stride;
-  const bool has_output = group.thread() < outputs && first_row + group.thread() < args.n;
+  const bool has_output =
+      group.thread_index() < outputs && first_row + group.thread_index() < args.n;
   GemvBeside beside = {0.0f, 0.0f, 0.0f};
-  if (has_output) beside.read_bias(args, first_row + group.thread());
+  if (has_output) beside.read_bias(args, first_row + group.thread_index());
 
   group.wait_for_inputs();
-  if (has_output) beside.read_y(args, y_row + first_row + group.thread());
+  if (has_output) beside.read_y(args, y_row + first_row + group.thread_index());
   const u32 filled = stream.steps * stream.lanes;
   GPU_SHARED float* squares = (GPU_SHARED float*)(shared + filled * Product::kUnitBytes);
   GPU_SHARED float* results = squares + kLanes;
@@ -484,9 +489,9 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
     const float all = warp_sum(group.lane() < group.warps() ? squares[group.lane()] : 0.0f, group);
     factor = 1.0f / square_root(all / float(args.weight.inputs) + args.eps);
   }
-  for (u32 i = group.thread(); i < outputs && first_row + i < args.n; i += group.threads()) {
+  for (u32 i = group.thread_index(); i < outputs && first_row + i < args.n; i += group.threads()) {
     const u32 row = first_row + i;
-    if (i != group.thread()) {
+    if (i != group.thread_index()) {
       beside.read_bias(args, row);
       beside.read_y(args, y_row + row);
     }

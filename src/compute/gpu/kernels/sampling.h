@@ -260,20 +260,20 @@ GPU_FN u32 draw(SampleRow row, Cut cut, float min_p, GPU_GLOBAL u64* random, Sam
     u64 target = share_of(total, next_random(random));
     u32 warp = 0;
     while (warp + 1 < group.warps() && s.warp_sums[warp] <= target) target -= s.warp_sums[warp++];
-    u32 thread = warp * kLanes;
-    while (thread + 1 < (warp + 1) * kLanes && s.sums[thread] <= target) {
-      target -= s.sums[thread++];
+    u32 drawn = warp * kLanes;
+    while (drawn + 1 < (warp + 1) * kLanes && s.sums[drawn] <= target) {
+      target -= s.sums[drawn++];
     }
-    s.found[0] = thread;
+    s.found[0] = drawn;
     s.found[1] = target;
   }
   group.barrier();
-  const u32 thread = u32(s.found[0]);
+  const u32 drawn = u32(s.found[0]);
   u64 target = s.found[1];
   u32 chosen = 0;
   bool done = false;
   for (u32 first = 0; first * group.threads() < row.vocab; first += group.threads()) {
-    const u64 id = u64(first + group.thread_index()) * group.threads() + thread;
+    const u64 id = u64(first + group.thread_index()) * group.threads() + drawn;
     u64 weight = 0;
     if (id < row.vocab) {
       const float logit = row.logits[id];
@@ -286,7 +286,7 @@ GPU_FN u32 draw(SampleRow row, Cut cut, float min_p, GPU_GLOBAL u64* random, Sam
     group.barrier();
     for (u32 i = 0; group.thread_index() == 0 && !done && i < group.threads(); ++i) {
       const u64 step = s.sums[i];
-      const u32 step_id = (first + i) * group.threads() + thread;
+      const u32 step_id = (first + i) * group.threads() + drawn;
       if (step_id >= row.vocab) break;
       if (step > 0) chosen = step_id;
       done = step > target;
