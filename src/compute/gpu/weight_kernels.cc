@@ -62,7 +62,7 @@ constexpr KernelsOf kKernels[] = {SACCADE_INTEGER_FORMATS(SACCADE_INTEGER_KERNEL
 const KernelsOf& kernels_of(const WeightView& weight) {
   for (const KernelsOf& entry : kKernels) {
     const bool numbers =
-        entry.numbers == NumberKind::kAny || (entry.numbers == NumberKind::kF16) == weight.half;
+        entry.numbers == NumberKind::kAny || (entry.numbers == NumberKind::kF16) == weight.is_f16;
     if (entry.codes == weight.codes && entry.scales == weight.scale_kind && numbers) return entry;
   }
   fail("[pack] codes of kind {} with scales of kind {} have no GPU kernels",

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <type_traits>
 #include <vector>
@@ -114,8 +114,10 @@ inline Matrix on_all_executors(const std::function<Matrix(HostExecutor&)>& body)
   ThreadPool threads(3);
   HostExecutor second(&threads, TurnOrder::kBackward);
   const Matrix found = body(second);
-  EXPECT_EQ(found.size(), wanted.size());
-  EXPECT_EQ(std::memcmp(found.data(), wanted.data(), wanted.size() * sizeof(float)), 0)
+  const auto same_bits = [](float a, float b) {
+    return std::bit_cast<u32>(a) == std::bit_cast<u32>(b);
+  };
+  EXPECT_TRUE(std::equal(found.begin(), found.end(), wanted.begin(), wanted.end(), same_bits))
       << "the order of threads matters";
   return wanted;
 }

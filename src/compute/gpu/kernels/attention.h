@@ -73,7 +73,7 @@ GPU_FN AttentionScratch attention_scratch(GPU_SHARED u8* shared, u32 head_dim, G
 
 template <typename X>
 GPU_FN void load_query(AttentionScratch scratch, GPU_GLOBAL const X* q, u32 head_dim, Group group) {
-  for (u32 d = group.thread(); d < head_dim; d += group.threads()) {
+  for (u32 d = group.thread_index(); d < head_dim; d += group.threads()) {
     scratch.query[d] = to_float(q[d]);
   }
   group.barrier();
@@ -110,16 +110,16 @@ GPU_FN void attend_block(GPU_THREAD AttentionState& state, AttentionScratch scra
   const u32 lane = group.lane();
   float scores[2];
   GPU_UNROLL
-  for (u32 half = 0; half < 2; ++half) {
-    const u32 t = half * kLanes + lane;
-    scores[half] = kLowest;
+  for (u32 part = 0; part < 2; ++part) {
+    const u32 t = part * kLanes + lane;
+    scores[part] = kLowest;
     if (t >= block.low && t < block.high) {
       float score = params.scale * attention_score(scratch.query, block.keys + t * block.key_stride,
                                                    params.head_dim, block.wide);
       if (params.softcap > 0.0f) {
         score = params.softcap * tangent_hyperbolic(score / params.softcap);
       }
-      scores[half] = score;
+      scores[part] = score;
     }
   }
   const float block_maximum = warp_max(max_of(scores[0], scores[1]), group);
@@ -127,10 +127,10 @@ GPU_FN void attend_block(GPU_THREAD AttentionState& state, AttentionScratch scra
   const float correction = exponential(state.maximum - maximum);
   float block_sum = 0.0f;
   GPU_UNROLL
-  for (u32 half = 0; half < 2; ++half) {
-    const u32 t = half * kLanes + lane;
+  for (u32 part = 0; part < 2; ++part) {
+    const u32 t = part * kLanes + lane;
     const float weight =
-        t >= block.low && t < block.high ? exponential(scores[half] - maximum) : 0.0f;
+        t >= block.low && t < block.high ? exponential(scores[part] - maximum) : 0.0f;
     scratch.weights[t] = weight;
     block_sum += weight;
   }
@@ -173,7 +173,7 @@ GPU_FN void finish_attention(GPU_THREAD const AttentionState& state, AttentionSc
   }
   // A row that sees nothing is zeros.
   const float factor = total > 0.0f ? 1.0f / total : 0.0f;
-  for (u32 d = group.thread(); d < head_dim; d += group.threads()) {
+  for (u32 d = group.thread_index(); d < head_dim; d += group.threads()) {
     float sum = 0.0f;
     for (u32 w = 0; w < group.warps(); ++w) {
       sum = fused(scratch.parts[w * head_dim + d], exponential(scratch.maxima[w] - maximum), sum);

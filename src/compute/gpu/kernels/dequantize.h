@@ -37,7 +37,8 @@ GPU_FN u32 bf16_pair(float low, float high) {
 }
 
 /// Four values of neighbouring columns to a row of the result, as far as it goes.
-GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u64 row, u32 column, float* values) {
+GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u64 row, u32 column,
+                          GPU_THREAD float* values) {
   const u32 inputs = args.weight.inputs;
   const u64 at = row * args.y_stride + column;
   if (column + 4 > inputs) {
@@ -96,10 +97,11 @@ struct RawQuads {
 
 /// The weights of a quad by the formula of the format, products and sums rounded once each.
 template <CodeKind kCodes, ScaleKind kScales>
-GPU_FN void dequantize_quad(GPU_CONSTANT WeightView& w, u32 quad, const ChunkScales& scales,
-                            u32 half, float* values) {
+GPU_FN void dequantize_quad(GPU_CONSTANT WeightView& w, u32 quad,
+                            GPU_THREAD const ChunkScales& scales, u32 which,
+                            GPU_THREAD float* values) {
   using S = ScaleTraits<kScales>;
-  const u32 part = S::kTwoParts ? half : 0;
+  const u32 part = S::kTwoParts ? which : 0;
   float base = code_base(w);
   if (S::kZero) base += scales.offset[0];
   GPU_UNROLL
@@ -115,7 +117,7 @@ GPU_FN void dequantize(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Group 
   group.allow_next();
   group.wait_for_inputs();
   GPU_CONSTANT WeightView& w = args.weight;
-  const u32 item = group.x() % args.column_groups * group.threads() + group.thread();
+  const u32 item = group.x() % args.column_groups * group.threads() + group.thread_index();
   const u32 first = group.x() / args.column_groups * kDequantizeRows;
   const u32 chunk = item / 4, q = item % 4;
   RawQuads<kCodes, kScales> raw[kDequantizeRows];
@@ -144,7 +146,7 @@ GPU_FN void convert_rows(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Grou
   group.allow_next();
   group.wait_for_inputs();
   GPU_CONSTANT WeightView& w = args.weight;
-  const u32 column = 4 * (group.x() % args.column_groups * group.threads() + group.thread());
+  const u32 column = 4 * (group.x() % args.column_groups * group.threads() + group.thread_index());
   const u32 first = group.x() / args.column_groups * kDequantizeRows;
   for (u32 r = 0; r < kDequantizeRows && first + r < args.rows; ++r) {
     const u32 row = dequantized_row(args, first + r);

@@ -11,7 +11,7 @@ GPU_CONSTEXPR u32 kElementThreads = 256;
 
 /// The first of the thread's columns.
 GPU_FN u32 unit_column(Group group) {
-  return (group.y() * group.threads() + group.thread()) * kUnit;
+  return (group.y() * group.threads() + group.thread_index()) * kUnit;
 }
 
 struct MapArgs {

@@ -22,7 +22,7 @@ template <typename Y, typename X>
 GPU_FN void gather(GPU_CONSTANT GatherArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   group.wait_for_inputs();
-  const u32 i = (group.y() * group.threads() + group.thread()) * kUnit;
+  const u32 i = (group.y() * group.threads() + group.thread_index()) * kUnit;
   if (i >= args.n) return;
   const u32 left = args.n - i;
   const i32 id = args.ids[group.x()];
@@ -46,7 +46,7 @@ template <typename T>
 GPU_FN void gather_columns(GPU_CONSTANT GatherColumnsArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   group.wait_for_inputs();
-  const u32 i = group.y() * group.threads() + group.thread();
+  const u32 i = group.y() * group.threads() + group.thread_index();
   if (i >= args.n) return;
   GPU_GLOBAL const T* x = (GPU_GLOBAL const T*)args.x + group.x() * args.x_stride;
   GPU_GLOBAL T* y = (GPU_GLOBAL T*)args.y + group.x() * args.y_stride;
@@ -67,7 +67,7 @@ template <typename Y, typename X, bool kAdd>
 GPU_FN void scatter(GPU_CONSTANT ScatterArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   group.wait_for_inputs();
-  const u32 i = (group.y() * group.threads() + group.thread()) * kUnit;
+  const u32 i = (group.y() * group.threads() + group.thread_index()) * kUnit;
   if (i >= args.n) return;
   const u32 left = args.n - i;
   const i32 id = args.ids[group.x()];

@@ -11,8 +11,8 @@
 // floats. Every output is summed in an order that depends on the shape of the weights alone.
 #pragma once
 
-#include "functions.h"
 #include "formats.h"
+#include "functions.h"
 #include "quantize.h"
 #include "unpack.h"
 
@@ -355,7 +355,7 @@ struct GemvStream {
     }
   }
 
-  GPU_FN void read(GPU_CONSTANT WeightView& w, typename Product::Unit* to) {
+  GPU_FN void read(GPU_CONSTANT WeightView& w, GPU_THREAD typename Product::Unit* to) {
     if (ahead.piece >= pieces) return;
     GPU_UNROLL
     for (u32 j = 0; j < kRows; ++j) {
@@ -393,7 +393,8 @@ struct GemvStream {
     }
   }
 
-  GPU_FN void finish_piece(u32 piece, float* sums, GPU_SHARED float* results, Group group) const {
+  GPU_FN void finish_piece(u32 piece, GPU_THREAD float* sums, GPU_SHARED float* results,
+                           Group group) const {
     for (u32 mask = lanes / 2; mask > 0; mask /= 2) {
       GPU_UNROLL
       for (u32 j = 0; j < kRows; ++j) sums[j] += group.shuffle_xor(sums[j], mask);
@@ -431,7 +432,7 @@ GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units,
   const u32 items = units * Product::kUnitInputs / kColumns;
   float squares = 0.0f;
   if (args.norm_weight) {
-    for (u32 i = group.thread(); i < items; i += group.threads()) {
+    for (u32 i = group.thread_index(); i < items; i += group.threads()) {
       float values[kColumns], weights[kColumns];
       reader.read(i * kColumns, values);
       reader.read_norm(i * kColumns, weights);
@@ -440,7 +441,7 @@ GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units,
     }
     return squares;
   }
-  for (u32 first = group.thread(); first < items; first += kAtOnce * group.threads()) {
+  for (u32 first = group.thread_index(); first < items; first += kAtOnce * group.threads()) {
     float values[kAtOnce][kColumns];
     GPU_UNROLL
     for (u32 j = 0; j < kAtOnce; ++j) {
@@ -491,12 +492,13 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
   const u32 outputs = stream.tiles.count * stream.tiles.rows;
   const u32 first_row = stream.tiles.first * stream.tiles.rows;
   const u64 y_row = group.y() * args.y_stride;
-  const bool has_output = group.thread() < outputs && first_row + group.thread() < args.n;
+  const bool has_output =
+      group.thread_index() < outputs && first_row + group.thread_index() < args.n;
   GemvBeside beside = {0.0f, 0.0f, 0.0f};
-  if (has_output) beside.read_bias(args, first_row + group.thread());
+  if (has_output) beside.read_bias(args, first_row + group.thread_index());
 
   group.wait_for_inputs();
-  if (has_output) beside.read_y(args, y_row + first_row + group.thread());
+  if (has_output) beside.read_y(args, y_row + first_row + group.thread_index());
   const u32 filled = stream.filled();
   GPU_SHARED float* squares = (GPU_SHARED float*)(shared + filled * Product::kUnitBytes);
   GPU_SHARED float* results = squares + kLanes;
@@ -515,9 +517,9 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
     const float all = warp_sum(group.lane() < group.warps() ? squares[group.lane()] : 0.0f, group);
     factor = 1.0f / square_root(all / float(args.weight.inputs) + args.eps);
   }
-  for (u32 i = group.thread(); i < outputs && first_row + i < args.n; i += group.threads()) {
+  for (u32 i = group.thread_index(); i < outputs && first_row + i < args.n; i += group.threads()) {
     const u32 row = first_row + i;
-    if (i != group.thread()) {
+    if (i != group.thread_index()) {
       beside.read_bias(args, row);
       beside.read_y(args, y_row + row);
     }

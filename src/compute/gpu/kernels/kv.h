@@ -52,7 +52,7 @@ GPU_FN void write_kv(GPU_CONSTANT WriteKvArgs& args, GPU_SHARED u8*, Group group
   group.allow_next();
   group.wait_for_inputs();
   const u32 units = (args.head_dim + kUnit - 1) / kUnit;
-  const u32 unit = group.y() * group.threads() + group.thread();
+  const u32 unit = group.y() * group.threads() + group.thread_index();
   const i32 span = args.batch.row_spans[group.x()];
   if (unit >= units * args.kv_heads || span < 0) return;
   GPU_GLOBAL const DeviceSpan* s = args.batch.spans + span;
@@ -100,7 +100,7 @@ GPU_FN void rotary_kv(GPU_CONSTANT RotaryKvArgs& args, GPU_SHARED u8*, Group gro
   group.wait_for_inputs();
   const u32 pair_units = (args.n + kUnit - 1) / kUnit;
   const u32 units = pair_units + (args.head_dim - 2 * args.n + kUnit - 1) / kUnit;
-  const u32 unit = group.y() * group.threads() + group.thread();
+  const u32 unit = group.y() * group.threads() + group.thread_index();
   const u32 head = unit / units;
   const i32 span = args.batch.row_spans[group.x()];
   if (head >= args.heads + 2 * args.kv_heads || span < 0) return;

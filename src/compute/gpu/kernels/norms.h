@@ -34,14 +34,14 @@ GPU_FN void rms_norm(GPU_CONSTANT RmsNormArgs& args, GPU_SHARED u8* shared, Grou
   float v[kUnit];
   float w[kUnit];
   float squares = 0.0f;
-  for (u32 i = group.thread() * kUnit; i < args.n; i += step) {
+  for (u32 i = group.thread_index() * kUnit; i < args.n; i += step) {
     load_some(x + i, args.n - i, wide, v);
     GPU_UNROLL
     for (u32 k = 0; k < kUnit; ++k) squares += v[k] * v[k];
   }
   squares = group_sum(squares, (GPU_SHARED float*)shared, group);
   const float scale = 1.0f / square_root(squares / float(args.n) + args.eps);
-  for (u32 i = group.thread() * kUnit; i < args.n; i += step) {
+  for (u32 i = group.thread_index() * kUnit; i < args.n; i += step) {
     load_some(x + i, args.n - i, wide, v);
     load_some(args.weight + i, args.n - i, wide, w);
     GPU_UNROLL
@@ -116,7 +116,7 @@ GPU_FN void add_rms_norm(GPU_CONSTANT AddRmsNormArgs& args, GPU_SHARED u8* share
   float v[kUnit];
   float w[kUnit];
   float squares = 0.0f;
-  for (u32 i = group.thread() * kUnit; i < args.n; i += step) {
+  for (u32 i = group.thread_index() * kUnit; i < args.n; i += step) {
     load_some((GPU_GLOBAL const float*)sum + i, args.n - i, wide, v);
     load_some(x + i, args.n - i, wide, w);
     GPU_UNROLL
@@ -128,7 +128,7 @@ GPU_FN void add_rms_norm(GPU_CONSTANT AddRmsNormArgs& args, GPU_SHARED u8* share
   }
   squares = group_sum(squares, (GPU_SHARED float*)shared, group);
   const float scale = 1.0f / square_root(squares / float(args.n) + args.eps);
-  for (u32 i = group.thread() * kUnit; i < args.n; i += step) {
+  for (u32 i = group.thread_index() * kUnit; i < args.n; i += step) {
     load_some((GPU_GLOBAL const float*)sum + i, args.n - i, wide, v);
     load_some(args.weight + i, args.n - i, wide, w);
     GPU_UNROLL
@@ -162,14 +162,14 @@ GPU_FN void layer_norm(GPU_CONSTANT LayerNormArgs& args, GPU_SHARED u8* shared, 
   float v[kUnit];
   float w[kUnit];
   float sum = 0.0f;
-  for (u32 i = group.thread() * kUnit; i < args.n; i += step) {
+  for (u32 i = group.thread_index() * kUnit; i < args.n; i += step) {
     load_some(x + i, args.n - i, wide, v);
     GPU_UNROLL
     for (u32 k = 0; k < kUnit; ++k) sum += v[k];
   }
   const float mean = group_sum(sum, scratch, group) / float(args.n);
   float squares = 0.0f;
-  for (u32 i = group.thread() * kUnit; i < args.n; i += step) {
+  for (u32 i = group.thread_index() * kUnit; i < args.n; i += step) {
     load_some(x + i, args.n - i, wide, v);
     GPU_UNROLL
     for (u32 k = 0; k < kUnit; ++k) {
@@ -179,7 +179,7 @@ GPU_FN void layer_norm(GPU_CONSTANT LayerNormArgs& args, GPU_SHARED u8* shared, 
   }
   squares = group_sum(squares, scratch + kLanes, group);
   const float scale = 1.0f / square_root(squares / float(args.n) + args.eps);
-  for (u32 i = group.thread() * kUnit; i < args.n; i += step) {
+  for (u32 i = group.thread_index() * kUnit; i < args.n; i += step) {
     load_some(x + i, args.n - i, wide, v);
     load_some(args.weight + i, args.n - i, wide, w);
     GPU_UNROLL

@@ -5,8 +5,8 @@
 //   GPU_FN void name(GPU_CONSTANT NameArgs& args, GPU_SHARED u8* shared, Group group)
 //
 // that every thread of a grid of thread groups runs. It is C++14 without recursion, virtual
-// functions, exceptions, double and dynamic memory, and every pointer says which memory it points
-// into:
+// functions, exceptions, double and dynamic memory, without Metal's own words as names (thread,
+// half, device, kernel), and every pointer says which memory it points into:
 //
 //   GPU_GLOBAL    the device's memory         (CUDA: global,   Metal: device)
 //   GPU_CONSTANT  the arguments of the launch (CUDA: param,    Metal: constant), read-only

@@ -33,7 +33,7 @@ struct alignas(8) Words2 {
 
 /// Where a thread stands in its group, and what the group's threads do together.
 struct Group {
-  GPU_FN u32 thread() const { return threadIdx.x; }
+  GPU_FN u32 thread_index() const { return threadIdx.x; }
   GPU_FN u32 threads() const { return blockDim.x; }
   GPU_FN u32 lane() const { return threadIdx.x % 32; }
   GPU_FN u32 warp() const { return threadIdx.x / 32; }

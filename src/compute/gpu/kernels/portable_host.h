@@ -59,7 +59,7 @@ struct Group {
   HostGroup* host;
   u32 index;  ///< of the thread in its group
 
-  u32 thread() const { return index; }
+  u32 thread_index() const { return index; }
   u32 threads() const { return host->threads; }
   u32 lane() const { return index % 32; }
   u32 warp() const { return index / 32; }
@@ -219,7 +219,8 @@ GPU_FN void memory_fence() {
 }  // namespace saccade
 
 #if defined(SACCADE_GPU_ADDRESS_SPACES)
-// Words that kernels do without.
+// Words that kernels do without, and names that mean something else to Metal.
 #pragma GCC poison double goto virtual throw try catch new delete typeid dynamic_cast thread_local
 #pragma GCC poison std asm mutable friend volatile
+#pragma GCC poison thread half device constant kernel threadgroup vertex fragment
 #endif

@@ -14,7 +14,7 @@ GPU_CONSTEXPR u32 kColumns = 8;
 /// Lanes that share the 32 inputs of a chunk.
 GPU_CONSTEXPR u32 kChunkLanes = kChunk / kColumns;
 
-GPU_FN void read_floats(GPU_GLOBAL const float* from, float* to) {
+GPU_FN void read_floats(GPU_GLOBAL const float* from, GPU_THREAD float* to) {
   GPU_UNROLL
   for (u32 i = 0; i < kColumns; i += 4) {
     const Words4 words = *(GPU_GLOBAL const Words4*)(from + i);
@@ -39,7 +39,7 @@ struct RowReader {
   }
 
   /// Columns `column` .. column + 7, a multiple of 8, to `to`, zeros beyond the row's end.
-  GPU_FN void read(u32 column, float* to) const {
+  GPU_FN void read(u32 column, GPU_THREAD float* to) const {
     if (!whole(column)) {
       for (u32 i = 0; i < kColumns; ++i) {
         to[i] = 0.0f;
@@ -62,7 +62,7 @@ struct RowReader {
   }
 
   /// The norm's weights of these columns, or ones.
-  GPU_FN void read_norm(u32 column, float* to) const {
+  GPU_FN void read_norm(u32 column, GPU_THREAD float* to) const {
     if (norm_weight && whole(column)) return read_floats(norm_weight + column, to);
     for (u32 i = 0; i < kColumns; ++i) {
       to[i] = 1.0f;
@@ -73,7 +73,7 @@ struct RowReader {
 };
 
 /// Multiplies values by the norm's weights; returns the sum of their squares before.
-GPU_FN float apply_norm(const float* weights, float* values) {
+GPU_FN float apply_norm(GPU_THREAD const float* weights, GPU_THREAD float* values) {
   float squares = 0.0f;
   GPU_UNROLL
   for (u32 i = 0; i < kColumns; ++i) {
@@ -92,7 +92,7 @@ struct QuantizedColumns {
 /// Quantizes the 32 values of a chunk, eight of each of four neighbouring lanes: symmetric, to the
 /// nearest, the largest becoming 127. Short, because each group of a product does it for all of its
 /// row. `chunk` is right in the first lane.
-GPU_FN QuantizedColumns quantize_columns(const float* values, Group group) {
+GPU_FN QuantizedColumns quantize_columns(GPU_THREAD const float* values, Group group) {
   float largest = absolute(values[0]);
   GPU_UNROLL
   for (u32 i = 1; i < kColumns; ++i) largest = max_of(largest, absolute(values[i]));
@@ -148,7 +148,7 @@ GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared
   float factor = 1.0f;
   if (args.norm_weight) {
     float squares = 0.0f;
-    for (u32 column = kColumns * group.thread(); column < args.inputs;
+    for (u32 column = kColumns * group.thread_index(); column < args.inputs;
          column += kColumns * group.threads()) {
       float values[kColumns];
       reader.read(column, values);
@@ -159,7 +159,7 @@ GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared
   }
   // Whole warps take part in the shuffles, also where the row ends.
   const u32 rounded = (args.chunks_of_row * kChunkLanes + kLanes - 1) / kLanes * kLanes;
-  for (u32 i = group.thread(); i < rounded; i += group.threads()) {
+  for (u32 i = group.thread_index(); i < rounded; i += group.threads()) {
     float values[kColumns], weights[kColumns];
     reader.read(kColumns * i, values);
     reader.read_norm(kColumns * i, weights);

@@ -24,7 +24,7 @@ struct RotaryTableArgs {
 GPU_FN void rotary_table(GPU_CONSTANT RotaryTableArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   group.wait_for_inputs();
-  const u32 i = group.y() * group.threads() + group.thread();
+  const u32 i = group.y() * group.threads() + group.thread_index();
   if (i >= args.n) return;
   const u64 axis = args.axes ? u64(args.axes[i]) : 0u;
   const float position = float(args.positions[axis * args.rows + group.x()]);
@@ -61,7 +61,7 @@ GPU_FN void rotary(GPU_CONSTANT RotaryArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   group.wait_for_inputs();
   const u32 units = (args.n + kUnit - 1) / kUnit;
-  const u32 unit = group.y() * group.threads() + group.thread();
+  const u32 unit = group.y() * group.threads() + group.thread_index();
   if (unit >= units * args.heads) return;
   const u32 i = unit % units * kUnit;
   const u32 left = args.n - i;

@@ -120,7 +120,7 @@ GPU_FN void find_bin(SampleScratch s, u64 target, bool by_weight, Group group) {
   sum = warp_sum_wide(sum, group);
   if (group.lane() == 0) s.warp_sums[group.warp()] = sum;
   group.barrier();
-  if (group.thread() == 0) {
+  if (group.thread_index() == 0) {
     u64 above = 0;
     u32 warp = group.warps() - 1;
     while (warp > 0 && above + s.warp_sums[warp] < target) above += s.warp_sums[warp--];
@@ -157,11 +157,11 @@ GPU_FN u32 digit_of(u32 level, u32 prefix, u32 id_prefix, u32 key, u32 id) {
 
 GPU_FN void count_digits(SampleRow row, Cut within, u32 level, u32 prefix, u32 id_prefix,
                          bool by_weight, SampleScratch s, Group group) {
-  for (u32 i = group.thread(); i < (1 + kSampleLimbs) * kSampleBins; i += group.threads()) {
+  for (u32 i = group.thread_index(); i < (1 + kSampleLimbs) * kSampleBins; i += group.threads()) {
     s.counts[i] = 0;
   }
   group.barrier();
-  for (u32 id = group.thread(); id < row.vocab; id += group.threads()) {
+  for (u32 id = group.thread_index(); id < row.vocab; id += group.threads()) {
     const float logit = row.logits[id];
     const u32 key = logit_key(logit);
     const u32 digit = digit_of(level, prefix, id_prefix, key, id);
@@ -221,7 +221,7 @@ GPU_FN u64 share_of(u64 sum, u32 share) {
 
 /// The sum of the weights of all threads, in every thread; s.sums and s.warp_sums keep the parts.
 GPU_FN u64 group_sum_wide(u64 value, SampleScratch s, Group group) {
-  s.sums[group.thread()] = value;
+  s.sums[group.thread_index()] = value;
   value = warp_sum_wide(value, group);
   if (group.lane() == 0) s.warp_sums[group.warp()] = value;
   group.barrier();
@@ -232,7 +232,7 @@ GPU_FN u64 group_sum_wide(u64 value, SampleScratch s, Group group) {
 /// The sum of the fixed weights of the thread's elements within a cut.
 GPU_FN u64 own_weights(SampleRow row, Cut cut, float min_p, Group group) {
   u64 sum = 0;
-  for (u32 id = group.thread(); id < row.vocab; id += group.threads()) {
+  for (u32 id = group.thread_index(); id < row.vocab; id += group.threads()) {
     const float logit = row.logits[id];
     if (!inside(cut, logit_key(logit), id)) continue;
     const float weight = relative_weight(row, logit);
@@ -256,24 +256,24 @@ GPU_FN u32 next_random(GPU_GLOBAL u64* random) {
 GPU_FN u32 draw(SampleRow row, Cut cut, float min_p, GPU_GLOBAL u64* random, SampleScratch s,
                 Group group) {
   const u64 total = group_sum_wide(own_weights(row, cut, min_p, group), s, group);
-  if (group.thread() == 0) {
+  if (group.thread_index() == 0) {
     u64 target = share_of(total, next_random(random));
     u32 warp = 0;
     while (warp + 1 < group.warps() && s.warp_sums[warp] <= target) target -= s.warp_sums[warp++];
-    u32 thread = warp * kLanes;
-    while (thread + 1 < (warp + 1) * kLanes && s.sums[thread] <= target) {
-      target -= s.sums[thread++];
+    u32 drawn = warp * kLanes;
+    while (drawn + 1 < (warp + 1) * kLanes && s.sums[drawn] <= target) {
+      target -= s.sums[drawn++];
     }
-    s.found[0] = thread;
+    s.found[0] = drawn;
     s.found[1] = target;
   }
   group.barrier();
-  const u32 thread = u32(s.found[0]);
+  const u32 drawn = u32(s.found[0]);
   u64 target = s.found[1];
   u32 chosen = 0;
   bool done = false;
   for (u32 first = 0; first * group.threads() < row.vocab; first += group.threads()) {
-    const u64 id = u64(first + group.thread()) * group.threads() + thread;
+    const u64 id = u64(first + group.thread_index()) * group.threads() + drawn;
     u64 weight = 0;
     if (id < row.vocab) {
       const float logit = row.logits[id];
@@ -282,11 +282,11 @@ GPU_FN u32 draw(SampleRow row, Cut cut, float min_p, GPU_GLOBAL u64* random, Sam
         weight = fixed_weight(relative);
       }
     }
-    s.sums[group.thread()] = weight;
+    s.sums[group.thread_index()] = weight;
     group.barrier();
-    for (u32 i = 0; group.thread() == 0 && !done && i < group.threads(); ++i) {
+    for (u32 i = 0; group.thread_index() == 0 && !done && i < group.threads(); ++i) {
       const u64 step = s.sums[i];
-      const u32 step_id = (first + i) * group.threads() + thread;
+      const u32 step_id = (first + i) * group.threads() + drawn;
       if (step_id >= row.vocab) break;
       if (step > 0) chosen = step_id;
       done = step > target;
@@ -316,7 +316,7 @@ GPU_FN bool find_top(GPU_GLOBAL SampleState* state, GPU_THREAD SampleRow& row,
   float best = kForbidden;
   u32 best_id = 0;
   float strange = 0.0f;
-  for (u32 id = group.thread(); id < row.vocab; id += group.threads()) {
+  for (u32 id = group.thread_index(); id < row.vocab; id += group.threads()) {
     float logit = row.logits[id];
     // Neither infinite nor NaN.
     if ((as_bits(logit) & 0x7f800000u) == 0x7f800000u) strange = 1.0f;
@@ -356,7 +356,7 @@ GPU_FN void sample(GPU_CONSTANT SampleArgs& args, GPU_SHARED u8* shared, Group g
   row.top = 0.0f;
   u32 id = 0;
   if (!find_top(state, row, id, s, group)) {
-    if (group.thread() == 0) args.ids[group.x()] = -1;
+    if (group.thread_index() == 0) args.ids[group.x()] = -1;
     return;
   }
   if (row.temperature > 0.0f) {
@@ -375,7 +375,7 @@ GPU_FN void sample(GPU_CONSTANT SampleArgs& args, GPU_SHARED u8* shared, Group g
     }
     id = draw(row, cut, state->min_p, &state->random, s, group);
   }
-  if (group.thread() == 0) {
+  if (group.thread_index() == 0) {
     args.ids[group.x()] = i32(id);
     if (state->repetition_penalty != 1.0f && state->seen) {
       state->seen[id / 32] |= 1u << (id % 32);
