@@ -33,6 +33,8 @@ END
     test) cat <<'END'
 libgtest-dev                           tests; also its sources, for the NEON test
 libgmock-dev                           matchers
+libboost-context1.81-dev|libboost-context-dev  fibers, which run GPU kernels on the host
+clang                                  checks that the GPU kernels parse as Metal would demand
 g++-aarch64-linux-gnu                  builds the NEON kernels and their test
 qemu-user                              runs them
 END

@@ -96,11 +96,12 @@ void check_memory(const ModelInfo& info, const compute::Device& device) {
 }
 
 /// Pages for sequences of the whole context, as far as memory goes.
-int count_pages(const ModelInfo& info, const compute::Device& device) {
+int count_pages(const ModelInfo& info, const EngineOptions& options,
+                const compute::Device& device) {
   const int page_tokens = device.kv_page_tokens();
   const std::int64_t page_bytes = info.kv_bytes_per_token * page_tokens;
-  const auto budget = static_cast<std::int64_t>(
-      kKvShare * static_cast<double>(device.info().available_memory_bytes));
+  const auto budget = options.kv_memory_bytes.value_or(static_cast<std::int64_t>(
+      kKvShare * static_cast<double>(device.info().available_memory_bytes)));
   const std::int64_t wanted =
       kMaxFullSequences * ((info.context_length + page_tokens - 1) / page_tokens);
   return static_cast<int>(std::clamp<std::int64_t>(budget / page_bytes, 1, wanted));
@@ -127,7 +128,7 @@ class Engine::Impl {
       if (listener) listener->on_progress(Stage::kLoading, loaded, info_.bytes);
     });
     pool_ = std::make_unique<engine::KvPool>(*device_, model_->kv_layout(),
-                                             count_pages(info_, *device_));
+                                             count_pages(info_, options_, *device_));
     scheduler_ = std::make_unique<engine::Scheduler>(
         *model_, *device_, *pool_, options_.max_batch_tokens.value_or(device_->batch_tokens()));
     load_ms_ = ms_since(begin);

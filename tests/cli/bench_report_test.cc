@@ -50,7 +50,17 @@ TEST(BenchText, IsATable) {
             "memory  4200 GB/s                                            copy\n"
             "matmul  750 TFLOP/s of float weights, 740 of quantized ones  bf16 product\n"
             "\n"
-            "");
+            "what                                            median       min       max          "
+            "      time  limit   share  bound by\n"
+            "load                                             1,235     1,235     1,235  ms\n"
+            "vision  1008x1008 pixels, 5,184 patches           16.5     16.25        17  ms      "
+            "                9  54.5 %  matmul\n"
+            "decode  16 sequences of 512 tokens, 128 more     2,400     2,300     2,450  "
+            "tokens/s  6.667 ms  3,000  80.0 %  memory\n"
+            "memory  resident, at most                     3.00 GiB  3.00 GiB  3.00 GiB\n"
+            "\n"
+            "device memory: 40.0 GiB taken; 15.0 GiB are weights, 24.0 GiB keys and values, 1.00 "
+            "GiB besides\n");
 }
 
 TEST(BenchText, SaysNothingOfLimitsThatWereNotMeasured) {

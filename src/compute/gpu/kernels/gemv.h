@@ -1,0 +1,515 @@
+// y = x w^T for one row of activations, or a few, as in decoding: bound by reading the weights.
+//
+// A group computes a stretch of outputs for one row. Lanes of a warp stand side by side along the
+// inputs of one output or of a few (GemvArgs::lanes for each), so that what a warp reads is
+// contiguous, and each lane always has several reads on their way: the pieces that a warp works
+// through form one stream, over the borders of outputs. Weights do not depend on earlier launches,
+// so the first reads start before the wait for the inputs.
+//
+// The activations are quantized to int8 into shared memory by each group for itself, after an RMS
+// norm if wanted, which saves launches; or they are kept as floats where the weights' codes are
+// floats. Every output is summed in an order that depends on the shape of the weights alone.
+#pragma once
+
+#include "functions.h"
+#include "formats.h"
+#include "quantize.h"
+#include "unpack.h"
+
+namespace saccade {
+namespace gpu {
+
+enum class GemvStore : u32 {
+  kF32,
+  kBf16,
+  kAddF32,  ///< y += result
+};
+
+struct GemvArgs {
+  WeightView weight;
+  GPU_GLOBAL const void* x;
+  GPU_GLOBAL const float* norm_weight;  ///< [inputs], of an RMS norm of x; null: none
+  GPU_GLOBAL const float* bias;         ///< [outputs]; null: none
+  GPU_GLOBAL void* y;
+  u64 x_stride;  ///< elements, from row to row
+  u64 y_stride;
+  u32 n;      ///< results of a row
+  u32 lanes;  ///< of an output: 8, 16 or 32; gemv_plan chooses
+  float eps;
+  NumberType x_type;
+  GemvStore store;
+  bool gated;  ///< result r is activation(output r) * output n + r
+  Function activation;
+};
+
+/// The pieces of a weight row that one lane takes at a time ("units"), and the shared memory for
+/// the activations. Rows are filled up to whole steps of GemvArgs::lanes units.
+///
+/// Integer codes: a unit is a chunk.
+template <CodeKind kCodes, ScaleKind kScales, NumberKind kNumber>
+struct IntegerProduct {
+  static constexpr u32 kUnitInputs = kChunk;
+  /// 16 bytes of codes of inputs 0 .. 15, 16 of the others, and an ActivationChunk.
+  static constexpr u32 kUnitBytes = 40;
+  static constexpr u32 kWords = sizeof(RawCodes<kCodes>) / 4;
+  using Row = WeightRow;
+
+  struct Unit {
+    RawCodes<kCodes> codes;
+    RawScales<kScales> scales;
+
+    GPU_FN void read(GPU_CONSTANT WeightView& w, WeightRow row, u32 unit) {
+      codes.read(w, row.first_chunk + unit);
+      scales.read(w, row, unit);
+    }
+  };
+
+  static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
+
+  /// Quantizes eight columns of the row.
+  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, const float* values, Group group) {
+    const QuantizedColumns columns = quantize_columns(values, group);
+    const u32 unit = item / kChunkLanes, part = item % kChunkLanes;
+    ((GPU_SHARED Words2*)x)[(part / 2 * units + unit) * 2 + part % 2] = columns.codes;
+    if (part != 0) return;
+    Words2 beside;
+    beside.x = as_bits(columns.chunk.scale);
+    beside.y = columns.chunk.sums;
+    ((GPU_SHARED Words2*)(x + units * 32))[unit] = beside;
+  }
+
+  /// Activations of a unit.
+  struct X {
+    u32 first[4], second[4];
+    float scale;
+    i32 sums[2];
+
+    GPU_FN void read(GPU_SHARED const u8* x, u32 units, u32 unit) {
+      const Words4 low = *((GPU_SHARED const Words4*)x + unit);
+      const Words4 high = *((GPU_SHARED const Words4*)x + units + unit);
+      const Words2 beside = *((GPU_SHARED const Words2*)(x + units * 32) + unit);
+      first[0] = low.x, first[1] = low.y, first[2] = low.z, first[3] = low.w;
+      second[0] = high.x, second[1] = high.y, second[2] = high.z, second[3] = high.w;
+      scale = as_float(beside.x);
+      sums[0] = half_sum(beside.y, 0);
+      sums[1] = half_sum(beside.y, 1);
+      if (!ScaleTraits<kScales>::kTwoParts) sums[0] += sums[1];
+    }
+  };
+
+  static GPU_FN i32 dot(u32 codes, u32 x, i32 sum) {
+    return kCodes == CodeKind::kTable4 ? dot4(codes, x, sum) : dot4_unsigned(codes, x, sum);
+  }
+
+  /// Sums of the products of codes of both halves.
+  static GPU_FN void dot_halves(GPU_CONSTANT WeightView& w, const RawCodes<kCodes>& codes,
+                                const X& x, i32* dots) {
+    GPU_UNROLL
+    for (u32 q = 0; q < 4; ++q) {
+      if (kCodes == CodeKind::kInt4) {
+        // High nibbles stay where they are: their sum is sixteen times too large.
+        const u32 word = codes.words[q % RawCodes<kCodes>::kCount];
+        dots[0] = dot(word & 0x0f0f0f0fu, x.first[q], dots[0]);
+        dots[1] = dot(word & 0xf0f0f0f0u, x.second[q], dots[1]);
+      } else {
+        const QuadPair quads = unpack_quads<kCodes>(w, codes, q);
+        dots[0] = dot(quads.first, x.first[q], dots[0]);
+        dots[1] = dot(quads.second, x.second[q], dots[1]);
+      }
+    }
+    if (kCodes == CodeKind::kInt4) dots[1] >>= 4;
+  }
+
+  /// sum + weights * activations of a unit.
+  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights, const X& x,
+                               float sum) {
+    using S = ScaleTraits<kScales>;
+    i32 dots[2] = {0, 0};
+    dot_halves(w, weights.codes, x, dots);
+    const ChunkScales scales = unpack_scales<kScales, kNumber>(w, weights.scales);
+    constexpr u32 kParts = S::kTwoParts ? 2 : 1;
+    if (!S::kTwoParts) dots[0] += dots[1];
+    GPU_UNROLL
+    for (u32 p = 0; p < kParts; ++p) {
+      float products = 0.0f;
+      if (S::kZero) {
+        products = float(dots[p]) - scales.offset[p] * float(x.sums[p]);
+      } else if (S::kOffset || kCodes == CodeKind::kTable4) {
+        products = float(dots[p]);
+      } else {
+        products = float(dots[p] - w.zero * x.sums[p]);
+      }
+      sum = fused(products, scales.scale[p] * x.scale, sum);
+      if (S::kOffset) sum = fused(scales.offset[p], x.scale * float(x.sums[p]), sum);
+    }
+    return sum;
+  }
+};
+
+/// Activations as floats: quad q of unit u at [q][u].
+template <u32 kQuadsOfUnit>
+struct FloatActivations {
+  static constexpr u32 kUnitInputs = 4 * kQuadsOfUnit;
+  static constexpr u32 kUnitBytes = 16 * kQuadsOfUnit;
+
+  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, const float* values, Group) {
+    GPU_UNROLL
+    for (u32 i = 0; i < 2; ++i) {
+      const u32 quad = 2 * item + i;
+      Words4 words;
+      words.x = as_bits(values[4 * i]);
+      words.y = as_bits(values[4 * i + 1]);
+      words.z = as_bits(values[4 * i + 2]);
+      words.w = as_bits(values[4 * i + 3]);
+      ((GPU_SHARED Words4*)x)[quad % kQuadsOfUnit * units + quad / kQuadsOfUnit] = words;
+    }
+  }
+
+  struct X {
+    float values[kUnitInputs];
+
+    GPU_FN void read(GPU_SHARED const u8* x, u32 units, u32 unit) {
+      GPU_UNROLL
+      for (u32 q = 0; q < kQuadsOfUnit; ++q) {
+        const Words4 words = *((GPU_SHARED const Words4*)x + q * units + unit);
+        values[4 * q] = as_float(words.x);
+        values[4 * q + 1] = as_float(words.y);
+        values[4 * q + 2] = as_float(words.z);
+        values[4 * q + 3] = as_float(words.w);
+      }
+    }
+  };
+};
+
+/// E4M3 codes: a unit is a chunk.
+template <ScaleKind kScales>
+struct SmallFloatProduct : FloatActivations<8> {
+  static constexpr u32 kWords = 8;
+  using Row = WeightRow;
+  using Unit = typename IntegerProduct<CodeKind::kE4m3, kScales, NumberKind::kAny>::Unit;
+
+  static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
+
+  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights, const X& x,
+                               float sum) {
+    float products = 0.0f;
+    GPU_UNROLL
+    for (u32 i = 0; i < kChunk; ++i) {
+      products =
+          fused(e4m3((weights.codes.words[i / 4] >> (i % 4 * 8)) & 0xffu), x.values[i], products);
+    }
+    return fused(products, unpack_scales<kScales>(w, weights.scales).scale[0], sum);
+  }
+};
+
+/// Plain floats: a unit is 16 bytes.
+template <CodeKind kCodes>
+struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
+  using Activations = FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2>;
+  using X = typename Activations::X;
+  static constexpr u32 kWords = 4;
+  using Row = u32;  // its first unit
+
+  struct Unit {
+    u32 words[4];
+
+    GPU_FN void read(GPU_CONSTANT WeightView& w, u32 row, u32 unit) {
+      WordReader<4>::read(words, w.low, row + unit);
+    }
+  };
+
+  static GPU_FN u32 row(GPU_CONSTANT WeightView& w, u32 r) {
+    return r * (w.stride / Activations::kUnitInputs);
+  }
+
+  static GPU_FN float value(const Unit& weights, u32 i) {
+    if (kCodes == CodeKind::kF32) return as_float(weights.words[i % 4]);
+    const u32 word = weights.words[i / 2];
+    if (kCodes == CodeKind::kF16) return half_to_float(u16(i % 2 == 0 ? word : word >> 16));
+    return as_float(i % 2 == 0 ? word << 16 : word & 0xffff0000u);
+  }
+
+  static GPU_FN float multiply(GPU_CONSTANT WeightView&, const Unit& weights, const X& x,
+                               float sum) {
+    GPU_UNROLL
+    for (u32 i = 0; i < Activations::kUnitInputs; ++i) {
+      sum = fused(value(weights, i), x.values[i], sum);
+    }
+    return sum;
+  }
+};
+
+/// Words of codes that a lane has on their way, about.
+#if !defined(SACCADE_GEMV_WORDS)
+#define SACCADE_GEMV_WORDS 16
+#endif
+#if !defined(SACCADE_GEMV_THREADS)
+#define SACCADE_GEMV_THREADS 1024
+#endif
+GPU_CONSTEXPR u32 kGemvWords = SACCADE_GEMV_WORDS;
+GPU_CONSTEXPR u32 kGemvThreads = SACCADE_GEMV_THREADS;
+
+/// How a kernel works through its units.
+template <typename Product>
+struct GemvShape {
+  /// Rows that a lane works at side by side, which share the activations.
+  static constexpr u32 kRows = Product::kWords <= 5 ? 2 : 1;
+  static constexpr u32 kFit = kGemvWords / (kRows * Product::kWords);
+  /// Reads of kRows units that are on their way.
+  static constexpr u32 kStages = kFit < 2 ? 2 : kFit;
+};
+
+/// The outputs of a group: stretches of a few ("tiles"), one for each warp at a time. Of gated
+/// products, first the tiles of the gates and then those that they multiply.
+struct GemvTiles {
+  u32 first;  ///< tile
+  u32 count;  ///< of tiles, gates counted once
+  u32 all;    ///< of tiles
+  u32 rows;   ///< outputs of a tile
+  u32 n;
+
+  /// Output `tile_row` of a tile.
+  GPU_FN u32 row(u32 tile, u32 tile_row) const {
+    const bool second = tile >= count;
+    const u32 r = (first + (second ? tile - count : tile)) * rows + tile_row;
+    return (r < n ? r : n - 1) + (second ? n : 0);
+  }
+};
+
+GPU_FN GemvTiles gemv_tiles(GPU_CONSTANT GemvArgs& args, u32 lane_rows, Group group) {
+  GemvTiles tiles;
+  tiles.n = args.n;
+  tiles.rows = lane_rows * (kLanes / args.lanes);
+  const u32 total = (args.n + tiles.rows - 1) / tiles.rows;
+  // Groups differ by at most one tile.
+  tiles.first = u32(u64(total) * group.x() / group.groups_x());
+  tiles.count = u32(u64(total) * (group.x() + 1) / group.groups_x()) - tiles.first;
+  tiles.all = args.gated ? 2 * tiles.count : tiles.count;
+  return tiles;
+}
+
+/// Where a warp stands in its stream of units.
+struct GemvCursor {
+  u32 tile, step;
+
+  /// Goes on by a step; whether that ends the tile.
+  GPU_FN bool next(u32 steps, u32 warps) {
+    if (++step < steps) return false;
+    step = 0;
+    tile += warps;
+    return true;
+  }
+};
+
+/// What a warp works through, and how far it has been read.
+template <typename Product>
+struct GemvStream {
+  static constexpr u32 kRows = GemvShape<Product>::kRows;
+  using Units = typename Product::Unit[kRows];
+
+  GemvTiles tiles;
+  u32 lanes;  ///< of an output
+  u32 lane;   ///< of this output's lanes
+  u32 row;    ///< of this lane's first output in its tile
+  u32 units;  ///< of a row
+  u32 steps;  ///< of a tile
+  u32 warps;
+  GemvCursor ahead;  ///< what is read next
+  typename Product::Row ahead_rows[kRows];
+
+  GPU_FN void start(GPU_CONSTANT GemvArgs& args, Group group) {
+    tiles = gemv_tiles(args, kRows, group);
+    lanes = args.lanes;
+    lane = group.lane() & (lanes - 1);
+    row = group.lane() / lanes;
+    units = (args.weight.inputs + Product::kUnitInputs - 1) / Product::kUnitInputs;
+    steps = (units + lanes - 1) / lanes;
+    warps = group.warps();
+    ahead.tile = group.warp();
+    ahead.step = 0;
+    find_rows(args.weight);
+  }
+
+  GPU_FN u32 tile_row(u32 j) const { return row + j * (kLanes / lanes); }
+
+  GPU_FN void find_rows(GPU_CONSTANT WeightView& w) {
+    GPU_UNROLL
+    for (u32 j = 0; j < kRows; ++j) {
+      ahead_rows[j] = Product::row(w, tiles.row(ahead.tile, tile_row(j)));
+    }
+  }
+
+  GPU_FN void read(GPU_CONSTANT WeightView& w, typename Product::Unit* to) {
+    if (ahead.tile >= tiles.all) return;
+    const u32 unit = ahead.step * lanes + lane;
+    GPU_UNROLL
+    for (u32 j = 0; j < kRows; ++j) {
+      to[j].read(w, ahead_rows[j], unit < units ? unit : units - 1);
+    }
+    if (ahead.next(steps, warps)) find_rows(w);
+  }
+
+  /// Works through the stream; `results` gets the sum of each row of the group.
+  template <u32 kStages>
+  GPU_FN void multiply(GPU_CONSTANT WeightView& w, typename Product::Unit (*stages)[kRows],
+                       GPU_SHARED const u8* x, GPU_SHARED float* results, Group group) {
+    GemvCursor now = {group.warp(), 0};
+    float sums[kRows] = {};
+    while (now.tile < tiles.all) {
+      GPU_UNROLL
+      for (u32 s = 0; s < kStages; ++s) {
+        if (now.tile >= tiles.all) break;
+        typename Product::X activations;
+        activations.read(x, steps * lanes, now.step * lanes + lane);
+        GPU_UNROLL
+        for (u32 j = 0; j < kRows; ++j) {
+          sums[j] = Product::multiply(w, stages[s][j], activations, sums[j]);
+        }
+        read(w, stages[s]);
+        const u32 tile = now.tile;
+        if (now.next(steps, warps)) finish_tile(tile, sums, results, group);
+      }
+    }
+  }
+
+  GPU_FN void finish_tile(u32 tile, float* sums, GPU_SHARED float* results, Group group) const {
+    for (u32 mask = lanes / 2; mask > 0; mask /= 2) {
+      GPU_UNROLL
+      for (u32 j = 0; j < kRows; ++j) sums[j] += group.shuffle_xor(sums[j], mask);
+    }
+    GPU_UNROLL
+    for (u32 j = 0; j < kRows; ++j) {
+      if (lane == 0) results[tile * tiles.rows + tile_row(j)] = sums[j];
+      sums[j] = 0.0f;
+    }
+  }
+};
+
+/// Brings the activations to shared memory; returns this thread's share of the sum of their
+/// squares. `units` is a multiple of 8, so warps stay together.
+template <typename Product>
+GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units, Group group) {
+  constexpr u32 kAtOnce = 2;
+  const u32 element = args.x_type == NumberType::kF32 ? 4 : 2;
+  const RowReader reader = {(GPU_GLOBAL const u8*)args.x + group.y() * args.x_stride * element,
+                            args.norm_weight,
+                            args.weight.input_order,
+                            args.x_type,
+                            args.weight.inputs,
+                            args.x_stride * element % 16 == 0};
+  const u32 items = units * Product::kUnitInputs / kColumns;
+  float squares = 0.0f;
+  if (args.norm_weight) {
+    for (u32 i = group.thread(); i < items; i += group.threads()) {
+      float values[kColumns], weights[kColumns];
+      reader.read(i * kColumns, values);
+      reader.read_norm(i * kColumns, weights);
+      squares += apply_norm(weights, values);
+      Product::fill(x, units, i, values, group);
+    }
+    return squares;
+  }
+  for (u32 first = group.thread(); first < items; first += kAtOnce * group.threads()) {
+    float values[kAtOnce][kColumns];
+    GPU_UNROLL
+    for (u32 j = 0; j < kAtOnce; ++j) {
+      reader.read((first + j * group.threads()) * kColumns, values[j]);
+    }
+    GPU_UNROLL
+    for (u32 j = 0; j < kAtOnce; ++j) {
+      const u32 i = first + j * group.threads();
+      if (i >= items) break;
+      Product::fill(x, units, i, values[j], group);
+    }
+  }
+  return squares;
+}
+
+/// What an output's thread reads ahead of the products: its bias, and what it adds to.
+struct GemvBeside {
+  float bias, gated_bias, y;
+
+  GPU_FN void read_bias(GPU_CONSTANT GemvArgs& args, u32 row) {
+    bias = args.bias ? args.bias[row] : 0.0f;
+    gated_bias = args.bias && args.gated ? args.bias[args.n + row] : 0.0f;
+  }
+  GPU_FN void read_y(GPU_CONSTANT GemvArgs& args, u64 at) {
+    y = args.store == GemvStore::kAddF32 ? ((GPU_GLOBAL const float*)args.y)[at] : 0.0f;
+  }
+};
+
+GPU_FN void gemv_store(GPU_CONSTANT GemvArgs& args, u64 at, float value) {
+  if (args.store == GemvStore::kBf16) {
+    ((GPU_GLOBAL bf16*)args.y)[at] = Rounded<bf16>::from(value);
+  } else {
+    ((GPU_GLOBAL float*)args.y)[at] = value;
+  }
+}
+
+/// Shared memory: the activations, a float for each lane of a warp, a sum for each row.
+template <typename Product>
+GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group) {
+  using Shape = GemvShape<Product>;
+  group.allow_next();
+  GemvStream<Product> stream;
+  stream.start(args, group);
+  typename Product::Unit stages[Shape::kStages][Shape::kRows];
+  GPU_UNROLL
+  for (u32 s = 0; s < Shape::kStages; ++s) stream.read(args.weight, stages[s]);
+  // This thread's first output.
+  const u32 outputs = stream.tiles.count * stream.tiles.rows;
+  const u32 first_row = stream.tiles.first * stream.tiles.rows;
+  const u64 y_row = group.y() * args.y_stride;
+  const bool has_output = group.thread() < outputs && first_row + group.thread() < args.n;
+  GemvBeside beside = {0.0f, 0.0f, 0.0f};
+  if (has_output) beside.read_bias(args, first_row + group.thread());
+
+  group.wait_for_inputs();
+  if (has_output) beside.read_y(args, y_row + first_row + group.thread());
+  const u32 filled = stream.steps * stream.lanes;
+  GPU_SHARED float* squares = (GPU_SHARED float*)(shared + filled * Product::kUnitBytes);
+  GPU_SHARED float* results = squares + kLanes;
+  float square = gemv_fill<Product>(args, shared, filled, group);
+  if (args.norm_weight) {
+    square = warp_sum(square, group);
+    if (group.lane() == 0) squares[group.warp()] = square;
+  }
+  group.barrier();
+  stream.template multiply<Shape::kStages>(args.weight, stages, shared, results, group);
+  group.barrier();
+
+  // The norm's factor of the whole row comes last: it changes no codes.
+  float factor = 1.0f;
+  if (args.norm_weight) {
+    const float all = warp_sum(group.lane() < group.warps() ? squares[group.lane()] : 0.0f, group);
+    factor = 1.0f / square_root(all / float(args.weight.inputs) + args.eps);
+  }
+  for (u32 i = group.thread(); i < outputs && first_row + i < args.n; i += group.threads()) {
+    const u32 row = first_row + i;
+    if (i != group.thread()) {
+      beside.read_bias(args, row);
+      beside.read_y(args, y_row + row);
+    }
+    float value = results[i] * factor + beside.bias;
+    if (args.gated) {
+      value =
+          apply(args.activation, value, 0.0f) * (results[outputs + i] * factor + beside.gated_bias);
+    }
+    gemv_store(args, y_row + row, value + beside.y);
+  }
+}
+
+#define SACCADE_GEMV_INTEGERS(X, name, codes, scales, numbers)                                    \
+  X(gemv_##name, (gemv<IntegerProduct<CodeKind::codes, ScaleKind::scales, NumberKind::numbers>>), \
+    GemvArgs, kGemvThreads)
+#define SACCADE_GEMV_SMALL_FLOATS(X, name, codes, scales, numbers) \
+  X(gemv_##name, (gemv<SmallFloatProduct<ScaleKind::scales>>), GemvArgs, kGemvThreads)
+#define SACCADE_GEMV_FLOATS(X, name, codes) \
+  X(gemv_##name, (gemv<FloatProduct<CodeKind::codes>>), GemvArgs, kGemvThreads)
+#define SACCADE_GEMV_KERNELS(X)                             \
+  SACCADE_INTEGER_FORMATS(SACCADE_GEMV_INTEGERS, X)         \
+  SACCADE_SMALL_FLOAT_FORMATS(SACCADE_GEMV_SMALL_FLOATS, X) \
+  SACCADE_FLOAT_FORMATS(SACCADE_GEMV_FLOATS, X)
+
+}  // namespace gpu
+}  // namespace saccade
