@@ -66,8 +66,8 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
       quantized = quantize(x, segment.view, options);
       order = segment.view.input_order;
     }
-    const QuantGemmPlan plan = quant_gemm_plan(segment.view, options.gate.has_value(),
-                                               static_cast<int>(x.rows()), processors());
+    const QuantGemmPlan plan =
+        quant_gemm_plan(segment.view, options.gate.has_value(), processors());
     const std::size_t bytes =
         quant_gemm_workspace_bytes(segment.view, static_cast<int>(x.rows()), plan);
     const Tensor part = options.gate ? y.view() : y.view_columns(segment.first, segment.outputs);

@@ -115,8 +115,8 @@ GPU_FN void put_tile(const QuantGemmKernelArgs& a, const Sums& sums, u32 tile, u
         add_bias(a, sums(row, at + 16), output + a.pair_distance, end + a.pair_distance);
     put_numbers(
         a, first_row + row, output, end,
-        make_float4(activate(gate.x, a.activation) * up.x, activate(gate.y, a.activation) * up.y,
-                    activate(gate.z, a.activation) * up.z, activate(gate.w, a.activation) * up.w));
+        make_float4(apply(a.activation, gate.x, 0.0f) * up.x, apply(a.activation, gate.y, 0.0f) * up.y,
+                    apply(a.activation, gate.z, 0.0f) * up.z, apply(a.activation, gate.w, 0.0f) * up.w));
   }
 }
 
