@@ -38,7 +38,8 @@ struct PagedKeyValues {
   std::int64_t num_pages = 0;              ///< pages behind keys and behind values
 };
 
-/// Queries and outputs of a ragged batch and the spans that it is made of.
+/// Queries and outputs of a ragged batch and the spans that it is made of. Rows of all matrices of
+/// this file begin at multiples of 4 bytes; of 16 bytes where the faster kernels are to be used.
 struct PrefillArgs {
   AttentionShape shape;
   PagedKeyValues kv;
@@ -80,7 +81,7 @@ struct DecodeArgs {
   /// may overlap (dependent launches of one stream do not).
   void* workspace = nullptr;
   bool dependent_launch = false;
-  /// Without clusters of blocks also where the device has them; for tests.
+  /// As on devices without clusters of blocks and with less shared memory; for tests.
   bool portable = false;
 };
 

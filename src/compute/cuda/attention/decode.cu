@@ -99,22 +99,24 @@ __device__ __forceinline__ Split split_keys(const DeviceSpan& span, int window,
 
 /// Every block of a cluster owns a share of the columns: each sends its sums to their owners, which
 /// add them up in the order of blocks and pass them to finish(head, column, part).
-template <int kHeadDim, class Finish>
-__device__ __forceinline__ void merge_cluster(const DecodeMemory<kHeadDim>& memory,
+template <int kHeadDim, int kStages, class Finish>
+__device__ __forceinline__ void merge_cluster(const DecodeMemory<kHeadDim, kStages>& memory,
                                               const Split& split, int quads, const Finish& finish) {
   const int share = (quads + split.count - 1) / split.count;
   ptx::cluster_wait();
-  DecodeTile<kHeadDim>::merge_warps(memory, quads, [&](int head, int column, const Part& part) {
-    const int index = head * (kHeadDim / 4) + column / 4;
-    const int owner = index / share;
-    ptx::store_to_cluster(memory.received_values() + split.index * share + index - owner * share,
-                          owner, part.value);
-    if (column != 0) return;
-    for (int member = 0; member < split.count; ++member) {
-      ptx::store_to_cluster(memory.received_scales() + split.index * kGroupRows + head, member,
-                            part.scale);
-    }
-  });
+  DecodeTile<kHeadDim, kStages>::merge_warps(
+      memory, quads, [&](int head, int column, const Part& part) {
+        const int index = head * (kHeadDim / 4) + column / 4;
+        const int owner = index / share;
+        ptx::store_to_cluster(
+            memory.received_values() + split.index * share + index - owner * share, owner,
+            part.value);
+        if (column != 0) return;
+        for (int member = 0; member < split.count; ++member) {
+          ptx::store_to_cluster(memory.received_scales() + split.index * kGroupRows + head, member,
+                                part.scale);
+        }
+      });
   ptx::cluster_arrive();
   ptx::cluster_wait();
   const int end = min(share, quads - split.index * share);
@@ -134,11 +136,11 @@ __device__ __forceinline__ void merge_cluster(const DecodeMemory<kHeadDim>& memo
 }
 
 /// Grid: splits, kv heads times tiles of their query heads, spans.
-template <int kHeadDim>
+template <int kHeadDim, int kStages>
 __global__ void __launch_bounds__(kDecodeThreads, 2)
     decode_kernel(const __grid_constant__ DecodeArgs args, const __grid_constant__ DecodePlan plan,
                   ScoreMap map, bool wide) {
-  using Tile = DecodeTile<kHeadDim>;
+  using Tile = DecodeTile<kHeadDim, kStages>;
   extern __shared__ __align__(128) unsigned char shared[];
   __shared__ bool last;
   ptx::allow_next_kernel();
@@ -155,7 +157,7 @@ __global__ void __launch_bounds__(kDecodeThreads, 2)
   const int first_head = kv_head * plan.group + group_tile * kGroupRows;
   const int heads = min(kGroupRows, plan.group - group_tile * kGroupRows);
 
-  const DecodeMemory<kHeadDim> memory = {shared};
+  const DecodeMemory<kHeadDim, kStages> memory = {shared};
   {
     Tile tile;
     tile.load_queries(static_cast<const Bf16*>(args.queries) + span.row * args.query_stride +
@@ -178,7 +180,7 @@ __global__ void __launch_bounds__(kDecodeThreads, 2)
     return;
   }
   if (plan.clustered) {
-    merge_cluster<kHeadDim>(memory, split, quads, finish);
+    merge_cluster(memory, split, quads, finish);
     return;
   }
   const std::int64_t place = static_cast<std::int64_t>(blockIdx.z) * gridDim.y + blockIdx.y;
@@ -315,6 +317,19 @@ DecodePlan make_plan(const DecodeArgs& args, const void* kernel, int& shared_byt
   return plan;
 }
 
+template <int kHeadDim, int kStages>
+cudaError_t launch_decode(cudaStream_t stream, const DecodeArgs& args) {
+  const int head_dim = args.shape.head_dim;
+  const bool wide =
+      is_wide(args.kv.keys, head_dim, head_dim) && is_wide(args.kv.values, head_dim, head_dim);
+  const auto kernel = decode_kernel<kHeadDim, kStages>;
+  int shared_bytes = DecodeMemory<kHeadDim, kStages>::kBytes;
+  const DecodePlan plan = make_plan(args, reinterpret_cast<const void*>(kernel), shared_bytes);
+  const dim3 grid(plan.num_splits, args.shape.num_kv_heads * plan.group_tiles, args.num_spans);
+  return launch(kernel, {grid, kDecodeThreads, shared_bytes, plan.clustered ? plan.num_splits : 1},
+                stream, args.dependent_launch, args, plan, score_map(args.shape), wide);
+}
+
 }  // namespace
 
 std::size_t decode_attention_workspace_bytes(const AttentionShape& shape, int num_spans) {
@@ -330,17 +345,13 @@ std::size_t decode_attention_workspace_bytes(const AttentionShape& shape, int nu
 
 cudaError_t decode_attention(cudaStream_t stream, const DecodeArgs& args) {
   if (args.num_spans == 0 || args.max_keys == 0) return cudaSuccess;
-  const int head_dim = args.shape.head_dim;
-  const bool wide =
-      is_wide(args.kv.keys, head_dim, head_dim) && is_wide(args.kv.values, head_dim, head_dim);
-  return with_padded_head_dim(head_dim, [&](auto padded) {
-    const auto kernel = decode_kernel<padded.value>;
-    int shared_bytes = DecodeMemory<padded.value>::kBytes;
-    const DecodePlan plan = make_plan(args, reinterpret_cast<const void*>(kernel), shared_bytes);
-    const dim3 grid(plan.num_splits, args.shape.num_kv_heads * plan.group_tiles, args.num_spans);
-    return launch(kernel,
-                  {grid, kDecodeThreads, shared_bytes, plan.clustered ? plan.num_splits : 1},
-                  stream, args.dependent_launch, args, plan, score_map(args.shape), wide);
+  return with_padded_head_dim(args.shape.head_dim, [&](auto padded) {
+    constexpr int kStages = padded.value <= 128 ? 3 : 2;
+    // Devices with less shared memory (8.6, 8.9, 12.0: 99 KiB for a block) keep fewer copies going.
+    const bool roomy = device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) >=
+                       DecodeMemory<padded.value, kStages>::kBytes;
+    return roomy && !args.portable ? launch_decode<padded.value, kStages>(stream, args)
+                                   : launch_decode<padded.value, kStages - 1>(stream, args);
   });
 }
 

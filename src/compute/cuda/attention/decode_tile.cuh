@@ -53,10 +53,9 @@ __device__ __forceinline__ Part merge(const Part (&parts)[kParts]) {
 /// Shared memory of a block. Copies of keys and values and, after the loop, the sums of warps take
 /// the same place; what other blocks of the cluster send has its own, since they may be done
 /// earlier.
-template <int kHeadDim>
+template <int kHeadDim, int kStages>
 struct DecodeMemory {
   using Layout = RowTile<kHeadDim>;
-  static constexpr int kStages = kHeadDim <= 128 ? 3 : 2;
   static constexpr int kChunkBytes = kChunkKeys * Layout::kStride * 2;
   static constexpr int kWarpBytes = kStages * 2 * kChunkBytes;
   /// Eight floats of padding keep eight rows of a fragment in different banks.
@@ -87,10 +86,10 @@ struct DecodeMemory {
   }
 };
 
-template <int kHeadDim>
+template <int kHeadDim, int kStages>
 struct DecodeTile {
   using Layout = RowTile<kHeadDim>;
-  using Memory = DecodeMemory<kHeadDim>;
+  using Memory = DecodeMemory<kHeadDim, kStages>;
   static constexpr int kOutTiles = kHeadDim / 8;
 
   float out[kOutTiles][4] = {};
@@ -159,7 +158,7 @@ struct DecodeTile {
   __device__ __forceinline__ void run(const DecodeArgs& args, const DeviceSpan& span, int kv_head,
                                       const KeyRange& range, const ScoreMap& map, bool wide,
                                       std::uint32_t shared) {
-    constexpr int kAhead = Memory::kStages * kDecodeWarps;
+    constexpr int kAhead = kStages * kDecodeWarps;
     const AttentionShape& shape = args.shape;
     const int lane = threadIdx.x % 32;
     const int warp = threadIdx.x / 32;
@@ -192,7 +191,7 @@ struct DecodeTile {
 #pragma unroll 1
     for (int chunk = first_chunk - kAhead; chunk < end_chunk; chunk += kDecodeWarps) {
       if (chunk >= first_chunk) {
-        ptx::copy_wait<Memory::kStages - 1>();
+        ptx::copy_wait<kStages - 1>();
         __syncwarp();
         add_chunk(at, at + Memory::kChunkBytes, map, chunk * kChunkKeys, range);
         __syncwarp();
