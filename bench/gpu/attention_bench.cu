@@ -477,7 +477,13 @@ void small_checks() {
     check_paged(shape_of(4, 2, 64, 20), {{100, 90}}, way, true);
   }
   check_paged(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {63, 1}, {64, 1}, {9, 0}}, Way::kDecode);
+  check_paged(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {9, 0}}, Way::kDecode, false, true);
+  std::vector<SpanSpec> many(40, SpanSpec{20, 1});
+  many[7].start = 1500;
+  check_paged(shape_of(2, 1, 64), many, Way::kDecode);
+  check_paged(shape_of(2, 1, 256, 0, 50.0f), {{130, 70}, {3, 1}}, Way::kPrefill);
   check_segments(2, 80, {64, 30, 1, 200, 64});
+  check_segments(1, 20, {70, 3});
 }
 
 void all_checks() {

@@ -155,7 +155,7 @@ struct DecodeTile {
   }
 
   /// This warp's part of the keys of `range`. Loading and adding are written once each: unrolled
-  /// prologues outgrew the instruction cache, and a chunk took four times as long.
+  /// prologues outgrew the instruction cache, and a chunk took twice as long.
   __device__ __forceinline__ void run(const DecodeArgs& args, const DeviceSpan& span, int kv_head,
                                       const KeyRange& range, const ScoreMap& map, bool wide,
                                       std::uint32_t shared) {
