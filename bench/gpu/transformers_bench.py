@@ -155,6 +155,8 @@ def main():
     machine = dict(gpu=torch.cuda.get_device_name(), torch=torch.__version__, transformers=transformers.__version__)
     if not options.json:
         print(f"{machine['gpu']}, torch {machine['torch']}, transformers {machine['transformers']}")
+        if options.tiny:
+            print("a few layers and short prompts: the figures mean nothing")
         print("| work | median | min | max | |\n|---|---|---|---|---|", flush=True)
     measurements, rows = Measurements(options), []
     with torch.inference_mode():

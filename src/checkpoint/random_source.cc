@@ -1,6 +1,7 @@
 #include "checkpoint/random_source.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -17,6 +18,8 @@ namespace {
 // Of weights; as models are initialized.
 constexpr float kDeviation = 0.02f;
 constexpr std::int64_t kPoolValues = std::int64_t{1} << 20;
+// Larger tensors, which are embeddings and output heads, get memory of their own.
+constexpr std::size_t kRepeatedBytes = std::size_t{160} << 20;
 constexpr std::int64_t kPoolBlocks = std::int64_t{1} << 17;
 // Sixteen codes in steps of this around zero have about the deviation above.
 constexpr float kStep = 0.0045f;
@@ -80,11 +83,8 @@ void repeat(std::span<const std::byte> pool, std::size_t from, std::span<std::by
   }
 }
 
-void fill_bf16(std::span<std::byte> to, float value) {
-  const std::uint16_t bits = f32_to_bf16(value);
-  for (std::size_t i = 0; i < to.size(); i += sizeof(bits)) {
-    std::memcpy(to.data() + i, &bits, sizeof(bits));
-  }
+std::vector<std::byte> bf16_constant(float value) {
+  return stored(std::vector<float>(64, value), DType::kBF16);
 }
 
 }  // namespace
@@ -123,6 +123,8 @@ void RandomSource::make_pools() {
       const bool blocks = format.kind == WeightFormat::Kind::kGgml;
       pools_[format.name()] = blocks ? Pool{q4_0_blocks(random), ggml_traits(GgmlType::kQ4_0).bytes}
                                      : Pool{random_bytes(random, kPoolValues * 4), 8};
+      pools_["scales"] = {bf16_constant(kStep), 2};
+      pools_["offsets"] = {bf16_constant(-7.5f * kStep), 2};
       continue;
     }
     const auto unit = static_cast<std::int64_t>(dtype_bytes(format.dtype));
@@ -158,26 +160,49 @@ std::optional<boost::json::value> RandomSource::json(const std::string& file) co
   return std::nullopt;
 }
 
+void RandomSource::release(const std::string& name) const {
+  released_.insert(name);
+  if (released_.size() < tensors_.size()) return;
+  for (const auto& [format, pool] : pools_) pool.repeated.reset();
+}
+
+std::pair<const std::byte*, std::shared_ptr<const void>> RandomSource::bytes_of(const Pool& pool,
+                                                                                std::size_t first,
+                                                                                std::size_t count) {
+  const std::size_t begin = first * pool.unit % pool.bytes.size();
+  if (begin + count > kRepeatedBytes) {
+    auto own = std::make_shared_for_overwrite<std::byte[]>(count);
+    repeat(pool.bytes, begin, std::span(own.get(), count));
+    const std::byte* data = own.get();
+    return {data, std::move(own)};
+  }
+  // Grows by being made anew: whoever has the old one keeps it.
+  if (!pool.repeated || pool.repeated->size() < begin + count) {
+    pool.repeated = std::make_shared<std::vector<std::byte>>(begin + count);
+    repeat(pool.bytes, 0, *pool.repeated);
+  }
+  return {pool.repeated->data() + begin, pool.repeated};
+}
+
 std::vector<HostMatrix> RandomSource::matrix(const std::string& name) const {
   const TensorInfo& info = tensors_.at(name);
   const WeightFormat& format = formats_.find(name)->second;
-  auto memory = std::make_shared_for_overwrite<std::byte[]>(info.bytes);
-  const std::span all(memory.get(), static_cast<std::size_t>(info.bytes));
   HostMatrix matrix{format, info.shape[0], info.shape.elements() / info.shape[0]};
-  const auto codes = static_cast<std::size_t>(matrix.outputs * matrix.row_bytes());
-  matrix.data = all.data();
-  // Tensors begin at different places, so that layers are not all the same.
   const Pool& pool = pool_of(format, name);
-  const std::size_t units = pool.bytes.size() / pool.unit;
-  repeat(pool.bytes, std::hash<std::string>()(name) % units * pool.unit, all.first(codes));
-  if (format.kind == WeightFormat::Kind::kAffine) {
-    const std::size_t half = (all.size() - codes) / 2;
-    matrix.scales = all.data() + codes;
-    matrix.offsets = all.data() + codes + half;
-    fill_bf16(all.subspan(codes, half), kStep);
-    fill_bf16(all.subspan(codes + half), -7.5f * kStep);
-  }
-  matrix.storage = std::move(memory);
+  // Tensors begin at different places, so that layers are not all the same.
+  const std::size_t first = std::hash<std::string>()(name) % (pool.bytes.size() / pool.unit);
+  const auto codes = static_cast<std::size_t>(matrix.outputs * matrix.row_bytes());
+  auto [data, storage] = bytes_of(pool, first, codes);
+  matrix.data = data;
+  matrix.storage = std::move(storage);
+  if (format.kind != WeightFormat::Kind::kAffine) return {std::move(matrix)};
+  const auto half = static_cast<std::size_t>(info.bytes - static_cast<std::int64_t>(codes)) / 2;
+  const auto scales = bytes_of(pools_.at("scales"), 0, half);
+  const auto offsets = bytes_of(pools_.at("offsets"), 0, half);
+  matrix.scales = scales.first;
+  matrix.offsets = offsets.first;
+  matrix.storage = std::make_shared<std::array<std::shared_ptr<const void>, 3>>(
+      std::array{matrix.storage, scales.second, offsets.second});
   return {std::move(matrix)};
 }
 

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/random_shape.h"
@@ -10,9 +13,8 @@
 
 namespace saccade::checkpoint {
 
-/// A model of a named shape whose weights are made when they are asked for, from a few MiB of
-/// random numbers that are repeated, and which are the same every time. Answers are noise, sizes
-/// and speeds are those of a real checkpoint.
+/// A model of a named shape whose weights are a few MiB of random numbers, repeated, and the same
+/// every time. Answers are noise, sizes and speeds are those of a real checkpoint.
 class RandomSource : public Source {
  public:
   /// `weights`: "bf16"; "mlx4", the decoder in MLX's 4 bits with groups of 64 and the rest in bf16;
@@ -28,14 +30,21 @@ class RandomSource : public Source {
     return tensors_;
   }
   std::vector<HostMatrix> matrix(const std::string& name) const override;
-  void release(const std::string&) const override {}
+  /// When all tensors have been packed, what they were made of goes.
+  void release(const std::string& name) const override;
 
  private:
   /// Bytes that are repeated from any multiple of `unit` on.
   struct Pool {
     std::vector<std::byte> bytes;
     std::int64_t unit = 1;
+    /// Enough repetitions for tensors that are not unusually large, while they are asked for.
+    mutable std::shared_ptr<std::vector<std::byte>> repeated = nullptr;
   };
+  /// `count` bytes of a pool from its `first` unit on, and what keeps them alive.
+  static std::pair<const std::byte*, std::shared_ptr<const void>> bytes_of(const Pool& pool,
+                                                                           std::size_t first,
+                                                                           std::size_t count);
   WeightFormat format_of(const std::string& name, const Shape& shape) const;
   const Pool& pool_of(const WeightFormat& format, const std::string& name) const;
   void make_pools();
@@ -45,6 +54,7 @@ class RandomSource : public Source {
   std::map<std::string, TensorInfo, std::less<>> tensors_;
   std::map<std::string, WeightFormat, std::less<>> formats_;
   std::map<std::string, Pool> pools_;  // by the format's name; "ones NAME" for norms
+  mutable std::set<std::string> released_;
 };
 
 }  // namespace saccade::checkpoint
