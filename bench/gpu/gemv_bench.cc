@@ -3,7 +3,7 @@
 //   nvcc -std=c++20 -O3 -arch=sm_90 -DFMT_HEADER_ONLY -Isrc -Iinclude -I. -o gemv_bench \
 //     bench/gpu/gemv_bench.cc bench/gpu/gemv_kernels.cu src/compute/gpu/weight_*.cc \
 //     src/base/thread_pool.cc src/tensor/{dequantize,ggml_blocks,ggml_type,weight_format,tensor}.cc
-//   ./gemv_bench [check] [kernels] [chains] [dequantize]
+//   ./gemv_bench [check] [kernels] [search] [chains] [dequantize]
 //
 // Times are of launches in a captured graph, each allowed to start while the one before it ends, on
 // weights that no cache holds. The share is of the bandwidth of a copy, measured first, counting
@@ -54,6 +54,19 @@ void launch(Kernel kernel, const Grid& grid, void* args, cudaStream_t stream) {
   config.numAttrs = 1;
   void* pointers[] = {args};
   CUDA_CHECK(cudaLaunchKernelExC(&config, function, pointers));
+}
+
+void launch_wait(u32 groups, cudaStream_t stream) {
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(groups);
+  config.blockDim = dim3(256);
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  CUDA_CHECK(cudaLaunchKernelExC(&config, wait_function(), nullptr));
 }
 
 template <typename T>
@@ -151,6 +164,7 @@ bool check(const WeightFormat& format, std::int64_t outputs, std::int64_t inputs
   args.n = static_cast<u32>(outputs);
   const GemvPlan gemv = gemv_plan(view, outputs, false, 1, processors());
   args.lanes = gemv.lanes;
+  args.split_shift = gemv.split_shift;
   launch(gemv.kernel, gemv.grid, &args, nullptr);
   std::vector<float> wanted(outputs);
   for (std::int64_t o = 0; o < outputs; ++o) {
@@ -307,7 +321,8 @@ struct Buffers {
 
 enum class Use { kNormed, kNormedGated, kAdd };
 
-void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaStream_t stream) {
+void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaStream_t stream,
+                  const GemvPlan* chosen = nullptr) {
   GemvArgs args{};
   args.weight = view;
   args.n = use == Use::kNormedGated ? view.outputs / 2 : view.outputs;
@@ -324,8 +339,9 @@ void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaS
     args.y = use == Use::kNormed ? static_cast<void*>(buffers.wide.get()) : buffers.small.get();
     args.store = use == Use::kNormed ? GemvStore::kF32 : GemvStore::kBf16;
   }
-  const GemvPlan plan = gemv_plan(view, args.n, args.gated, 1, processors());
+  const GemvPlan plan = chosen ? *chosen : gemv_plan(view, args.n, args.gated, 1, processors());
   args.lanes = plan.lanes;
+  args.split_shift = plan.split_shift;
   launch(plan.kernel, plan.grid, &args, stream);
 }
 
@@ -368,10 +384,51 @@ void time_kernels(double copy_rate) {
     const bool gated = shape.use == Use::kNormedGated;
     const GemvPlan plan =
         gemv_plan(shaped, gated ? shape.outputs / 2 : shape.outputs, gated, 1, processors());
-    std::printf("  %ldx%ld: %u groups of %u, %u lanes;", shape.outputs, shape.inputs, plan.grid.x,
-                plan.grid.threads, plan.lanes);
+    std::printf("  %ldx%ld: %u groups of %u, %u lanes, %u splits;", shape.outputs, shape.inputs,
+                plan.grid.x, plan.grid.threads, plan.lanes, 1u << plan.split_shift);
   }
   std::printf("\n");
+}
+
+/// The best launches of each shape, to hold gemv_plan's choice against.
+void search_plans() {
+  const Buffers buffers;
+  for (const int index : {0, 3, 4}) {
+    for (const Shape& shape : kShapes) {
+      std::vector<std::unique_ptr<TimedWeight>> weights;
+      double bytes = 0.0;
+      while (bytes < 2e8) {
+        weights.push_back(
+            std::make_unique<TimedWeight>(kFormats[index].format, shape.outputs, shape.inputs));
+        bytes += weights.back()->bytes();
+      }
+      const bool gated = shape.use == Use::kNormedGated;
+      const std::int64_t n = gated ? shape.outputs / 2 : shape.outputs;
+      std::vector<std::pair<double, GemvPlan>> found;
+      for (const GemvPlan& plan : gemv_plans(weights[0]->view(), n, gated, 1, processors())) {
+        const double us = time_us([&](cudaStream_t stream) {
+          for (const auto& weight : weights) {
+            enqueue_gemv(weight->view(), shape.use, buffers, stream, &plan);
+          }
+        });
+        found.push_back({us / static_cast<double>(weights.size()), plan});
+      }
+      std::sort(found.begin(), found.end(),
+                [](const auto& a, const auto& b) { return a.first < b.first; });
+      std::printf("%s %ldx%ld:", kFormats[index].name, shape.outputs, shape.inputs);
+      const GemvPlan own = gemv_plan(weights[0]->view(), n, gated, 1, processors());
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        const GemvPlan& plan = found[i].second;
+        const bool is_own = plan.grid.threads == own.grid.threads && plan.lanes == own.lanes &&
+                            plan.split_shift == own.split_shift;
+        if (i < 7 || is_own) {
+          std::printf(" %s%.2f:%u/%u/%u", is_own ? "*" : "", found[i].first, plan.grid.threads / 32,
+                      plan.lanes, 1u << plan.split_shift);
+        }
+      }
+      std::printf("\n");
+    }
+  }
 }
 
 /// Steps of a model: four products a layer, without and with three small launches between.
@@ -414,6 +471,27 @@ void time_chain(const char* name, const WeightFormat& format, std::int64_t layer
 }
 
 void time_chains(double copy_rate) {
+  const Buffers buffers;
+  for (const u32 groups : {1u, 8u, 132u}) {
+    const double us = time_us([&](cudaStream_t stream) {
+      for (int i = 0; i < 200; ++i) {
+        RmsNormArgs args{};
+        args.y = buffers.wide.get();
+        args.x = buffers.wide.get();
+        args.weight = buffers.norm.get();
+        args.n = 512;
+        launch(Kernel::rms_norm_f32_f32, {.x = groups, .threads = 128, .shared_bytes = 128}, &args,
+               stream);
+      }
+    });
+    const double wait_us = time_us([&](cudaStream_t stream) {
+      for (int i = 0; i < 200; ++i) {
+        launch_wait(groups, stream);
+      }
+    });
+    std::printf("%u groups: a norm takes %.2f us, a wait %.2f us\n", groups, us / 200,
+                wait_us / 200);
+  }
   const WeightFormat& format = kFormats[0].format;
   const Shape seven[] = {{4608, 3584, Use::kNormed},
                          {3584, 3584, Use::kAdd},
@@ -462,8 +540,10 @@ int run(std::span<char*> what) {
     return what.empty() || std::find(what.begin(), what.end(), name) != what.end();
   };
   if (wants("check")) check_all();
+  copy_bytes_per_us();  // the clocks rise
   const double copy_rate = copy_bytes_per_us();
   if (wants("kernels")) time_kernels(copy_rate);
+  if (wants("search") && !what.empty()) search_plans();
   if (wants("chains")) time_chains(copy_rate);
   if (wants("dequantize")) time_dequantize(copy_rate);
   CUDA_CHECK(cudaDeviceSynchronize());

@@ -13,6 +13,9 @@ namespace saccade::compute::gpu {
 /// To launch; null if this build has no such kernel.
 const void* function_of(Kernel kernel);
 
+/// A kernel that only waits for the one before it.
+const void* wait_function();
+
 void copy(void* to, const void* from, std::size_t bytes, cudaStream_t stream);
 
 /// Random bits, of which `keep` are kept and `set` are set.

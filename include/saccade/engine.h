@@ -108,6 +108,12 @@ struct TokenMath {
   std::vector<std::int32_t> token_ids;  ///< of the whole prompt
 };
 
+// saccade/bench.h
+struct RandomModel;
+struct BenchOptions;
+struct BenchReport;
+class BenchListener;
+
 /// A loaded model and all it needs to answer. One thread at a time.
 class Engine {
  public:
@@ -115,11 +121,16 @@ class Engine {
   /// cache. Throws Error.
   static Engine load(const std::string& model, const EngineOptions& options = {},
                      Listener* listener = nullptr);
+  /// A model of random weights that is nowhere on disk, to measure with. Throws Error.
+  static Engine load_random(const RandomModel& model, const EngineOptions& options = {},
+                            Listener* listener = nullptr);
   ~Engine();
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
 
   const ModelInfo& info() const;
+  /// What the model runs on, and the memory that is free there now.
+  DeviceInfo device() const;
 
   /// Answers one request. Throws Error when it cannot be done; the engine stays usable.
   Result generate(const Request& request, Listener* listener = nullptr);
@@ -134,6 +145,10 @@ class Engine {
   /// context.
   Result score(const Request& request, std::span<const std::int32_t> tokens,
                Listener* listener = nullptr);
+
+  /// Measures how fast the model is here, by the way that requests take. Throws Error for what does
+  /// not fit the model or the memory.
+  BenchReport bench(const BenchOptions& options, BenchListener* listener = nullptr);
 
  private:
   class Impl;

@@ -138,6 +138,7 @@ void Device::linear(const Tensor& y, const Tensor& x, const Weight& w,
   check_matrix("linear", "y", y, x.rows(), options.gate ? w.outputs() / 2 : w.outputs());
   if (options.bias) check_vector("linear", "bias", *options.bias, w.outputs());
   if (options.norm_weight) check_vector("linear", "norm", *options.norm_weight, w.inputs());
+  if (work_) count_product(x.rows(), w);
   const bool fused = options.norm_weight || options.gate || options.add;
   if (fused && do_fused_linear(y, x, w, options)) return;
   Tensor normed;
@@ -301,6 +302,7 @@ void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor
   if (!std::is_sorted(ends.begin(), ends.end()) || (ends.empty() ? 0 : ends.back()) != rows) {
     fail("[{}] segments do not cover the {} rows", kOp, rows);
   }
+  if (work_) count_segments(shape, ends);
   do_attention_segments(out, q, k, v, shape, ends);
 }
 
@@ -325,6 +327,7 @@ void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& 
   check_matrix(kOp, "q", q, -1, static_cast<std::int64_t>(shape.num_heads) * shape.head_dim);
   check_matrix(kOp, "out", out, q.rows(), q.size(1));
   check_spans(kOp, spans, q.rows(), cache, layer);
+  if (work_) count_attention(layout, shape, spans);
   do_attention_paged(out, q, cache, layer, shape, spans);
 }
 

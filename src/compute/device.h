@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "compute/kv_cache.h"
+#include "compute/roofline.h"
 #include "compute/sampler.h"
 #include "compute/span_table.h"
 #include "compute/weight.h"
@@ -87,6 +88,13 @@ class Device {
   /// Rows that a recorded step for so many sequences should have; more than `rows` where a device
   /// records steps of a few sizes only.
   virtual std::int64_t padded_rows(std::int64_t rows) const { return rows; }
+
+  // How fast it is.
+
+  /// Measures how fast memory and matrix products are here; takes a second or so.
+  virtual Roofline measure_roofline() { return measure_by_operations(*this); }
+  /// Adds up what the operations that follow amount to, until this is called with null.
+  void count_work(Work* work) { work_ = work; }
 
   // Memory.
 
@@ -227,6 +235,11 @@ class Device {
  private:
   void check_matrix(std::string_view op, std::string_view name, const Tensor& tensor,
                     std::int64_t rows, std::int64_t columns) const;
+  void count_product(std::int64_t rows, const Weight& w);
+  void count_segments(const AttentionShape& shape, std::span<const std::int64_t> ends);
+  void count_attention(const KvLayout& layout, const AttentionShape& shape, const SpanTable& spans);
+
+  Work* work_ = nullptr;
 };
 
 /// "silu", "gelu", "gelu_pytorch_tanh", "gelu_new", "quick_gelu", "relu" as in config.json, or

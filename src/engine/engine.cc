@@ -5,8 +5,11 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/memory_info.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/random_source.h"
 #include "compute/devices.h"
+#include "engine/bench.h"
 #include "engine/kv_pool.h"
 #include "engine/prepare.h"
 #include "engine/scheduler.h"
@@ -70,6 +73,16 @@ ModelInfo make_info(const checkpoint::Checkpoint& checkpoint, const compute::Dev
   return info;
 }
 
+DeviceInfo public_info(compute::DeviceInfo info) {
+  return {std::move(info.name),
+          std::move(info.description),
+          info.threads,
+          std::move(info.instruction_set),
+          std::move(info.built),
+          info.memory_bytes,
+          info.available_memory_bytes};
+}
+
 /// Said before anything is loaded, so that a model that cannot fit does not push others out.
 void check_memory(const ModelInfo& info, const compute::Device& device) {
   const std::int64_t needed = info.bytes + kWorkingBytes;
@@ -98,11 +111,12 @@ int count_pages(const ModelInfo& info, const EngineOptions& options,
 
 class Engine::Impl {
  public:
-  Impl(const std::string& model, const EngineOptions& options, Listener* listener)
+  Impl(checkpoint::Checkpoint checkpoint, const EngineOptions& options, Listener* listener)
       : options_(options),
         device_(make_device(options)),
-        checkpoint_(open_checkpoint(model, options)),
-        info_(make_info(checkpoint_, *device_)) {
+        checkpoint_(std::move(checkpoint)),
+        info_(make_info(checkpoint_, *device_)),
+        memory_before_(device_->info().available_memory_bytes) {
     const Clock::time_point begin = Clock::now();
     check_memory(info_, *device_);
     const models::Family& family = models::family_of(checkpoint_);
@@ -121,6 +135,17 @@ class Engine::Impl {
   }
 
   const ModelInfo& info() const { return info_; }
+  compute::DeviceInfo device() const { return device_->info(); }
+
+  BenchReport bench(const BenchOptions& options, BenchListener* listener) {
+    engine::Bench bench({*device_, *model_, *processor_, *pool_, *scheduler_, info_, load_ms_},
+                        options, listener);
+    BenchReport report = bench.run();
+    report.device = public_info(device());
+    report.memory_taken_bytes =
+        std::max<std::int64_t>(0, memory_before_ - report.device.available_memory_bytes);
+    return report;
+  }
 
   /// `forced`: the answer of a single request, where it is given.
   std::vector<Result> generate(std::span<const Request> requests, Listener* listener,
@@ -265,6 +290,7 @@ class Engine::Impl {
   std::unique_ptr<compute::Device> device_;
   checkpoint::Checkpoint checkpoint_;
   ModelInfo info_;
+  std::int64_t memory_before_;  // free on the device before anything was loaded
   std::unique_ptr<models::Processor> processor_;
   engine::SamplingParams sampling_;
   std::unique_ptr<models::Model> model_;
@@ -281,11 +307,26 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
 Engine Engine::load(const std::string& model, const EngineOptions& options, Listener* listener) {
-  return Engine(std::make_unique<Impl>(model, options, listener));
+  return Engine(std::make_unique<Impl>(open_checkpoint(model, options), options, listener));
+}
+
+Engine Engine::load_random(const RandomModel& model, const EngineOptions& options,
+                           Listener* listener) {
+  checkpoint::Checkpoint checkpoint(
+      std::make_shared<checkpoint::RandomSource>(model.shape, model.weights));
+  return Engine(std::make_unique<Impl>(std::move(checkpoint), options, listener));
 }
 
 const ModelInfo& Engine::info() const {
   return impl_->info();
+}
+
+DeviceInfo Engine::device() const {
+  return public_info(impl_->device());
+}
+
+BenchReport Engine::bench(const BenchOptions& options, BenchListener* listener) {
+  return impl_->bench(options, listener);
 }
 
 Result Engine::generate(const Request& request, Listener* listener) {
@@ -323,22 +364,15 @@ TokenMath count_tokens(const std::string& model, const Request& request,
   return math;
 }
 
-namespace {
-
-DeviceInfo public_info(compute::DeviceInfo info) {
-  return {std::move(info.name),
-          std::move(info.description),
-          info.threads,
-          std::move(info.instruction_set),
-          std::move(info.built),
-          info.memory_bytes,
-          info.available_memory_bytes};
-}
-
-}  // namespace
-
 DeviceInfo device_info(const EngineOptions& options) {
   return public_info(make_device(options)->info());
+}
+
+BenchRoofline measure_roofline(const EngineOptions& options) {
+  const compute::Roofline roofline = make_device(options)->measure_roofline();
+  forget_peak_memory();
+  return {roofline.bytes_per_second, roofline.bandwidth, roofline.float_flops,
+          roofline.quantized_flops, roofline.matmul};
 }
 
 std::vector<DeviceInfo> list_devices(const EngineOptions& options) {

@@ -8,9 +8,6 @@
 namespace saccade::engine {
 namespace {
 
-// Sequences that take part in steps at a time; more wait for one to end.
-constexpr int kMaxSequences = 256;
-
 /// Adds the picture embeddings that fall on sequence tokens [begin, begin + count).
 void add_embeddings(models::Batch& batch, const Sequence& sequence, std::int64_t begin,
                     std::int64_t count, std::int64_t row) {

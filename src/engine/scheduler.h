@@ -15,6 +15,9 @@ namespace saccade::engine {
 /// order of arrival.
 class Scheduler {
  public:
+  /// Sequences that take part in steps at a time; more wait for one to end.
+  static constexpr int kMaxSequences = 256;
+
   /// `max_batch_tokens` >= 1 bounds the rows, and so the working memory, of a step. Only a picture
   /// whose tokens see each other goes through whole, however many they are.
   Scheduler(models::Model& model, compute::Device& device, KvPool& pool,

@@ -31,6 +31,8 @@ class CpuDevice : public Device {
   explicit CpuDevice(const CpuOptions& options = {});
 
   DeviceInfo info() const override;
+  /// As for every device, but memory is that of reading, which is what weights cost here.
+  Roofline measure_roofline() override;
   Tensor empty(DType dtype, const Shape& shape) override;
   void upload(const Tensor& to, const void* from) override;
   void download(void* to, const Tensor& from) override;

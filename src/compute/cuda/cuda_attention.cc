@@ -29,16 +29,6 @@ PagedKeyValues pages_of(const gpu::GpuKvCache& cache, int layer, const gpu::GpuS
 
 }  // namespace
 
-void* CudaDevice::decode_workspace(std::int64_t bytes) {
-  if (decode_workspaces_.empty() || decode_workspaces_.back().bytes < bytes) {
-    // Recordings go on with the one they found, so that stays as well.
-    std::shared_ptr<void> memory = take_lasting_memory(bytes);
-    check(cudaMemsetAsync(memory.get(), 0, bytes, stream_), "clearing a workspace");
-    decode_workspaces_.push_back({bytes, std::move(memory)});
-  }
-  return decode_workspaces_.back().memory.get();
-}
-
 bool CudaDevice::on_tensor_cores(const Tensor& q, const compute::AttentionShape& shape) const {
   return q.dtype() == DType::kBF16 && !exact() &&
          attention_supported(kernel_shape(shape), properties_.major);
@@ -58,19 +48,19 @@ void CudaDevice::do_attention_paged(const Tensor& out, const Tensor& q, const Kv
   const bool decode = table.min_count() <= 1 && !options_.batch_invariant && !table.end_keys();
   if (decode) {
     const std::size_t bytes = decode_attention_workspace_bytes(kernel_shape(shape), num_spans);
-    check(
-        decode_attention(stream_, {.shape = kernel_shape(shape),
-                                   .kv = pages_of(pages, layer, table),
-                                   .queries = q.raw(),
-                                   .query_stride = q.row_stride(),
-                                   .out = out.raw(),
-                                   .out_stride = out.row_stride(),
-                                   .spans = device_spans,
-                                   .num_spans = num_spans,
-                                   .max_keys = std::int64_t{pages.num_pages()} * kPageTokens,
-                                   .workspace = decode_workspace(static_cast<std::int64_t>(bytes)),
-                                   .dependent_launch = true}),
-        "attention of single tokens");
+    check(decode_attention(stream_, {.shape = kernel_shape(shape),
+                                     .kv = pages_of(pages, layer, table),
+                                     .queries = q.raw(),
+                                     .query_stride = q.row_stride(),
+                                     .out = out.raw(),
+                                     .out_stride = out.row_stride(),
+                                     .spans = device_spans,
+                                     .num_spans = num_spans,
+                                     .max_keys = std::int64_t{pages.num_pages()} * kPageTokens,
+                                     .workspace = cleared_workspace(
+                                         decode_workspaces_, static_cast<std::int64_t>(bytes)),
+                                     .dependent_launch = true}),
+          "attention of single tokens");
   }
   if (decode && table.max_count() <= 1) return;
   check(prefill_attention(stream_, {.shape = kernel_shape(shape),

@@ -187,6 +187,16 @@ void CudaDevice::copy_out(void* to, const void* from, std::int64_t bytes) {
   check(cudaStreamSynchronize(stream_), "waiting for the GPU");
 }
 
+void* CudaDevice::cleared_workspace(std::vector<Workspace>& workspaces, std::int64_t bytes) {
+  if (workspaces.empty() || workspaces.back().bytes < bytes) {
+    check_not_recording();
+    std::shared_ptr<void> memory = take_lasting_memory(bytes);
+    check(cudaMemsetAsync(memory.get(), 0, bytes, stream_), "clearing a workspace");
+    workspaces.push_back({bytes, std::move(memory)});
+  }
+  return workspaces.back().memory.get();
+}
+
 void CudaDevice::launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const void* args) {
   check(launch(kernel, grid, args, stream_), "launching a kernel");
 }

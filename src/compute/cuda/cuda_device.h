@@ -49,6 +49,10 @@ class CudaDevice : public gpu::GpuDevice {
   void launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const void* args) override;
   bool multiply_dense(const Tensor& y, const Tensor& x, const void* w, std::int64_t w_stride,
                       const Tensor* bias, bool add) override;
+  bool multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWeight& w,
+                    const LinearOptions& options) override;
+  /// A row multiplied by itself has other bits than among others.
+  std::int64_t gemv_rows() const override { return options_.batch_invariant ? 0 : 1; }
   int processors() const override { return properties_.multiProcessorCount; }
   void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                           const compute::AttentionShape& shape, const SpanTable& spans) override;
@@ -58,10 +62,18 @@ class CudaDevice : public gpu::GpuDevice {
 
  private:
   class Graph;
+  struct QuantizedRows;
+  /// x, normed where the options say so, as the inputs of a weight.
+  QuantizedRows quantize(const Tensor& x, const saccade::gpu::WeightView& view,
+                         const LinearOptions& options);
   void capture(Graph& graph, const std::function<void()>& body);
   bool on_tensor_cores(const Tensor& q, const compute::AttentionShape& shape) const;
-  /// Cleared memory of at least so many bytes, that attention of single tokens leaves clear.
-  void* decode_workspace(std::int64_t bytes);
+  /// Cleared memory of at least so many bytes, that its users leave clear.
+  struct Workspace {
+    std::int64_t bytes;
+    std::shared_ptr<void> memory;
+  };
+  void* cleared_workspace(std::vector<Workspace>& workspaces, std::int64_t bytes);
   /// While a graph is recorded nothing may depend on the host.
   void check_not_recording() const;
 
@@ -73,11 +85,9 @@ class CudaDevice : public gpu::GpuDevice {
   MemoryPool memory_;
   MemoryPool* pool_ = &memory_;  // a recording's own while it is made
   Blas blas_;
-  struct Workspace {
-    std::int64_t bytes;
-    std::shared_ptr<void> memory;
-  };
+  // Recordings go on with the one they found, so older ones stay as well.
   std::vector<Workspace> decode_workspaces_;
+  std::vector<Workspace> quant_workspaces_;
 };
 
 }  // namespace saccade::compute::cuda

@@ -21,11 +21,15 @@ struct ProductShape {
   std::int64_t unit_inputs;
   std::int64_t unit_bytes;  ///< of shared memory
   std::int64_t lane_rows;
+  std::int64_t stages;
+  std::int64_t word_bytes;  ///< of a unit's codes
 };
 
 template <typename Product>
 constexpr ProductShape shape_of() {
-  return {Product::kUnitInputs, Product::kUnitBytes, saccade::gpu::GemvShape<Product>::kRows};
+  using Shape = saccade::gpu::GemvShape<Product>;
+  return {Product::kUnitInputs, Product::kUnitBytes, Shape::kRows, Shape::kStages,
+          Product::kWords * 4};
 }
 
 struct KernelsOf {
@@ -69,49 +73,80 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
 }
 
-}  // namespace
-
-GemvPlan gemv_plan(const WeightView& weight, std::int64_t n, bool gated, std::int64_t rows,
-                   int processors) {
-  constexpr int kMinWarps = 8;
 #if !defined(SACCADE_GEMV_MAX_WARPS)
 #define SACCADE_GEMV_MAX_WARPS (saccade::gpu::kGemvThreads / kLanes)
 #endif
-  constexpr int kMaxWarps = static_cast<int>(SACCADE_GEMV_MAX_WARPS);
-  const KernelsOf& kernels = kernels_of(weight);
-  const ProductShape& shape = kernels.shape;
-  const std::int64_t units = ceil_div(weight.inputs, shape.unit_inputs);
-  GemvPlan plan;
-  plan.kernel = kernels.gemv;
-  double best = 0.0;
-  for (const std::int64_t lanes : {32, 16, 8}) {
-    const std::int64_t steps = ceil_div(units, lanes);
-    const std::int64_t tile_rows = shape.lane_rows * kLanes / lanes;
+constexpr std::int64_t kMinWarps = 4;
+constexpr std::int64_t kMaxWarps = SACCADE_GEMV_MAX_WARPS;
+
+/// The work of a product's groups, and an estimate of what it takes on an H200. (Only relations
+/// between choices matter: what the estimate leaves out is the same for all.)
+struct ProductWork {
+  std::int64_t tile_rows, groups, pieces, steps, filled;
+
+  ProductWork(const ProductShape& shape, std::int64_t inputs, std::int64_t n, bool gated,
+              int processors, std::int64_t lanes, std::int64_t split_shift) {
+    const std::int64_t units = ceil_div(inputs, shape.unit_inputs);
+    steps = ceil_div(units, lanes << split_shift);
+    filled = steps * (lanes << split_shift);
+    tile_rows = shape.lane_rows * kLanes / lanes;
     const std::int64_t tiles = ceil_div(n, tile_rows);
-    const std::int64_t groups = std::min<std::int64_t>(tiles, processors);
-    const std::int64_t group_tiles = ceil_div(tiles, groups) * (gated ? 2 : 1);
-    for (int warps = kMinWarps; warps <= kMaxWarps; ++warps) {
-      // The share of lanes, of warps' turns and of groups that have something to do, and a little
-      // for more warps, which have more reads on their way.
-      const double lanes_busy = static_cast<double>(units) / static_cast<double>(steps * lanes);
-      const std::int64_t turns = ceil_div(group_tiles, warps);
-      const double warps_busy =
-          static_cast<double>(group_tiles) / static_cast<double>(turns * warps);
-      const double groups_busy =
-          static_cast<double>(tiles * (gated ? 2 : 1)) / static_cast<double>(groups * group_tiles);
-      const double score = lanes_busy * warps_busy * groups_busy * (1.0 + 0.01 * warps);
-      if (score <= best) continue;
-      best = score;
-      plan.lanes = static_cast<std::uint32_t>(lanes);
-      plan.grid = {
-          .x = static_cast<std::uint32_t>(groups),
-          .y = static_cast<std::uint32_t>(rows),
-          .threads = static_cast<std::uint32_t>(warps) * kLanes,
-          .shared_bytes = static_cast<std::uint32_t>(steps * lanes * shape.unit_bytes + kLanes * 4 +
-                                                     group_tiles * tile_rows * 4)};
+    groups = std::min<std::int64_t>(tiles, processors);
+    pieces = ceil_div(tiles, groups) * (gated ? 2 : 1) << split_shift;
+  }
+
+  double estimated_us(const ProductShape& shape, std::int64_t warps) const {
+    // A multiprocessor gets 30 KB in a microsecond if it has as much on its way, and issues about
+    // 4000 instructions, of which a unit takes 60.
+    const auto in_flight = static_cast<double>(
+        std::min<std::int64_t>(warps, pieces) * kLanes *
+        std::min<std::int64_t>(steps * shape.lane_rows, shape.stages * shape.lane_rows) *
+        shape.word_bytes);
+    const double step_bytes = static_cast<double>(kLanes * shape.lane_rows * shape.word_bytes);
+    const auto turns = static_cast<double>(ceil_div(pieces, warps) * steps);
+    const double all = static_cast<double>(pieces * steps);
+    const double reading = all * step_bytes / 30e3 * std::max(1.0, 40e3 / in_flight);
+    // The last turn of warps is not full.
+    const double idle = turns * static_cast<double>(warps) / all;
+    const double items = static_cast<double>(filled * shape.unit_inputs / 256);
+    const double filling = 0.4 + items * 80.0 / 4000.0 + 0.15 * items / static_cast<double>(warps);
+    return reading * (0.7 + 0.3 * idle) + filling;
+  }
+};
+
+}  // namespace
+
+std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool gated,
+                                 std::int64_t rows, int processors) {
+  const KernelsOf& kernels = kernels_of(weight);
+  std::vector<GemvPlan> plans;
+  for (const std::int64_t lanes : {32, 16, 8}) {
+    for (const std::int64_t split_shift : {0, 1, 2}) {
+      const ProductWork work(kernels.shape, weight.inputs, n, gated, processors, lanes,
+                             split_shift);
+      for (std::int64_t warps = kMinWarps; warps <= kMaxWarps; ++warps) {
+        plans.push_back({.kernel = kernels.gemv,
+                         .grid = {.x = static_cast<std::uint32_t>(work.groups),
+                                  .y = static_cast<std::uint32_t>(rows),
+                                  .threads = static_cast<std::uint32_t>(warps) * kLanes,
+                                  .shared_bytes = static_cast<std::uint32_t>(
+                                      work.filled * kernels.shape.unit_bytes + kLanes * 4 +
+                                      work.pieces * work.tile_rows * 4)},
+                         .lanes = static_cast<std::uint32_t>(lanes),
+                         .split_shift = static_cast<std::uint32_t>(split_shift),
+                         .estimated_us = work.estimated_us(kernels.shape, warps)});
+      }
     }
   }
-  return plan;
+  return plans;
+}
+
+GemvPlan gemv_plan(const WeightView& weight, std::int64_t n, bool gated, std::int64_t rows,
+                   int processors) {
+  const std::vector<GemvPlan> plans = gemv_plans(weight, n, gated, rows, processors);
+  return *std::min_element(plans.begin(), plans.end(), [](const GemvPlan& a, const GemvPlan& b) {
+    return a.estimated_us < b.estimated_us;
+  });
 }
 
 DequantizePlan dequantize_plan(const WeightView& weight, std::int64_t rows, std::int64_t y_stride) {

@@ -88,6 +88,7 @@ class Runner {
   void gemv(GemvArgs& args, std::int64_t rows) {
     const GemvPlan plan = gemv_plan(args.weight, args.n, args.gated, rows, kProcessors);
     args.lanes = plan.lanes;
+    args.split_shift = plan.split_shift;
     executor_.run(plan.kernel, plan.grid, &args);
   }
 

@@ -33,8 +33,9 @@ struct GemvArgs {
   GPU_GLOBAL void* y;
   u64 x_stride;  ///< elements, from row to row
   u64 y_stride;
-  u32 n;      ///< results of a row
-  u32 lanes;  ///< of an output: 8, 16 or 32; gemv_plan chooses
+  u32 n;            ///< results of a row
+  u32 lanes;        ///< of an output: 8, 16 or 32; gemv_plan chooses this and the next
+  u32 split_shift;  ///< 2^split_shift warps share the inputs of an output
   float eps;
   NumberType x_type;
   GemvStore store;
@@ -291,15 +292,16 @@ GPU_FN GemvTiles gemv_tiles(GPU_CONSTANT GemvArgs& args, u32 lane_rows, Group gr
   return tiles;
 }
 
-/// Where a warp stands in its stream of units.
+/// Where a warp stands in its stream of units. Work is cut into pieces: a tile, or where several
+/// warps share the inputs, a stretch of a tile's inputs.
 struct GemvCursor {
-  u32 tile, step;
+  u32 piece, step;
 
-  /// Goes on by a step; whether that ends the tile.
+  /// Goes on by a step; whether that ends the piece.
   GPU_FN bool next(u32 steps, u32 warps) {
     if (++step < steps) return false;
     step = 0;
-    tile += warps;
+    piece += warps;
     return true;
   }
 };
@@ -311,13 +313,17 @@ struct GemvStream {
   using Units = typename Product::Unit[kRows];
 
   GemvTiles tiles;
-  u32 lanes;  ///< of an output
-  u32 lane;   ///< of this output's lanes
-  u32 row;    ///< of this lane's first output in its tile
-  u32 units;  ///< of a row
-  u32 steps;  ///< of a tile
+  u32 lanes;   ///< of an output
+  u32 lane;    ///< of this output's lanes
+  u32 row;     ///< of this lane's first output in its tile
+  u32 units;   ///< of a row
+  u32 steps;   ///< of a piece
+  u32 splits;  ///< pieces of a tile, a power of two
+  u32 split_shift;
+  u32 pieces;  ///< of the group; those of a tile are neighbours
   u32 warps;
   GemvCursor ahead;  ///< what is read next
+  u32 ahead_unit;
   typename Product::Row ahead_rows[kRows];
 
   GPU_FN void start(GPU_CONSTANT GemvArgs& args, Group group) {
@@ -326,66 +332,92 @@ struct GemvStream {
     lane = group.lane() & (lanes - 1);
     row = group.lane() / lanes;
     units = (args.weight.inputs + Product::kUnitInputs - 1) / Product::kUnitInputs;
-    steps = (units + lanes - 1) / lanes;
+    split_shift = args.split_shift;
+    splits = 1u << split_shift;
+    steps = (units + lanes * splits - 1) / (lanes * splits);
+    pieces = tiles.all << split_shift;
     warps = group.warps();
-    ahead.tile = group.warp();
+    ahead.piece = group.warp();
     ahead.step = 0;
-    find_rows(args.weight);
+    find_piece(args.weight);
   }
+
+  /// Units of a row, filled up to whole steps.
+  GPU_FN u32 filled() const { return steps * splits * lanes; }
 
   GPU_FN u32 tile_row(u32 j) const { return row + j * (kLanes / lanes); }
 
-  GPU_FN void find_rows(GPU_CONSTANT WeightView& w) {
+  /// This lane's first unit of a piece.
+  GPU_FN u32 first_unit(u32 piece) const { return (piece & (splits - 1)) * steps * lanes + lane; }
+
+  GPU_FN void find_piece(GPU_CONSTANT WeightView& w) {
+    ahead_unit = first_unit(ahead.piece);
     GPU_UNROLL
     for (u32 j = 0; j < kRows; ++j) {
-      ahead_rows[j] = Product::row(w, tiles.row(ahead.tile, tile_row(j)));
+      ahead_rows[j] = Product::row(w, tiles.row(ahead.piece >> split_shift, tile_row(j)));
     }
   }
 
   GPU_FN void read(GPU_CONSTANT WeightView& w, GPU_THREAD typename Product::Unit* to) {
-    if (ahead.tile >= tiles.all) return;
-    const u32 unit = ahead.step * lanes + lane;
+    if (ahead.piece >= pieces) return;
     GPU_UNROLL
     for (u32 j = 0; j < kRows; ++j) {
-      to[j].read(w, ahead_rows[j], unit < units ? unit : units - 1);
+      to[j].read(w, ahead_rows[j], ahead_unit < units ? ahead_unit : units - 1);
     }
-    if (ahead.next(steps, warps)) find_rows(w);
+    ahead_unit += lanes;
+    if (ahead.next(steps, warps)) find_piece(w);
   }
 
-  /// Works through the stream; `results` gets the sum of each row of the group.
+  /// Works through the stream; `results` gets the sums of the rows of each piece.
   template <u32 kStages>
-  GPU_FN void multiply(GPU_CONSTANT WeightView& w, typename Product::Unit (*stages)[kRows],
-                       GPU_SHARED const u8* x, GPU_SHARED float* results, Group group) {
+  GPU_FN void multiply(GPU_CONSTANT WeightView& w,
+                       GPU_THREAD typename Product::Unit (*stages)[kRows], GPU_SHARED const u8* x,
+                       GPU_SHARED float* results, Group group) {
     GemvCursor now = {group.warp(), 0};
+    u32 unit = first_unit(now.piece);
     float sums[kRows] = {};
-    while (now.tile < tiles.all) {
+    while (now.piece < pieces) {
       GPU_UNROLL
       for (u32 s = 0; s < kStages; ++s) {
-        if (now.tile >= tiles.all) break;
+        if (now.piece >= pieces) break;
         typename Product::X activations;
-        activations.read(x, steps * lanes, now.step * lanes + lane);
+        activations.read(x, filled(), unit);
         GPU_UNROLL
         for (u32 j = 0; j < kRows; ++j) {
           sums[j] = Product::multiply(w, stages[s][j], activations, sums[j]);
         }
         read(w, stages[s]);
-        const u32 tile = now.tile;
-        if (now.next(steps, warps)) finish_tile(tile, sums, results, group);
+        unit += lanes;
+        const u32 piece = now.piece;
+        if (now.next(steps, warps)) {
+          finish_piece(piece, sums, results, group);
+          unit = first_unit(now.piece);
+        }
       }
     }
   }
 
-  GPU_FN void finish_tile(u32 tile, GPU_THREAD float* sums, GPU_SHARED float* results,
-                          Group group) const {
+  GPU_FN void finish_piece(u32 piece, GPU_THREAD float* sums, GPU_SHARED float* results,
+                           Group group) const {
     for (u32 mask = lanes / 2; mask > 0; mask /= 2) {
       GPU_UNROLL
       for (u32 j = 0; j < kRows; ++j) sums[j] += group.shuffle_xor(sums[j], mask);
     }
+    // All first pieces come first, then all second ones.
+    GPU_SHARED float* to =
+        results + ((piece & (splits - 1)) * tiles.all + (piece >> split_shift)) * tiles.rows;
     GPU_UNROLL
     for (u32 j = 0; j < kRows; ++j) {
-      if (lane == 0) results[tile * tiles.rows + tile_row(j)] = sums[j];
+      if (lane == 0) to[tile_row(j)] = sums[j];
       sums[j] = 0.0f;
     }
+  }
+
+  /// The sum of output i of the group.
+  GPU_FN float result(GPU_SHARED const float* results, u32 i) const {
+    float sum = results[i];
+    for (u32 s = 1; s < splits; ++s) sum += results[s * tiles.all * tiles.rows + i];
+    return sum;
   }
 };
 
@@ -450,7 +482,7 @@ GPU_FN void gemv_store(GPU_CONSTANT GemvArgs& args, u64 at, float value) {
   }
 }
 
-/// Shared memory: the activations, a float for each lane of a warp, a sum for each row.
+/// Shared memory: the activations, a float for each lane of a warp, sums for each row.
 template <typename Product>
 GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group) {
   using Shape = GemvShape<Product>;
@@ -471,7 +503,7 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
 
   group.wait_for_inputs();
   if (has_output) beside.read_y(args, y_row + first_row + group.thread_index());
-  const u32 filled = stream.steps * stream.lanes;
+  const u32 filled = stream.filled();
   GPU_SHARED float* squares = (GPU_SHARED float*)(shared + filled * Product::kUnitBytes);
   GPU_SHARED float* results = squares + kLanes;
   float square = gemv_fill<Product>(args, shared, filled, group);
@@ -495,10 +527,10 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
       beside.read_bias(args, row);
       beside.read_y(args, y_row + row);
     }
-    float value = results[i] * factor + beside.bias;
+    float value = stream.result(results, i) * factor + beside.bias;
     if (args.gated) {
-      value =
-          apply(args.activation, value, 0.0f) * (results[outputs + i] * factor + beside.gated_bias);
+      value = apply(args.activation, value, 0.0f) *
+              (stream.result(results, outputs + i) * factor + beside.gated_bias);
     }
     gemv_store(args, y_row + row, value + beside.y);
   }

@@ -1,0 +1,7 @@
+#include "compute/cuda/quant_gemm_kernel.cuh"
+
+namespace saccade::compute::cuda {
+
+SACCADE_QUANT_GEMM_KERNELS(CodeKind::kInt2, ScaleUnit::kChunk, ScaleUnit::kHalf)
+
+}  // namespace saccade::compute::cuda

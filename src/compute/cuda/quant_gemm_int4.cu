@@ -1,0 +1,7 @@
+#include "compute/cuda/quant_gemm_kernel.cuh"
+
+namespace saccade::compute::cuda {
+
+SACCADE_QUANT_GEMM_KERNELS(CodeKind::kInt4, ScaleUnit::kPair, ScaleUnit::kChunk)
+
+}  // namespace saccade::compute::cuda
