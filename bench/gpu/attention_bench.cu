@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -253,10 +254,10 @@ void poison_unused(Buffer<Bf16>& pool, const Paged& batch) {
   CUDA(cudaMemcpy(pool.data, host.data(), pool.size * 2, cudaMemcpyHostToDevice));
 }
 
-enum class Way { kPrefill, kPortable, kDecode };
+enum class Way { kPrefill, kPortable, kDecode, kShared };
 
 void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
-                 bool bidirectional = false, int splits = 0) {
+                 bool bidirectional = false, bool portable = false) {
   shape.scale =
       1.0f / std::sqrt(static_cast<float>(shape.head_dim)) * (shape.softcap > 0 ? 8.0f : 1.0f);
   const unsigned seed = 17 + list.size() + shape.head_dim;
@@ -274,7 +275,7 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
   poison_unused(values, batch);
   out.fill(0xff);
   const PagedKeyValues kv = {keys.data, values.data, page_ids.data, batch.num_pages};
-  if (way == Way::kDecode) {
+  if (way == Way::kDecode || way == Way::kShared) {
     int longest = 0;
     for (const auto& span : batch.spans) longest = std::max(longest, span.start + span.count);
     DecodeArgs args;
@@ -282,8 +283,8 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
     args.query_stride = batch.query_stride;
     args.out = out.data, args.out_stride = batch.out_stride, args.spans = spans.data;
     args.num_spans = static_cast<int>(batch.spans.size()), args.max_keys = longest + 100,
-    args.num_splits = splits;
-    Buffer<char> workspace(decode_attention_workspace_bytes(shape, args.num_spans, splits));
+    args.portable = portable;
+    Buffer<char> workspace(decode_attention_workspace_bytes(shape, args.num_spans));
     workspace.fill(0);
     args.workspace = workspace.data;
     CUDA(decode_attention(0, args));
@@ -293,7 +294,8 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
     const auto twice = out.host();
     if (std::memcmp(once.data(), twice.data(), once.size() * 2) != 0)
       ++failures, std::printf("FAIL decode differs from run to run\n");
-  } else {
+  }
+  if (way != Way::kDecode) {
     PrefillArgs args;
     args.shape = shape, args.kv = kv, args.queries = queries.data,
     args.query_stride = batch.query_stride;
@@ -301,6 +303,7 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
     args.num_spans = static_cast<int>(batch.spans.size()), args.num_rows = batch.rows;
     args.end_keys = bidirectional ? end_keys.data : nullptr;
     args.portable = way == Way::kPortable;
+    args.min_count = way == Way::kShared ? 2 : 1;
     CUDA(prefill_attention(0, args));
   }
   CUDA(cudaDeviceSynchronize());
@@ -313,6 +316,7 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
   char name[128];
   std::snprintf(name, sizeof name, "%s d%d heads %d/%d window %d cap %.0f spans %zu%s",
                 way == Way::kDecode    ? "decode"
+                : way == Way::kShared  ? "both"
                 : way == Way::kPrefill ? "prefill"
                                        : "prefill mma",
                 shape.head_dim, shape.num_heads, shape.num_kv_heads, shape.window, shape.softcap,
@@ -357,6 +361,64 @@ void check_invariance(AttentionShape shape, std::vector<int> chunks, bool portab
               shape.head_dim, shape.window, portable ? " mma.sync" : "");
 }
 
+/// A captured launch replayed with other lengths, longer and shorter, gives what a fresh one does.
+void check_replay() {
+  AttentionShape shape;
+  shape.num_heads = 28, shape.num_kv_heads = 4, shape.head_dim = 128, shape.scale = 0.09f;
+  constexpr int kPages = 64;
+  const std::size_t pool_size = static_cast<std::size_t>(kPages) * 4 * 64 * 128;
+  for (const int sequences : {1, 3, 40}) {
+    const std::size_t width = 28 * 128;
+    Buffer<Bf16> queries(sequences * width), keys(pool_size), values(pool_size);
+    Buffer<Bf16> out(sequences * width), fresh(sequences * width);
+    random_fill(queries.data, queries.size, 1);
+    random_fill(keys.data, keys.size, 2);
+    random_fill(values.data, values.size, 3);
+    std::vector<std::int32_t> pages(kPages);
+    std::iota(pages.begin(), pages.end(), 0);
+    Buffer<std::int32_t> page_ids(pages);
+    Buffer<DeviceSpan> spans(std::vector<DeviceSpan>(sequences, DeviceSpan{0, 1, 4000, 0}));
+    Buffer<char> workspace(decode_attention_workspace_bytes(shape, sequences));
+    workspace.fill(0);
+    DecodeArgs args;
+    args.shape = shape, args.kv = {keys.data, values.data, page_ids.data, kPages};
+    args.queries = queries.data, args.query_stride = width, args.out = out.data;
+    args.out_stride = width, args.spans = spans.data, args.num_spans = sequences;
+    args.max_keys = kPages * 64, args.workspace = workspace.data, args.dependent_launch = true;
+    cudaStream_t stream;
+    cudaGraph_t graph;
+    cudaGraphExec_t exec;
+    CUDA(cudaStreamCreate(&stream));
+    CUDA(cudaDeviceSynchronize());
+    CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+    for (int i = 0; i < 3; ++i) CUDA(decode_attention(stream, args));
+    CUDA(cudaStreamEndCapture(stream, &graph));
+    CUDA(cudaGraphInstantiate(&exec, graph, 0));
+    bool same = true;
+    for (const int start : {4000, 10, 700, 4095, 0}) {
+      std::vector<DeviceSpan> now;
+      for (int i = 0; i < sequences; ++i)
+        now.push_back({i, i % 5 != 4, (start + i * 37) % 4096, 0});
+      CUDA(cudaMemcpy(spans.data, now.data(), now.size() * sizeof(DeviceSpan),
+                      cudaMemcpyHostToDevice));
+      out.fill(0xff);
+      fresh.fill(0xff);
+      CUDA(cudaGraphLaunch(exec, stream));
+      CUDA(cudaStreamSynchronize(stream));
+      DecodeArgs again = args;
+      again.out = fresh.data, again.dependent_launch = false;
+      CUDA(decode_attention(stream, again));
+      CUDA(cudaStreamSynchronize(stream));
+      same &= std::memcmp(out.host().data(), fresh.host().data(), out.size * 2) == 0;
+    }
+    if (!same) ++failures;
+    std::printf("%s replays with other lengths, %d sequences\n", same ? "ok  " : "FAIL", sequences);
+    CUDA(cudaGraphExecDestroy(exec));
+    CUDA(cudaGraphDestroy(graph));
+    CUDA(cudaStreamDestroy(stream));
+  }
+}
+
 void check_segments(int heads, int head_dim, const std::vector<int>& lengths) {
   AttentionShape shape;
   shape.num_heads = shape.num_kv_heads = heads, shape.head_dim = head_dim,
@@ -386,6 +448,7 @@ void check_segments(int heads, int head_dim, const std::vector<int>& lengths) {
   args.values = qkv.data + 2 * width, args.stride = 3 * width;
   args.out = out.data, args.out_stride = width, args.ends = device_ends.data,
   args.num_segments = static_cast<int>(ends.size());
+  args.num_rows = rows;
   args.max_segment_rows = *std::max_element(lengths.begin(), lengths.end());
   args.min_segment_rows = *std::min_element(lengths.begin(), lengths.end());
   CUDA(segment_attention(0, args));
@@ -414,7 +477,13 @@ void small_checks() {
     check_paged(shape_of(4, 2, 64, 20), {{100, 90}}, way, true);
   }
   check_paged(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {63, 1}, {64, 1}, {9, 0}}, Way::kDecode);
+  check_paged(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {9, 0}}, Way::kDecode, false, true);
+  std::vector<SpanSpec> many(40, SpanSpec{20, 1});
+  many[7].start = 1500;
+  check_paged(shape_of(2, 1, 64), many, Way::kDecode);
+  check_paged(shape_of(2, 1, 256, 0, 50.0f), {{130, 70}, {3, 1}}, Way::kPrefill);
   check_segments(2, 80, {64, 30, 1, 200, 64});
+  check_segments(1, 20, {70, 3});
 }
 
 void all_checks() {
@@ -441,11 +510,21 @@ void all_checks() {
   for (const int head_dim : {128, 64, 256, 80, 72, 96, 20, 16, 192}) {
     check_paged(shape_of(8, 2, head_dim), single, Way::kDecode);
   }
-  for (const int splits : {1, 2, 7, 0})
-    check_paged(shape_of(28, 4, 128), single, Way::kDecode, false, splits);
+  std::vector<SpanSpec> many;
+  for (int i = 0; i < 50; ++i) many.push_back({i * i * 4, i % 7 != 3});
+  for (const bool portable : {false, true}) {
+    check_paged(shape_of(28, 4, 128), single, Way::kDecode, false, portable);
+    check_paged(shape_of(28, 4, 128), {{9000, 1}}, Way::kDecode, false, portable);
+    check_paged(shape_of(8, 4, 128), many, Way::kDecode, false, portable);
+    check_paged(shape_of(40, 2, 64), many, Way::kDecode, false, portable);
+    check_paged(shape_of(14, 2, 80, 700), many, Way::kDecode, false, portable);
+  }
   check_paged(shape_of(28, 4, 128), {{9000, 1}}, Way::kDecode);
   check_paged(shape_of(40, 2, 128, 300, 30.0f), single, Way::kDecode);
   check_paged(shape_of(8, 8, 256, 5), single, Way::kDecode);
+  check_paged(shape_of(28, 4, 128), mixed, Way::kShared);
+  check_paged(shape_of(8, 4, 256, 300), mixed, Way::kShared);
+  check_replay();
   for (const bool portable : {false, true}) {
     check_invariance(shape_of(28, 4, 128), {300, 1, 63, 200, 7, 64, 1, 1, 1, 1}, portable);
     check_invariance(shape_of(8, 2, 256, 100), {100, 50, 1, 1, 130, 1}, portable);
@@ -527,6 +606,7 @@ void time_segments(int heads, int head_dim, int rows, int length) {
   args.values = qkv.data + 2 * width, args.stride = 3 * width;
   args.out = out.data, args.out_stride = width, args.ends = device_ends.data,
   args.num_segments = static_cast<int>(ends.size());
+  args.num_rows = rows;
   args.max_segment_rows = args.min_segment_rows = length;
   const double ms = time_ms([&](int) {
                       for (int i = 0; i < 10; ++i) CUDA(segment_attention(0, args));
@@ -537,10 +617,24 @@ void time_segments(int heads, int head_dim, int rows, int length) {
 }
 
 /// A graph of `layers` launches, each over keys and values of its own; per launch.
-void time_decode(AttentionShape shape, int sequences, int keys_each, int layers, int splits,
-                 bool dependent = false, int max_keys = 0, bool by_prefill = false) {
+void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
+                 bool dependent = false, int max_keys = 0, bool by_prefill = false,
+                 bool ragged = false) {
   shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
-  const Paged batch(shape, std::vector<SpanSpec>(sequences, SpanSpec{keys_each - 1, 1}), false, 3);
+  std::vector<SpanSpec> specs(sequences, SpanSpec{keys_each - 1, 1});
+  // From keys_each / 8 to about four times as many keys as keys_each, most of them short.
+  for (int i = 0; ragged && i < sequences; ++i) {
+    specs[i].start = static_cast<int>(
+        keys_each *
+        (0.125 + 4.0 * std::pow(i * 37 % sequences / static_cast<double>(sequences), 4.0)));
+  }
+  double total_keys = 0.0;
+  int longest = 0;
+  for (const SpanSpec& spec : specs) {
+    total_keys += spec.start + 1;
+    longest = std::max(longest, spec.start + 1);
+  }
+  const Paged batch(shape, specs, false, 3);
   const std::size_t pool_size =
       static_cast<std::size_t>(batch.num_pages) * shape.num_kv_heads * 64 * shape.head_dim;
   Buffer<Bf16> queries(batch.rows * batch.query_stride), keys(pool_size * layers),
@@ -550,13 +644,14 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
   random_fill(queries.data, queries.size, 1);
   random_fill(keys.data, keys.size, 2);
   random_fill(values.data, values.size, 3);
-  if (max_keys == 0) max_keys = keys_each;
-  Buffer<char> workspace(decode_attention_workspace_bytes(shape, sequences, splits));
+  max_keys = std::max(max_keys, longest);
+  Buffer<char> workspace(decode_attention_workspace_bytes(shape, sequences));
   workspace.fill(0);
   cudaStream_t stream;
   CUDA(cudaStreamCreate(&stream));
   CUDA(cudaDeviceSynchronize());
   CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+  const auto begin = std::chrono::steady_clock::now();
   for (int layer = 0; layer < layers; ++layer) {
     DecodeArgs args;
     args.shape = shape, args.kv = {keys.data + layer * pool_size, values.data + layer * pool_size,
@@ -565,7 +660,7 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
     args.out_stride = batch.out_stride;
     args.spans = spans.data, args.num_spans = sequences, args.max_keys = max_keys,
     args.workspace = workspace.data;
-    args.num_splits = splits, args.dependent_launch = dependent;
+    args.dependent_launch = dependent;
     if (!by_prefill) {
       CUDA(decode_attention(stream, args));
       continue;
@@ -577,6 +672,8 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
     prefill.num_spans = prefill.num_rows = sequences, prefill.dependent_launch = dependent;
     CUDA(prefill_attention(stream, prefill));
   }
+  const std::chrono::duration<double, std::micro> host_us =
+      std::chrono::steady_clock::now() - begin;
   cudaGraph_t graph;
   cudaGraphExec_t exec;
   CUDA(cudaStreamEndCapture(stream, &graph));
@@ -585,11 +682,15 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
   CUDA(cudaGraphExecDestroy(exec));
   CUDA(cudaGraphDestroy(graph));
   CUDA(cudaStreamDestroy(stream));
-  const double bytes = 4.0 * sequences * keys_each * shape.num_kv_heads * shape.head_dim;
+  const double bytes = 4.0 * total_keys * shape.num_kv_heads * shape.head_dim;
   std::printf(
-      "decode d%-3d heads %2d/%d %3d x %5d keys (max %5d) splits %2d%s%s %8.2f us %7.1f GB/s\n",
-      shape.head_dim, shape.num_heads, shape.num_kv_heads, sequences, keys_each, max_keys, splits,
-      dependent ? " dependent" : "", by_prefill ? " as prefill" : "", ms * 1e3, bytes / ms * 1e-6);
+      "decode d%-3d heads %2d/%d %3d x %5d keys (max %5d) %s%s %8.2f us %7.1f GB/s, host %.1f us\n",
+      shape.head_dim, shape.num_heads, shape.num_kv_heads, sequences, keys_each, max_keys,
+      dependent ? " dependent" : "",
+      by_prefill ? " as prefill"
+      : ragged   ? " ragged"
+                 : "",
+      ms * 1e3, bytes / ms * 1e-6, host_us.count() / layers);
 }
 
 void timings() {
@@ -606,20 +707,20 @@ void timings() {
   time_segments(16, 80, 5184, 64);
   time_segments(16, 72, 4096, 4096);
   time_segments(16, 64, 577 * 16, 577);
-  for (const int splits : {0, 2, 4}) time_decode(qwen, 128, 2048, 6, splits);
-  time_decode(qwen, 32, 2048, 12, 0, true);
-  time_decode(qwen, 8, 2048, 12, 0, true);
-  time_decode(qwen, 100, 1500, 6, 0);
-  time_decode(shape_of(8, 4, 256), 64, 2048, 6, 0);
-  time_decode(shape_of(32, 8, 64), 64, 2048, 6, 0);
+  time_decode(qwen, 128, 2048, 6);
+  time_decode(qwen, 128, 2048, 6, false, 32768);
+  for (const int sequences : {128, 64, 16, 4})
+    time_decode(qwen, sequences, 2048, 6, true, 0, false, true);
+  time_decode(qwen, 128, 2048, 6, false, 0, true);
+  for (const int sequences : {64, 32, 16, 8, 4, 2}) time_decode(qwen, sequences, 2048, 12, true);
+  time_decode(shape_of(8, 4, 256), 64, 2048, 6);
+  time_decode(shape_of(32, 8, 64), 64, 2048, 6);
   for (const int keys : {64, 512, 1024, 2048, 4096, 8192, 18180}) {
-    time_decode(qwen, 1, keys, 28, 0);
-    time_decode(qwen, 1, keys, 28, 0, true);
-    time_decode(qwen, 1, keys, 28, 0, true, 32768);
-    time_decode(qwen, 1, keys, 28, 8, true);
+    time_decode(qwen, 1, keys, 28);
+    time_decode(qwen, 1, keys, 28, true);
+    time_decode(qwen, 1, keys, 28, true, 32768);
   }
-  time_decode(qwen, 128, 2048, 6, 0, false, 0, true);
-  time_decode(qwen, 1, 2048, 28, 0, true, 0, true);
+  time_decode(qwen, 1, 2048, 28, true, 0, true);
 }
 
 }  // namespace

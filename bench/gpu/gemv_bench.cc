@@ -165,6 +165,7 @@ bool check(const WeightFormat& format, std::int64_t outputs, std::int64_t inputs
   const GemvPlan gemv = gemv_plan(view, outputs, false, 1, processors());
   args.lanes = gemv.lanes;
   args.split_shift = gemv.split_shift;
+  args.prefetch_rows = gemv.prefetch_rows;
   launch(gemv.kernel, gemv.grid, &args, nullptr);
   std::vector<float> wanted(outputs);
   for (std::int64_t o = 0; o < outputs; ++o) {
@@ -342,6 +343,7 @@ void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaS
   const GemvPlan plan = chosen ? *chosen : gemv_plan(view, args.n, args.gated, 1, processors());
   args.lanes = plan.lanes;
   args.split_shift = plan.split_shift;
+  args.prefetch_rows = plan.prefetch_rows;
   launch(plan.kernel, plan.grid, &args, stream);
 }
 

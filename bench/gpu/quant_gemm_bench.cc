@@ -4,6 +4,7 @@
 //   quant_gemm_bench time [rows..]  the linear maps of Qwen2.5-VL-7B in 4 bits, as chains in graphs
 //   quant_gemm_bench plans [rows..] other plans for the same matrices
 //   quant_gemm_bench formats        one matrix in other formats
+//   quant_gemm_bench profile [rows..]  one launch of gate_up and of qkv each, for profilers
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -267,10 +268,12 @@ void check_format(const WeightFormat& format, std::int64_t outputs, std::int64_t
     std::printf("%-40s not supported\n", name.c_str());
     return;
   }
-  std::vector<QuantGemmPlan> plans = {quant_gemm_plan(c.view, false, 64, multiprocessors()),
-                                      {1, 1, 4, 4},
-                                      {2, 3, 1, 2},
-                                      {3, 2, 2, 3}};
+  std::vector<QuantGemmPlan> plans = {quant_gemm_plan(c.view, false, multiprocessors()),
+                                      {5, 1, 4, 3},
+                                      {13, 3, 1, 2},
+                                      {7, 2, 1, 1},
+                                      {3, 2, 4, 2},
+                                      {100, 1, 1, 2}};
   double worst = 0.0;
   for (const QuantGemmPlan& plan : plans) {
     std::vector<float> first;
@@ -292,7 +295,7 @@ void check_outputs(ThreadPool& threads) {
   const Case c(
       {.kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64},
       2 * 152, 1024, 40, threads);
-  for (const QuantGemmPlan plan : {QuantGemmPlan{1, 1, 4, 4}, {2, 2, 1, 3}}) {
+  for (const QuantGemmPlan plan : {QuantGemmPlan{3, 1, 4, 2}, {8, 2, 1, 3}}) {
     for (const int rows : {3, 40}) {
       for (const auto output : {QuantGemmOutput::kBf16, QuantGemmOutput::kAddF32}) {
         const double error = c.error(c.run(plan, rows, output, true), rows, output, true);
@@ -487,8 +490,8 @@ double time_one(const Bed& bed, const std::vector<RandomWeight>& weights, bool g
 
 void print_line(const char* name, int rows, const QuantGemmPlan& plan, double us, double bytes,
                 double bandwidth) {
-  std::printf("%-10s rows %2d  plan %2d x %d x %d, %d stages  %8.2f us  %5.2f TB/s  %3.0f%%\n",
-              name, rows, plan.splits, plan.depth_warps, plan.output_warps, plan.stages, us,
+  std::printf("%-10s rows %2d  plan %3d x %d x %d, %d stages  %8.2f us  %5.2f TB/s  %3.0f%%\n",
+              name, rows, plan.workers, plan.depth_warps, plan.output_warps, plan.stages, us,
               bytes / us / 1e6, 100.0 * bytes / us * 1e6 / bandwidth);
 }
 
@@ -505,7 +508,7 @@ void time_model(const std::vector<int>& rows_list) {
   for (const int rows : rows_list) {
     const auto plan = [&](int i) {
       const RandomWeight& w = i == 4 ? weights.back() : weights[i];
-      return quant_gemm_plan(w.view, kQwen7B[i].gated, rows, multiprocessors());
+      return quant_gemm_plan(w.view, kQwen7B[i].gated, multiprocessors());
     };
     std::vector<Launch> step;
     double bytes = 0.0;
@@ -534,38 +537,35 @@ void time_model(const std::vector<int>& rows_list) {
 
 void time_plans(const std::vector<int>& rows_list) {
   const Bed bed;
+  // Workers, warps along the inputs, warps along the outputs, stages.
   const std::vector<std::vector<QuantGemmPlan>> plans = {
-      {{1, 7, 1, 3},
-       {1, 4, 1, 3},
-       {1, 4, 1, 5},
-       {1, 7, 1, 4},
-       {1, 4, 2, 3},
-       {2, 4, 2, 3},
-       {2, 2, 4, 4},
-       {4, 1, 4, 5},
-       {7, 1, 4, 3}},
-      {},
-      {{1, 1, 4, 4},
-       {1, 1, 4, 6},
-       {1, 1, 4, 8},
-       {1, 2, 4, 4},
-       {1, 2, 2, 4},
-       {1, 1, 8, 4},
-       {1, 4, 1, 5},
-       {1, 4, 2, 4}},
-      {{5, 2, 4, 4},
-       {4, 2, 4, 5},
-       {9, 1, 4, 6},
-       {9, 2, 4, 3},
-       {5, 4, 2, 3},
-       {2, 7, 1, 3},
-       {2, 4, 2, 5},
-       {1, 8, 1, 4}},
-      {{1, 1, 4, 4}, {1, 1, 4, 6}, {1, 2, 4, 4}, {1, 1, 8, 4}, {1, 1, 8, 6}}};
+      {{144, 7, 1, 1},
+       {144, 4, 1, 2},
+       {264, 2, 4, 2},
+       {132, 2, 4, 2},
+       {252, 1, 4, 2},
+       {264, 4, 1, 2},
+       {132, 7, 1, 2}},
+      {{112, 7, 1, 2},
+       {112, 4, 1, 2},
+       {264, 2, 4, 2},
+       {132, 2, 4, 2},
+       {196, 2, 4, 2},
+       {264, 4, 1, 2},
+       {132, 7, 1, 2}},
+      {{264, 2, 4, 2}, {396, 1, 4, 2}, {296, 2, 4, 2}, {264, 1, 4, 3}, {528, 1, 4, 2}},
+      {{264, 2, 4, 2},
+       {132, 2, 4, 2},
+       {112, 8, 1, 2},
+       {132, 8, 1, 2},
+       {224, 4, 1, 2},
+       {264, 4, 1, 2},
+       {396, 1, 4, 2}},
+      {{264, 2, 4, 2}, {1188, 2, 4, 2}, {396, 1, 4, 2}, {264, 1, 4, 3}}};
   for (int l = 0; l < 5; ++l) {
     const auto weights = copies(affine(4), kQwen7B[l]);
     for (const int rows : rows_list) {
-      for (const QuantGemmPlan& plan : plans[l == 1 ? 0 : l]) {
+      for (const QuantGemmPlan& plan : plans[l]) {
         try {
           print_line(kQwen7B[l].name, rows, plan,
                      time_one(bed, weights, kQwen7B[l].gated, plan, rows, true),
@@ -592,9 +592,22 @@ void time_formats() {
   for (const WeightFormat& format : formats) {
     const auto weights = copies(format, kQwen7B[2]);
     for (const int rows : {16, 64}) {
-      const QuantGemmPlan plan = quant_gemm_plan(weights[0].view, true, rows, multiprocessors());
+      const QuantGemmPlan plan = quant_gemm_plan(weights[0].view, true, multiprocessors());
       print_line(format.name().c_str(), rows, plan, time_one(bed, weights, true, plan, rows, true),
                  static_cast<double>(weights[0].layout.bytes), 4.2e12);
+    }
+  }
+}
+
+void profile(const std::vector<int>& rows_list) {
+  const Bed bed;
+  for (const int l : {2, 0}) {
+    const RandomWeight weight(affine(4), kQwen7B[l].outputs, kQwen7B[l].inputs);
+    for (const int rows : rows_list) {
+      bed.launch({&weight, kQwen7B[l].gated,
+                  quant_gemm_plan(weight.view, kQwen7B[l].gated, multiprocessors())},
+                 rows, false);
+      CHECK(cudaDeviceSynchronize());
     }
   }
 }
@@ -610,5 +623,6 @@ int main(int argc, char** argv) {
   if (what == "time") time_model(rows);
   if (what == "plans") time_plans(rows);
   if (what == "formats") time_formats();
+  if (what == "profile") profile(rows);
   return failures == 0 ? 0 : 1;
 }

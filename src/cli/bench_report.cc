@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <cmath>
 
@@ -59,10 +60,11 @@ std::string roofline_text(const BenchRoofline& roofline) {
 }
 
 std::string memory_text(const BenchReport& report) {
-  return fmt::format(
-      "device memory: {} taken, {} of it for weights and up to {} for keys and values",
-      short_bytes(report.memory_taken_bytes), short_bytes(report.weight_bytes),
-      short_bytes(report.kv_bytes));
+  const std::int64_t besides =
+      std::max<std::int64_t>(0, report.memory_taken_bytes - report.weight_bytes - report.kv_bytes);
+  return fmt::format("device memory: {} taken; {} are weights, {} keys and values, {} besides",
+                     short_bytes(report.memory_taken_bytes), short_bytes(report.weight_bytes),
+                     short_bytes(report.kv_bytes), short_bytes(besides));
 }
 
 json::object row_json(const BenchRow& row) {

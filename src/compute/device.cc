@@ -316,6 +316,33 @@ void Device::write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& 
   do_write_kv(cache, layer, k, v, spans);
 }
 
+void Device::rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                             const Tensor& sin, const AttentionShape& shape,
+                             const SpanTable& spans) {
+  constexpr std::string_view kOp = "rotary_write_kv";
+  check_attention(kOp, shape);
+  const std::int64_t heads = shape.num_heads + 2 * shape.num_kv_heads;
+  check_matrix(kOp, "qkv", qkv, -1, heads * shape.head_dim);
+  check_matrix(kOp, "cos", cos, qkv.rows(), -1);
+  check_matrix(kOp, "sin", sin, qkv.rows(), cos.size(1));
+  if (2 * cos.size(1) > shape.head_dim) {
+    fail("[{}] {} angles for heads of {}", kOp, cos.size(1), shape.head_dim);
+  }
+  check_spans(kOp, spans, qkv.rows(), cache, layer);
+  do_rotary_write_kv(cache, layer, qkv, cos, sin, shape, spans);
+}
+
+void Device::do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                                const Tensor& sin, const AttentionShape& shape,
+                                const SpanTable& spans) {
+  const std::int64_t query = std::int64_t{shape.num_heads} * shape.head_dim;
+  const std::int64_t key = std::int64_t{shape.num_kv_heads} * shape.head_dim;
+  // Query and key heads lie side by side and turn by the same angles.
+  do_rotary(qkv.view_columns(0, query + key), cos, sin, shape.head_dim);
+  do_write_kv(cache, layer, qkv.view_columns(query, key), qkv.view_columns(query + key, key),
+              spans);
+}
+
 void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                              const AttentionShape& shape, const SpanTable& spans) {
   constexpr std::string_view kOp = "attention_paged";

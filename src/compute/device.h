@@ -184,6 +184,10 @@ class Device {
   /// Stores keys and values [rows, num_kv_heads * head_dim] of the spans in one layer's pages.
   void write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                 const SpanTable& spans);
+  /// rotary of the queries and keys, then write_kv, of qkv [rows, (num_heads + 2 num_kv_heads) *
+  /// head_dim]. What the columns of keys hold afterwards is open.
+  void rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                       const Tensor& sin, const AttentionShape& shape, const SpanTable& spans);
   /// Attention of each span's tokens to the stored tokens of their sequence: those up to the token
   /// itself, or as far as the span's end_keys say.
   /// q, out [rows, num_heads * head_dim]
@@ -226,6 +230,9 @@ class Device {
                                      std::span<const std::int64_t> ends) = 0;
   virtual void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                            const SpanTable& spans) = 0;
+  virtual void do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                                  const Tensor& sin, const AttentionShape& shape,
+                                  const SpanTable& spans);
   virtual void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
                                   int layer, const AttentionShape& shape,
                                   const SpanTable& spans) = 0;

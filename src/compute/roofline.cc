@@ -15,11 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Larger than any cache.
-constexpr std::int64_t kCopyBytes = std::int64_t{256} << 20;
-constexpr std::int64_t kCopyColumns = 4096;
-constexpr std::int64_t kProductRows = 512;
-constexpr std::int64_t kProductSize = 2048;
 constexpr int kRuns = 4;
 
 /// Waits for everything so far.
@@ -41,36 +36,68 @@ double best_seconds(Device& device, const Tensor& result, const std::function<vo
   return best;
 }
 
-Tensor filled(Device& device, std::int64_t rows, std::int64_t columns) {
-  Tensor tensor = device.empty(DType::kF32, {rows, columns});
-  std::vector<float> values(rows * columns);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<float>(i * 2654435761u % 1024u) / 512.0f - 1.0f;
+/// What a device is measured with: more for one that takes many tokens at a time.
+struct Sizes {
+  explicit Sizes(const Device& device)
+      : rows(device.batch_tokens()), columns(std::min<std::int64_t>(4 * rows, 8192)) {}
+  std::int64_t rows;     // of the product's input
+  std::int64_t columns;  // of its square weight
+  std::int64_t copy_rows() const { return 32 * rows; }
+  // Of as many rows of 16 KiB: larger than any cache.
+  std::int64_t copy_bytes() const { return copy_rows() * kCopyColumns * 4; }
+  static constexpr std::int64_t kCopyColumns = 4096;
+};
+
+/// Small numbers without order, which cost a processor what real ones do.
+std::vector<float> values_of(std::int64_t count) {
+  std::vector<float> values(count);
+  std::uint32_t state = 1;
+  for (float& value : values) {
+    state = state * 1664525u + 1013904223u;
+    value = static_cast<float>(state >> 8) * 0x1p-24f - 0.5f;
   }
-  device.upload(tensor, values.data());
+  return values;
+}
+
+std::vector<std::uint16_t> bf16_of(const std::vector<float>& values) {
+  std::vector<std::uint16_t> bits(values.size());
+  std::ranges::transform(values, bits.begin(), f32_to_bf16);
+  return bits;
+}
+
+Tensor filled(Device& device, DType dtype, std::int64_t rows, std::int64_t columns) {
+  Tensor tensor = device.empty(dtype, {rows, columns});
+  const std::vector<float> values = values_of(rows * columns);
+  if (dtype == DType::kBF16) {
+    device.upload(tensor, bf16_of(values).data());
+  } else {
+    device.upload(tensor, values.data());
+  }
   return tensor;
 }
 
 double copy_bandwidth(Device& device) {
-  const std::int64_t rows = kCopyBytes / kCopyColumns / static_cast<std::int64_t>(sizeof(float));
-  const Tensor from = filled(device, rows, kCopyColumns);
-  const Tensor to = device.empty(DType::kF32, {rows, kCopyColumns});
-  std::vector<std::int32_t> ids(rows);
+  const Sizes sizes(device);
+  const Tensor from = filled(device, DType::kF32, sizes.copy_rows(), Sizes::kCopyColumns);
+  const Tensor to = device.empty(DType::kF32, from.shape());
+  std::vector<std::int32_t> ids(sizes.copy_rows());
   std::iota(ids.begin(), ids.end(), 0);
   const double seconds = best_seconds(device, to, [&] { device.gather(to, from, ids); });
-  return 2.0 * static_cast<double>(kCopyBytes) / seconds;
+  return 2.0 * static_cast<double>(sizes.copy_bytes()) / seconds;
 }
 
 double product_rate(Device& device, const WeightFormat& format) {
-  const Tensor x = filled(device, kProductRows, kProductSize);
-  const Tensor y = device.empty(DType::kF32, {kProductRows, kProductSize});
-  HostMatrix matrix{format, kProductSize, kProductSize};
-  // Bits 0x3b3b are 0.0029 as bfloat16, and ordinary scales, offsets and codes.
-  const std::vector<std::byte> numbers(kProductSize * matrix.row_bytes(), std::byte{0x3b});
-  matrix.data = matrix.scales = matrix.offsets = numbers.data();
+  const Sizes sizes(device);
+  const Tensor x = filled(device, device.activation_dtype(), sizes.rows, sizes.columns);
+  const Tensor y = device.activations(x.shape());
+  HostMatrix matrix{format, sizes.columns, sizes.columns};
+  // As bfloat16 these are weights, scales and offsets; codes may be anything.
+  const std::vector<std::uint16_t> numbers = bf16_of(values_of(sizes.columns * sizes.columns));
+  matrix.data = matrix.scales = matrix.offsets = reinterpret_cast<const std::byte*>(numbers.data());
   const auto weight = device.pack(std::span(&matrix, 1));
   const double seconds = best_seconds(device, y, [&] { device.linear(y, x, *weight); });
-  return 2.0 * kProductRows * kProductSize * kProductSize / seconds;
+  const auto n = static_cast<double>(sizes.columns);
+  return 2.0 * static_cast<double>(sizes.rows) * n * n / seconds;
 }
 
 /// Of the products of a query with a key and of its probability with the value.
@@ -128,13 +155,18 @@ bool Roofline::bound_by_memory(const Work& work) const {
 
 Roofline measure_by_operations(Device& device) {
   constexpr auto kAffine = WeightFormat::Kind::kAffine;
-  return {
-      copy_bandwidth(device),
-      fmt::format("copy of {} MiB, bytes read and written", kCopyBytes >> 20),
-      product_rate(device, WeightFormat::floating(DType::kBF16)),
-      product_rate(device, {.kind = kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64}),
+  const WeightFormat four_bits{.kind = kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64};
+  const Sizes sizes(device);
+  Roofline roofline;
+  roofline.bytes_per_second = copy_bandwidth(device);
+  roofline.bandwidth =
+      fmt::format("copy of {} MiB, bytes read and written", sizes.copy_bytes() >> 20);
+  roofline.float_flops = product_rate(device, WeightFormat::floating(DType::kBF16));
+  roofline.quantized_flops = product_rate(device, four_bits);
+  roofline.matmul =
       fmt::format("this program's own product of [{}, {}] by [{}, {}], bf16 and 4-bit weights",
-                  kProductRows, kProductSize, kProductSize, kProductSize)};
+                  sizes.rows, sizes.columns, sizes.columns, sizes.columns);
+  return roofline;
 }
 
 }  // namespace saccade::compute

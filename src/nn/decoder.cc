@@ -100,12 +100,12 @@ Tensor Decoder::attend(Device& device, int index, const Tensor& hidden_states,
   if (layer.query_norm) layer.query_norm->forward_heads(device, qkv.view_columns(0, query));
   if (layer.key_norm) layer.key_norm->forward_heads(device, qkv.view_columns(query, key));
   if (const int rotary = config_.layer_rotary[index]; rotary >= 0) {
-    // Query and key heads lie side by side and turn by the same angles.
-    device.rotary(qkv.view_columns(0, query + key), pass.tables[rotary].cos,
-                  pass.tables[rotary].sin, config_.head_dim);
+    device.rotary_write_kv(pass.cache, index, qkv, pass.tables[rotary].cos, pass.tables[rotary].sin,
+                           layer.attention, pass.spans);
+  } else {
+    device.write_kv(pass.cache, index, qkv.view_columns(query, key),
+                    qkv.view_columns(query + key, key), pass.spans);
   }
-  device.write_kv(pass.cache, index, qkv.view_columns(query, key),
-                  qkv.view_columns(query + key, key), pass.spans);
   Tensor attended = device.activations({hidden_states.rows(), query});
   device.attention_paged(attended, qkv.view_columns(0, query), pass.cache, index, layer.attention,
                          pass.spans);

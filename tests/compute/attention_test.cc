@@ -155,6 +155,46 @@ TEST_P(AttentionTest, TokensOfABlockSeeEachOther) {
   }
 }
 
+TEST(PagedAttention, TurnsAndStoresAtOnce) {
+  // The same as turning first and storing then; fewer angles turn a part of a head.
+  constexpr int kHeads = 4, kKvHeads = 2, kHeadDim = 24;
+  constexpr std::int64_t kRows = 70, kWidth = (kHeads + 2 * kKvHeads) * kHeadDim;
+  const Matrix qkv = random_matrix(kRows * kWidth, 1);
+  const std::vector<std::int32_t> pages = {2, 0};
+  const AttentionShape shape{kHeads, kKvHeads, kHeadDim, 0.2f};
+  for (const std::int64_t half : {12, 9}) {
+    const Matrix cos = random_matrix(kRows * half, 2);
+    const Matrix sin = random_matrix(kRows * half, 3);
+    const auto attend = [&](Device& device, bool at_once) {
+      const auto cache = device.make_kv_cache({1, kKvHeads, kHeadDim}, 3);
+      const auto spans = span_table(device, {{0, kRows, 5, pages}});
+      const Tensor all = upload(device, qkv, {kRows, kWidth});
+      const Tensor c = upload(device, cos, {kRows, half});
+      const Tensor s = upload(device, sin, {kRows, half});
+      // Five tokens stand before the span.
+      AttentionShape own = shape;
+      own.window = 5;
+      device.write_kv(*cache, 0, all.view_columns(kHeads * kHeadDim, kKvHeads * kHeadDim),
+                      all.view_columns(kHeads * kHeadDim, kKvHeads * kHeadDim),
+                      *span_table(device, {{0, 5, 0, pages}}));
+      if (at_once) {
+        device.rotary_write_kv(*cache, 0, all, c, s, shape, *spans);
+      } else {
+        device.rotary(all.view_columns(0, (kHeads + kKvHeads) * kHeadDim), c, s, kHeadDim);
+        device.write_kv(*cache, 0, all.view_columns(kHeads * kHeadDim, kKvHeads * kHeadDim),
+                        all.view_columns((kHeads + kKvHeads) * kHeadDim, kKvHeads * kHeadDim),
+                        *spans);
+      }
+      const Tensor out = device.empty(DType::kF32, {kRows, kHeads * kHeadDim});
+      device.attention_paged(out, all.view_columns(0, kHeads * kHeadDim), *cache, 0, own, *spans);
+      return download(device, out);
+    };
+    const Matrix at_once = on_all_devices([&](Device& device) { return attend(device, true); });
+    cpu::CpuDevice cpu({1, {}});
+    EXPECT_EQ(at_once, attend(cpu, false));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Heads, AttentionTest,
                          testing::Values(AttentionCase{1, 1, 2}, AttentionCase{4, 2, 20},
                                          AttentionCase{3, 3, 80}, AttentionCase{8, 1, 16},

@@ -28,12 +28,13 @@ enum class QuantGemmOutput : std::uint8_t {
   kGateBf16,
 };
 
-/// How the work is cut. Bits depend on `splits` and `depth_warps` only.
+/// How the work is cut. Bits depend on all but `stages`.
 struct QuantGemmPlan {
-  int splits = 1;        ///< thread blocks along the inputs, 1 .. 64
-  int depth_warps = 1;   ///< warps of a block along the inputs
-  int output_warps = 1;  ///< warps of a block along the outputs, each of 32; at most 8 warps in all
-  int stages = 3;        ///< pieces of 128 inputs in flight for each warp along the inputs, 2 .. 8
+  int workers = 1;       ///< thread blocks; each has the same share of outputs times inputs
+  int depth_warps = 1;   ///< warps of a block along the inputs; at most 8 warps in all
+  int output_warps = 4;  ///< warps of a block along the outputs, each of 32: 1 or 4
+  int stages = 2;        ///< pieces of 256 inputs in flight for each warp along the inputs, 1 .. 3;
+                         ///< at least 2 where output_warps is 4
 };
 
 /// Device pointers. `codes` is int8 [rows, weight.chunks * 32] and `chunks` [rows, weight.chunks],
@@ -59,11 +60,11 @@ struct QuantGemmArgs {
 /// Whether there is a kernel for the weight: all integer and table codes, none of floats.
 bool quant_gemm_supported(const saccade::gpu::WeightView& weight);
 
-/// The plan for a weight on a device with `multiprocessors`.
-QuantGemmPlan quant_gemm_plan(const saccade::gpu::WeightView& weight, bool gated, int rows,
+/// The plan for any number of rows on a device with `multiprocessors`.
+QuantGemmPlan quant_gemm_plan(const saccade::gpu::WeightView& weight, bool gated,
                               int multiprocessors);
 
-/// Bytes of workspace that `rows` rows need; 0: none.
+/// Bytes of workspace that `rows` rows need.
 std::size_t quant_gemm_workspace_bytes(const saccade::gpu::WeightView& weight, int rows,
                                        const QuantGemmPlan& plan);
 

@@ -2,6 +2,13 @@
 
 namespace saccade::compute::cuda {
 
-SACCADE_QUANT_GEMM_KERNELS(CodeKind::kInt5, ScaleUnit::kPair, ScaleUnit::kChunk)
+template <>
+QuantGemmKernel choose_quant_gemm<CodeKind::kInt5>(ScaleUnit unit, ScaleKind, int rows,
+                                                   u32 output_warps) {
+  constexpr CodeKind kCodes = CodeKind::kInt5;
+  return unit == ScaleUnit::kChunk
+             ? choose_tiles<kCodes, ScaleUnit::kChunk, ScaleKind::kNone>(rows, output_warps)
+             : choose_tiles<kCodes, ScaleUnit::kPair, ScaleKind::kNone>(rows, output_warps);
+}
 
 }  // namespace saccade::compute::cuda

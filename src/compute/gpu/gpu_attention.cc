@@ -24,6 +24,13 @@ u64 stride(const Tensor& tensor) {
   return static_cast<u64>(tensor.row_stride());
 }
 
+/// Rows of a launch over a batch: those that the spans can name. Of a recorded step that is all,
+/// since other runs of it may have more sequences.
+u32 batch_rows(const Tensor& rows, const SpanTable& spans) {
+  return static_cast<u32>(
+      std::min(rows.rows(), static_cast<const GpuSpanTable&>(spans).row_room()));
+}
+
 kernels::AttentionParams params_of(const AttentionShape& shape) {
   return {static_cast<u32>(shape.num_heads),
           static_cast<u32>(shape.num_kv_heads),
@@ -116,11 +123,37 @@ void GpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Te
   const Kernel kernel = pages.dtype() == DType::kF32
                             ? Kernel::write_kv_f32_f32
                             : typed(k, Kernel::write_kv_bf16_f32, Kernel::write_kv_bf16_bf16);
-  // Of a recorded step all rows are asked, since other runs may have more sequences.
   launch_kernel(kernel,
-                {static_cast<u32>(k.rows()),
+                {batch_rows(k, spans),
                  groups_of(layout.num_kv_heads * units_of(layout.head_dim), kernels::kKvThreads), 1,
                  kernels::kKvThreads, 0},
+                &args);
+}
+
+void GpuDevice::do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                                   const Tensor& sin, const AttentionShape& shape,
+                                   const SpanTable& spans) {
+  const auto& pages = static_cast<const GpuKvCache&>(cache);
+  const kernels::RotaryKvArgs args{qkv.raw(),
+                                   cos.data<float>(),
+                                   sin.data<float>(),
+                                   pages.keys(layer),
+                                   pages.values(layer),
+                                   static_cast<const GpuSpanTable&>(spans).view(),
+                                   stride(qkv),
+                                   stride(cos),
+                                   static_cast<u32>(shape.num_heads),
+                                   static_cast<u32>(shape.num_kv_heads),
+                                   static_cast<u32>(shape.head_dim),
+                                   static_cast<u32>(cos.size(1))};
+  const Kernel kernel = pages.dtype() == DType::kF32
+                            ? Kernel::rotary_kv_f32_f32
+                            : typed(qkv, Kernel::rotary_kv_bf16_f32, Kernel::rotary_kv_bf16_bf16);
+  const std::int64_t units = units_of(cos.size(1)) + units_of(shape.head_dim - 2 * cos.size(1));
+  launch_kernel(kernel,
+                {batch_rows(qkv, spans),
+                 groups_of((shape.num_heads + 2 * shape.num_kv_heads) * units, kernels::kKvThreads),
+                 1, kernels::kKvThreads, 0},
                 &args);
 }
 
@@ -135,7 +168,7 @@ void GpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
   const Kernel kernel = pages.dtype() == DType::kF32 ? Kernel::attention_paged_f32_f32
                                                      : typed(q, Kernel::attention_paged_f32_bf16,
                                                              Kernel::attention_paged_bf16_bf16);
-  launch_kernel(kernel, attention_grid(q.rows(), shape), &args);
+  launch_kernel(kernel, attention_grid(batch_rows(q, spans), shape), &args);
 }
 
 GpuDevice::Segments& GpuDevice::segments_for(std::span<const std::int64_t> ends) {

@@ -100,6 +100,9 @@ class GpuDevice : public Device {
                              std::span<const std::int64_t> ends) override;
   void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                    const SpanTable& spans) override;
+  void do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                          const Tensor& sin, const AttentionShape& shape,
+                          const SpanTable& spans) override;
   void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                           const AttentionShape& shape, const SpanTable& spans) override;
   void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,

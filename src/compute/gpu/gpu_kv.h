@@ -46,6 +46,8 @@ class GpuSpanTable : public SpanTable {
   std::int64_t num_spans() const { return static_cast<std::int64_t>(spans().size()); }
   /// Spans in device memory; those that were not assigned are empty.
   std::int64_t span_room() const { return span_room_; }
+  /// Rows that the map from rows to spans has.
+  std::int64_t row_room() const { return row_room_; }
   /// The longest and the shortest span.
   std::int64_t max_count() const { return max_count_; }
   std::int64_t min_count() const { return min_count_; }

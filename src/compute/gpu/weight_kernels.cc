@@ -1,6 +1,7 @@
 #include "compute/gpu/weight_kernels.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/error.h"
 
@@ -76,17 +77,22 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
 #if !defined(SACCADE_GEMV_MAX_WARPS)
 #define SACCADE_GEMV_MAX_WARPS (saccade::gpu::kGemvThreads / kLanes)
 #endif
+/// Of codes, for each group: what memory brings in the two or three microseconds that a launch
+/// takes beside reading its weights.
+const std::int64_t kPrefetchBytes =
+    std::getenv("PREFETCH") ? std::atoi(std::getenv("PREFETCH")) : 0;
 constexpr std::int64_t kMinWarps = 4;
 constexpr std::int64_t kMaxWarps = SACCADE_GEMV_MAX_WARPS;
 
 /// The work of a product's groups, and an estimate of what it takes on an H200. (Only relations
 /// between choices matter: what the estimate leaves out is the same for all.)
 struct ProductWork {
-  std::int64_t tile_rows, groups, pieces, steps, filled;
+  std::int64_t row_bytes, tile_rows, groups, pieces, steps, filled;
 
   ProductWork(const ProductShape& shape, std::int64_t inputs, std::int64_t n, bool gated,
               int processors, std::int64_t lanes, std::int64_t split_shift) {
     const std::int64_t units = ceil_div(inputs, shape.unit_inputs);
+    row_bytes = units * shape.word_bytes;
     steps = ceil_div(units, lanes << split_shift);
     filled = steps * (lanes << split_shift);
     tile_rows = shape.lane_rows * kLanes / lanes;
@@ -125,16 +131,18 @@ std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool 
       const ProductWork work(kernels.shape, weight.inputs, n, gated, processors, lanes,
                              split_shift);
       for (std::int64_t warps = kMinWarps; warps <= kMaxWarps; ++warps) {
-        plans.push_back({.kernel = kernels.gemv,
-                         .grid = {.x = static_cast<std::uint32_t>(work.groups),
-                                  .y = static_cast<std::uint32_t>(rows),
-                                  .threads = static_cast<std::uint32_t>(warps) * kLanes,
-                                  .shared_bytes = static_cast<std::uint32_t>(
-                                      work.filled * kernels.shape.unit_bytes + kLanes * 4 +
-                                      work.pieces * work.tile_rows * 4)},
-                         .lanes = static_cast<std::uint32_t>(lanes),
-                         .split_shift = static_cast<std::uint32_t>(split_shift),
-                         .estimated_us = work.estimated_us(kernels.shape, warps)});
+        plans.push_back(
+            {.kernel = kernels.gemv,
+             .grid = {.x = static_cast<std::uint32_t>(work.groups),
+                      .y = static_cast<std::uint32_t>(rows),
+                      .threads = static_cast<std::uint32_t>(warps) * kLanes,
+                      .shared_bytes = static_cast<std::uint32_t>(
+                          work.filled * kernels.shape.unit_bytes + kLanes * 4 +
+                          work.pieces * work.tile_rows * 4)},
+             .lanes = static_cast<std::uint32_t>(lanes),
+             .split_shift = static_cast<std::uint32_t>(split_shift),
+             .prefetch_rows = static_cast<std::uint32_t>(kPrefetchBytes / work.row_bytes),
+             .estimated_us = work.estimated_us(kernels.shape, warps)});
       }
     }
   }
@@ -152,8 +160,7 @@ GemvPlan gemv_plan(const WeightView& weight, std::int64_t n, bool gated, std::in
 DequantizePlan dequantize_plan(const WeightView& weight, std::int64_t rows, std::int64_t y_stride) {
   using saccade::gpu::kDequantizeRows;
   using saccade::gpu::kDequantizeThreads;
-  const bool floats = weight.scale_kind == ScaleKind::kNone;
-  const std::int64_t columns = kDequantizeThreads * (floats ? 4 : saccade::gpu::kChunk / 4);
+  const std::int64_t columns = kDequantizeThreads * saccade::gpu::kColumns;
   const std::int64_t column_groups = ceil_div(y_stride, columns);
   return {.kernel = kernels_of(weight).dequantize,
           .grid = {.x = static_cast<std::uint32_t>(column_groups * ceil_div(rows, kDequantizeRows)),

@@ -89,6 +89,7 @@ class Runner {
     const GemvPlan plan = gemv_plan(args.weight, args.n, args.gated, rows, kProcessors);
     args.lanes = plan.lanes;
     args.split_shift = plan.split_shift;
+    args.prefetch_rows = plan.prefetch_rows;
     executor_.run(plan.kernel, plan.grid, &args);
   }
 

@@ -32,7 +32,7 @@ struct AttentionShape {
 
 /// Keys and values of one layer. Page p holds [num_kv_heads][kPageTokens][head_dim] of each.
 struct PagedKeyValues {
-  const void* keys = nullptr;              ///< bf16, 16-byte aligned (for tensor maps: 128)
+  const void* keys = nullptr;              ///< bf16; 16-byte aligned for speed
   const void* values = nullptr;            ///< bf16, the same
   const std::int32_t* page_ids = nullptr;  ///< device; a sequence's pages from first_page on
   std::int64_t num_pages = 0;              ///< pages behind keys and behind values
@@ -72,14 +72,16 @@ struct DecodeArgs {
   std::int64_t out_stride = 0;
   const DeviceSpan* spans = nullptr;  ///< device [num_spans]; those with count 1 are worked on
   int num_spans = 0;
-  /// No sequence has more keys in any replay of a captured launch; sizes launch and workspace.
+  /// No sequence has more keys in any replay of a captured launch. Sizes the launch; far too much
+  /// costs a few empty blocks.
   std::int64_t max_keys = 0;
   /// Device, decode_attention_workspace_bytes(...) large, 256-byte aligned, zeroed once before the
   /// first use; each launch leaves it ready for the next, whatever its size. Not for launches that
   /// may overlap (dependent launches of one stream do not).
   void* workspace = nullptr;
   bool dependent_launch = false;
-  int num_splits = 0;  ///< parts that keys are cut into at most; 0: chosen from the host values
+  /// Without clusters of blocks also where the device has them; for tests.
+  bool portable = false;
 };
 
 struct SegmentArgs {
@@ -90,6 +92,7 @@ struct SegmentArgs {
   std::int64_t stride = 0;  ///< elements from row to row of queries, keys and values
   void* out = nullptr;      ///< bf16 [rows, num_heads * head_dim]
   std::int64_t out_stride = 0;
+  std::int64_t num_rows = 0;           ///< rows of the matrices, at least the last end
   const std::int32_t* ends = nullptr;  ///< device [num_segments]; segment i: [ends[i - 1], ends[i])
   int num_segments = 0;
   std::int64_t max_segment_rows = 0;  ///< no segment is longer
@@ -118,10 +121,9 @@ cudaError_t prefill_attention(cudaStream_t stream, const PrefillArgs& args);
 /// other spans.
 cudaError_t decode_attention(cudaStream_t stream, const DecodeArgs& args);
 
-/// What decode_attention needs for at most num_spans spans of at most any length, with at most
-/// num_splits where the caller chooses it. One workspace serves launches of all smaller sizes.
-std::size_t decode_attention_workspace_bytes(const AttentionShape& shape, int num_spans,
-                                             int num_splits = 0);
+/// What decode_attention needs for at most num_spans spans of any length, on the current device.
+/// One workspace serves launches of all smaller sizes.
+std::size_t decode_attention_workspace_bytes(const AttentionShape& shape, int num_spans);
 
 /// Attention without a mask inside segments of consecutive rows. The bits of a segment do not
 /// depend on the other segments.

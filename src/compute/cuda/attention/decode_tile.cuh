@@ -15,7 +15,7 @@ constexpr int kDecodeThreads = kDecodeWarps * 32;
 constexpr int kGroupRows = 16;
 constexpr int kChunkKeys = 16;
 constexpr int kMaxSplits = 128;
-constexpr int kMaxCluster = 8;
+constexpr int kMaxCluster = 16;
 
 /// Four columns of a head summed over some keys: maximum and sum of weights, weighted values.
 struct Part {
@@ -59,8 +59,10 @@ struct DecodeMemory {
   static constexpr int kStages = kHeadDim <= 128 ? 3 : 2;
   static constexpr int kChunkBytes = kChunkKeys * Layout::kStride * 2;
   static constexpr int kWarpBytes = kStages * 2 * kChunkBytes;
-  static constexpr int kSumsBytes = kDecodeWarps * kGroupRows * (kHeadDim + 2) * 4;
-  /// Weights of clusters, when the last block sums over them.
+  /// Eight floats of padding keep eight rows of a fragment in different banks.
+  static constexpr int kSumsStride = kHeadDim + 8;
+  static constexpr int kSumsBytes = kDecodeWarps * kGroupRows * (kSumsStride + 2) * 4;
+  /// Weights of parts, when the last block adds them up.
   static constexpr int kWeightsBytes = (kMaxSplits + 1) * kGroupRows * 4;
   static constexpr int kOwnBytes = std::max({kDecodeWarps * kWarpBytes, kSumsBytes, kWeightsBytes});
   static constexpr int kQuads = kGroupRows * kHeadDim / 4;
@@ -69,11 +71,11 @@ struct DecodeMemory {
 
   unsigned char* begin;
 
-  /// [kDecodeWarps, kGroupRows, kHeadDim]
+  /// [kDecodeWarps, kGroupRows, kSumsStride]
   __device__ __forceinline__ float* sums() const { return reinterpret_cast<float*>(begin); }
   /// [kDecodeWarps, kGroupRows]
   __device__ __forceinline__ float2* scales() const {
-    return reinterpret_cast<float2*>(sums() + kDecodeWarps * kGroupRows * kHeadDim);
+    return reinterpret_cast<float2*>(sums() + kDecodeWarps * kGroupRows * kSumsStride);
   }
   /// [members of the cluster, quads of columns that this block adds up]
   __device__ __forceinline__ float4* received_values() const {
@@ -153,7 +155,7 @@ struct DecodeTile {
   }
 
   /// This warp's part of the keys of `range`. Loading and adding are written once each: unrolled
-  /// prologues outgrew the instruction cache, and a chunk took four times as long.
+  /// prologues outgrew the instruction cache, and a chunk took twice as long.
   __device__ __forceinline__ void run(const DecodeArgs& args, const DeviceSpan& span, int kv_head,
                                       const KeyRange& range, const ScoreMap& map, bool wide,
                                       std::uint32_t shared) {
@@ -205,33 +207,42 @@ struct DecodeTile {
   }
 
   /// Leaves this warp's sums and (maximum, sum) of its rows in shared memory.
-  __device__ __forceinline__ void share(const Memory& memory) {
+  __device__ __forceinline__ void share(const Memory& memory, int heads) {
     const int lane = threadIdx.x % 32;
     const int warp = threadIdx.x / 32;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
+      if (half * 8 >= heads) break;
       const int row = warp * kGroupRows + half * 8 + lane / 4;
       if (lane % 4 == 0) {
         memory.scales()[row] = make_float2(softmax.maximum[half], softmax.sum[half]);
       }
 #pragma unroll
       for (int i = 0; i < kOutTiles; ++i) {
-        *reinterpret_cast<float2*>(memory.sums() + row * kHeadDim + i * 8 + lane % 4 * 2) =
+        *reinterpret_cast<float2*>(memory.sums() + row * Memory::kSumsStride + i * 8 +
+                                   lane % 4 * 2) =
             make_float2(out[i][2 * half], out[i][2 * half + 1]);
       }
     }
   }
 
-  /// All warps' sums of four columns.
-  static __device__ __forceinline__ Part merge_warps(const Memory& memory, int head, int column) {
-    Part parts[kDecodeWarps];
+  /// Adds up the warps' sums and passes them to use(head, column, part), four columns at a time.
+  template <class Use>
+  static __device__ __forceinline__ void merge_warps(const Memory& memory, int quads,
+                                                     const Use& use) {
+    for (int index = threadIdx.x; index < quads; index += kDecodeThreads) {
+      const int head = index / (kHeadDim / 4);
+      const int column = index % (kHeadDim / 4) * 4;
+      Part parts[kDecodeWarps];
 #pragma unroll
-    for (int warp = 0; warp < kDecodeWarps; ++warp) {
-      const int row = warp * kGroupRows + head;
-      parts[warp] = {memory.scales()[row],
-                     *reinterpret_cast<const float4*>(memory.sums() + row * kHeadDim + column)};
+      for (int warp = 0; warp < kDecodeWarps; ++warp) {
+        const int row = warp * kGroupRows + head;
+        parts[warp] = {
+            memory.scales()[row],
+            *reinterpret_cast<const float4*>(memory.sums() + row * Memory::kSumsStride + column)};
+      }
+      use(head, column, merge(parts));
     }
-    return merge(parts);
   }
 };
 

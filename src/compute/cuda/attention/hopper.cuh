@@ -199,42 +199,48 @@ __device__ __forceinline__ void wgmma_registers(float (&d)[kTiles][4], const std
 #undef SACCADE_WGMMA_SHARED
 #undef SACCADE_WGMMA_REGISTERS
 
-/// A matrix [kRows, kColumns] of bf16 in shared memory as wgmma reads it: parts of columns after
-/// each other, each [kRows][kPartColumns], 16-byte chunks swizzled over eight rows. Parts are as
-/// wide as the widest swizzle (128, 64 or 32 bytes) that divides the columns.
+/// A matrix [kRows, kColumns] of bf16 in shared memory as copy_box leaves it and wgmma reads it:
+/// parts of 64 columns after each other (the last one may hold columns that nobody reads), each
+/// [kRows][64] with the 16-byte chunks of a row swizzled over eight rows.
 template <int kRows, int kColumns>
 struct PartedTile {
-  static constexpr int kPartColumns = kColumns % 64 == 0 ? 64 : kColumns % 32 == 0 ? 32 : 16;
-  static constexpr int kParts = kColumns / kPartColumns;
-  static constexpr int kRowBytes = kPartColumns * 2;
+  static constexpr int kParts = (kColumns + 63) / 64;
+  static constexpr int kRowBytes = 128;
   static constexpr int kPartBytes = kRows * kRowBytes;
   static constexpr int kBytes = kParts * kPartBytes;
-  static constexpr int kPartChunks = kPartColumns / 8;
 
   /// Bytes to 16-byte chunk `chunk` of the whole row `row`.
   static __device__ __forceinline__ std::uint32_t offset(int row, int chunk) {
-    const std::uint32_t plain = chunk / kPartChunks * kPartBytes + row * kRowBytes;
-    return plain + ((chunk % kPartChunks ^ (row * kRowBytes / 128 & (kPartChunks - 1))) * 16);
+    return chunk / 8 * kPartBytes + row * kRowBytes + ((chunk ^ row) & 7) * 16;
   }
 
   /// Matrix descriptor of what starts at `address`. `leading`: bytes between parts, where n runs
   /// over columns. Eight rows are one pattern of the swizzle.
   static __device__ __forceinline__ std::uint64_t descriptor(std::uint32_t address, int leading) {
-    constexpr std::uint64_t kSwizzle = kPartColumns == 64 ? 1 : kPartColumns == 32 ? 2 : 3;
+    constexpr std::uint64_t kSwizzle128 = 1;
     return static_cast<std::uint64_t>((address & 0x3ffff) >> 4) |
            static_cast<std::uint64_t>(leading >> 4) << 16 |
-           static_cast<std::uint64_t>(8 * kRowBytes >> 4) << 32 | kSwizzle << 62;
+           static_cast<std::uint64_t>(8 * kRowBytes >> 4) << 32 | kSwizzle128 << 62;
   }
 
   /// Columns [16 * step, 16 * step + 16) of all rows, as an operand with k along the columns.
   static __device__ __forceinline__ std::uint64_t along_columns(std::uint32_t tile, int step) {
-    const int column = step * 16;
-    return descriptor(tile + column / kPartColumns * kPartBytes + column % kPartColumns * 2, 16);
+    return descriptor(tile + step / 4 * kPartBytes + step % 4 * 32, 16);
   }
 
   /// Rows [16 * step, 16 * step + 16) of all columns, as an operand with k along the rows.
   static __device__ __forceinline__ std::uint64_t along_rows(std::uint32_t tile, int step) {
     return descriptor(tile + step * 16 * kRowBytes, kPartBytes);
+  }
+
+  /// Copies 64 rows that begin at (column, row) of the map's matrix to rows `first` and on.
+  static __device__ __forceinline__ void copy_64_rows(std::uint32_t tile, int first,
+                                                      const CUtensorMap* map, int column, int row,
+                                                      std::uint32_t barrier) {
+#pragma unroll
+    for (int part = 0; part < kParts; ++part) {
+      copy_box(tile + part * kPartBytes + first * kRowBytes, map, column + part * 64, row, barrier);
+    }
   }
 };
 

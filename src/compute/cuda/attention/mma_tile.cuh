@@ -234,6 +234,7 @@ struct MmaTile {
       }
       multiply_values(scores, values);
     }
+    ptx::allow_next_kernel();
     store(work, head_dim);
   }
 };

@@ -1,5 +1,6 @@
 // Prefill attention over pages on 9.0 devices: pages come in through the tensor memory accelerator.
 #include "compute/cuda/attention/launch.cuh"
+#include "compute/cuda/attention/tensor_map.cuh"
 #include "compute/cuda/attention/wgmma_tile.cuh"
 
 namespace saccade::compute::cuda {
@@ -18,7 +19,7 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, kCapped>::kThreads, 1)
   const PagedWork work(args, Tile::kRows, blockIdx.x);
   if (work.empty()) return;
   const bool alone = !work.has_row(64);
-  tile.init_barriers(1, alone ? 1 : Tile::kConsumers);
+  tile.init_barriers(alone ? 1 : Tile::kConsumers);
   if (threadIdx.x / 128 == 0) {
     hopper::give_registers<24>();
     if (threadIdx.x != 0) return;
@@ -30,13 +31,8 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, kCapped>::kThreads, 1)
       for (int i = 0; i < Tile::kKeys / kPageTokens; ++i) {
         // Where the sequence has no further page, any will do: its keys are masked.
         const int page = min(index * (Tile::kKeys / kPageTokens) + i, end_page - 1);
-        const int row = static_cast<int>(work.page_row(page));
-#pragma unroll
-        for (int part = 0; part < Tile::Keys::kParts; ++part) {
-          hopper::copy_box(
-              to + part * Tile::Keys::kPartBytes + i * kPageTokens * Tile::Keys::kRowBytes, matrix,
-              part * Tile::Keys::kPartColumns, row, barrier);
-        }
+        Tile::Keys::copy_64_rows(to, i * kPageTokens, matrix, 0,
+                                 static_cast<int>(work.page_row(page)), barrier);
       }
     };
     tile.produce(
@@ -47,37 +43,9 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, kCapped>::kThreads, 1)
         });
   } else if (threadIdx.x < 256 || !alone) {
     hopper::take_registers<240>();
-    tile.template consume<true>(work, map, args.shape.head_dim, threadIdx.x / 128 - 1, alone);
+    tile.consume(work, map, args.shape.head_dim, threadIdx.x / 128 - 1, alone);
   }
 #endif
-}
-
-using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
-
-EncodeTiled find_encode_tiled() {
-  void* function = nullptr;
-  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-  const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function,
-                                                             12000, cudaEnableDefault, &found);
-  if (error != cudaSuccess || found != cudaDriverEntryPointSuccess) return nullptr;
-  return reinterpret_cast<EncodeTiled>(function);
-}
-
-/// Describes keys or values as a matrix of rows of head_dim, in boxes of a page and 64 columns.
-cudaError_t make_map(const void* data, const PrefillArgs& args, CUtensorMap& map) {
-  static const EncodeTiled encode = find_encode_tiled();
-  if (encode == nullptr) return cudaErrorNotSupported;
-  const auto head_dim = static_cast<cuuint64_t>(args.shape.head_dim);
-  const cuuint64_t sizes[2] = {
-      head_dim, static_cast<cuuint64_t>(args.kv.num_pages) * args.shape.num_kv_heads * kPageTokens};
-  const cuuint64_t strides[1] = {head_dim * 2};
-  const cuuint32_t box[2] = {64, kPageTokens};
-  const cuuint32_t steps[2] = {1, 1};
-  const CUresult result =
-      encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<void*>(data), sizes, strides,
-             box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-             CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 template <int kHeadDim, bool kCapped>
@@ -85,8 +53,9 @@ cudaError_t launch_prefill(cudaStream_t stream, const PrefillArgs& args) {
   using Tile = WgmmaTile<kHeadDim, kCapped>;
   CUtensorMap keys;
   CUtensorMap values;
-  cudaError_t error = make_map(args.kv.keys, args, keys);
-  if (error == cudaSuccess) error = make_map(args.kv.values, args, values);
+  const std::int64_t rows = args.kv.num_pages * args.shape.num_kv_heads * kPageTokens;
+  cudaError_t error = make_map(args.kv.keys, rows, kHeadDim, kHeadDim, keys);
+  if (error == cudaSuccess) error = make_map(args.kv.values, rows, kHeadDim, kHeadDim, values);
   if (error != cudaSuccess) return error;
   const std::int64_t blocks = max_tiles(args, Tile::kRows) * args.shape.num_kv_heads;
   return launch(prefill_wgmma_kernel<kHeadDim, kCapped>,

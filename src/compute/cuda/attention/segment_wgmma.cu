@@ -1,35 +1,18 @@
-// Attention inside long segments on 9.0 devices. Rows of a vision tower's matrices have any number
-// of columns, so a warpgroup copies them in 16-byte pieces, with zeros for what is not there.
+// Attention inside long segments on 9.0 devices.
 #include <algorithm>
 
 #include "compute/cuda/attention/launch.cuh"
+#include "compute/cuda/attention/tensor_map.cuh"
 #include "compute/cuda/attention/wgmma_tile.cuh"
 
 namespace saccade::compute::cuda {
 namespace {
 
-/// By all 128 threads of the producer. Eight neighbouring threads write 128 bytes in a row, which
-/// keeps banks apart, and a warp reads few rows.
-template <class Layout, int kKeys>
-__device__ __forceinline__ void copy_parts(std::uint32_t to, const Bf16* first, int stride,
-                                           int num_rows, int head_dim) {
-  constexpr int kUnitRows = 8 / Layout::kPartChunks;
-  constexpr int kCopies = kKeys * Layout::kParts * Layout::kPartChunks / 128;
-  const int place = threadIdx.x % 8;
-#pragma unroll 2
-  for (int i = 0; i < kCopies; ++i) {
-    const int unit = i * 16 + threadIdx.x / 8;
-    const int row = unit / Layout::kParts * kUnitRows + place / Layout::kPartChunks;
-    const int chunk = unit % Layout::kParts * Layout::kPartChunks + place % Layout::kPartChunks;
-    const bool valid = row < num_rows && chunk * 8 < head_dim;
-    ptx::copy_async_16(to + Layout::offset(row, chunk), first + row * stride + chunk * 8,
-                       valid ? 16 : 0);
-  }
-}
-
 template <int kHeadDim>
 __global__ void __launch_bounds__(WgmmaTile<kHeadDim, false>::kThreads, 1)
-    segment_wgmma_kernel(const __grid_constant__ SegmentArgs args, ScoreMap map, int min_rows,
+    segment_wgmma_kernel(const __grid_constant__ SegmentArgs args,
+                         const __grid_constant__ CUtensorMap keys,
+                         const __grid_constant__ CUtensorMap values, ScoreMap map, int min_rows,
                          int max_rows, int max_tiles) {
 #ifdef SACCADE_SM90A
   using Tile = WgmmaTile<kHeadDim, false>;
@@ -43,40 +26,32 @@ __global__ void __launch_bounds__(WgmmaTile<kHeadDim, false>::kThreads, 1)
                          min_rows, max_rows);
   if (work.empty()) return;
   const bool alone = !work.has_row(64);
-  tile.init_barriers(128, alone ? 1 : Tile::kConsumers);
+  tile.init_barriers(alone ? 1 : Tile::kConsumers);
   if (threadIdx.x / 128 == 0) {
-    hopper::give_registers<40>();
-    // A copy is reported once the next one is on its way.
-    std::uint32_t unreported = 0;
-    const auto load = [&](const RowBlock& rows, int first_key, std::uint32_t to,
+    hopper::give_registers<24>();
+    if (threadIdx.x != 0) return;
+    // Columns behind the head's own are the next head's: zeros of the queries keep them out of
+    // scores, and nobody stores their outputs.
+    const auto load = [&](const CUtensorMap* matrix, int key_tile, std::uint32_t to,
                           std::uint32_t barrier) {
-      copy_parts<typename Tile::Keys, Tile::kKeys>(to, rows.first, static_cast<int>(rows.stride),
-                                                   work.all.end - first_key, head_dim);
-      ptx::copy_commit();
-      if (unreported != 0) {
-        ptx::copy_wait<1>();
-        hopper::fence_for_wgmma();
-        hopper::barrier_arrive(unreported);
+      hopper::barrier_arrive_expecting(barrier, Tile::Keys::kBytes);
+      const int row = work.segment_row + key_tile * Tile::kKeys;
+#pragma unroll
+      for (int first = 0; first < Tile::kKeys; first += 64) {
+        Tile::Keys::copy_64_rows(to, first, matrix, work.head * head_dim, row + first, barrier);
       }
-      unreported = barrier;
     };
-    constexpr int kBlocks = Tile::kKeys / kPageTokens;
     tile.produce(
         Tile::tiles_of(work),
         [&](int key_tile, int stage) {
-          load(work.keys(key_tile * kBlocks), key_tile * Tile::kKeys, tile.keys(stage),
-               tile.keys_full(stage));
+          load(&keys, key_tile, tile.keys(stage), tile.keys_full(stage));
         },
         [&](int key_tile, int stage) {
-          load(work.values(key_tile * kBlocks), key_tile * Tile::kKeys, tile.values(stage),
-               tile.values_full(stage));
+          load(&values, key_tile, tile.values(stage), tile.values_full(stage));
         });
-    ptx::copy_wait<0>();
-    hopper::fence_for_wgmma();
-    hopper::barrier_arrive(unreported);
   } else if (threadIdx.x < 256 || !alone) {
-    hopper::take_registers<232>();
-    tile.template consume<false>(work, map, head_dim, threadIdx.x / 128 - 1, alone);
+    hopper::take_registers<240>();
+    tile.consume(work, map, head_dim, threadIdx.x / 128 - 1, alone);
   }
 #endif
 }
@@ -85,13 +60,22 @@ template <int kHeadDim>
 cudaError_t launch_segments(cudaStream_t stream, const SegmentArgs& args, int min_rows,
                             int max_rows) {
   using Tile = WgmmaTile<kHeadDim, false>;
+  const std::int64_t columns =
+      static_cast<std::int64_t>(args.shape.num_heads) * args.shape.head_dim;
+  CUtensorMap keys;
+  CUtensorMap values;
+  cudaError_t error = make_map(args.keys, args.num_rows, columns, args.stride, keys);
+  if (error == cudaSuccess) {
+    error = make_map(args.values, args.num_rows, columns, args.stride, values);
+  }
+  if (error != cudaSuccess) return error;
   const std::int64_t rows = std::min<std::int64_t>(args.max_segment_rows, max_rows);
   const std::int64_t tiles = (rows + Tile::kRows - 1) / Tile::kRows;
   const std::int64_t blocks = tiles * args.num_segments * args.shape.num_heads;
   return launch(segment_wgmma_kernel<kHeadDim>,
                 {dim3(static_cast<unsigned>(blocks)), Tile::kThreads, Tile::kSharedBytes}, stream,
-                args.dependent_launch, args, score_map(args.shape), min_rows, max_rows,
-                static_cast<int>(tiles));
+                args.dependent_launch, args, keys, values, score_map(args.shape), min_rows,
+                max_rows, static_cast<int>(tiles));
 }
 
 }  // namespace

@@ -58,13 +58,12 @@ struct WgmmaTile {
     return barrier(3 * kStages + stage);
   }
 
-  /// By all threads, before anything else. `producers`: threads that report a copy's end.
-  /// `consumers`: warpgroups that have rows.
-  __device__ __forceinline__ void init_barriers(int producers, int consumers) const {
+  /// By all threads, before anything else. `consumers`: warpgroups that have rows.
+  __device__ __forceinline__ void init_barriers(int consumers) const {
     if (threadIdx.x == 0) {
       for (int stage = 0; stage < kStages; ++stage) {
-        hopper::barrier_init(keys_full(stage), producers);
-        hopper::barrier_init(values_full(stage), producers);
+        hopper::barrier_init(keys_full(stage), 1);
+        hopper::barrier_init(values_full(stage), 1);
         hopper::barrier_init(keys_empty(stage), consumers * 4);
         hopper::barrier_init(values_empty(stage), consumers * 4);
       }
@@ -110,8 +109,8 @@ struct WgmmaTile {
     hopper::named_sync(kGroupBarrier + consumer, 128);
   }
 
-  /// Pages hold anything behind the last key, NaN too, which zero weights would not silence. Both
-  /// consumers write the same zeros, each before it reads them.
+  /// Behind the last key is anything, NaN too, which zero weights would not silence. Both consumers
+  /// write the same zeros, each before it reads them.
   __device__ __forceinline__ void clear_values(int stage, int first_row, int consumer) const {
     constexpr int kRowChunks = kHeadDim / 8;
     const int thread = threadIdx.x % 128;
@@ -159,9 +158,8 @@ struct WgmmaTile {
   }
 
   /// What a consumer warpgroup does.
-  /// kClear: values behind the last key may be anything and must be cleared here.
   /// `alone`: the other consumer has no rows and has left.
-  template <bool kClear, class Work>
+  template <class Work>
   __device__ __forceinline__ void consume(const Work& work, const ScoreMap& map, int head_dim,
                                           int consumer, bool alone) const {
     const int lane = threadIdx.x % 32;
@@ -191,7 +189,7 @@ struct WgmmaTile {
     release(keys_empty(0));
     weigh(tiles.last);
     pack_weights(weights, scores);
-    if (kClear && (tiles.last + 1) * kKeys > work.all.end) {
+    if ((tiles.last + 1) * kKeys > work.all.end) {
       hopper::barrier_wait(values_full(0), 0);
       clear_values(0, work.all.end - tiles.last * kKeys, consumer);
     }

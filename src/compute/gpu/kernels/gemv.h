@@ -33,15 +33,36 @@ struct GemvArgs {
   GPU_GLOBAL void* y;
   u64 x_stride;  ///< elements, from row to row
   u64 y_stride;
-  u32 n;            ///< results of a row
-  u32 lanes;        ///< of an output: 8, 16 or 32; gemv_plan chooses this and the next
-  u32 split_shift;  ///< 2^split_shift warps share the inputs of an output
+  u32 n;              ///< results of a row
+  u32 lanes;          ///< of an output: 8, 16 or 32; gemv_plan chooses this and the next
+  u32 split_shift;    ///< 2^split_shift warps share the inputs of an output
+  u32 prefetch_rows;  ///< of a group's weights that are asked for at once
   float eps;
   NumberType x_type;
   GemvStore store;
   bool gated;  ///< result r is activation(output r) * output n + r
   Function activation;
 };
+
+/// Rows [first, first + count) of an array.
+GPU_FN void prefetch_range(GPU_GLOBAL const u8* array, u32 row_bytes, u32 first, u32 count) {
+  const u64 begin = u64(first) * row_bytes / 16 * 16;
+  const u64 end = (u64(first + count) * row_bytes + 15) / 16 * 16;
+  if (end > begin) prefetch(array + begin, u32(end - begin));
+}
+
+/// Of the arrays of packed weights: 0 are codes, 1 their high bits, 2 scales, 3 those of parts.
+template <CodeKind kCodes, ScaleKind kScales>
+GPU_FN void prefetch_packed_rows(GPU_CONSTANT WeightView& w, u32 first, u32 count, u32 array) {
+  using P = Planes<kCodes>;
+  using S = ScaleTraits<kScales>;
+  if (array == 0) prefetch_range(w.low, w.chunks * P::kLowWords * 4, first, count);
+  if (array == 1) prefetch_range(w.high, w.chunks * P::kHighWords * 4, first, count);
+  if (array == 2 && w.row_shift == 0) {
+    prefetch_range(w.scales, w.groups * S::kRecordBytes, first, count);
+  }
+  if (array == 3) prefetch_range(w.parts, w.chunks * S::kPartBytes, first, count);
+}
 
 /// The pieces of a weight row that one lane takes at a time ("units"), and the shared memory for
 /// the activations. Rows are filled up to whole steps of GemvArgs::lanes units.
@@ -66,6 +87,10 @@ struct IntegerProduct {
   };
 
   static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
+
+  static GPU_FN void prefetch_rows(GPU_CONSTANT WeightView& w, u32 first, u32 count, u32 array) {
+    prefetch_packed_rows<kCodes, kScales>(w, first, count, array);
+  }
 
   /// Quantizes eight columns of the row.
   static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, GPU_THREAD const float* values,
@@ -194,6 +219,10 @@ struct SmallFloatProduct : FloatActivations<8> {
 
   static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
 
+  static GPU_FN void prefetch_rows(GPU_CONSTANT WeightView& w, u32 first, u32 count, u32 array) {
+    prefetch_packed_rows<CodeKind::kE4m3, kScales>(w, first, count, array);
+  }
+
   static GPU_FN float multiply(GPU_CONSTANT WeightView& w, GPU_THREAD const Unit& weights,
                                GPU_THREAD const X& x, float sum) {
     float products = 0.0f;
@@ -224,6 +253,11 @@ struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
 
   static GPU_FN u32 row(GPU_CONSTANT WeightView& w, u32 r) {
     return r * (w.stride / Activations::kUnitInputs);
+  }
+
+  static GPU_FN void prefetch_rows(GPU_CONSTANT WeightView& w, u32 first, u32 count, u32 array) {
+    if (array == 0)
+      prefetch_range(w.low, w.stride * (kCodes == CodeKind::kF32 ? 4 : 2), first, count);
   }
 
   static GPU_FN float value(GPU_THREAD const Unit& weights, u32 i) {
@@ -262,6 +296,10 @@ struct GemvShape {
   /// Reads of kRows units that are on their way.
   static constexpr u32 kStages = kFit < 2 ? 2 : kFit;
 };
+
+GPU_FN u32 min_u32(u32 a, u32 b) {
+  return a < b ? a : b;
+}
 
 /// The outputs of a group: stretches of a few ("tiles"), one for each warp at a time. Of gated
 /// products, first the tiles of the gates and then those that they multiply.
@@ -340,6 +378,20 @@ struct GemvStream {
     ahead.piece = group.warp();
     ahead.step = 0;
     find_piece(args.weight);
+  }
+
+  /// Asks for the group's first weights, more than registers hold: memory has something to do
+  /// while the inputs are waited for and brought in.
+  GPU_FN void prefetch(GPU_CONSTANT GemvArgs& args, Group group) const {
+    if (group.lane() != 0 || group.warp() >= 4) return;
+    const u32 first = tiles.first * tiles.rows;
+    const u32 rows = min_u32(tiles.count * tiles.rows, tiles.n - first);
+    const u32 gates = min_u32(rows, args.prefetch_rows);
+    if (gates > 0) Product::prefetch_rows(args.weight, first, gates, group.warp());
+    const u32 others = min_u32(rows, args.prefetch_rows - gates);
+    if (args.gated && others > 0) {
+      Product::prefetch_rows(args.weight, tiles.n + first, others, group.warp());
+    }
   }
 
   /// Units of a row, filled up to whole steps.
@@ -489,6 +541,7 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
   group.allow_next();
   GemvStream<Product> stream;
   stream.start(args, group);
+  stream.prefetch(args, group);
   typename Product::Unit stages[Shape::kStages][Shape::kRows];
   GPU_UNROLL
   for (u32 s = 0; s < Shape::kStages; ++s) stream.read(args.weight, stages[s]);

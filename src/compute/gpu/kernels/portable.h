@@ -117,12 +117,54 @@ GPU_FN void store_unit(GPU_GLOBAL bf16* to, GPU_THREAD const float* from) {
   *(GPU_GLOBAL Words4*)to = words;
 }
 
+// The same in pieces of 8 bytes, for rows that begin at no better place.
+GPU_FN void load_pieces(GPU_GLOBAL const float* from, GPU_THREAD float* to) {
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit / 2; ++i) {
+    const Words2 words = *((GPU_GLOBAL const Words2*)from + i);
+    to[2 * i] = as_float(words.x);
+    to[2 * i + 1] = as_float(words.y);
+  }
+}
+GPU_FN void load_pieces(GPU_GLOBAL const bf16* from, GPU_THREAD float* to) {
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit / 4; ++i) {
+    const Words2 words = *((GPU_GLOBAL const Words2*)from + i);
+    to[4 * i] = as_float(words.x << 16);
+    to[4 * i + 1] = as_float(words.x & 0xffff0000u);
+    to[4 * i + 2] = as_float(words.y << 16);
+    to[4 * i + 3] = as_float(words.y & 0xffff0000u);
+  }
+}
+GPU_FN void store_pieces(GPU_GLOBAL float* to, GPU_THREAD const float* from) {
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit / 2; ++i) {
+    Words2 words;
+    words.x = as_bits(from[2 * i]);
+    words.y = as_bits(from[2 * i + 1]);
+    *((GPU_GLOBAL Words2*)to + i) = words;
+  }
+}
+GPU_FN void store_pieces(GPU_GLOBAL bf16* to, GPU_THREAD const float* from) {
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit / 4; ++i) {
+    Words2 words;
+    words.x = float_to_bfloat_pair(from[4 * i], from[4 * i + 1]);
+    words.y = float_to_bfloat_pair(from[4 * i + 2], from[4 * i + 3]);
+    *((GPU_GLOBAL Words2*)to + i) = words;
+  }
+}
+
 /// The next kUnit elements of a row that has `left` more, zeros after them; at once if `wide` and
 /// there are as many.
 template <typename T>
 GPU_FN void load_some(GPU_GLOBAL const T* from, u32 left, bool wide, GPU_THREAD float* to) {
   if (wide && left >= kUnit) {
     load_unit(from, to);
+    return;
+  }
+  if (left >= kUnit && (address_of(from) & 7u) == 0) {
+    load_pieces(from, to);
     return;
   }
   GPU_UNROLL
@@ -132,6 +174,10 @@ template <typename T>
 GPU_FN void store_some(GPU_GLOBAL T* to, u32 left, bool wide, GPU_THREAD const float* from) {
   if (wide && left >= kUnit) {
     store_unit(to, from);
+    return;
+  }
+  if (left >= kUnit && (address_of(to) & 7u) == 0) {
+    store_pieces(to, from);
     return;
   }
   GPU_UNROLL

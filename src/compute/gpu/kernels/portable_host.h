@@ -194,6 +194,7 @@ GPU_FN float rounded_sum(float a, float b) {
   return a + b;
 }
 
+GPU_FN void prefetch(GPU_GLOBAL const u8*, u32) {}
 template <typename T>
 GPU_FN T read_once(GPU_GLOBAL const T* from) {
   return *from;

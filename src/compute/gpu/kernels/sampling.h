@@ -334,15 +334,44 @@ GPU_FN float group_max(float value, GPU_SHARED float* scratch, Group group) {
   return warp_max(scratch[group.lane() < group.warps() ? group.lane() : 0u], group);
 }
 
-GPU_FN u32 bit_of(GPU_GLOBAL const u32* bits, u32 id) {
-  return (bits[id / 32] >> (id % 32)) & 1u;
-}
-/// A logit after penalty and mask.
-GPU_FN float adjusted(float logit, float penalty, bool is_new, bool is_allowed) {
-  if (!is_allowed) return kForbidden;
-  if (is_new) return logit;
-  logit = logit < 0.0f ? logit * penalty : logit / penalty;
-  return min_of(max_of(logit, kForbidden), -kForbidden);  // the penalty may overflow
+/// What a thread has found of the largest logit.
+struct TopLogit {
+  float best;
+  u32 best_id;
+  float strange;  // 1 where a logit is infinite or NaN
+
+  GPU_FN void take(float logit, u32 id) {
+    if ((as_bits(logit) & 0x7f800000u) == 0x7f800000u) strange = 1.0f;
+    if (logit > best) {
+      best = logit;
+      best_id = id;
+    }
+  }
+};
+
+/// The thread's share of logits that neither penalty nor mask changes, several reads at a time: one
+/// group must be fast enough for a whole vocabulary.
+GPU_FN void scan_logits(SampleRow row, GPU_THREAD TopLogit& top, Group group) {
+  constexpr u32 kAtOnce = 4;
+  const bool wide = aligned_rows((GPU_GLOBAL const float*)row.logits, 0);
+  const u32 step = group.threads() * kUnit;
+  float v[kAtOnce][kUnit];
+  for (u32 first = group.thread_index() * kUnit; first < row.vocab; first += kAtOnce * step) {
+    GPU_UNROLL
+    for (u32 j = 0; j < kAtOnce; ++j) {
+      const u32 id = first + j * step;
+      load_some((GPU_GLOBAL const float*)row.logits + id, id < row.vocab ? row.vocab - id : 0u,
+                wide, v[j]);
+    }
+    GPU_UNROLL
+    for (u32 j = 0; j < kAtOnce; ++j) {
+      GPU_UNROLL
+      for (u32 k = 0; k < kUnit; ++k) {
+        const u32 id = first + j * step + k;
+        if (id < row.vocab) top.take(v[j][k], id);
+      }
+    }
+  }
 }
 
 /// Applies penalty and mask and finds the largest logit. Writes -1 and returns false if there is
@@ -352,34 +381,33 @@ GPU_FN bool find_top(GPU_GLOBAL SampleState* state, GPU_THREAD SampleRow& row,
   const float penalty = state->repetition_penalty;
   GPU_GLOBAL const u32* seen = penalty == 1.0f ? (GPU_GLOBAL const u32*)0 : state->seen;
   GPU_GLOBAL const u32* allowed = state->allowed;
-  float best = kForbidden;
-  u32 best_id = 0;
-  float strange = 0.0f;
-  float logits[kSampleBatch];
-  const u32 step = group.threads();
-  for (u32 first = group.thread_index(); first < row.vocab; first += kSampleBatch * step) {
-    load_batch(row, first, logits, group);
-    GPU_UNROLL
-    for (u32 k = 0; k < kSampleBatch; ++k) {
-      const u32 id = first + k * step;
-      float logit = logits[k];
-      // Neither infinite nor NaN.
-      if ((as_bits(logit) & 0x7f800000u) == 0x7f800000u) strange = 1.0f;
-      if (id < row.vocab && (seen || allowed)) {
-        logit = adjusted(logit, penalty, !seen || bit_of(seen, id) == 0,
-                         !allowed || bit_of(allowed, id) != 0);
+  TopLogit top;
+  top.best = kForbidden;
+  top.best_id = 0;
+  top.strange = 0.0f;
+  if (!seen && !allowed) {
+    scan_logits(row, top, group);
+  } else {
+    for (u32 id = group.thread_index(); id < row.vocab; id += group.threads()) {
+      const float as_given = row.logits[id];
+      float logit = as_given;
+      if (seen && ((seen[id / 32] >> (id % 32)) & 1u) != 0) {
+        logit = logit < 0.0f ? logit * penalty : logit / penalty;
+        logit = min_of(max_of(logit, kForbidden), -kForbidden);  // the penalty may overflow
         row.logits[id] = logit;
       }
-      if (logit > best) {
-        best = logit;
-        best_id = id;
+      if (allowed && ((allowed[id / 32] >> (id % 32)) & 1u) == 0) {
+        logit = kForbidden;
+        row.logits[id] = logit;
       }
+      if ((as_bits(as_given) & 0x7f800000u) == 0x7f800000u) top.strange = 1.0f;
+      top.take(logit, id);
     }
   }
-  strange = group_max(strange, s.reductions, group);
-  row.top = group_max(best, s.reductions + kLanes, group);
+  const float strange = group_max(top.strange, s.reductions, group);
+  row.top = group_max(top.best, s.reductions + kLanes, group);
   // Ids are below 2^24, so floats hold them.
-  const float lowest = best == row.top ? -float(best_id) : kForbidden;
+  const float lowest = top.best == row.top ? -float(top.best_id) : kForbidden;
   top_id = u32(-group_max(lowest, s.reductions + 2 * kLanes, group));
   return strange == 0.0f && row.top > kForbidden;
 }

@@ -111,6 +111,49 @@ GPU_FN QuadPair unpack_words(GPU_CONSTANT WeightView& w, u32 low, u32 high, u32 
   return quads;
 }
 
+/// Words of one chunk that hold eight neighbouring inputs: quads 2e and 2e + 1. See eighth_word.
+struct EighthWords {
+  u32 low[2], high[2];
+};
+
+/// The first word of a plane that holds quads 2e and 2e + 1; a second one follows, except in planes
+/// of single bits.
+template <u32 kBits>
+GPU_FN u32 eighth_word(u32 e) {
+  return kBits <= 2 ? 0 : e % 2 * 2;
+}
+
+/// Quads 2e and 2e + 1 of a chunk, e below 4; as unpack_words.
+template <CodeKind kCodes>
+GPU_FN QuadPair unpack_eighth(GPU_CONSTANT WeightView& w, GPU_THREAD const EighthWords& words,
+                              u32 e) {
+  using P = Planes<kCodes>;
+  if (kCodes == CodeKind::kTable4) {
+    const NibbleBytes first = lookup_nibbles(w.table, words.low[0]);
+    const NibbleBytes second = lookup_nibbles(w.table, words.low[1]);
+    return e < 2 ? QuadPair{first.low, second.low} : QuadPair{first.high, second.high};
+  }
+  if (P::kLowBits == 8) {
+    return e < 2 ? QuadPair{words.low[0], words.low[1]} : QuadPair{words.high[0], words.high[1]};
+  }
+  QuadPair quads;
+  if (P::kLowBits == 4) {
+    const u32 shift = e / 2 * 4;
+    quads = {(words.low[0] >> shift) & 0x0f0f0f0fu, (words.low[1] >> shift) & 0x0f0f0f0fu};
+  } else {
+    quads = {(words.low[0] >> (2 * e)) & 0x03030303u, (words.low[1] >> (2 * e)) & 0x03030303u};
+  }
+  if (P::kHighBits == 1) {
+    quads.first |= ((words.high[0] >> (2 * e)) & 0x01010101u) << P::kLowBits;
+    quads.second |= ((words.high[0] >> (2 * e + 1)) & 0x01010101u) << P::kLowBits;
+  }
+  if (P::kHighBits == 2) {
+    quads.first |= ((words.high[0] >> (2 * e)) & 0x03030303u) << P::kLowBits;
+    quads.second |= ((words.high[1] >> (2 * e)) & 0x03030303u) << P::kLowBits;
+  }
+  return quads;
+}
+
 /// Where the words of quads q and q + 4 stand in a plane of kBits.
 template <u32 kBits>
 GPU_FN u32 plane_word(u32 q) {
@@ -139,6 +182,21 @@ struct ScaleTraits {
       kScales == ScaleKind::kParts8Min || kScales == ScaleKind::kParts16Min;
   static constexpr bool kZero =
       kScales == ScaleKind::kScaleZero || kScales == ScaleKind::kScaleZero32;
+  /// Of a group's record, and of what a chunk has in `parts`.
+  static constexpr u32 kRecordBytes =
+      kScales == ScaleKind::kNone                                                  ? 0
+      : kScales == ScaleKind::kE8m0                                                ? 1
+      : kScales == ScaleKind::kScaleOffset32 || kScales == ScaleKind::kScaleZero32 ? 8
+      : kZero || kScales == ScaleKind::kScaleOffset || kScales == ScaleKind::kScale32 ||
+              kScales == ScaleKind::kParts8Min || kScales == ScaleKind::kParts16Min
+          ? 4
+          : 2;
+  static constexpr u32 kPartBytes =
+      kScales == ScaleKind::kParts8 || kScales == ScaleKind::kParts16Six ? 1
+      : kScales == ScaleKind::kParts8Min || kScales == ScaleKind::kParts16 ||
+              kScales == ScaleKind::kParts16Min
+          ? 2
+          : 0;
 };
 
 /// Where a row begins in the arrays. (All chunks of a segment count less than 2^32.)
