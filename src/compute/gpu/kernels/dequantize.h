@@ -110,10 +110,10 @@ struct RawEighth {
 /// The weights of a quad by the formula of the format, products and sums rounded once each.
 template <CodeKind kCodes, ScaleKind kScales>
 GPU_FN void dequantize_quad(GPU_CONSTANT WeightView& w, u32 quad,
-                            GPU_THREAD const ChunkScales& scales, u32 part_half,
+                            GPU_THREAD const ChunkScales& scales, u32 which,
                             GPU_THREAD float* values) {
   using S = ScaleTraits<kScales>;
-  const u32 part = S::kTwoParts ? part_half : 0;
+  const u32 part = S::kTwoParts ? which : 0;
   float base = code_base(w);
   if (S::kZero) base += scales.offset[0];
   GPU_UNROLL

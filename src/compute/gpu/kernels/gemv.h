@@ -410,7 +410,7 @@ struct GemvStream {
     }
   }
 
-  GPU_FN void read(GPU_CONSTANT WeightView& w, GPU_THREAD typename GPU_THREAD Product::Unit* to) {
+  GPU_FN void read(GPU_CONSTANT WeightView& w, GPU_THREAD typename Product::Unit* to) {
     if (ahead.piece >= pieces) return;
     GPU_UNROLL
     for (u32 j = 0; j < kRows; ++j) {
@@ -422,8 +422,9 @@ struct GemvStream {
 
   /// Works through the stream; `results` gets the sums of the rows of each piece.
   template <u32 kStages>
-  GPU_FN void multiply(GPU_CONSTANT WeightView& w, typename Product::Unit (*stages)[kRows],
-                       GPU_SHARED const u8* x, GPU_SHARED float* results, Group group) {
+  GPU_FN void multiply(GPU_CONSTANT WeightView& w,
+                       GPU_THREAD typename Product::Unit (*stages)[kRows], GPU_SHARED const u8* x,
+                       GPU_SHARED float* results, Group group) {
     GemvCursor now = {group.warp(), 0};
     u32 unit = first_unit(now.piece);
     float sums[kRows] = {};

@@ -59,12 +59,27 @@ GPU_FN u32 logit_key(float logit) {
   return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
 }
 
+/// The logit of what may not come.
+GPU_CONSTEXPR float kForbidden = -3.4028234e38f;
+
 struct SampleRow {
   GPU_GLOBAL float* logits;
   u32 vocab;
   float top;  // the largest logit
   float temperature;
 };
+/// Logits that a thread reads at once, because a few groups alone do not fill the memory's pipes
+/// otherwise.
+GPU_CONSTEXPR u32 kSampleBatch = 8;
+/// Those of ids first, first + threads, ...; what is behind the last id is forbidden.
+GPU_FN void load_batch(SampleRow row, u32 first, GPU_THREAD float* to, Group group) {
+  GPU_UNROLL
+  for (u32 k = 0; k < kSampleBatch; ++k) {
+    const u32 id = first + k * group.threads();
+    to[k] = id < row.vocab ? row.logits[id] : kForbidden;
+  }
+}
+
 /// The share of a token relative to the likeliest one.
 GPU_FN float relative_weight(SampleRow row, float logit) {
   return exponential(quotient(logit - row.top, row.temperature));
@@ -155,24 +170,33 @@ GPU_FN u32 digit_of(u32 level, u32 prefix, u32 id_prefix, u32 key, u32 id) {
   }
 }
 
+GPU_FN void add_weight(SampleScratch s, u32 digit, u64 weight) {
+  if (weight == 0) return;
+  atomic_add_shared(s.limbs + digit, u32(weight & 0x3fffu));
+  atomic_add_shared(s.limbs + kSampleBins + digit, u32((weight >> 14) & 0x3fffu));
+  atomic_add_shared(s.limbs + 2 * kSampleBins + digit, u32(weight >> 28));
+}
+
 GPU_FN void count_digits(SampleRow row, Cut within, u32 level, u32 prefix, u32 id_prefix,
                          bool by_weight, SampleScratch s, Group group) {
   for (u32 i = group.thread_index(); i < (1 + kSampleLimbs) * kSampleBins; i += group.threads()) {
     s.counts[i] = 0;
   }
   group.barrier();
-  for (u32 id = group.thread_index(); id < row.vocab; id += group.threads()) {
-    const float logit = row.logits[id];
-    const u32 key = logit_key(logit);
-    const u32 digit = digit_of(level, prefix, id_prefix, key, id);
-    if (digit >= kSampleBins || !inside(within, key, id)) continue;
-    atomic_add_shared(s.counts + digit, 1u);
-    if (!by_weight) continue;
-    const u64 weight = fixed_weight(relative_weight(row, logit));
-    if (weight == 0) continue;
-    atomic_add_shared(s.limbs + digit, u32(weight & 0x3fffu));
-    atomic_add_shared(s.limbs + kSampleBins + digit, u32((weight >> 14) & 0x3fffu));
-    atomic_add_shared(s.limbs + 2 * kSampleBins + digit, u32(weight >> 28));
+  float logits[kSampleBatch];
+  const u32 step = group.threads();
+  for (u32 first = group.thread_index(); first < row.vocab; first += kSampleBatch * step) {
+    load_batch(row, first, logits, group);
+    GPU_UNROLL
+    for (u32 k = 0; k < kSampleBatch; ++k) {
+      const u32 id = first + k * step;
+      const u32 key = logit_key(logits[k]);
+      const u32 digit = digit_of(level, prefix, id_prefix, key, id);
+      if (id < row.vocab && digit < kSampleBins && inside(within, key, id)) {
+        atomic_add_shared(s.counts + digit, 1u);
+        if (by_weight) add_weight(s, digit, fixed_weight(relative_weight(row, logits[k])));
+      }
+    }
   }
   group.barrier();
 }
@@ -232,11 +256,17 @@ GPU_FN u64 group_sum_wide(u64 value, SampleScratch s, Group group) {
 /// The sum of the fixed weights of the thread's elements within a cut.
 GPU_FN u64 own_weights(SampleRow row, Cut cut, float min_p, Group group) {
   u64 sum = 0;
-  for (u32 id = group.thread_index(); id < row.vocab; id += group.threads()) {
-    const float logit = row.logits[id];
-    if (!inside(cut, logit_key(logit), id)) continue;
-    const float weight = relative_weight(row, logit);
-    if (weight >= min_p) sum += fixed_weight(weight);
+  float logits[kSampleBatch];
+  const u32 step = group.threads();
+  for (u32 first = group.thread_index(); first < row.vocab; first += kSampleBatch * step) {
+    load_batch(row, first, logits, group);
+    GPU_UNROLL
+    for (u32 k = 0; k < kSampleBatch; ++k) {
+      const float weight = relative_weight(row, logits[k]);
+      if (weight >= min_p && inside(cut, logit_key(logits[k]), first + k * step)) {
+        sum += fixed_weight(weight);
+      }
+    }
   }
   return sum;
 }
@@ -303,8 +333,6 @@ GPU_FN float group_max(float value, GPU_SHARED float* scratch, Group group) {
   group.barrier();
   return warp_max(scratch[group.lane() < group.warps() ? group.lane() : 0u], group);
 }
-
-GPU_CONSTEXPR float kForbidden = -3.4028234e38f;
 
 /// What a thread has found of the largest logit.
 struct TopLogit {
