@@ -87,9 +87,7 @@ class Runner {
 
   void gemv(GemvArgs& args, std::int64_t rows) {
     const GemvPlan plan = gemv_plan(args.weight, args.n, args.gated, rows, kProcessors);
-    args.lanes = plan.lanes;
-    args.split_shift = plan.split_shift;
-    args.prefetch_rows = plan.prefetch_rows;
+    args.tiling = plan.tiling;
     executor_.run(plan.kernel, plan.grid, &args);
   }
 
