@@ -20,7 +20,7 @@
 #include "compute/gpu/weight_kernels.h"
 #include "compute/gpu/weight_pack.h"
 #include "gemv_kernels.h"
-#include "tests/compute/random_weights.h"
+#include "../../tests/compute/random_weights.h"
 
 namespace saccade::compute::gpu {
 namespace {

@@ -9,7 +9,7 @@
 #include "compute/gpu/weight_kernels.h"
 #include "packed_weights.h"
 #include "saccade/error.h"
-#include "tests/compute/random_weights.h"
+#include "../random_weights.h"
 
 namespace saccade::compute::gpu {
 namespace {
