@@ -20,7 +20,7 @@
 #include "compute/gpu/weight_kernels.h"
 #include "compute/gpu/weight_pack.h"
 #include "gemv_kernels.h"
-#include "tests/compute/random_weights.h"
+#include "../../tests/compute/random_weights.h"
 
 namespace saccade::compute::gpu {
 namespace {
@@ -163,9 +163,7 @@ bool check(const WeightFormat& format, std::int64_t outputs, std::int64_t inputs
   args.y = y.get();
   args.n = static_cast<u32>(outputs);
   const GemvPlan gemv = gemv_plan(view, outputs, false, 1, processors());
-  args.lanes = gemv.lanes;
-  args.split_shift = gemv.split_shift;
-  args.prefetch_rows = gemv.prefetch_rows;
+  args.tiling = gemv.tiling;
   launch(gemv.kernel, gemv.grid, &args, nullptr);
   std::vector<float> wanted(outputs);
   for (std::int64_t o = 0; o < outputs; ++o) {
@@ -341,9 +339,7 @@ void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaS
     args.store = use == Use::kNormed ? GemvStore::kF32 : GemvStore::kBf16;
   }
   const GemvPlan plan = chosen ? *chosen : gemv_plan(view, args.n, args.gated, 1, processors());
-  args.lanes = plan.lanes;
-  args.split_shift = plan.split_shift;
-  args.prefetch_rows = plan.prefetch_rows;
+  args.tiling = plan.tiling;
   launch(plan.kernel, plan.grid, &args, stream);
 }
 
@@ -387,7 +383,8 @@ void time_kernels(double copy_rate) {
     const GemvPlan plan =
         gemv_plan(shaped, gated ? shape.outputs / 2 : shape.outputs, gated, 1, processors());
     std::printf("  %ldx%ld: %u groups of %u, %u lanes, %u splits;", shape.outputs, shape.inputs,
-                plan.grid.x, plan.grid.threads, plan.lanes, 1u << plan.split_shift);
+                plan.grid.x, plan.grid.threads, 1u << plan.tiling.lane_shift,
+                1u << plan.tiling.split_shift);
   }
   std::printf("\n");
 }
@@ -421,11 +418,12 @@ void search_plans() {
       const GemvPlan own = gemv_plan(weights[0]->view(), n, gated, 1, processors());
       for (std::size_t i = 0; i < found.size(); ++i) {
         const GemvPlan& plan = found[i].second;
-        const bool is_own = plan.grid.threads == own.grid.threads && plan.lanes == own.lanes &&
-                            plan.split_shift == own.split_shift;
+        const bool is_own = plan.grid.threads == own.grid.threads &&
+                            plan.tiling.lane_shift == own.tiling.lane_shift &&
+                            plan.tiling.split_shift == own.tiling.split_shift;
         if (i < 7 || is_own) {
           std::printf(" %s%.2f:%u/%u/%u", is_own ? "*" : "", found[i].first, plan.grid.threads / 32,
-                      plan.lanes, 1u << plan.split_shift);
+                      1u << plan.tiling.lane_shift, 1u << plan.tiling.split_shift);
         }
       }
       std::printf("\n");

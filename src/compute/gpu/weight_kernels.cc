@@ -1,7 +1,6 @@
 #include "compute/gpu/weight_kernels.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/error.h"
 
@@ -74,31 +73,41 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
 }
 
-#if !defined(SACCADE_GEMV_MAX_WARPS)
-#define SACCADE_GEMV_MAX_WARPS (saccade::gpu::kGemvThreads / kLanes)
-#endif
-/// Of codes, for each group: what memory brings in the two or three microseconds that a launch
-/// takes beside reading its weights.
-const std::int64_t kPrefetchBytes =
-    std::getenv("PREFETCH") ? std::atoi(std::getenv("PREFETCH")) : 0;
 constexpr std::int64_t kMinWarps = 4;
-constexpr std::int64_t kMaxWarps = SACCADE_GEMV_MAX_WARPS;
+constexpr std::int64_t kMaxWarps = saccade::gpu::kGemvThreads / kLanes;
+/// A group of at most this many warps leaves room for one of the next launch, which then starts
+/// before this one ends. Where a multiprocessor reads little, that is worth more than having more
+/// reads on their way: [3584, 3584] at 4 bits takes 3.8 us with 14 warps and 4.6 us with 28, but
+/// [4608, 3584] 4.8 us with 20 and more with 16 (H200).
+constexpr std::int64_t kSmallWarps = kMaxWarps / 2;
+constexpr std::int64_t kSmallBytes = 60000;  ///< of codes, of a multiprocessor
 
 /// The work of a product's groups, and an estimate of what it takes on an H200. (Only relations
 /// between choices matter: what the estimate leaves out is the same for all.)
 struct ProductWork {
-  std::int64_t row_bytes, tile_rows, groups, pieces, steps, filled;
+  std::int64_t units, tile_rows, tiles, groups, pieces, steps, filled;
 
   ProductWork(const ProductShape& shape, std::int64_t inputs, std::int64_t n, bool gated,
               int processors, std::int64_t lanes, std::int64_t split_shift) {
-    const std::int64_t units = ceil_div(inputs, shape.unit_inputs);
-    row_bytes = units * shape.word_bytes;
+    units = ceil_div(inputs, shape.unit_inputs);
     steps = ceil_div(units, lanes << split_shift);
     filled = steps * (lanes << split_shift);
     tile_rows = shape.lane_rows * kLanes / lanes;
-    const std::int64_t tiles = ceil_div(n, tile_rows);
+    tiles = ceil_div(n, tile_rows);
     groups = std::min<std::int64_t>(tiles, processors);
     pieces = ceil_div(tiles, groups) * (gated ? 2 : 1) << split_shift;
+  }
+
+  saccade::gpu::GemvTiling tiling(std::int64_t lanes, std::int64_t split_shift) const {
+    const auto number = [](std::int64_t value) { return static_cast<std::uint32_t>(value); };
+    return {.lane_shift = lanes == 32   ? 5u
+                          : lanes == 16 ? 4u
+                                        : 3u,
+            .split_shift = number(split_shift),
+            .units = number(units),
+            .steps = number(steps),
+            .tiles = number(tiles / groups),
+            .extra = number(tiles % groups)};
   }
 
   double estimated_us(const ProductShape& shape, std::int64_t warps) const {
@@ -130,19 +139,19 @@ std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool 
     for (const std::int64_t split_shift : {0, 1, 2}) {
       const ProductWork work(kernels.shape, weight.inputs, n, gated, processors, lanes,
                              split_shift);
-      for (std::int64_t warps = kMinWarps; warps <= kMaxWarps; ++warps) {
-        plans.push_back(
-            {.kernel = kernels.gemv,
-             .grid = {.x = static_cast<std::uint32_t>(work.groups),
-                      .y = static_cast<std::uint32_t>(rows),
-                      .threads = static_cast<std::uint32_t>(warps) * kLanes,
-                      .shared_bytes = static_cast<std::uint32_t>(
-                          work.filled * kernels.shape.unit_bytes + kLanes * 4 +
-                          work.pieces * work.tile_rows * 4)},
-             .lanes = static_cast<std::uint32_t>(lanes),
-             .split_shift = static_cast<std::uint32_t>(split_shift),
-             .prefetch_rows = static_cast<std::uint32_t>(kPrefetchBytes / work.row_bytes),
-             .estimated_us = work.estimated_us(kernels.shape, warps)});
+      const std::int64_t bytes =
+          work.pieces * work.steps * kLanes * kernels.shape.lane_rows * kernels.shape.word_bytes;
+      const std::int64_t most = bytes <= kSmallBytes ? kSmallWarps : kMaxWarps;
+      for (std::int64_t warps = kMinWarps; warps <= most; ++warps) {
+        plans.push_back({.kernel = kernels.gemv,
+                         .grid = {.x = static_cast<std::uint32_t>(work.groups),
+                                  .y = static_cast<std::uint32_t>(rows),
+                                  .threads = static_cast<std::uint32_t>(warps) * kLanes,
+                                  .shared_bytes = static_cast<std::uint32_t>(
+                                      work.filled * kernels.shape.unit_bytes + kLanes * 4 +
+                                      work.pieces * work.tile_rows * 4)},
+                         .tiling = work.tiling(lanes, split_shift),
+                         .estimated_us = work.estimated_us(kernels.shape, warps)});
       }
     }
   }

@@ -11,11 +11,9 @@ namespace saccade::compute::gpu {
 
 struct GemvPlan {
   Kernel kernel{};
-  Grid grid;                        ///< y: rows of activations
-  std::uint32_t lanes = 0;          ///< GemvArgs::lanes
-  std::uint32_t split_shift = 0;    ///< GemvArgs::split_shift
-  std::uint32_t prefetch_rows = 0;  ///< GemvArgs::prefetch_rows
-  double estimated_us = 0.0;        ///< only good for comparing launches of one product
+  Grid grid;                          ///< y: rows of activations
+  saccade::gpu::GemvTiling tiling{};  ///< GemvArgs::tiling
+  double estimated_us = 0.0;          ///< only good for comparing launches of one product
 };
 
 /// The launch for `rows` rows of `n` results each on a device with `processors` multiprocessors;

@@ -5,18 +5,18 @@
 
 #include <cmath>
 
-#include "../random_weights.h"
 #include "compute/gpu/host/executor.h"
 #include "compute/gpu/weight_kernels.h"
 #include "packed_weights.h"
 #include "saccade/error.h"
+#include "../random_weights.h"
 
 namespace saccade::compute::gpu {
 namespace {
 
 using saccade::gpu::ActivationChunk;
-using saccade::gpu::DequantizeArgs;
 using saccade::gpu::Function;
+using saccade::gpu::DequantizeArgs;
 using saccade::gpu::GemvArgs;
 using saccade::gpu::GemvStore;
 using saccade::gpu::NumberType;
@@ -87,9 +87,7 @@ class Runner {
 
   void gemv(GemvArgs& args, std::int64_t rows) {
     const GemvPlan plan = gemv_plan(args.weight, args.n, args.gated, rows, kProcessors);
-    args.lanes = plan.lanes;
-    args.split_shift = plan.split_shift;
-    args.prefetch_rows = plan.prefetch_rows;
+    args.tiling = plan.tiling;
     executor_.run(plan.kernel, plan.grid, &args);
   }
 

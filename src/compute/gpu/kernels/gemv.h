@@ -25,44 +25,33 @@ enum class GemvStore : u32 {
   kAddF32,  ///< y += result
 };
 
+/// How a launch cuts its work; gemv_plan chooses. Groups have `tiles` tiles, the first `extra` of
+/// them one more.
+struct GemvTiling {
+  u32 lane_shift;   ///< 2^lane_shift lanes work at an output: 3, 4 or 5
+  u32 split_shift;  ///< 2^split_shift warps share the inputs of an output
+  u32 units;        ///< of a row
+  u32 steps;        ///< of a piece
+  u32 tiles;
+  u32 extra;
+};
+
 struct GemvArgs {
   WeightView weight;
+  GemvTiling tiling;
   GPU_GLOBAL const void* x;
   GPU_GLOBAL const float* norm_weight;  ///< [inputs], of an RMS norm of x; null: none
   GPU_GLOBAL const float* bias;         ///< [outputs]; null: none
   GPU_GLOBAL void* y;
   u64 x_stride;  ///< elements, from row to row
   u64 y_stride;
-  u32 n;              ///< results of a row
-  u32 lanes;          ///< of an output: 8, 16 or 32; gemv_plan chooses this and the next
-  u32 split_shift;    ///< 2^split_shift warps share the inputs of an output
-  u32 prefetch_rows;  ///< of a group's weights that are asked for at once
+  u32 n;  ///< results of a row
   float eps;
   NumberType x_type;
   GemvStore store;
   bool gated;  ///< result r is activation(output r) * output n + r
   Function activation;
 };
-
-/// Rows [first, first + count) of an array.
-GPU_FN void prefetch_range(GPU_GLOBAL const u8* array, u32 row_bytes, u32 first, u32 count) {
-  const u64 begin = u64(first) * row_bytes / 16 * 16;
-  const u64 end = (u64(first + count) * row_bytes + 15) / 16 * 16;
-  if (end > begin) prefetch(array + begin, u32(end - begin));
-}
-
-/// Of the arrays of packed weights: 0 are codes, 1 their high bits, 2 scales, 3 those of parts.
-template <CodeKind kCodes, ScaleKind kScales>
-GPU_FN void prefetch_packed_rows(GPU_CONSTANT WeightView& w, u32 first, u32 count, u32 array) {
-  using P = Planes<kCodes>;
-  using S = ScaleTraits<kScales>;
-  if (array == 0) prefetch_range(w.low, w.chunks * P::kLowWords * 4, first, count);
-  if (array == 1) prefetch_range(w.high, w.chunks * P::kHighWords * 4, first, count);
-  if (array == 2 && w.row_shift == 0) {
-    prefetch_range(w.scales, w.groups * S::kRecordBytes, first, count);
-  }
-  if (array == 3) prefetch_range(w.parts, w.chunks * S::kPartBytes, first, count);
-}
 
 /// The pieces of a weight row that one lane takes at a time ("units"), and the shared memory for
 /// the activations. Rows are filled up to whole steps of GemvArgs::lanes units.
@@ -87,10 +76,6 @@ struct IntegerProduct {
   };
 
   static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
-
-  static GPU_FN void prefetch_rows(GPU_CONSTANT WeightView& w, u32 first, u32 count, u32 array) {
-    prefetch_packed_rows<kCodes, kScales>(w, first, count, array);
-  }
 
   /// Quantizes eight columns of the row.
   static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, GPU_THREAD const float* values,
@@ -219,10 +204,6 @@ struct SmallFloatProduct : FloatActivations<8> {
 
   static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
 
-  static GPU_FN void prefetch_rows(GPU_CONSTANT WeightView& w, u32 first, u32 count, u32 array) {
-    prefetch_packed_rows<CodeKind::kE4m3, kScales>(w, first, count, array);
-  }
-
   static GPU_FN float multiply(GPU_CONSTANT WeightView& w, GPU_THREAD const Unit& weights,
                                GPU_THREAD const X& x, float sum) {
     float products = 0.0f;
@@ -255,11 +236,6 @@ struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
     return r * (w.stride / Activations::kUnitInputs);
   }
 
-  static GPU_FN void prefetch_rows(GPU_CONSTANT WeightView& w, u32 first, u32 count, u32 array) {
-    if (array == 0)
-      prefetch_range(w.low, w.stride * (kCodes == CodeKind::kF32 ? 4 : 2), first, count);
-  }
-
   static GPU_FN float value(GPU_THREAD const Unit& weights, u32 i) {
     if (kCodes == CodeKind::kF32) return as_float(weights.words[i % 4]);
     const u32 word = weights.words[i / 2];
@@ -277,15 +253,10 @@ struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
   }
 };
 
-/// Words of codes that a lane has on their way, about.
-#if !defined(SACCADE_GEMV_WORDS)
-#define SACCADE_GEMV_WORDS 16
-#endif
-#if !defined(SACCADE_GEMV_THREADS)
-#define SACCADE_GEMV_THREADS 1024
-#endif
-GPU_CONSTEXPR u32 kGemvWords = SACCADE_GEMV_WORDS;
-GPU_CONSTEXPR u32 kGemvThreads = SACCADE_GEMV_THREADS;
+/// Words of codes that a lane has on their way, about. With twice as many, an H200 reads no faster.
+GPU_CONSTEXPR u32 kGemvWords = 16;
+/// 72 registers a thread, which nearly all kernels do with; 64 cost some a tenth of their speed.
+GPU_CONSTEXPR u32 kGemvThreads = 896;
 
 /// How a kernel works through its units.
 template <typename Product>
@@ -296,10 +267,6 @@ struct GemvShape {
   /// Reads of kRows units that are on their way.
   static constexpr u32 kStages = kFit < 2 ? 2 : kFit;
 };
-
-GPU_FN u32 min_u32(u32 a, u32 b) {
-  return a < b ? a : b;
-}
 
 /// The outputs of a group: stretches of a few ("tiles"), one for each warp at a time. Of gated
 /// products, first the tiles of the gates and then those that they multiply.
@@ -319,13 +286,12 @@ struct GemvTiles {
 };
 
 GPU_FN GemvTiles gemv_tiles(GPU_CONSTANT GemvArgs& args, u32 lane_rows, Group group) {
+  const u32 extra = args.tiling.extra;
   GemvTiles tiles;
   tiles.n = args.n;
-  tiles.rows = lane_rows * (kLanes / args.lanes);
-  const u32 total = (args.n + tiles.rows - 1) / tiles.rows;
-  // Groups differ by at most one tile.
-  tiles.first = u32(u64(total) * group.x() / group.groups_x());
-  tiles.count = u32(u64(total) * (group.x() + 1) / group.groups_x()) - tiles.first;
+  tiles.rows = lane_rows << (5 - args.tiling.lane_shift);
+  tiles.first = group.x() * args.tiling.tiles + (group.x() < extra ? group.x() : extra);
+  tiles.count = args.tiling.tiles + (group.x() < extra ? 1 : 0);
   tiles.all = args.gated ? 2 * tiles.count : tiles.count;
   return tiles;
 }
@@ -351,13 +317,13 @@ struct GemvStream {
   using Units = typename Product::Unit[kRows];
 
   GemvTiles tiles;
-  u32 lanes;   ///< of an output
-  u32 lane;    ///< of this output's lanes
-  u32 row;     ///< of this lane's first output in its tile
-  u32 units;   ///< of a row
-  u32 steps;   ///< of a piece
-  u32 splits;  ///< pieces of a tile, a power of two
+  u32 lanes;  ///< of an output
+  u32 lane;   ///< of this output's lanes
+  u32 row;    ///< of this lane's first output in its tile
+  u32 units;  ///< of a row
+  u32 steps;  ///< of a piece
   u32 split_shift;
+  u32 splits;  ///< pieces of a tile
   u32 pieces;  ///< of the group; those of a tile are neighbours
   u32 warps;
   GemvCursor ahead;  ///< what is read next
@@ -366,13 +332,13 @@ struct GemvStream {
 
   GPU_FN void start(GPU_CONSTANT GemvArgs& args, Group group) {
     tiles = gemv_tiles(args, kRows, group);
-    lanes = args.lanes;
+    lanes = 1u << args.tiling.lane_shift;
     lane = group.lane() & (lanes - 1);
-    row = group.lane() / lanes;
-    units = (args.weight.inputs + Product::kUnitInputs - 1) / Product::kUnitInputs;
-    split_shift = args.split_shift;
+    row = group.lane() >> args.tiling.lane_shift;
+    units = args.tiling.units;
+    steps = args.tiling.steps;
+    split_shift = args.tiling.split_shift;
     splits = 1u << split_shift;
-    steps = (units + lanes * splits - 1) / (lanes * splits);
     pieces = tiles.all << split_shift;
     warps = group.warps();
     ahead.piece = group.warp();
@@ -380,24 +346,10 @@ struct GemvStream {
     find_piece(args.weight);
   }
 
-  /// Asks for the group's first weights, more than registers hold: memory has something to do
-  /// while the inputs are waited for and brought in.
-  GPU_FN void prefetch(GPU_CONSTANT GemvArgs& args, Group group) const {
-    if (group.lane() != 0 || group.warp() >= 4) return;
-    const u32 first = tiles.first * tiles.rows;
-    const u32 rows = min_u32(tiles.count * tiles.rows, tiles.n - first);
-    const u32 gates = min_u32(rows, args.prefetch_rows);
-    if (gates > 0) Product::prefetch_rows(args.weight, first, gates, group.warp());
-    const u32 others = min_u32(rows, args.prefetch_rows - gates);
-    if (args.gated && others > 0) {
-      Product::prefetch_rows(args.weight, tiles.n + first, others, group.warp());
-    }
-  }
-
   /// Units of a row, filled up to whole steps.
   GPU_FN u32 filled() const { return steps * splits * lanes; }
 
-  GPU_FN u32 tile_row(u32 j) const { return row + j * (kLanes / lanes); }
+  GPU_FN u32 tile_row(u32 j) const { return row + j * (tiles.rows / kRows); }
 
   /// This lane's first unit of a piece.
   GPU_FN u32 first_unit(u32 piece) const { return (piece & (splits - 1)) * steps * lanes + lane; }
@@ -422,9 +374,8 @@ struct GemvStream {
 
   /// Works through the stream; `results` gets the sums of the rows of each piece.
   template <u32 kStages>
-  GPU_FN void multiply(GPU_CONSTANT WeightView& w,
-                       GPU_THREAD typename Product::Unit (*stages)[kRows], GPU_SHARED const u8* x,
-                       GPU_SHARED float* results, Group group) {
+  GPU_FN void multiply(GPU_CONSTANT WeightView& w, typename Product::Unit (*stages)[kRows],
+                       GPU_SHARED const u8* x, GPU_SHARED float* results, Group group) {
     GemvCursor now = {group.warp(), 0};
     u32 unit = first_unit(now.piece);
     float sums[kRows] = {};
@@ -475,56 +426,45 @@ struct GemvStream {
 
 /// Brings the activations to shared memory; returns this thread's share of the sum of their
 /// squares. `units` is a multiple of 8, so warps stay together.
-template <typename Product>
+template <typename Product, RowKind kKind>
 GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units, Group group) {
-  constexpr u32 kAtOnce = 2;
-  const u32 element = args.x_type == NumberType::kF32 ? 4 : 2;
-  const RowReader reader = {(GPU_GLOBAL const u8*)args.x + group.y() * args.x_stride * element,
-                            args.norm_weight,
-                            args.weight.input_order,
-                            args.x_type,
-                            args.weight.inputs,
-                            args.x_stride * element % 16 == 0};
+  const u64 first = group.y() * args.x_stride * (args.x_type == NumberType::kF32 ? 4 : 2);
+  const RowReader<kKind> reader = {(GPU_GLOBAL const u8*)args.x + first, args.norm_weight,
+                                   args.weight.input_order, args.x_type, args.weight.inputs};
   const u32 items = units * Product::kUnitInputs / kColumns;
   float squares = 0.0f;
-  if (args.norm_weight) {
-    for (u32 i = group.thread_index(); i < items; i += group.threads()) {
-      float values[kColumns], weights[kColumns];
-      reader.read(i * kColumns, values);
-      reader.read_norm(i * kColumns, weights);
-      squares += apply_norm(weights, values);
-      Product::fill(x, units, i, values, group);
-    }
-    return squares;
-  }
-  for (u32 first = group.thread_index(); first < items; first += kAtOnce * group.threads()) {
-    float values[kAtOnce][kColumns];
-    GPU_UNROLL
-    for (u32 j = 0; j < kAtOnce; ++j) {
-      reader.read((first + j * group.threads()) * kColumns, values[j]);
-    }
-    GPU_UNROLL
-    for (u32 j = 0; j < kAtOnce; ++j) {
-      const u32 i = first + j * group.threads();
-      if (i >= items) break;
-      Product::fill(x, units, i, values[j], group);
-    }
+  typename RowReader<kKind>::Raw now = reader.read(group.thread_index() * kColumns);
+  for (u32 i = group.thread_index(); i < items; i += group.threads()) {
+    float values[kColumns];
+    reader.unpack(now, values);
+    // Long rows are the inner ones, of bf16: what comes next is on its way.
+    if (kKind == RowKind::kPairs) now = reader.read((i + group.threads()) * kColumns);
+    squares += reader.apply_norm(i * kColumns, values);
+    Product::fill(x, units, i, values, group);
+    if (kKind != RowKind::kPairs) now = reader.read((i + group.threads()) * kColumns);
   }
   return squares;
 }
 
-/// What an output's thread reads ahead of the products: its bias, and what it adds to.
-struct GemvBeside {
-  float bias, gated_bias, y;
+template <typename Product>
+GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units, Group group) {
+  switch (row_kind(args.weight.input_order, args.x_stride, args.weight.inputs, args.x_type)) {
+    case RowKind::kAny:
+      return gemv_fill<Product, RowKind::kAny>(args, x, units, group);
+    case RowKind::kFloats:
+      return gemv_fill<Product, RowKind::kFloats>(args, x, units, group);
+    case RowKind::kPairs:
+      return gemv_fill<Product, RowKind::kPairs>(args, x, units, group);
+  }
+  return 0.0f;
+}
 
-  GPU_FN void read_bias(GPU_CONSTANT GemvArgs& args, u32 row) {
-    bias = args.bias ? args.bias[row] : 0.0f;
-    gated_bias = args.bias && args.gated ? args.bias[args.n + row] : 0.0f;
-  }
-  GPU_FN void read_y(GPU_CONSTANT GemvArgs& args, u64 at) {
-    y = args.store == GemvStore::kAddF32 ? ((GPU_GLOBAL const float*)args.y)[at] : 0.0f;
-  }
-};
+/// What is added to a result that is not gated: its bias, and what y holds already.
+GPU_FN float gemv_beside(GPU_CONSTANT GemvArgs& args, u32 row, u64 at) {
+  float sum = args.bias && !args.gated ? args.bias[row] : 0.0f;
+  if (args.store == GemvStore::kAddF32) sum += ((GPU_GLOBAL const float*)args.y)[at];
+  return sum;
+}
 
 GPU_FN void gemv_store(GPU_CONSTANT GemvArgs& args, u64 at, float value) {
   if (args.store == GemvStore::kBf16) {
@@ -541,21 +481,20 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
   group.allow_next();
   GemvStream<Product> stream;
   stream.start(args, group);
-  stream.prefetch(args, group);
   typename Product::Unit stages[Shape::kStages][Shape::kRows];
   GPU_UNROLL
   for (u32 s = 0; s < Shape::kStages; ++s) stream.read(args.weight, stages[s]);
-  // This thread's first output.
   const u32 outputs = stream.tiles.count * stream.tiles.rows;
   const u32 first_row = stream.tiles.first * stream.tiles.rows;
   const u64 y_row = group.y() * args.y_stride;
-  const bool has_output =
-      group.thread_index() < outputs && first_row + group.thread_index() < args.n;
-  GemvBeside beside = {0.0f, 0.0f, 0.0f};
-  if (has_output) beside.read_bias(args, first_row + group.thread_index());
 
   group.wait_for_inputs();
-  if (has_output) beside.read_y(args, y_row + first_row + group.thread_index());
+  // For this thread's first output, read before the products.
+  float beside = 0.0f;
+  if (group.thread_index() < outputs && first_row + group.thread_index() < args.n) {
+    beside = gemv_beside(args, first_row + group.thread_index(),
+                         y_row + first_row + group.thread_index());
+  }
   const u32 filled = stream.filled();
   GPU_SHARED float* squares = (GPU_SHARED float*)(shared + filled * Product::kUnitBytes);
   GPU_SHARED float* results = squares + kLanes;
@@ -572,20 +511,21 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
   float factor = 1.0f;
   if (args.norm_weight) {
     const float all = warp_sum(group.lane() < group.warps() ? squares[group.lane()] : 0.0f, group);
-    factor = 1.0f / square_root(all / float(args.weight.inputs) + args.eps);
+    factor = inverse_square_root(all / float(args.weight.inputs) + args.eps);
   }
   for (u32 i = group.thread_index(); i < outputs && first_row + i < args.n; i += group.threads()) {
     const u32 row = first_row + i;
-    if (i != group.thread_index()) {
-      beside.read_bias(args, row);
-      beside.read_y(args, y_row + row);
-    }
-    float value = stream.result(results, i) * factor + beside.bias;
+    if (i != group.thread_index()) beside = gemv_beside(args, row, y_row + row);
+    float value = stream.result(results, i) * factor;
     if (args.gated) {
-      value = apply(args.activation, value, 0.0f) *
-              (stream.result(results, outputs + i) * factor + beside.gated_bias);
+      float other = stream.result(results, outputs + i) * factor;
+      if (args.bias) {
+        value += args.bias[row];
+        other += args.bias[args.n + row];
+      }
+      value = apply(args.activation, value, 0.0f) * other;
     }
-    gemv_store(args, y_row + row, value + beside.y);
+    gemv_store(args, y_row + row, value + beside);
   }
 }
 

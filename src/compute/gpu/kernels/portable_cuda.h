@@ -115,6 +115,10 @@ GPU_FN float tangent_hyperbolic(float x) {
 GPU_FN float square_root(float x) {
   return sqrtf(x);
 }
+/// 1 / sqrt(x) to two units in the last place.
+GPU_FN float inverse_square_root(float x) {
+  return rsqrtf(x);
+}
 GPU_FN float cosine(float x) {
   return cosf(x);
 }
@@ -206,16 +210,6 @@ GPU_FN u32 read_once(GPU_GLOBAL const u32* from) {
   u32 to;
   asm volatile("ld.global.nc.L1::no_allocate.L2::256B.u32 %0, [%1];" : "=r"(to) : "l"(from));
   return to;
-}
-/// Begins to bring constant data closer, into a cache that all groups share. `from` is a multiple
-/// of 16, and so is `bytes`.
-GPU_FN void prefetch(GPU_GLOBAL const u8* from, u32 bytes) {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;"
-               :
-               : "l"(__cvta_generic_to_global(from)), "r"(bytes)
-               : "memory");
-#endif
 }
 /// Reads of constant data that neighbours read as well.
 template <typename T>

@@ -134,6 +134,9 @@ GPU_FN float tangent_hyperbolic(float x) {
 GPU_FN float square_root(float x) {
   return std::sqrt(x);
 }
+GPU_FN float inverse_square_root(float x) {
+  return 1.0f / std::sqrt(x);
+}
 GPU_FN float cosine(float x) {
   return std::cos(x);
 }
@@ -194,7 +197,6 @@ GPU_FN float rounded_sum(float a, float b) {
   return a + b;
 }
 
-GPU_FN void prefetch(GPU_GLOBAL const u8*, u32) {}
 template <typename T>
 GPU_FN T read_once(GPU_GLOBAL const T* from) {
   return *from;

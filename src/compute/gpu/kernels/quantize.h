@@ -14,74 +14,105 @@ GPU_CONSTEXPR u32 kColumns = 8;
 /// Lanes that share the 32 inputs of a chunk.
 GPU_CONSTEXPR u32 kChunkLanes = kChunk / kColumns;
 
-GPU_FN void read_floats(GPU_GLOBAL const float* from, GPU_THREAD float* to) {
-  GPU_UNROLL
-  for (u32 i = 0; i < kColumns; i += 4) {
-    const Words4 words = *(GPU_GLOBAL const Words4*)(from + i);
-    to[i] = as_float(words.x);
-    to[i + 1] = as_float(words.y);
-    to[i + 2] = as_float(words.z);
-    to[i + 3] = as_float(words.w);
-  }
+/// Element `column` of a row, 0 beyond its end; column i being element input_order[i], if not null.
+GPU_FN float read_element(GPU_GLOBAL const u8* x, GPU_GLOBAL const i32* input_order,
+                          NumberType type, u32 inputs, u32 column) {
+  if (column >= inputs) return 0.0f;
+  const u32 at = input_order ? u32(input_order[column]) : column;
+  return type == NumberType::kF32 ? ((GPU_GLOBAL const float*)x)[at]
+                                  : to_float(((GPU_GLOBAL const bf16*)x)[at]);
+}
+
+/// How rows can be read.
+enum class RowKind : u32 {
+  kAny,     ///< element by element
+  kFloats,  ///< f32; starts at a multiple of 16 bytes, whole kColumns, columns in order
+  kPairs,   ///< the same with bf16
+};
+
+GPU_FN RowKind row_kind(GPU_GLOBAL const i32* input_order, u64 x_stride, u32 inputs,
+                        NumberType type) {
+  if (input_order || x_stride % kColumns != 0 || inputs % kColumns != 0) return RowKind::kAny;
+  return type == NumberType::kF32 ? RowKind::kFloats : RowKind::kPairs;
 }
 
 /// A row of activations, times the weights of a norm where there is one.
+template <RowKind kKind>
 struct RowReader {
+  /// Eight columns as they are read: floats, or pairs of bf16.
+  struct Raw {
+    u32 words[kKind == RowKind::kPairs ? kColumns / 2 : kColumns];
+  };
+
+  static constexpr u32 kSecond = kKind == RowKind::kPairs ? 0 : 4;
+
   GPU_GLOBAL const u8* x;  ///< the row
   GPU_GLOBAL const float* norm_weight;
   GPU_GLOBAL const i32* input_order;
   NumberType type;
   u32 inputs;
-  bool aligned;  ///< rows start at multiples of 16 bytes
 
-  GPU_FN bool whole(u32 column) const {
-    return aligned && column + kColumns <= inputs && !input_order;
+  GPU_FN void read_words(GPU_GLOBAL const u8* from, GPU_THREAD u32* to) const {
+    const Words4 words = *(GPU_GLOBAL const Words4*)from;
+    to[0] = words.x;
+    to[1] = words.y;
+    to[2] = words.z;
+    to[3] = words.w;
   }
-
-  /// Columns `column` .. column + 7, a multiple of 8, to `to`, zeros beyond the row's end.
-  GPU_FN void read(u32 column, GPU_THREAD float* to) const {
-    if (!whole(column)) {
-      for (u32 i = 0; i < kColumns; ++i) {
-        to[i] = 0.0f;
-        if (column + i >= inputs) continue;
-        const u32 at = input_order ? u32(input_order[column + i]) : column + i;
-        to[i] = type == NumberType::kF32 ? ((GPU_GLOBAL const float*)x)[at]
-                                         : to_float(((GPU_GLOBAL const bf16*)x)[at]);
-      }
-    } else if (type == NumberType::kF32) {
-      read_floats((GPU_GLOBAL const float*)x + column, to);
-    } else {
-      const Words4 words = *((GPU_GLOBAL const Words4*)x + column / kColumns);
-      const u32 pairs[4] = {words.x, words.y, words.z, words.w};
-      GPU_UNROLL
-      for (u32 i = 0; i < 4; ++i) {
-        to[2 * i] = as_float(pairs[i] << 16);
-        to[2 * i + 1] = as_float(pairs[i] & 0xffff0000u);
-      }
-    }
-  }
-
-  /// The norm's weights of these columns, or ones.
-  GPU_FN void read_norm(u32 column, GPU_THREAD float* to) const {
-    if (norm_weight && whole(column)) return read_floats(norm_weight + column, to);
+  GPU_FN void read_elements(GPU_GLOBAL const u8* from, NumberType of, u32 column,
+                            GPU_THREAD u32* to) const {
     for (u32 i = 0; i < kColumns; ++i) {
-      to[i] = 1.0f;
-      if (!norm_weight || column + i >= inputs) continue;
-      to[i] = norm_weight[input_order ? u32(input_order[column + i]) : column + i];
+      to[i] = as_bits(read_element(from, input_order, of, inputs, column + i));
     }
+  }
+
+  /// Columns `column` .. column + 7, a multiple of 8; zeros beyond the row's end.
+  GPU_FN Raw read(u32 column) const {
+    Raw raw = {};
+    if (column >= inputs) return raw;
+    if (kKind == RowKind::kPairs) {
+      read_words(x + 2 * column, raw.words);
+    } else if (kKind == RowKind::kFloats) {
+      read_words(x + 4 * column, raw.words);
+      read_words(x + 4 * column + 16, raw.words + kSecond);
+    } else {
+      read_elements(x, type, column, raw.words);
+    }
+    return raw;
+  }
+
+  GPU_FN void unpack(GPU_THREAD const Raw& raw, GPU_THREAD float* to) const {
+    GPU_UNROLL
+    for (u32 i = 0; i < kColumns; ++i) {
+      if (kKind == RowKind::kPairs) {
+        const u32 pair = raw.words[i / 2];
+        to[i] = as_float(i % 2 == 0 ? pair << 16 : pair & 0xffff0000u);
+      } else {
+        to[i] = as_float(raw.words[i % (sizeof(Raw) / 4)]);
+      }
+    }
+  }
+
+  /// Multiplies columns by the norm's weights; returns the sum of their squares before.
+  GPU_FN float apply_norm(u32 column, GPU_THREAD float* values) const {
+    float squares = 0.0f;
+    if (!norm_weight || column >= inputs) return squares;
+    u32 weights[kColumns];
+    GPU_GLOBAL const u8* from = (GPU_GLOBAL const u8*)norm_weight;
+    if (kKind != RowKind::kAny) {
+      read_words(from + 4 * column, weights);
+      read_words(from + 4 * column + 16, weights + 4);
+    } else {
+      read_elements(from, NumberType::kF32, column, weights);
+    }
+    GPU_UNROLL
+    for (u32 i = 0; i < kColumns; ++i) {
+      squares = fused(values[i], values[i], squares);
+      values[i] *= as_float(weights[i]);
+    }
+    return squares;
   }
 };
-
-/// Multiplies values by the norm's weights; returns the sum of their squares before.
-GPU_FN float apply_norm(GPU_THREAD const float* weights, GPU_THREAD float* values) {
-  float squares = 0.0f;
-  GPU_UNROLL
-  for (u32 i = 0; i < kColumns; ++i) {
-    squares = fused(values[i], values[i], squares);
-    values[i] *= weights[i];
-  }
-  return squares;
-}
 
 /// Eight codes of a lane and what it knows of the chunk.
 struct QuantizedColumns {
@@ -132,38 +163,30 @@ struct QuantizeArgs {
   float eps;
 };
 
-/// Codes of x, or of x / sqrt(mean(x^2) + eps) * norm_weight. A factor of a whole row changes no
-/// codes, so the norm's only enters the scales.
-GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared, Group group) {
-  group.allow_next();
-  group.wait_for_inputs();
-  const u32 element = args.x_type == NumberType::kF32 ? 4 : 2;
+template <RowKind kKind>
+GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared, Group group) {
   const u64 row = group.y();
-  const RowReader reader = {(GPU_GLOBAL const u8*)args.x + row * args.x_stride * element,
-                            args.norm_weight,
-                            args.input_order,
-                            args.x_type,
-                            args.inputs,
-                            args.x_stride * element % 16 == 0};
+  const u64 first = row * args.x_stride * (args.x_type == NumberType::kF32 ? 4 : 2);
+  const RowReader<kKind> reader = {(GPU_GLOBAL const u8*)args.x + first, args.norm_weight,
+                                   args.input_order, args.x_type, args.inputs};
   float factor = 1.0f;
   if (args.norm_weight) {
     float squares = 0.0f;
     for (u32 column = kColumns * group.thread_index(); column < args.inputs;
          column += kColumns * group.threads()) {
       float values[kColumns];
-      reader.read(column, values);
+      reader.unpack(reader.read(column), values);
       for (u32 i = 0; i < kColumns; ++i) squares = fused(values[i], values[i], squares);
     }
     squares = group_sum(squares, (GPU_SHARED float*)shared, group);
-    factor = 1.0f / square_root(squares / float(args.inputs) + args.eps);
+    factor = inverse_square_root(squares / float(args.inputs) + args.eps);
   }
   // Whole warps take part in the shuffles, also where the row ends.
   const u32 rounded = (args.chunks_of_row * kChunkLanes + kLanes - 1) / kLanes * kLanes;
   for (u32 i = group.thread_index(); i < rounded; i += group.threads()) {
-    float values[kColumns], weights[kColumns];
-    reader.read(kColumns * i, values);
-    reader.read_norm(kColumns * i, weights);
-    apply_norm(weights, values);
+    float values[kColumns];
+    reader.unpack(reader.read(kColumns * i), values);
+    reader.apply_norm(kColumns * i, values);
     const QuantizedColumns columns = quantize_columns(values, group);
     const u32 chunk = i / kChunkLanes;
     if (chunk >= args.chunks_of_row) continue;
@@ -175,6 +198,21 @@ GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared
       to->scale = columns.chunk.scale * factor;
       to->sums = columns.chunk.sums;
     }
+  }
+}
+
+/// Codes of x, or of x / sqrt(mean(x^2) + eps) * norm_weight. A factor of a whole row changes no
+/// codes, so the norm's only enters the scales.
+GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared, Group group) {
+  group.allow_next();
+  group.wait_for_inputs();
+  switch (row_kind(args.input_order, args.x_stride, args.inputs, args.x_type)) {
+    case RowKind::kAny:
+      return quantize_row<RowKind::kAny>(args, shared, group);
+    case RowKind::kFloats:
+      return quantize_row<RowKind::kFloats>(args, shared, group);
+    case RowKind::kPairs:
+      return quantize_row<RowKind::kPairs>(args, shared, group);
   }
 }
 

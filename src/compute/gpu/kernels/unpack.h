@@ -182,21 +182,6 @@ struct ScaleTraits {
       kScales == ScaleKind::kParts8Min || kScales == ScaleKind::kParts16Min;
   static constexpr bool kZero =
       kScales == ScaleKind::kScaleZero || kScales == ScaleKind::kScaleZero32;
-  /// Of a group's record, and of what a chunk has in `parts`.
-  static constexpr u32 kRecordBytes =
-      kScales == ScaleKind::kNone                                                  ? 0
-      : kScales == ScaleKind::kE8m0                                                ? 1
-      : kScales == ScaleKind::kScaleOffset32 || kScales == ScaleKind::kScaleZero32 ? 8
-      : kZero || kScales == ScaleKind::kScaleOffset || kScales == ScaleKind::kScale32 ||
-              kScales == ScaleKind::kParts8Min || kScales == ScaleKind::kParts16Min
-          ? 4
-          : 2;
-  static constexpr u32 kPartBytes =
-      kScales == ScaleKind::kParts8 || kScales == ScaleKind::kParts16Six ? 1
-      : kScales == ScaleKind::kParts8Min || kScales == ScaleKind::kParts16 ||
-              kScales == ScaleKind::kParts16Min
-          ? 2
-          : 0;
 };
 
 /// Where a row begins in the arrays. (All chunks of a segment count less than 2^32.)
