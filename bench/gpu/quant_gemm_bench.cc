@@ -277,11 +277,11 @@ void check_format(const WeightFormat& format, std::int64_t outputs, std::int64_t
   double worst = 0.0;
   for (const QuantGemmPlan& plan : plans) {
     std::vector<float> first;
-    for (const int rows : {1, 2, 9, 16, 17, 32, 40, 64, 70}) {
+    for (const int rows : {1, 2, 8, 9, 16, 17, 32, 40, 64, 70, 7}) {
       const std::vector<float> y = c.run(plan, rows, QuantGemmOutput::kF32, rows % 2 == 0);
       const double error = c.error(y, rows, QuantGemmOutput::kF32, rows % 2 == 0);
       worst = std::max(worst, std::isnan(error) ? 1e9 : error);
-      if (rows % 2 == 0) continue;
+      if (rows % 2 == 0) continue;  // with the bias
       if (first.empty()) first.assign(y.begin(), y.begin() + c.view.outputs);
       expect(std::memcmp(first.data(), y.data(), first.size() * 4) == 0,
              (name + ": a row's bits depend on other rows").c_str(), rows);
@@ -539,29 +539,16 @@ void time_plans(const std::vector<int>& rows_list) {
   const Bed bed;
   // Workers, warps along the inputs, warps along the outputs, stages.
   const std::vector<std::vector<QuantGemmPlan>> plans = {
-      {{144, 7, 1, 1},
-       {144, 4, 1, 2},
-       {264, 2, 4, 2},
-       {132, 2, 4, 2},
-       {252, 1, 4, 2},
-       {264, 4, 1, 2},
-       {132, 7, 1, 2}},
-      {{112, 7, 1, 2},
-       {112, 4, 1, 2},
-       {264, 2, 4, 2},
-       {132, 2, 4, 2},
-       {196, 2, 4, 2},
-       {264, 4, 1, 2},
-       {132, 7, 1, 2}},
-      {{264, 2, 4, 2}, {396, 1, 4, 2}, {296, 2, 4, 2}, {264, 1, 4, 3}, {528, 1, 4, 2}},
+      {{144, 7, 1, 1}, {144, 5, 1, 1}, {144, 4, 1, 2}},
+      {{112, 7, 1, 2}, {112, 7, 1, 1}},
+      {{264, 2, 4, 2}},
       {{264, 2, 4, 2},
-       {132, 2, 4, 2},
+       {140, 2, 4, 2},
        {112, 8, 1, 2},
-       {132, 8, 1, 2},
+       {112, 8, 1, 1},
        {224, 4, 1, 2},
-       {264, 4, 1, 2},
-       {396, 1, 4, 2}},
-      {{264, 2, 4, 2}, {1188, 2, 4, 2}, {396, 1, 4, 2}, {264, 1, 4, 3}}};
+       {224, 8, 1, 1}},
+      {{264, 2, 4, 2}}};
   for (int l = 0; l < 5; ++l) {
     const auto weights = copies(affine(4), kQwen7B[l]);
     for (const int rows : rows_list) {

@@ -110,9 +110,13 @@ QuantGemmPlan quant_gemm_plan(const WeightView& weight, bool gated, int multipro
     plan.depth_warps = 2;
     plan.workers = static_cast<int>(2 * sms);
   } else {
+    // A block for 32 outputs; its warps share the inputs evenly. Two blocks fit into a
+    // multiprocessor where some get two.
     plan.output_warps = 1;
-    plan.depth_warps = static_cast<int>(std::min<u32>(blocks, 8));
+    const u32 rounds = (blocks + 7) / 8;
+    plan.depth_warps = static_cast<int>((blocks + rounds - 1) / rounds);
     plan.workers = static_cast<int>(narrow);
+    if (narrow > sms) plan.stages = 1;
   }
   return plan;
 }

@@ -190,15 +190,17 @@ QuantGemmKernel make_quant_gemm_kernel() {
           [](u32 stages) { return TeamLayout<kCodes, kUnit, kTiles, kWarps>::bytes(stages); }};
 }
 
-/// Kernels for 16, 32 and 64 rows. A warp that has a team of its own would have more activations
+/// Kernels for 8, 16, 32 and 64 rows. A warp that has a team of its own would have more activations
 /// than weights in shared memory for 64.
 template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed>
 QuantGemmKernel choose_tiles(int rows, u32 output_warps) {
   if (output_warps == 1) {
-    return rows <= 16 ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 2, 1>()
-                      : make_quant_gemm_kernel<kCodes, kUnit, kFixed, 4, 1>();
+    return rows <= 8    ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 1, 1>()
+           : rows <= 16 ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 2, 1>()
+                        : make_quant_gemm_kernel<kCodes, kUnit, kFixed, 4, 1>();
   }
-  return rows <= 16   ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 2, 4>()
+  return rows <= 8    ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 1, 4>()
+         : rows <= 16 ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 2, 4>()
          : rows <= 32 ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 4, 4>()
                       : make_quant_gemm_kernel<kCodes, kUnit, kFixed, 8, 4>();
 }

@@ -36,7 +36,7 @@ struct TeamLayout {
   static constexpr u32 kWarpScales = kWarpOutputs * kUnits * 8;
   static constexpr u32 kActivationScales = kWarps * kWarpScales;
   static constexpr u32 kActivationSums = kActivationScales + kRows * kStageChunks * 8;
-  static constexpr u32 kScaleBytes = kActivationSums + kRows * kUnits * 4;
+  static constexpr u32 kScaleBytes = (kActivationSums + kRows * kUnits * 4 + 255) / 256 * 256;
 
   /// Scales are there twice: those of the next stage are stored while slow warps use this one's.
   SACCADE_EVERYWHERE static constexpr u32 bytes(u32 stages) {
@@ -126,6 +126,10 @@ class WarpProduct {
   static constexpr u32 kRecords = kUnit == ScaleUnit::kPair ? kUnits : kStageChunks;
   static constexpr u32 kRows = Layout::kRows;
   static constexpr u32 kThreads = kWarps * kLanes;
+#ifndef QG_UNROLL
+#define QG_UNROLL 2
+#endif
+  static constexpr u32 kUnrolledPairs = kTiles <= 2 ? QG_UNROLL : 1;
   /// Pairs of chunks of activations in a stage.
   static constexpr u32 kPairs = kRows * kStageChunks / 2;
 
@@ -259,13 +263,20 @@ class WarpProduct {
     // Lanes have rows and inputs that exist as long as this is more than the row's distance.
     const i32 rest = offset < row_bytes ? i32(end_of_outputs()) - i32(first_output_ + lane_row) : 0;
     const i32 second_rest = a_.pair_distance ? rest : rest - 16;
-    GPU_UNROLL
-    for (u32 i = 0; i < kPieces; ++i) {
-      const u32 row = i * kStep;
-      const u32 place = kBytes == 16 ? piece ^ ((row + lane_row) % 8) : piece;
-      copy_async<kPieceBytes>(to + (row + lane_row) * plane_stride(kBytes) + place * kPieceBytes,
-                              (row < 16 ? from : second) + row % 16 * row_bytes,
-                              i32(row % 16) < (row < 16 ? rest : second_rest));
+    const auto copy = [&](bool all) {
+      GPU_UNROLL
+      for (u32 i = 0; i < kPieces; ++i) {
+        const u32 row = i * kStep;
+        const u32 place = kBytes == 16 ? piece ^ ((row + lane_row) % 8) : piece;
+        copy_async<kPieceBytes>(to + (row + lane_row) * plane_stride(kBytes) + place * kPieceBytes,
+                                (row < 16 ? from : second) + row % 16 * row_bytes,
+                                all || i32(row % 16) < (row < 16 ? rest : second_rest));
+      }
+    };
+    if (rest >= 16 && second_rest >= 16) {
+      copy(true);
+    } else {
+      copy(false);
     }
   }
   template <u32 kBytes>
@@ -427,7 +438,7 @@ class WarpProduct {
     const u32 activations = stage + Layout::kActivations + lane_ % 8 * kStageChunks * kChunk +
                             ((lane_ / 8) ^ (lane_ % 8)) * 16;
     constexpr u32 kPairUnits = kUnits / (kStageChunks / 2);
-#pragma unroll(kTiles <= 2 ? 2 : 1)
+#pragma unroll(kUnrolledPairs)
     for (u32 chunk = 0; chunk < kStageChunks; chunk += 2) {
       u32 codes[2][2][4];
       load_weights(codes, weights, chunk);
