@@ -94,6 +94,7 @@ void CudaDevice::do_attention_segments(const Tensor& out, const Tensor& q, const
                                     .stride = q.row_stride(),
                                     .out = out.raw(),
                                     .out_stride = out.row_stride(),
+                                    .num_rows = q.rows(),
                                     .ends = segments.device_ends.data<std::int32_t>(),
                                     .num_segments = static_cast<int>(segments.ends.size()),
                                     .max_segment_rows = segments.longest,

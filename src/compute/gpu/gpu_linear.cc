@@ -106,7 +106,7 @@ void GpuDevice::gemv(const Tensor& y, const Tensor& x, const WeightView& view,
   for (std::int64_t row = 0; row < x.rows(); row += kMaxGridRows) {
     const std::int64_t rows = std::min(kMaxGridRows, x.rows() - row);
     const GemvPlan plan = gemv_plan(view, y.size(1), args.gated, rows, processors());
-    args.lanes = plan.lanes;
+    args.tiling = plan.tiling;
     args.x = x.view_rows(row, rows).raw();
     args.y = y.view_rows(row, rows).raw();
     launch_kernel(plan.kernel, plan.grid, &args);
