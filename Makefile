@@ -9,15 +9,19 @@ PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 # Seconds that each fuzz target runs in `make test-long`.
 FUZZ_SECONDS = 60
+# The op tests that `make test-gpu` runs, as a pattern of GoogleTest's.
+GPU_OP_TESTS = *
 # `make SETUP=no ...` leaves the system's packages alone.
 SETUP = yes
 
 PACKAGES = $(if $(filter yes,$(SETUP)),tools/packages.sh,@:)
 SOURCES = git ls-files --cached --others --exclude-standard
+# The toolkit installs itself beside the PATH.
+COMPUTE_SANITIZER = $(shell PATH="$$PATH:/usr/local/cuda/bin" command -v compute-sanitizer 2>/dev/null)
 CTEST = ctest --parallel $(JOBS) --output-on-failure --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-long test-sanitize format tidy install clean
+.PHONY: help run build test test-gpu test-long test-sanitize format tidy install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +42,24 @@ test: ## build everything and run the test suite
 	@cmake --preset release
 	@cmake --build build/release --parallel $(JOBS)
 	@$(CTEST) --test-dir build/release
+
+# One test at a time: they share the GPU.
+test-gpu: ## on a machine with an NVIDIA GPU: its tests, and the op test under compute-sanitizer
+	$(PACKAGES) build test
+	@cmake --preset release -DSACCADE_CUDA=ON
+	@cmake --build build/release --parallel $(JOBS) --target saccade gpu_test op_test
+	@build/release/bin/saccade devices | grep -q '^device *cuda' || \
+	  { echo "make test-gpu: saccade devices finds no GPU here" >&2; exit 1; }
+	@ctest --output-on-failure --no-tests=error -L gpu --test-dir build/release
+	@build/release/tests/op_test --gtest_brief=1 '--gtest_filter=$(GPU_OP_TESTS)'
+ifeq ($(COMPUTE_SANITIZER),)
+	@echo "compute-sanitizer is not installed: memcheck and racecheck are skipped"
+else
+	@for tool in memcheck racecheck; do \
+	  echo "op_test under $$tool" && $(COMPUTE_SANITIZER) --tool $$tool --error-exitcode 1 \
+	    build/release/tests/op_test --gtest_brief=1 '--gtest_filter=$(GPU_OP_TESTS)' || exit 1; \
+	done
+endif
 
 test-long: test ## the test suite, then a minute of fuzzing for each kind of input
 	$(PACKAGES) fuzz

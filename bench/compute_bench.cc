@@ -32,7 +32,7 @@ void bench_linear(benchmark::State& state) {
   const auto weight = device.pack(std::span(&part, 1));
   const Tensor x = random_tensor(device, {rows, inputs});
   const Tensor y = device.empty(DType::kF32, {rows, outputs});
-  for (auto _ : state) device.linear(y, x, *weight, nullptr);
+  for (auto _ : state) device.linear(y, x, *weight);
   const double products = static_cast<double>(rows) * static_cast<double>(inputs * outputs);
   using benchmark::Counter;
   state.counters["flop"] = Counter(2.0 * products, Counter::kIsIterationInvariantRate);

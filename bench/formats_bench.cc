@@ -65,7 +65,7 @@ Figures measure(cpu::CpuDevice& device, const WeightFormat& format) {
   }
   const Tensor y = device.empty(DType::kF32, {kPrefillRows, kOutputs});
   const auto multiply = [&](const Weight& weight, std::int64_t rows) {
-    device.linear(y.view_rows(0, rows), x.view_rows(0, rows), weight, nullptr);
+    device.linear(y.view_rows(0, rows), x.view_rows(0, rows), weight);
   };
   const double decode = median_seconds([&] {
     for (const auto& weight : weights) multiply(*weight, 1);

@@ -51,6 +51,7 @@ struct CompareSide {
   double vision_ms = 0.0;  ///< vision tower, for a picture
   double prefill_tokens_per_second = 0.0;
   double decode_tokens_per_second = 0.0;
+  std::string device;  ///< "cpu", "cuda:0"
 };
 
 /// KL divergence of B's next-token distributions from A's, KL(A||B), in nats.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,21 +32,32 @@ class Listener {
   virtual bool cancelled() { return false; }
 };
 
-/// How the inputs of quantized layers are held while they are multiplied.
+/// How values between and inside layers are held.
 enum class Activations {
-  kInt8,  ///< rounded to 8 bits, each 32 with a scale of their own: integer products, the fastest
-  kF32,   ///< as they are: results are those of the dequantized model, bit for bit
+  /// The fastest: inputs of quantized layers rounded to 8 bits, each 32 with a scale of their own,
+  /// so that products are of integers; on a GPU, bfloat16 between layers.
+  kInt8,
+  /// float32 throughout: on the CPU the results of the dequantized model, bit for bit.
+  kF32,
 };
 
 struct EngineOptions {
   std::string mmproj;  ///< GGUF file of the vision tower; empty: the one beside the model
+  /// "auto": the first GPU that works, otherwise the CPU; "cpu"; "cuda" or "cuda:N".
+  std::string device = "auto";
   Activations activations = Activations::kInt8;
+  /// Answers are the same bits whatever else is answered at the same time. The CPU's always are; a
+  /// GPU is slower then.
+  bool batch_invariant = false;
   int threads = 0;              ///< 0: one for each core this process may use
   std::string instruction_set;  ///< empty: the best one; otherwise as `saccade devices` names it
+  /// Memory for keys and values; most of what is free after the weights where it is not given.
+  std::optional<std::int64_t> kv_memory_bytes;
   /// Pictures with more pixels are refused before they are decoded.
   std::int64_t max_image_pixels = 178'956'970;
-  /// Tokens that one step of the model takes; longer prompts are read in chunks.
-  std::int64_t max_batch_tokens = 512;
+  /// Tokens that one step of the model takes; longer prompts are read in chunks. The device's
+  /// choice where it is not given.
+  std::optional<std::int64_t> max_batch_tokens;
 };
 
 /// A part of a model's weights.
@@ -70,10 +82,10 @@ struct ModelInfo {
 };
 
 struct DeviceInfo {
-  std::string name;         ///< "cpu"
-  std::string description;  ///< the processor's own name
-  int threads = 0;
-  std::string instruction_set;     ///< in use
+  std::string name;                ///< "cpu", "cuda:0"
+  std::string description;         ///< the processor's own name
+  int threads = 0;                 ///< of a CPU; multiprocessors of a GPU
+  std::string instruction_set;     ///< in use; the compute capability of a GPU
   std::vector<std::string> built;  ///< in this binary
   std::int64_t memory_bytes = 0;
   std::int64_t available_memory_bytes = 0;
@@ -96,6 +108,12 @@ struct TokenMath {
   std::vector<std::int32_t> token_ids;  ///< of the whole prompt
 };
 
+// saccade/bench.h
+struct RandomModel;
+struct BenchOptions;
+struct BenchReport;
+class BenchListener;
+
 /// A loaded model and all it needs to answer. One thread at a time.
 class Engine {
  public:
@@ -103,11 +121,16 @@ class Engine {
   /// cache. Throws Error.
   static Engine load(const std::string& model, const EngineOptions& options = {},
                      Listener* listener = nullptr);
+  /// A model of random weights that is nowhere on disk, to measure with. Throws Error.
+  static Engine load_random(const RandomModel& model, const EngineOptions& options = {},
+                            Listener* listener = nullptr);
   ~Engine();
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
 
   const ModelInfo& info() const;
+  /// What the model runs on, and the memory that is free there now.
+  DeviceInfo device() const;
 
   /// Answers one request. Throws Error when it cannot be done; the engine stays usable.
   Result generate(const Request& request, Listener* listener = nullptr);
@@ -122,6 +145,10 @@ class Engine {
   /// context.
   Result score(const Request& request, std::span<const std::int32_t> tokens,
                Listener* listener = nullptr);
+
+  /// Measures how fast the model is here, by the way that requests take. Throws Error for what does
+  /// not fit the model or the memory.
+  BenchReport bench(const BenchOptions& options, BenchListener* listener = nullptr);
 
  private:
   class Impl;
@@ -138,5 +165,8 @@ TokenMath count_tokens(const std::string& model, const Request& request,
 
 /// The device that would be used. Throws Error when the options name one that is not there.
 DeviceInfo device_info(const EngineOptions& options = {});
+
+/// All devices of this machine: the CPU first.
+std::vector<DeviceInfo> list_devices(const EngineOptions& options = {});
 
 }  // namespace saccade

@@ -14,4 +14,7 @@ std::int64_t available_memory_bytes();
 /// The largest resident set this process has had, in bytes.
 std::int64_t peak_memory_bytes();
 
+/// Measures peak_memory_bytes() from here on, where the system lets a process do that.
+void forget_peak_memory();
+
 }  // namespace saccade

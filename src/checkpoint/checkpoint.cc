@@ -39,7 +39,10 @@ std::shared_ptr<const Source> open_source(const fs::path& path, const fs::path& 
 }  // namespace
 
 Checkpoint::Checkpoint(const fs::path& path, const fs::path& mmproj)
-    : source_(open_source(path, mmproj)), config_(json("config.json")) {}
+    : Checkpoint(open_source(path, mmproj)) {}
+
+Checkpoint::Checkpoint(std::shared_ptr<const Source> source)
+    : source_(std::move(source)), config_(json("config.json")) {}
 
 std::optional<boost::json::value> Checkpoint::optional_json(const std::string& file) const {
   return source_->json(file);

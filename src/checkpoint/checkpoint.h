@@ -20,6 +20,7 @@ class Checkpoint {
   /// `mmproj` is the GGUF file of a vision tower; when empty, one that lies beside the model and
   /// fits is taken. Throws Error when something is missing, damaged or contradicts itself.
   explicit Checkpoint(const std::filesystem::path& path, const std::filesystem::path& mmproj = {});
+  explicit Checkpoint(std::shared_ptr<const Source> source);
 
   /// How errors call the model, and one of its files.
   std::string where() const { return source_->where(); }

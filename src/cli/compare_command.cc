@@ -104,6 +104,7 @@ void add_options(CLI::App& command, CommandOptions& options) {
             [&compare](std::int64_t pixels) { compare.max_pixels = pixels; });
   add_model_options(command, "a", compare.a);
   add_model_options(command, "b", compare.b);
+  add_device_options(command, compare.a.engine);
   add_threads_option(command, compare.a.engine);
   command.add_flag("--json", options.json, "Print one JSON object");
 }
@@ -120,7 +121,12 @@ void add_compare_command(CLI::App& app, Action& action) {
   options->compare.b.engine = engine_options_from_environment();
   add_options(*command, *options);
   command->callback([options, &action] {
-    options->compare.b.engine.threads = options->compare.a.engine.threads;
+    // Both models run in the same place.
+    const EngineOptions& a = options->compare.a.engine;
+    EngineOptions& b = options->compare.b.engine;
+    b.device = a.device;
+    b.batch_invariant = a.batch_invariant;
+    b.threads = a.threads;
     action = [options] { return run(*options); };
   });
 }

@@ -34,6 +34,7 @@ Table models_table(const CompareReport& report) {
   table.add_row({"model", a.model, b.model});
   table.add_row({"size", short_bytes(a.bytes),
                  fmt::format("{}, {} of A", short_bytes(b.bytes), percent(b.bytes, a.bytes))});
+  table.add_row({"device", a.device, b.device});
   table.add_row({"load", duration(a.load_ms), duration(b.load_ms)});
   if (a.vision_ms > 0.0 || b.vision_ms > 0.0) {
     table.add_row({"image encoding", duration(a.vision_ms), duration(b.vision_ms)});
@@ -47,6 +48,7 @@ Table models_table(const CompareReport& report) {
 
 json::object side_json(const CompareSide& side) {
   return {{"model", side.model},
+          {"device", side.device},
           {"bytes", side.bytes},
           {"load_ms", rounded(side.load_ms)},
           {"vision_ms", rounded(side.vision_ms)},

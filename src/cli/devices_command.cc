@@ -1,5 +1,6 @@
 // saccade devices: what this machine computes with.
 #include <memory>
+#include <vector>
 
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -12,8 +13,8 @@ namespace saccade::cli {
 namespace {
 
 int run(bool json) {
-  const DeviceInfo info = device_info(engine_options_from_environment());
-  write_output(json ? json_text(devices_json(info)) + "\n" : devices_text(info));
+  const std::vector<DeviceInfo> list = list_devices(engine_options_from_environment());
+  write_output(json ? json_text(devices_json(list)) + "\n" : devices_text(list));
   return kSuccess;
 }
 
@@ -21,7 +22,7 @@ int run(bool json) {
 
 void add_devices_command(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
-      "devices", "Show the processor, the instruction set in use and the memory");
+      "devices", "Show the processor and its instruction sets, GPUs, and their memory");
   command->footer("SACCADE_ISA=avx2 saccade devices    as it would be with AVX2");
   command->group("Commands");
   const auto json = std::make_shared<bool>(false);

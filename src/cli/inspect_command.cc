@@ -37,6 +37,7 @@ void add_inspect_command(CLI::App& app, Action& action) {
   options->engine = engine_options_from_environment();
   add_model_argument(*command, options->model);
   add_mmproj_option(*command, options->engine);
+  add_device_option(*command, options->engine);
   command->add_flag("--json", options->json, "Print one JSON object with exact numbers");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

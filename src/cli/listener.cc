@@ -7,6 +7,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/reports.h"
 #include "cli/standard_streams.h"
 #include "cli/text_lines.h"
 
@@ -101,8 +102,7 @@ void show_start_line(const std::string& model, const EngineOptions& options) {
   if (!stderr_shows_progress()) return;
   const DeviceInfo device = device_info(options);
   write_all(STDERR_FILENO,
-            fmt::format("{} on {} ({}, {} thread{})\n", one_line(model), device.name,
-                        device.instruction_set, device.threads, device.threads == 1 ? "" : "s"));
+            fmt::format("{} on {} ({})\n", one_line(model), device.name, device_powers(device)));
 }
 
 }  // namespace saccade::cli

@@ -87,6 +87,7 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
       "Inputs of quantized layers: int8 (fastest; the default) or f32 (exactly the dequantized "
       "model)",
       engine);
+  add_device_options(command, engine);
   add_threads_option(command, engine);
 }
 
@@ -118,10 +119,27 @@ void add_sampling_options(CLI::App& command, Request& request) {
 }
 
 void add_threads_option(CLI::App& command, EngineOptions& engine) {
-  add_value(command, "--threads", "N", "Threads to compute with (default: one for each core)",
-            [&engine](const std::string& text) {
-              engine.threads = static_cast<int>(parse_integer("--threads", text, 1, kMaxThreads));
-            });
+  add_value(
+      command, "--threads", "N",
+      "Threads of the processor (default: one for each core); without --device, these compute",
+      [&engine](const std::string& text) {
+        engine.threads = static_cast<int>(parse_integer("--threads", text, 1, kMaxThreads));
+      });
+}
+
+void add_device_option(CLI::App& command, EngineOptions& engine) {
+  command
+      .add_option("--device", engine.device,
+                  "Where to compute: auto (a GPU if there is one; the default), cpu, cuda or "
+                  "cuda:N; saccade devices lists them")
+      ->type_name("DEVICE");
+}
+
+void add_device_options(CLI::App& command, EngineOptions& engine) {
+  add_device_option(command, engine);
+  command.add_flag("--batch-invariant", engine.batch_invariant,
+                   "On a GPU: the same bits whatever else is answered at the same time, more "
+                   "slowly; a processor's always are");
 }
 
 EngineOptions engine_options_from_environment() {

@@ -28,6 +28,9 @@ void add_prompt_options(CLI::App& command, PromptOptions& options);
 void add_sampling_options(CLI::App& command, Request& request);
 void add_mmproj_option(CLI::App& command, EngineOptions& engine);
 void add_threads_option(CLI::App& command, EngineOptions& engine);
+/// --device, and --batch-invariant with it.
+void add_device_options(CLI::App& command, EngineOptions& engine);
+void add_device_option(CLI::App& command, EngineOptions& engine);
 /// A whole number from `low` up that `take` is given.
 void add_count(CLI::App& command, const std::string& name, std::int64_t low,
                const std::string& help, std::function<void(std::int64_t)> take);

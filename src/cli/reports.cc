@@ -37,9 +37,8 @@ std::string measured_text(const TokenReport& report) {
       {"this request",
        fmt::format("{} to the first token, {} for {} tokens of answer", duration(timings.ttft_ms),
                    duration(report.predicted_ms()), thousands(report.answer_tokens()))});
-  return fmt::format("\nMeasured on {} ({} thread{}), with an answer of {} tokens\n",
-                     measured.instruction_set, measured.threads, measured.threads == 1 ? "" : "s",
-                     measured.usage.completion_tokens) +
+  return fmt::format("\nMeasured on {} ({}), with an answer of {} tokens\n", measured.device.name,
+                     device_powers(measured.device), measured.usage.completion_tokens) +
          table.text();
 }
 
@@ -84,28 +83,53 @@ json::object inspect_json(const ModelInfo& info) {
           {"kv_bytes_per_token", info.kv_bytes_per_token}};
 }
 
-std::string devices_text(const DeviceInfo& info) {
-  Table table = pairs();
-  table.add_row({"device", info.name});
-  table.add_row({"processor", info.description});
-  table.add_row({"cores", std::to_string(info.threads)});
-  table.add_row({"instruction set", fmt::format("{} in use, of {} built", info.instruction_set,
-                                                fmt::join(info.built, ", "))});
-  table.add_row({"memory", fmt::format("{}, {} available", short_bytes(info.memory_bytes),
-                                       short_bytes(info.available_memory_bytes))});
-  return table.text();
+bool is_processor(const DeviceInfo& device) {
+  return device.name == "cpu";
 }
 
-json::object devices_json(const DeviceInfo& info) {
-  json::object device{{"name", info.name},
-                      {"description", info.description},
-                      {"cores", info.threads},
-                      {"instruction_set", info.instruction_set},
-                      {"built", texts_json(info.built)},
-                      {"memory_bytes", info.memory_bytes},
-                      {"available_memory_bytes", info.available_memory_bytes}};
-  // A list, so that machines with more than one device need no other form.
-  return {{"devices", json::array{std::move(device)}}};
+std::string device_powers(const DeviceInfo& device) {
+  return fmt::format("{}, {} {}{}", device.instruction_set, device.threads,
+                     is_processor(device) ? "thread" : "multiprocessor",
+                     device.threads == 1 ? "" : "s");
+}
+
+std::string devices_text(const std::vector<DeviceInfo>& devices) {
+  std::string text;
+  for (const DeviceInfo& device : devices) {
+    const std::string memory = fmt::format("{}, {} available", short_bytes(device.memory_bytes),
+                                           short_bytes(device.available_memory_bytes));
+    Table table = pairs();
+    table.add_row({"device", device.name});
+    table.add_row({"processor", device.description});
+    if (is_processor(device)) {
+      table.add_row({"cores", std::to_string(device.threads)});
+      table.add_row(
+          {"instruction set", fmt::format("{} in use, of {} built", device.instruction_set,
+                                          fmt::join(device.built, ", "))});
+    } else {
+      table.add_row({"multiprocessors", std::to_string(device.threads)});
+      table.add_row({"architecture", device.instruction_set});
+    }
+    table.add_row({"memory", memory});
+    text += (text.empty() ? "" : "\n") + table.text();
+  }
+  return text;
+}
+
+json::object device_json(const DeviceInfo& device) {
+  json::object object{{"name", device.name}, {"description", device.description}};
+  object[is_processor(device) ? "cores" : "multiprocessors"] = device.threads;
+  object[is_processor(device) ? "instruction_set" : "architecture"] = device.instruction_set;
+  object["built"] = texts_json(device.built);
+  object["memory_bytes"] = device.memory_bytes;
+  object["available_memory_bytes"] = device.available_memory_bytes;
+  return object;
+}
+
+json::object devices_json(const std::vector<DeviceInfo>& devices) {
+  json::array list;
+  for (const DeviceInfo& device : devices) list.push_back(device_json(device));
+  return {{"devices", std::move(list)}};
 }
 
 std::int64_t TokenReport::answer_tokens() const {
@@ -161,8 +185,7 @@ json::object tokens_json(const TokenReport& report) {
                       {"kv_bytes_per_token", math.kv_bytes_per_token},
                       {"prompt_kv_bytes", math.prompt_tokens * math.kv_bytes_per_token}};
   if (report.measurement) {
-    object["measured"] = {{"instruction_set", report.measurement->instruction_set},
-                          {"threads", report.measurement->threads},
+    object["measured"] = {{"device", device_json(report.measurement->device)},
                           {"completion_tokens", report.measurement->usage.completion_tokens},
                           {"timings", timings_json(report.measurement->timings)}};
     object["predicted"] = {{"ttft_ms", rounded(report.measurement->timings.ttft_ms)},

@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "saccade/engine.h"
 
@@ -12,13 +13,17 @@ namespace saccade::cli {
 std::string inspect_text(const ModelInfo& info);
 boost::json::object inspect_json(const ModelInfo& info);
 
-std::string devices_text(const DeviceInfo& info);
-boost::json::object devices_json(const DeviceInfo& info);
+std::string devices_text(const std::vector<DeviceInfo>& devices);
+boost::json::object devices_json(const std::vector<DeviceInfo>& devices);
+boost::json::object device_json(const DeviceInfo& device);
+/// Whether a device is the processor, and not a GPU.
+bool is_processor(const DeviceInfo& device);
+/// "avx512, 2 threads"; "compute capability 9.0, 132 multiprocessors".
+std::string device_powers(const DeviceInfo& device);
 
 /// What a trial run showed.
 struct Measurement {
-  std::string instruction_set;
-  int threads = 0;
+  DeviceInfo device;
   Usage usage;
   Timings timings;
 };

@@ -33,7 +33,6 @@ struct TokensOptions {
 /// Answers the request with a few tokens, whatever they are.
 Measurement measure(const PromptOptions& options, Request request) {
   const InterruptScope interrupt_scope;
-  const DeviceInfo device = device_info(options.engine);
   TerminalListener listener(false);
   Engine engine = Engine::load(options.model, options.engine, &listener);
   request.max_tokens = kMeasuredTokens;
@@ -42,7 +41,7 @@ Measurement measure(const PromptOptions& options, Request request) {
   const Result result = engine.generate(request, &listener);
   listener.finish(false);
   if (result.finish_reason == FinishReason::kCancelled) throw Interrupted();
-  return {device.instruction_set, device.threads, result.usage, result.timings};
+  return {engine.device(), result.usage, result.timings};
 }
 
 int run(const TokensOptions& options) {

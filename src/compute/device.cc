@@ -1,6 +1,7 @@
 #include "compute/device.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 
 #include "base/error.h"
@@ -8,22 +9,18 @@
 namespace saccade::compute {
 namespace {
 
-/// Throws unless `tensor` is an f32 matrix [rows, columns]; -1 leaves a size open.
-void check_matrix(std::string_view op, std::string_view name, const Tensor& tensor,
-                  std::int64_t rows, std::int64_t columns) {
-  const bool fits = !tensor.empty() && tensor.dtype() == DType::kF32 &&
-                    tensor.shape().rank() == 2 && (rows < 0 || tensor.rows() == rows) &&
-                    (columns < 0 || tensor.size(1) == columns);
-  if (!fits) {
-    fail("[{}] {}: wanted f32 [{}, {}], found {} {}", op, name, rows, columns,
-         dtype_name(tensor.dtype()), tensor.shape().text());
-  }
-}
-
 void check_vector(std::string_view op, std::string_view name, const Tensor& tensor,
                   std::int64_t elements) {
   if (tensor.empty() || tensor.dtype() != DType::kF32 || tensor.shape() != Shape{elements}) {
     fail("[{}] {}: wanted f32 [{}], found {} {}", op, name, elements, dtype_name(tensor.dtype()),
+         tensor.shape().text());
+  }
+}
+
+void check_indices(std::string_view op, std::string_view name, const Tensor& tensor,
+                   std::int64_t elements) {
+  if (tensor.empty() || tensor.dtype() != DType::kI32 || tensor.shape() != Shape{elements}) {
+    fail("[{}] {}: wanted i32 [{}], found {} {}", op, name, elements, dtype_name(tensor.dtype()),
          tensor.shape().text());
   }
 }
@@ -56,12 +53,12 @@ void check_end_keys(std::string_view op, const SequenceSpan& span) {
   }
 }
 
-void check_spans(std::string_view op, std::span<const SequenceSpan> spans, std::int64_t rows,
+void check_spans(std::string_view op, const SpanTable& table, std::int64_t rows,
                  const KvCache& cache, int layer) {
   if (layer < 0 || layer >= cache.layout().num_layers) {
     fail("[{}] layer {} of {}", op, layer, cache.layout().num_layers);
   }
-  for (const SequenceSpan& span : spans) {
+  for (const SequenceSpan& span : table.spans()) {
     const auto room = static_cast<std::int64_t>(span.pages.size()) * cache.page_tokens();
     if (span.row < 0 || span.count < 0 || span.row + span.count > rows || span.start < 0 ||
         span.start + span.count > room) {
@@ -84,16 +81,90 @@ std::optional<Activation> activation_named(std::string_view name) {
   return std::nullopt;
 }
 
-void Device::linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {
+void Device::check_matrix(std::string_view op, std::string_view name, const Tensor& tensor,
+                          std::int64_t rows, std::int64_t columns) const {
+  const bool fits = !tensor.empty() &&
+                    (tensor.dtype() == DType::kF32 || tensor.dtype() == activation_dtype()) &&
+                    tensor.shape().rank() == 2 && (rows < 0 || tensor.rows() == rows) &&
+                    (columns < 0 || tensor.size(1) == columns);
+  if (!fits) {
+    fail("[{}] {}: wanted {} [{}, {}], found {} {}", op, name, dtype_name(activation_dtype()), rows,
+         columns, dtype_name(tensor.dtype()), tensor.shape().text());
+  }
+}
+
+std::unique_ptr<Readback> Device::read_back(const Tensor& from) {
+  class Read : public Readback {
+   public:
+    Read(Device& device, const Tensor& tensor) : bytes_(tensor.bytes()) {
+      device.download(bytes_.data(), tensor);
+    }
+    void wait(void* to) override {
+      std::copy(bytes_.begin(), bytes_.end(), static_cast<char*>(to));
+    }
+
+   private:
+    std::vector<char> bytes_;
+  };
+  return std::make_unique<Read>(*this, from);
+}
+
+Tensor Device::indices(std::span<const std::int32_t> ids) {
+  Tensor tensor = empty(DType::kI32, {static_cast<std::int64_t>(ids.size())});
+  if (!ids.empty()) upload(tensor, ids.data());
+  return tensor;
+}
+
+std::unique_ptr<SpanTable> Device::make_span_table(std::int64_t, std::int64_t) {
+  return std::make_unique<SpanTable>();
+}
+
+std::unique_ptr<SamplerSlots> Device::make_sampler_slots(int count, std::int64_t) {
+  return std::make_unique<SamplerSlots>(count);
+}
+
+std::unique_ptr<Recording> Device::make_recording() {
+  return std::make_unique<Recording>();
+}
+
+void Device::run(Recording&, const std::function<void()>& body) {
+  body();
+}
+
+void Device::linear(const Tensor& y, const Tensor& x, const Weight& w,
+                    const LinearOptions& options) {
   check_matrix("linear", "x", x, -1, w.inputs());
-  check_matrix("linear", "y", y, x.rows(), w.outputs());
-  if (bias) check_vector("linear", "bias", *bias, w.outputs());
-  do_linear(y, x, w, bias);
+  if (options.gate && w.outputs() % 2 != 0) fail("[linear] {} outputs to gate", w.outputs());
+  check_matrix("linear", "y", y, x.rows(), options.gate ? w.outputs() / 2 : w.outputs());
+  if (options.bias) check_vector("linear", "bias", *options.bias, w.outputs());
+  if (options.norm_weight) check_vector("linear", "norm", *options.norm_weight, w.inputs());
+  if (work_) count_product(x.rows(), w);
+  const bool fused = options.norm_weight || options.gate || options.add;
+  if (fused && do_fused_linear(y, x, w, options)) return;
+  Tensor normed;
+  if (options.norm_weight) {
+    normed = activations(x.shape());
+    do_rms_norm(normed, x, *options.norm_weight, options.norm_eps);
+  }
+  const Tensor& input = options.norm_weight ? normed : x;
+  if (!options.gate && !options.add) return do_linear(y, input, w, options.bias);
+  const Tensor product = activations({x.rows(), w.outputs()});
+  do_linear(product, input, w, options.bias);
+  if (!options.gate) return do_add(y, product);
+  if (!options.add) return do_gate(y, product, *options.gate);
+  const Tensor gated = activations(y.shape());
+  do_gate(gated, product, *options.gate);
+  do_add(y, gated);
 }
 
 void Device::embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) {
-  check_matrix("embed", "y", y, static_cast<std::int64_t>(ids.size()), w.inputs());
   check_ids("embed", ids, w.outputs());
+  embed(y, w, indices(ids));
+}
+
+void Device::embed(const Tensor& y, const Weight& w, const Tensor& ids) {
+  check_matrix("embed", "y", y, -1, w.inputs());
+  check_indices("embed", "ids", ids, y.rows());
   do_embed(y, w, ids);
 }
 
@@ -169,25 +240,40 @@ void Device::rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int h
   do_rotary(x, cos, sin, head_dim);
 }
 
+void Device::rotary_table(const Tensor& cos, const Tensor& sin, const Tensor& positions,
+                          const Tensor& frequencies, const Tensor& axes, float scale) {
+  constexpr std::string_view kOp = "rotary_table";
+  check_matrix(kOp, "cos", cos, -1, -1);
+  check_matrix(kOp, "sin", sin, cos.rows(), cos.size(1));
+  check_vector(kOp, "frequencies", frequencies, cos.size(1));
+  check_indices(kOp, "axes", axes, cos.size(1));
+  if (positions.empty() || positions.dtype() != DType::kI32 || positions.shape().rank() != 2 ||
+      positions.size(1) != cos.rows()) {
+    fail("[{}] positions: wanted i32 [axes, {}], found {}", kOp, cos.rows(),
+         positions.shape().text());
+  }
+  do_rotary_table(cos, sin, positions, frequencies, axes, scale);
+}
+
 void Device::gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {
   check_matrix("gather", "x", x, -1, -1);
   check_matrix("gather", "y", y, static_cast<std::int64_t>(ids.size()), x.size(1));
   check_ids("gather", ids, x.rows());
-  do_gather(y, x, ids);
+  do_gather(y, x, indices(ids));
 }
 
 void Device::gather_columns(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {
   check_matrix("gather_columns", "x", x, -1, -1);
   check_matrix("gather_columns", "y", y, x.rows(), static_cast<std::int64_t>(ids.size()));
   check_ids("gather_columns", ids, x.size(1));
-  do_gather_columns(y, x, ids);
+  do_gather_columns(y, x, indices(ids));
 }
 
 void Device::scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {
   check_matrix("scatter", "y", y, -1, -1);
   check_matrix("scatter", "x", x, static_cast<std::int64_t>(ids.size()), y.size(1));
   check_ids("scatter", ids, y.rows());
-  do_scatter(y, x, ids);
+  do_scatter(y, x, indices(ids));
 }
 
 void Device::scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
@@ -198,7 +284,9 @@ void Device::scatter_add(const Tensor& y, const Tensor& x, std::span<const std::
   if (factors.size() != ids.size()) {
     fail("[scatter_add] {} factors for {} rows", factors.size(), ids.size());
   }
-  do_scatter_add(y, x, ids, factors);
+  const Tensor shares = empty(DType::kF32, {static_cast<std::int64_t>(factors.size())});
+  if (!factors.empty()) upload(shares, factors.data());
+  do_scatter_add(y, x, indices(ids), shares);
 }
 
 void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
@@ -214,11 +302,12 @@ void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor
   if (!std::is_sorted(ends.begin(), ends.end()) || (ends.empty() ? 0 : ends.back()) != rows) {
     fail("[{}] segments do not cover the {} rows", kOp, rows);
   }
+  if (work_) count_segments(shape, ends);
   do_attention_segments(out, q, k, v, shape, ends);
 }
 
 void Device::write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
-                      std::span<const SequenceSpan> spans) {
+                      const SpanTable& spans) {
   const KvLayout& layout = cache.layout();
   const std::int64_t width = static_cast<std::int64_t>(layout.num_kv_heads) * layout.head_dim;
   check_matrix("write_kv", "k", k, -1, width);
@@ -227,8 +316,35 @@ void Device::write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& 
   do_write_kv(cache, layer, k, v, spans);
 }
 
+void Device::rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                             const Tensor& sin, const AttentionShape& shape,
+                             const SpanTable& spans) {
+  constexpr std::string_view kOp = "rotary_write_kv";
+  check_attention(kOp, shape);
+  const std::int64_t heads = shape.num_heads + 2 * shape.num_kv_heads;
+  check_matrix(kOp, "qkv", qkv, -1, heads * shape.head_dim);
+  check_matrix(kOp, "cos", cos, qkv.rows(), -1);
+  check_matrix(kOp, "sin", sin, qkv.rows(), cos.size(1));
+  if (2 * cos.size(1) > shape.head_dim) {
+    fail("[{}] {} angles for heads of {}", kOp, cos.size(1), shape.head_dim);
+  }
+  check_spans(kOp, spans, qkv.rows(), cache, layer);
+  do_rotary_write_kv(cache, layer, qkv, cos, sin, shape, spans);
+}
+
+void Device::do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                                const Tensor& sin, const AttentionShape& shape,
+                                const SpanTable& spans) {
+  const std::int64_t query = std::int64_t{shape.num_heads} * shape.head_dim;
+  const std::int64_t key = std::int64_t{shape.num_kv_heads} * shape.head_dim;
+  // Query and key heads lie side by side and turn by the same angles.
+  do_rotary(qkv.view_columns(0, query + key), cos, sin, shape.head_dim);
+  do_write_kv(cache, layer, qkv.view_columns(query, key), qkv.view_columns(query + key, key),
+              spans);
+}
+
 void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
-                             const AttentionShape& shape, std::span<const SequenceSpan> spans) {
+                             const AttentionShape& shape, const SpanTable& spans) {
   constexpr std::string_view kOp = "attention_paged";
   check_attention(kOp, shape);
   const KvLayout& layout = cache.layout();
@@ -238,7 +354,33 @@ void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& 
   check_matrix(kOp, "q", q, -1, static_cast<std::int64_t>(shape.num_heads) * shape.head_dim);
   check_matrix(kOp, "out", out, q.rows(), q.size(1));
   check_spans(kOp, spans, q.rows(), cache, layer);
+  if (work_) count_attention(layout, shape, spans);
   do_attention_paged(out, q, cache, layer, shape, spans);
+}
+
+void Device::sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
+                    const Tensor& slots) {
+  check_matrix("sample", "logits", logits, -1, -1);
+  check_indices("sample", "ids", ids, logits.rows());
+  check_indices("sample", "slots", slots, logits.rows());
+  do_sample(ids, logits, samplers, slots);
+}
+
+void Device::do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
+                       const Tensor& slots) {
+  const std::int64_t vocab_size = logits.size(1);
+  std::vector<float> values(logits.shape().elements());
+  download(values.data(), logits);
+  std::vector<std::int32_t> row_slots(logits.rows());
+  download(row_slots.data(), slots);
+  std::vector<std::int32_t> chosen(logits.rows(), -1);
+  for (std::size_t row = 0; row < chosen.size(); ++row) {
+    const std::span of_row(values.data() + row * vocab_size, static_cast<std::size_t>(vocab_size));
+    const bool finite =
+        std::all_of(of_row.begin(), of_row.end(), [](float x) { return std::isfinite(x); });
+    if (row_slots[row] >= 0 && finite) chosen[row] = samplers.at(row_slots[row]).choose(of_row);
+  }
+  upload(ids, chosen.data());
 }
 
 }  // namespace saccade::compute

@@ -1,13 +1,18 @@
 // A place where tensors live and the operations on them: the same set on every backend.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compute/kv_cache.h"
+#include "compute/roofline.h"
+#include "compute/sampler.h"
+#include "compute/span_table.h"
 #include "compute/weight.h"
 #include "tensor/weight_format.h"
 
@@ -26,37 +31,100 @@ struct AttentionShape {
   float softcap = 0.0f;
 };
 
+/// What a linear map does beside the product. A device may do it in the same pass over memory.
+struct LinearOptions {
+  const Tensor* bias = nullptr;  // [outputs]
+  /// The input is RMS-normed with these weights [inputs] first.
+  const Tensor* norm_weight = nullptr;
+  float norm_eps = 1e-6f;
+  /// The first half of the outputs, through this, multiplies the second: y has half the columns.
+  std::optional<Activation> gate = std::nullopt;
+  bool add = false;  ///< the result is added to y, which is f32
+};
+
 struct DeviceInfo {
-  std::string name;         ///< "cpu"
-  std::string description;  ///< the processor's own name
-  int threads = 0;
-  std::string instruction_set;     ///< in use
+  std::string name;                ///< "cpu", "cuda:0"
+  std::string description;         ///< the processor's own name
+  int threads = 0;                 ///< of a CPU; multiprocessors of a GPU
+  std::string instruction_set;     ///< in use; the compute capability of a GPU
   std::vector<std::string> built;  ///< instruction sets this binary has kernels for
   std::int64_t memory_bytes = 0;
   std::int64_t available_memory_bytes = 0;
 };
 
+/// What was done once on a device and can be done again: see Device::run.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+};
+
+/// A tensor on its way from the device: see Device::read_back.
+class Readback {
+ public:
+  virtual ~Readback() = default;
+  /// Waits for it and writes the elements to `to`.
+  virtual void wait(void* to) = 0;
+};
+
 /// Operations check their shapes and throw Error naming themselves; results are written into
-/// tensors the caller made. All floating-point tensors are f32; weights keep their own type.
+/// tensors the caller made. Floating-point tensors are f32 or, between layers, of the device's
+/// activation_dtype; norm weights, biases, rotary tables and logits are f32; matrices keep their
+/// own type. Operations are done in the order they are called; when they are done is the device's
+/// affair until download or Readback::wait.
 ///
-/// Every element of every result is computed in an order that does not depend on the number of
-/// rows, on the other rows, or on the number of threads (DESIGN, decision 6).
+/// On the CPU, and on a GPU where batch invariance is asked for, every element of every result is
+/// computed in an order that does not depend on the number of rows, on the other rows, or on the
+/// number of threads (DESIGN, decision 6).
 class Device {
  public:
   virtual ~Device() = default;
   virtual DeviceInfo info() const = 0;
+  /// The type of the tensors between layers. What is summed up over layers stays f32.
+  virtual DType activation_dtype() const { return DType::kF32; }
+  /// Tokens of a step with which the device works well; more cost memory and gain little.
+  virtual std::int64_t batch_tokens() const { return 512; }
+  /// Steps that are worth asking for before the result of an earlier one is known.
+  virtual int steps_ahead() const { return 0; }
+  /// Rows that a recorded step for so many sequences should have; more than `rows` where a device
+  /// records steps of a few sizes only.
+  virtual std::int64_t padded_rows(std::int64_t rows) const { return rows; }
+
+  // How fast it is.
+
+  /// Measures how fast memory and matrix products are here; takes a second or so.
+  virtual Roofline measure_roofline() { return measure_by_operations(*this); }
+  /// Adds up what the operations that follow amount to, until this is called with null.
+  void count_work(Work* work) { work_ = work; }
 
   // Memory.
 
   /// Uninitialized elements.
   virtual Tensor empty(DType dtype, const Shape& shape) = 0;
+  /// Uninitialized elements of the activation type.
+  Tensor activations(const Shape& shape) { return empty(activation_dtype(), shape); }
+  /// `from` may be changed as soon as this returns.
   virtual void upload(const Tensor& to, const void* from) = 0;
   virtual void download(void* to, const Tensor& from) = 0;
+  /// The same without waiting: the elements as they are after all operations called so far.
+  virtual std::unique_ptr<Readback> read_back(const Tensor& from);
+  /// int32 [ids.size()] on the device.
+  Tensor indices(std::span<const std::int32_t> ids);
   /// Zeroed pages; memory is committed as pages are used.
   virtual std::unique_ptr<KvCache> make_kv_cache(const KvLayout& layout, int num_pages) = 0;
   /// Bytes one token costs in a cache of this layout.
   virtual std::int64_t kv_bytes_per_token(const KvLayout& layout) const = 0;
   virtual int kv_page_tokens() const = 0;
+  /// A table with room for this many spans and pages without taking new memory.
+  virtual std::unique_ptr<SpanTable> make_span_table(std::int64_t spans, std::int64_t pages);
+  virtual std::unique_ptr<SamplerSlots> make_sampler_slots(int count, std::int64_t vocab_size);
+
+  // Doing the same again.
+
+  virtual std::unique_ptr<Recording> make_recording();
+  /// Does `body`, a list of operations on tensors that outlive the recording, of which the same
+  /// sizes hold every time. A device may note the operations the first time and repeat them later
+  /// without calling `body`; tensors made inside must not leave it.
+  virtual void run(Recording& recording, const std::function<void()>& body);
 
   /// Packs matrices [outputs_i, inputs], stacked along the outputs, each in its own format. Throws
   /// Error for a format that has no kernels here.
@@ -66,10 +134,13 @@ class Device {
 
   // Operations. Checked here, done in the backend.
 
-  /// y [rows, outputs] = x [rows, inputs] w^T + bias [outputs]
-  void linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias);
+  /// y [rows, outputs] = x [rows, inputs] w^T, and what the options say
+  void linear(const Tensor& y, const Tensor& x, const Weight& w, const LinearOptions& options = {});
   /// y [rows, inputs] = the rows of w [outputs, inputs] that ids name
   void embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids);
+  /// The same for ids int32 [rows] on the device, which are not checked: one outside the table
+  /// gives a row of no meaning.
+  void embed(const Tensor& y, const Weight& w, const Tensor& ids);
   /// y [rows, n] = x / sqrt(mean(x^2) + eps) * weight [n]; y may be x.
   void rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps);
   /// Norms each head of x [rows, heads * n] by itself, in place, with the same weight [n].
@@ -92,6 +163,11 @@ class Device {
   /// Rotates each head's pairs (i, i + n) of x [rows, heads * head_dim] by the angles whose cosines
   /// and sines are [rows, n]; where 2 n is less than head_dim, the rest of the head stays.
   void rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim);
+  /// cos, sin [rows, n] = scale times those of the angles position * frequency: frequencies [n],
+  /// frequency i turning with the position on axis axes[i] (int32 [n]) of positions
+  /// (int32 [num_axes, rows]).
+  void rotary_table(const Tensor& cos, const Tensor& sin, const Tensor& positions,
+                    const Tensor& frequencies, const Tensor& axes, float scale);
   /// y [ids.size(), n] = rows of x
   void gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids);
   /// Column i of y [rows, ids.size()] = column ids[i] of x
@@ -107,16 +183,30 @@ class Device {
                           const AttentionShape& shape, std::span<const std::int64_t> ends);
   /// Stores keys and values [rows, num_kv_heads * head_dim] of the spans in one layer's pages.
   void write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
-                std::span<const SequenceSpan> spans);
+                const SpanTable& spans);
+  /// rotary of the queries and keys, then write_kv, of qkv [rows, (num_heads + 2 num_kv_heads) *
+  /// head_dim]. What the columns of keys hold afterwards is open.
+  void rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                       const Tensor& sin, const AttentionShape& shape, const SpanTable& spans);
   /// Attention of each span's tokens to the stored tokens of their sequence: those up to the token
   /// itself, or as far as the span's end_keys say.
   /// q, out [rows, num_heads * head_dim]
   void attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
-                       const AttentionShape& shape, std::span<const SequenceSpan> spans);
+                       const AttentionShape& shape, const SpanTable& spans);
+  /// Chooses a token for each row of logits [rows, vocab_size], which may be changed: ids int32
+  /// [rows]. slots int32 [rows] names the sampler of each row, -1: the row is left out. A row with
+  /// a value that is not finite gets -1.
+  void sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers, const Tensor& slots);
 
  protected:
   virtual void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) = 0;
-  virtual void do_embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) = 0;
+  /// A linear map with options other than a bias, in fewer passes than one for each; false where
+  /// that is not to be had.
+  virtual bool do_fused_linear(const Tensor& /*y*/, const Tensor& /*x*/, const Weight& /*w*/,
+                               const LinearOptions& /*options*/) {
+    return false;
+  }
+  virtual void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) = 0;
   /// Columns of x and y in stretches of as many as the weight has, each normed by itself.
   virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) = 0;
   virtual void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight,
@@ -128,20 +218,35 @@ class Device {
   virtual void do_activate(const Tensor& x, Activation activation) = 0;
   virtual void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) = 0;
   virtual void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) = 0;
-  virtual void do_gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) = 0;
-  virtual void do_gather_columns(const Tensor& y, const Tensor& x,
-                                 std::span<const std::int32_t> ids) = 0;
-  virtual void do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) = 0;
-  virtual void do_scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
-                              std::span<const float> factors) = 0;
+  virtual void do_rotary_table(const Tensor& cos, const Tensor& sin, const Tensor& positions,
+                               const Tensor& frequencies, const Tensor& axes, float scale) = 0;
+  virtual void do_gather(const Tensor& y, const Tensor& x, const Tensor& ids) = 0;
+  virtual void do_gather_columns(const Tensor& y, const Tensor& x, const Tensor& ids) = 0;
+  virtual void do_scatter(const Tensor& y, const Tensor& x, const Tensor& ids) = 0;
+  virtual void do_scatter_add(const Tensor& y, const Tensor& x, const Tensor& ids,
+                              const Tensor& factors) = 0;
   virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const AttentionShape& shape,
                                      std::span<const std::int64_t> ends) = 0;
   virtual void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
-                           std::span<const SequenceSpan> spans) = 0;
+                           const SpanTable& spans) = 0;
+  virtual void do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
+                                  const Tensor& sin, const AttentionShape& shape,
+                                  const SpanTable& spans);
   virtual void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
                                   int layer, const AttentionShape& shape,
-                                  std::span<const SequenceSpan> spans) = 0;
+                                  const SpanTable& spans) = 0;
+  virtual void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
+                         const Tensor& slots);
+
+ private:
+  void check_matrix(std::string_view op, std::string_view name, const Tensor& tensor,
+                    std::int64_t rows, std::int64_t columns) const;
+  void count_product(std::int64_t rows, const Weight& w);
+  void count_segments(const AttentionShape& shape, std::span<const std::int64_t> ends);
+  void count_attention(const KvLayout& layout, const AttentionShape& shape, const SpanTable& spans);
+
+  Work* work_ = nullptr;
 };
 
 /// "silu", "gelu", "gelu_pytorch_tanh", "gelu_new", "quick_gelu", "relu" as in config.json, or

@@ -2,10 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
-
-#include "tensor/tensor.h"
 
 namespace saccade::compute {
 
@@ -35,19 +31,6 @@ class KvCache {
   KvLayout layout_;
   int page_tokens_;
   int num_pages_;
-};
-
-/// Consecutive tokens of one sequence in a ragged batch.
-struct SequenceSpan {
-  std::int64_t row = 0;    ///< of the span's first token in the batch
-  std::int64_t count = 0;  ///< tokens in the span
-  std::int64_t start = 0;  ///< index of the span's first token in its sequence
-  /// Page i holds tokens [i * page_tokens, (i + 1) * page_tokens) of the sequence; long enough for
-  /// start + count tokens.
-  std::span<const std::int32_t> pages;
-  /// For each token one past the last key that it sees, which may lie after it inside the span
-  /// (tokens of one picture that see each other); empty: each sees itself and what came before.
-  std::span<const std::int64_t> end_keys = {};
 };
 
 }  // namespace saccade::compute

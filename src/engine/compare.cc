@@ -102,13 +102,14 @@ class Meter {
     load_ms_ = result.timings.load_ms;
   }
 
-  CompareSide side(const CompareModel& model, const ModelInfo& info, std::size_t images) const {
+  CompareSide side(const CompareModel& model, const Engine& engine, std::size_t images) const {
     return {.model = model.model,
-            .bytes = info.bytes,
+            .bytes = engine.info().bytes,
             .load_ms = load_ms_,
             .vision_ms = images > 0 ? vision_ms_ / static_cast<double>(images) : 0.0,
             .prefill_tokens_per_second = rate(prompt_tokens_, prefill_ms_),
-            .decode_tokens_per_second = rate(next_tokens_, decode_ms_)};
+            .decode_tokens_per_second = rate(next_tokens_, decode_ms_),
+            .device = engine.device().name};
   }
 
  private:
@@ -234,7 +235,7 @@ class Comparison {
       });
       if (!done) return false;
     }
-    report_.a = meter.side(options_.a, engine.info(), options_.images.size());
+    report_.a = meter.side(options_.a, engine, options_.images.size());
     return true;
   }
 
@@ -258,7 +259,7 @@ class Comparison {
       if (!done) return false;
       if (same_so_far) ++same_answers_;
     }
-    report_.b = meter.side(options_.b, engine.info(), options_.images.size());
+    report_.b = meter.side(options_.b, engine, options_.images.size());
     return true;
   }
 

@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "base/memory_info.h"
 #include "checkpoint/checkpoint.h"
-#include "compute/cpu/cpu_device.h"
+#include "checkpoint/random_source.h"
+#include "compute/devices.h"
+#include "engine/bench.h"
 #include "engine/kv_pool.h"
 #include "engine/prepare.h"
 #include "engine/scheduler.h"
@@ -39,11 +41,16 @@ constexpr std::int64_t kVisionCacheBytes = std::int64_t{256} << 20;
 // Sequences of full length that one engine keeps pages for.
 constexpr std::int64_t kMaxFullSequences = 16;
 
-std::unique_ptr<compute::Device> make_device(const EngineOptions& options) {
-  if (options.threads < 0)
+compute::DeviceOptions device_options(const EngineOptions& options) {
+  if (options.threads < 0) {
     fail_usage("threads: wanted a number from 1 to 1024, found {}", options.threads);
-  return std::make_unique<compute::cpu::CpuDevice>(compute::cpu::CpuOptions{
-      options.threads, options.instruction_set, options.activations == Activations::kInt8});
+  }
+  return {options.device, options.threads, options.instruction_set,
+          options.activations == Activations::kF32, options.batch_invariant};
+}
+
+std::unique_ptr<compute::Device> make_device(const EngineOptions& options) {
+  return compute::make_device(device_options(options));
 }
 
 checkpoint::Checkpoint open_checkpoint(const std::string& model, const EngineOptions& options) {
@@ -66,10 +73,20 @@ ModelInfo make_info(const checkpoint::Checkpoint& checkpoint, const compute::Dev
   return info;
 }
 
+DeviceInfo public_info(compute::DeviceInfo info) {
+  return {std::move(info.name),
+          std::move(info.description),
+          info.threads,
+          std::move(info.instruction_set),
+          std::move(info.built),
+          info.memory_bytes,
+          info.available_memory_bytes};
+}
+
 /// Said before anything is loaded, so that a model that cannot fit does not push others out.
-void check_memory(const ModelInfo& info) {
+void check_memory(const ModelInfo& info, const compute::Device& device) {
   const std::int64_t needed = info.bytes + kWorkingBytes;
-  const std::int64_t available = available_memory_bytes();
+  const std::int64_t available = device.info().available_memory_bytes;
   if (needed > available) {
     fail(
         "{}: the model needs {} MiB of memory, {} MiB are free; close other programs or take a "
@@ -79,10 +96,12 @@ void check_memory(const ModelInfo& info) {
 }
 
 /// Pages for sequences of the whole context, as far as memory goes.
-int count_pages(const ModelInfo& info, int page_tokens) {
+int count_pages(const ModelInfo& info, const EngineOptions& options,
+                const compute::Device& device) {
+  const int page_tokens = device.kv_page_tokens();
   const std::int64_t page_bytes = info.kv_bytes_per_token * page_tokens;
-  const auto budget =
-      static_cast<std::int64_t>(kKvShare * static_cast<double>(available_memory_bytes()));
+  const auto budget = options.kv_memory_bytes.value_or(static_cast<std::int64_t>(
+      kKvShare * static_cast<double>(device.info().available_memory_bytes)));
   const std::int64_t wanted =
       kMaxFullSequences * ((info.context_length + page_tokens - 1) / page_tokens);
   return static_cast<int>(std::clamp<std::int64_t>(budget / page_bytes, 1, wanted));
@@ -92,13 +111,14 @@ int count_pages(const ModelInfo& info, int page_tokens) {
 
 class Engine::Impl {
  public:
-  Impl(const std::string& model, const EngineOptions& options, Listener* listener)
+  Impl(checkpoint::Checkpoint checkpoint, const EngineOptions& options, Listener* listener)
       : options_(options),
         device_(make_device(options)),
-        checkpoint_(open_checkpoint(model, options)),
-        info_(make_info(checkpoint_, *device_)) {
+        checkpoint_(std::move(checkpoint)),
+        info_(make_info(checkpoint_, *device_)),
+        memory_before_(device_->info().available_memory_bytes) {
     const Clock::time_point begin = Clock::now();
-    check_memory(info_);
+    check_memory(info_, *device_);
     const models::Family& family = models::family_of(checkpoint_);
     processor_ = family.load_processor(checkpoint_);
     sampling_ = engine::default_sampling(checkpoint_);
@@ -108,11 +128,24 @@ class Engine::Impl {
       if (listener) listener->on_progress(Stage::kLoading, loaded, info_.bytes);
     });
     pool_ = std::make_unique<engine::KvPool>(*device_, model_->kv_layout(),
-                                             count_pages(info_, device_->kv_page_tokens()));
+                                             count_pages(info_, options_, *device_));
+    scheduler_ = std::make_unique<engine::Scheduler>(
+        *model_, *device_, *pool_, options_.max_batch_tokens.value_or(device_->batch_tokens()));
     load_ms_ = ms_since(begin);
   }
 
   const ModelInfo& info() const { return info_; }
+  compute::DeviceInfo device() const { return device_->info(); }
+
+  BenchReport bench(const BenchOptions& options, BenchListener* listener) {
+    engine::Bench bench({*device_, *model_, *processor_, *pool_, *scheduler_, info_, load_ms_},
+                        options, listener);
+    BenchReport report = bench.run();
+    report.device = public_info(device());
+    report.memory_taken_bytes =
+        std::max<std::int64_t>(0, memory_before_ - report.device.available_memory_bytes);
+    return report;
+  }
 
   /// `forced`: the answer of a single request, where it is given.
   std::vector<Result> generate(std::span<const Request> requests, Listener* listener,
@@ -220,15 +253,16 @@ class Engine::Impl {
   }
 
   void run(std::vector<std::unique_ptr<engine::Sequence>>& sequences, Listener* listener) {
-    engine::Scheduler scheduler(*model_, *device_, *pool_, options_.max_batch_tokens);
-    for (auto& sequence : sequences) scheduler.add(sequence.get());
-    while (!scheduler.idle()) {
-      if (listener) report(*sequences[0], *listener);
-      if (listener && listener->cancelled()) {
-        for (auto& sequence : sequences) sequence->cancel();
-        return;
+    for (auto& sequence : sequences) scheduler_->add(sequence.get());
+    try {
+      while (!scheduler_->idle()) {
+        if (listener) report(*sequences[0], *listener);
+        if (listener && listener->cancelled()) return scheduler_->cancel_all();
+        scheduler_->step();
       }
-      scheduler.step();
+    } catch (...) {  // out of the listener
+      scheduler_->cancel_all();
+      throw;
     }
   }
 
@@ -256,10 +290,12 @@ class Engine::Impl {
   std::unique_ptr<compute::Device> device_;
   checkpoint::Checkpoint checkpoint_;
   ModelInfo info_;
+  std::int64_t memory_before_;  // free on the device before anything was loaded
   std::unique_ptr<models::Processor> processor_;
   engine::SamplingParams sampling_;
   std::unique_ptr<models::Model> model_;
   std::unique_ptr<engine::KvPool> pool_;
+  std::unique_ptr<engine::Scheduler> scheduler_;
   engine::VisionCache vision_cache_{kVisionCacheBytes};
   std::random_device seeds_;
   double load_ms_ = 0.0;
@@ -271,11 +307,26 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
 Engine Engine::load(const std::string& model, const EngineOptions& options, Listener* listener) {
-  return Engine(std::make_unique<Impl>(model, options, listener));
+  return Engine(std::make_unique<Impl>(open_checkpoint(model, options), options, listener));
+}
+
+Engine Engine::load_random(const RandomModel& model, const EngineOptions& options,
+                           Listener* listener) {
+  checkpoint::Checkpoint checkpoint(
+      std::make_shared<checkpoint::RandomSource>(model.shape, model.weights));
+  return Engine(std::make_unique<Impl>(std::move(checkpoint), options, listener));
 }
 
 const ModelInfo& Engine::info() const {
   return impl_->info();
+}
+
+DeviceInfo Engine::device() const {
+  return public_info(impl_->device());
+}
+
+BenchReport Engine::bench(const BenchOptions& options, BenchListener* listener) {
+  return impl_->bench(options, listener);
 }
 
 Result Engine::generate(const Request& request, Listener* listener) {
@@ -314,10 +365,22 @@ TokenMath count_tokens(const std::string& model, const Request& request,
 }
 
 DeviceInfo device_info(const EngineOptions& options) {
-  const compute::DeviceInfo info = make_device(options)->info();
-  return {
-      info.name,         info.description,           info.threads, info.instruction_set, info.built,
-      info.memory_bytes, info.available_memory_bytes};
+  return public_info(make_device(options)->info());
+}
+
+BenchRoofline measure_roofline(const EngineOptions& options) {
+  const compute::Roofline roofline = make_device(options)->measure_roofline();
+  forget_peak_memory();
+  return {roofline.bytes_per_second, roofline.bandwidth, roofline.float_flops,
+          roofline.quantized_flops, roofline.matmul};
+}
+
+std::vector<DeviceInfo> list_devices(const EngineOptions& options) {
+  std::vector<DeviceInfo> devices;
+  for (compute::DeviceInfo& info : compute::list_devices(device_options(options))) {
+    devices.push_back(public_info(std::move(info)));
+  }
+  return devices;
 }
 
 }  // namespace saccade

@@ -36,14 +36,47 @@ std::int64_t keep_media_whole(const models::Prompt& prompt, std::int64_t begin,
 
 Scheduler::Scheduler(models::Model& model, compute::Device& device, KvPool& pool,
                      std::int64_t max_batch_tokens)
-    : model_(model), device_(device), pool_(pool), max_batch_tokens_(max_batch_tokens) {
+    : model_(model),
+      device_(device),
+      pool_(pool),
+      max_batch_tokens_(max_batch_tokens),
+      samplers_(device.make_sampler_slots(kMaxSequences, model.vocab_size())),
+      steps_(model, device, pool, *samplers_) {
   if (max_batch_tokens < 1) {
     fail_usage("tokens in a batch: wanted at least 1, found {}", max_batch_tokens);
   }
+  for (int slot = kMaxSequences; slot-- > 0;) free_slots_.push_back(slot);
 }
 
 void Scheduler::add(Sequence* sequence) {
   if (!sequence->finished()) sequences_.push_back(sequence);
+}
+
+void Scheduler::take_slots() {
+  for (Sequence* sequence : sequences_) {
+    if (sequence->slot >= 0) continue;
+    if (free_slots_.empty()) return;
+    sequence->slot = free_slots_.back();
+    free_slots_.pop_back();
+    samplers_->assign(sequence->slot, sequence->sampling(), sequence->seed(),
+                      sequence->prompt().token_ids);
+  }
+}
+
+void Scheduler::drop_finished() {
+  std::erase_if(sequences_, [&](Sequence* sequence) {
+    if (!sequence->finished()) return false;
+    if (sequence->slot >= 0) free_slots_.push_back(sequence->slot);
+    sequence->slot = -1;
+    return true;
+  });
+}
+
+bool Scheduler::plain_decoding() const {
+  return std::ranges::all_of(sequences_, [](const Sequence* sequence) {
+    return sequence->slot >= 0 && !sequence->prefilling() && !sequence->wants_logits() &&
+           !sequence->forced();
+  });
 }
 
 std::vector<Scheduler::Share> Scheduler::plan() {
@@ -52,7 +85,7 @@ std::vector<Scheduler::Share> Scheduler::plan() {
   // Decoding first: a token of every running answer, then as much of the prompts as fits.
   for (const bool prefill : {false, true}) {
     for (Sequence* sequence : sequences_) {
-      if (sequence->prefilling() != prefill || room == 0) continue;
+      if (sequence->slot < 0 || sequence->prefilling() != prefill || room == 0) continue;
       std::int64_t count = std::min(room, sequence->known() - sequence->computed());
       if (model_.pictures_see_themselves()) {
         count = keep_media_whole(sequence->prompt(), sequence->computed(), count);
@@ -105,28 +138,84 @@ models::Batch Scheduler::make_batch(std::vector<Share>& shares) const {
 void Scheduler::run(std::vector<Share>& shares) {
   const models::Batch batch = make_batch(shares);
   const Tensor logits = model_.forward(batch, pool_.cache());
-  std::vector<float> values(logits.shape().elements());
-  device_.download(values.data(), logits);
+  const auto rows = static_cast<std::int64_t>(batch.logits_rows.size());
+  std::vector<std::int32_t> slots(rows);
+  bool wanted = false;
+  for (const Share& share : shares) {
+    if (share.logits_index < 0) continue;
+    slots[share.logits_index] = share.sequence->slot;
+    wanted = wanted || share.sequence->wants_logits();
+  }
+  // The distribution is reported as the model gave it, so before sampling touches it.
   const std::int64_t vocab_size = model_.vocab_size();
+  std::vector<float> values(wanted ? rows * vocab_size : 0);
+  if (wanted) device_.download(values.data(), logits);
+  std::vector<std::int32_t> chosen(rows);
+  if (rows > 0) {
+    const Tensor ids = device_.empty(DType::kI32, {rows});
+    device_.sample(ids, logits, *samplers_, device_.indices(slots));
+    device_.download(chosen.data(), ids);
+  }
   for (const Share& share : shares) {
     share.sequence->advance(share.count);
     if (share.logits_index < 0) continue;
-    share.sequence->accept(std::span(values).subspan(share.logits_index * vocab_size, vocab_size));
+    const std::span all(values);
+    share.sequence->accept(chosen[share.logits_index],
+                           wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
+  }
+}
+
+void Scheduler::mixed_step() {
+  std::vector<Share> shares = plan();
+  if (shares.empty()) return;
+  try {
+    run(shares);
+  } catch (const std::exception& error) {
+    for (const Share& share : shares) {
+      if (!share.sequence->finished()) share.sequence->fail_with(error.what());
+    }
+  }
+}
+
+void Scheduler::decode() {
+  const auto has_room = [&](Sequence* sequence) {
+    return sequence->reserve(sequence->known() + steps_.pending());
+  };
+  bool launched = false;
+  try {
+    if (!sequences_.empty() && steps_.can_follow(sequences_) &&
+        std::ranges::all_of(sequences_, has_room)) {
+      steps_.launch(sequences_);
+      launched = true;
+    }
+    if (steps_.pending() > (launched ? device_.steps_ahead() : 0)) {
+      steps_.collect();
+    } else if (!launched) {
+      mixed_step();  // without room for all, it goes on with some
+    }
+  } catch (const std::exception& error) {
+    for (Sequence* sequence : sequences_) {
+      if (!sequence->finished()) sequence->fail_with(error.what());
+    }
   }
 }
 
 void Scheduler::step() {
-  std::vector<Share> shares = plan();
-  if (!shares.empty()) {
-    try {
-      run(shares);
-    } catch (const std::exception& error) {
-      for (const Share& share : shares) {
-        if (!share.sequence->finished()) share.sequence->fail_with(error.what());
-      }
-    }
+  take_slots();
+  if (plain_decoding()) {
+    decode();
+  } else if (steps_.pending() > 0) {
+    steps_.collect();
+  } else {
+    mixed_step();
   }
-  std::erase_if(sequences_, [](const Sequence* sequence) { return sequence->finished(); });
+  drop_finished();
+}
+
+void Scheduler::cancel_all() {
+  for (Sequence* sequence : sequences_) sequence->cancel();
+  while (steps_.pending() > 0) steps_.collect();
+  drop_finished();
 }
 
 }  // namespace saccade::engine

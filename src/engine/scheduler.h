@@ -1,10 +1,10 @@
 // Which tokens go into the next step.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <vector>
 
+#include "engine/decode_steps.h"
 #include "engine/sequence.h"
 #include "models/model.h"
 
@@ -15,6 +15,9 @@ namespace saccade::engine {
 /// order of arrival.
 class Scheduler {
  public:
+  /// Sequences that take part in steps at a time; more wait for one to end.
+  static constexpr int kMaxSequences = 256;
+
   /// `max_batch_tokens` >= 1 bounds the rows, and so the working memory, of a step. Only a picture
   /// whose tokens see each other goes through whole, however many they are.
   Scheduler(models::Model& model, compute::Device& device, KvPool& pool,
@@ -22,11 +25,13 @@ class Scheduler {
 
   /// The sequence must outlive its last step here; finished ones leave by themselves.
   void add(Sequence* sequence);
-  bool idle() const { return sequences_.empty(); }
+  bool idle() const { return sequences_.empty() && steps_.pending() == 0; }
 
   /// One step. When the model throws, the step's sequences fail with its message and the scheduler
   /// goes on with the others.
   void step();
+  /// Cancels all sequences, waits for what is under way and lets them go.
+  void cancel_all();
 
  private:
   /// A sequence's share of a step.
@@ -36,6 +41,12 @@ class Scheduler {
     std::int64_t count;
     std::int32_t logits_index;  // row of the logits, or -1: the prompt goes on in a later step
   };
+  void take_slots();
+  void drop_finished();
+  /// Whether the next step is one token of every sequence, at which nobody looks on the way.
+  bool plain_decoding() const;
+  void decode();
+  void mixed_step();
   std::vector<Share> plan();
   models::Batch make_batch(std::vector<Share>& shares) const;
   void run(std::vector<Share>& shares);
@@ -44,7 +55,10 @@ class Scheduler {
   compute::Device& device_;
   KvPool& pool_;
   std::int64_t max_batch_tokens_;
-  std::deque<Sequence*> sequences_;
+  std::unique_ptr<compute::SamplerSlots> samplers_;
+  std::vector<int> free_slots_;
+  DecodeSteps steps_;
+  std::vector<Sequence*> sequences_;  // with a slot first
 };
 
 }  // namespace saccade::engine

@@ -1,7 +1,6 @@
 #include "engine/sequence.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace saccade::engine {
@@ -9,7 +8,6 @@ namespace saccade::engine {
 Sequence::Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool& pool)
     : input_(std::move(input)),
       pool_(pool),
-      sampler_(input_.sampling, input_.seed, input_.prompt.token_ids),
       detokenizer_(tokenizer, true),
       stop_matcher_(input_.stop) {
   if (input_.max_tokens <= 0) finish(FinishReason::kLength);
@@ -43,19 +41,16 @@ bool Sequence::reserve(std::int64_t tokens) {
   return true;
 }
 
-void Sequence::accept(std::span<float> logits) {
-  if (!std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); })) {
+void Sequence::accept(std::int32_t id, std::span<const float> logits) {
+  if (forced() && id >= 0) id = input_.forced[generated_.size()];
+  if (id < 0) {
     fail_with("the model computed values that are not numbers; its weights are damaged");
     return;
   }
   if (generated_.empty()) first_token_time_ = Clock::now();
   if (on_logits) on_logits(logits);
-  // The distribution is reported as the model gave it, so before the penalty touches it.
-  std::vector<float> unmodified;
-  if (input_.logprobs) unmodified.assign(logits.begin(), logits.end());
-  const std::int32_t id = choose(logits);
   generated_.push_back(id);
-  if (input_.logprobs) logprobs_.push_back(logprobs_of(unmodified, id, *input_.logprobs));
+  if (input_.logprobs) logprobs_.push_back(logprobs_of(logits, id, *input_.logprobs));
   const auto& ends = input_.end_tokens;
   if (std::find(ends.begin(), ends.end(), id) != ends.end()) {
     finish(FinishReason::kStop);
@@ -67,10 +62,6 @@ void Sequence::accept(std::span<float> logits) {
   } else if (static_cast<std::int64_t>(generated_.size()) >= input_.max_tokens) {
     finish(FinishReason::kLength);
   }
-}
-
-std::int32_t Sequence::choose(std::span<float> logits) {
-  return input_.forced.empty() ? sampler_.choose(logits) : input_.forced[generated_.size()];
 }
 
 void Sequence::finish(FinishReason reason) {

@@ -46,6 +46,9 @@ class Sequence {
   /// Receives the logits of each token of the answer, as the model gave them.
   std::function<void(std::span<const float>)> on_logits;
 
+  /// Of the sampler that chooses this sequence's tokens; the scheduler's.
+  int slot = -1;
+
   const models::Prompt& prompt() const { return input_.prompt; }
   std::int64_t prompt_tokens() const {
     return static_cast<std::int64_t>(input_.prompt.token_ids.size());
@@ -62,15 +65,25 @@ class Sequence {
   /// Position of a token on one axis.
   std::int32_t position(int axis, std::int64_t index) const;
   const Tensor& embedding(int image) const { return *input_.embeddings[image]; }
+  const SamplingParams& sampling() const { return input_.sampling; }
+  std::uint64_t seed() const { return input_.seed; }
+  /// The answer is given: its tokens are not chosen.
+  bool forced() const { return !input_.forced.empty(); }
+  /// Somebody looks at the logits of each token.
+  bool wants_logits() const { return on_logits || input_.logprobs; }
+  /// Tokens that the answer may still get.
+  std::int64_t remaining() const {
+    return input_.max_tokens - static_cast<std::int64_t>(generated_.size());
+  }
   std::span<const std::int32_t> pages() const { return pages_; }
 
   /// Makes room for `tokens` tokens in all; false when the pool has no page left.
   bool reserve(std::int64_t tokens);
   /// The next `count` tokens have been computed.
   void advance(std::int64_t count) { computed_ += count; }
-  /// Chooses the next token from logits [vocab_size], which are changed, or takes the one that is
-  /// forced, and takes its text.
-  void accept(std::span<float> logits);
+  /// Takes the next token, or the one that is forced instead, and its text. `id` is -1 when there
+  /// is none because logits were not finite; logits [vocab_size] are given where they are wanted.
+  void accept(std::int32_t id, std::span<const float> logits = {});
   void cancel() { finish(FinishReason::kCancelled); }
   void fail_with(std::string error) { error_ = std::move(error); }
 
@@ -79,13 +92,11 @@ class Sequence {
   Result take_result();
 
  private:
-  std::int32_t choose(std::span<float> logits);
   void finish(FinishReason reason);
   void emit(const std::string& text);
 
   SequenceInput input_;
   KvPool& pool_;
-  Sampler sampler_;
   text::StreamingDetokenizer detokenizer_;
   StopMatcher stop_matcher_;
   std::vector<std::int32_t> pages_;

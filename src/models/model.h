@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,14 @@ struct EmbeddingRows {
   std::int64_t count = 0;
 };
 
+/// What a forward pass reads of a batch, on the device. Steps of the same size can share one and be
+/// recorded (Device::run).
+struct StepInputs {
+  Tensor token_ids;                           // int32 [rows]
+  Tensor positions;                           // int32 [axes, rows]
+  std::unique_ptr<compute::SpanTable> spans;  ///< of all rows
+};
+
 /// A ragged batch: the new tokens of any number of sequences, one after the other. Prefill, chunked
 /// prefill and decoding differ in span lengths alone.
 struct Batch {
@@ -29,6 +38,9 @@ struct Batch {
   std::vector<std::int32_t> logits_rows;  ///< rows whose next-token logits are wanted
   std::vector<std::vector<std::int64_t>> end_keys = {};  ///< that spans refer to, if any
 };
+
+/// The batch's tokens, positions and spans on the device.
+StepInputs upload_inputs(compute::Device& device, const Batch& batch);
 
 /// A loaded model. Not thread-safe: it belongs to the engine.
 class Model {
@@ -50,6 +62,9 @@ class Model {
 
   /// Runs the batch, storing its keys and values; logits [logits_rows.size(), vocab_size].
   virtual Tensor forward(const Batch& batch, compute::KvCache& cache) = 0;
+  /// The same for tokens that are on the device already and of text alone; logits of every row,
+  /// [rows, vocab_size].
+  virtual Tensor forward(const StepInputs& inputs, compute::KvCache& cache) = 0;
 };
 
 }  // namespace saccade::models

@@ -65,8 +65,8 @@ Tensor TextModel::encode(const media::Patches&) {
   fail("a text model has no vision tower");
 }
 
-Tensor TextModel::forward(const Batch& batch, compute::KvCache& cache) {
-  const Tensor hidden_states = decoder_.embed(device_, batch.token_ids);
+std::vector<nn::LayerAddition> TextModel::place_embeddings(const Batch& batch,
+                                                           const Tensor& hidden_states) const {
   std::vector<nn::LayerAddition> additions;
   for (const EmbeddingRows& part : batch.embeddings) {
     const Tensor rows = part.embeddings->view_rows(part.first, part.count);
@@ -78,11 +78,24 @@ Tensor TextModel::forward(const Batch& batch, compute::KvCache& cache) {
       additions.push_back({i - 1, part.row, rows.view_columns(i * hidden_size(), hidden_size())});
     }
   }
-  decoder_.forward(device_, hidden_states, batch.positions, cache, batch.spans, additions);
+  return additions;
+}
+
+Tensor TextModel::forward(const Batch& batch, compute::KvCache& cache) {
+  const StepInputs inputs = upload_inputs(device_, batch);
+  const Tensor hidden_states = decoder_.embed(device_, inputs.token_ids);
+  const auto additions = place_embeddings(batch, hidden_states);
+  decoder_.forward(device_, hidden_states, inputs.positions, cache, *inputs.spans, additions);
   Tensor wanted = device_.empty(
       DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), hidden_size()});
   device_.gather(wanted, hidden_states, batch.logits_rows);
   return decoder_.logits(device_, wanted);
+}
+
+Tensor TextModel::forward(const StepInputs& inputs, compute::KvCache& cache) {
+  const Tensor hidden_states = decoder_.embed(device_, inputs.token_ids);
+  decoder_.forward(device_, hidden_states, inputs.positions, cache, *inputs.spans);
+  return decoder_.logits(device_, hidden_states);
 }
 
 std::vector<PartDescription> describe_decoder(const checkpoint::Checkpoint& checkpoint,

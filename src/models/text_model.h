@@ -33,11 +33,16 @@ class TextModel : public Model {
   Tensor encode(const media::Patches& patches) override;
 
   Tensor forward(const Batch& batch, compute::KvCache& cache) override;
+  Tensor forward(const StepInputs& inputs, compute::KvCache& cache) override;
 
  protected:
   compute::Device& device() const { return device_; }
 
  private:
+  /// Puts what encoders made in the place of placeholder tokens, and returns what is added later.
+  std::vector<nn::LayerAddition> place_embeddings(const Batch& batch,
+                                                  const Tensor& hidden_states) const;
+
   compute::Device& device_;
   nn::Decoder decoder_;
 };

@@ -14,6 +14,9 @@ Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string&
   for (int i = 0; i < config_.num_layers; ++i) {
     layers_.push_back(load_layer(weights, fmt::format("{}.layers.{}", prefix, i), i));
   }
+  for (const RotaryAxes& rotary : config_.rotaries) {
+    rotaries_.push_back(Rotary::load(weights.device(), rotary));
+  }
   norm_ = RmsNorm::load(weights, prefix + ".norm", config_.hidden_size, config_.rms_norm_eps,
                         config_.unit_offset_norms);
   head_ = config_.tie_word_embeddings
@@ -81,32 +84,32 @@ Decoder::Layer Decoder::load_layer(WeightLoader& weights, const std::string& nam
   return layer;
 }
 
-Tensor Decoder::embed(Device& device, std::span<const std::int32_t> ids) const {
-  Tensor hidden_states =
-      device.empty(DType::kF32, {static_cast<std::int64_t>(ids.size()), config_.hidden_size});
+Tensor Decoder::embed(Device& device, const Tensor& ids) const {
+  Tensor hidden_states = device.empty(DType::kF32, {ids.size(0), config_.hidden_size});
   device.embed(hidden_states, *embedding_, ids);
   if (config_.embedding_scale != 1.0f) device.scale(hidden_states, config_.embedding_scale);
   return hidden_states;
 }
 
-Tensor Decoder::attend(Device& device, int index, const Tensor& normed, const Pass& pass) const {
+Tensor Decoder::attend(Device& device, int index, const Tensor& hidden_states,
+                       const Pass& pass) const {
   const Layer& layer = layers_[index];
-  const Tensor qkv = layer.qkv.forward(device, normed);
+  const Tensor qkv = layer.qkv.forward(device, hidden_states, &layer.input_norm);
   const std::int64_t query = query_size();
   const std::int64_t key = key_size();
   if (layer.query_norm) layer.query_norm->forward_heads(device, qkv.view_columns(0, query));
   if (layer.key_norm) layer.key_norm->forward_heads(device, qkv.view_columns(query, key));
   if (const int rotary = config_.layer_rotary[index]; rotary >= 0) {
-    // Query and key heads lie side by side and turn by the same angles.
-    device.rotary(qkv.view_columns(0, query + key), pass.tables[rotary].cos,
-                  pass.tables[rotary].sin, config_.head_dim);
+    device.rotary_write_kv(pass.cache, index, qkv, pass.tables[rotary].cos, pass.tables[rotary].sin,
+                           layer.attention, pass.spans);
+  } else {
+    device.write_kv(pass.cache, index, qkv.view_columns(query, key),
+                    qkv.view_columns(query + key, key), pass.spans);
   }
-  device.write_kv(pass.cache, index, qkv.view_columns(query, key),
-                  qkv.view_columns(query + key, key), pass.spans);
-  Tensor attended = device.empty(DType::kF32, {normed.rows(), query});
+  Tensor attended = device.activations({hidden_states.rows(), query});
   device.attention_paged(attended, qkv.view_columns(0, query), pass.cache, index, layer.attention,
                          pass.spans);
-  return layer.output.forward(device, attended);
+  return attended;
 }
 
 void Decoder::add_residual(Device& device, const Tensor& hidden_states, Tensor part,
@@ -116,25 +119,36 @@ void Decoder::add_residual(Device& device, const Tensor& hidden_states, Tensor p
   device.add(hidden_states, part);
 }
 
-void Decoder::forward(Device& device, const Tensor& hidden_states,
-                      std::span<const std::int32_t> positions, compute::KvCache& cache,
-                      std::span<const compute::SequenceSpan> spans,
+void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
+                        const Pass& pass) const {
+  const Layer& layer = layers_[index];
+  const Tensor attended = attend(device, index, hidden_states, pass);
+  if (plain_residual()) {
+    layer.output.add_to(device, hidden_states, attended);
+  } else {
+    add_residual(device, hidden_states, layer.output.forward(device, attended),
+                 layer.attention_output_norm);
+  }
+  if (layer.experts) {
+    const Tensor normed = layer.mlp_norm.forward(device, hidden_states);
+    add_residual(device, hidden_states, layer.experts->forward(device, normed),
+                 layer.mlp_output_norm);
+  } else if (plain_residual()) {
+    layer.mlp.add_to(device, hidden_states, hidden_states, &layer.mlp_norm);
+  } else {
+    add_residual(device, hidden_states, layer.mlp.forward(device, hidden_states, &layer.mlp_norm),
+                 layer.mlp_output_norm);
+  }
+}
+
+void Decoder::forward(Device& device, const Tensor& hidden_states, const Tensor& positions,
+                      compute::KvCache& cache, const compute::SpanTable& spans,
                       std::span<const LayerAddition> additions) const {
   std::vector<RotaryTable> tables;
-  for (const RotaryAxes& rotary : config_.rotaries) {
-    tables.push_back(make_rotary_table(device, rotary, positions, hidden_states.rows()));
-  }
+  for (const Rotary& rotary : rotaries_) tables.push_back(rotary.table(device, positions));
   const Pass pass{tables, cache, spans};
   for (int i = 0; i < config_.num_layers; ++i) {
-    const Layer& layer = layers_[i];
-    const Tensor normed = layer.input_norm.forward(device, hidden_states);
-    add_residual(device, hidden_states, attend(device, i, normed, pass),
-                 layer.attention_output_norm);
-    const Tensor mlp_input = layer.mlp_norm.forward(device, hidden_states);
-    add_residual(device, hidden_states,
-                 layer.experts ? layer.experts->forward(device, mlp_input)
-                               : layer.mlp.forward(device, mlp_input),
-                 layer.mlp_output_norm);
+    run_layer(device, i, hidden_states, pass);
     for (const LayerAddition& addition : additions) {
       if (addition.layer != i) continue;
       device.add(hidden_states.view_rows(addition.row, addition.values.rows()), addition.values);
@@ -143,9 +157,11 @@ void Decoder::forward(Device& device, const Tensor& hidden_states,
 }
 
 Tensor Decoder::logits(Device& device, const Tensor& hidden_states) const {
-  const Tensor normed = norm_.forward(device, hidden_states);
-  Tensor y = device.empty(DType::kF32, {normed.rows(), config_.vocab_size});
-  device.linear(y, normed, *head_, nullptr);
+  Tensor y = device.empty(DType::kF32, {hidden_states.rows(), config_.vocab_size});
+  compute::LinearOptions options;
+  options.norm_weight = &norm_.weight;
+  options.norm_eps = norm_.eps;
+  device.linear(y, hidden_states, *head_, options);
   if (config_.logits_scale != 1.0f) device.scale(y, config_.logits_scale);
   if (config_.logits_softcap > 0.0f) device.softcap(y, config_.logits_softcap);
   return y;

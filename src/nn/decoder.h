@@ -67,13 +67,14 @@ class Decoder {
 
   const DecoderConfig& config() const { return config_; }
 
-  /// Embeddings of the tokens, scaled as the layers want them, [ids.size(), hidden_size].
-  Tensor embed(Device& device, std::span<const std::int32_t> ids) const;
+  /// Embeddings of the tokens int32 [rows], scaled as the layers want them, [rows, hidden_size].
+  Tensor embed(Device& device, const Tensor& ids) const;
 
   /// Runs all layers over a ragged batch, in place, storing its keys and values in the cache.
-  /// hidden_states [rows, hidden_size]; positions [axes, rows], as many axes as the rotaries use.
-  void forward(Device& device, const Tensor& hidden_states, std::span<const std::int32_t> positions,
-               compute::KvCache& cache, std::span<const compute::SequenceSpan> spans,
+  /// hidden_states f32 [rows, hidden_size]; positions int32 [axes, rows], as many axes as the
+  /// rotaries use.
+  void forward(Device& device, const Tensor& hidden_states, const Tensor& positions,
+               compute::KvCache& cache, const compute::SpanTable& spans,
                std::span<const LayerAddition> additions = {}) const;
 
   /// Logits [rows, vocab_size] of layer outputs [rows, hidden_size].
@@ -97,14 +98,18 @@ class Decoder {
   struct Pass {
     std::span<const RotaryTable> tables;
     compute::KvCache& cache;
-    std::span<const compute::SequenceSpan> spans;
+    const compute::SpanTable& spans;
   };
   std::int64_t query_size() const { return std::int64_t{config_.num_heads} * config_.head_dim; }
   std::int64_t key_size() const { return std::int64_t{config_.num_kv_heads} * config_.head_dim; }
   Layer load_layer(WeightLoader& weights, const std::string& name, int index) const;
   void load_attention(WeightLoader& weights, const std::string& name, Layer& layer) const;
   void load_mlp(WeightLoader& weights, const std::string& name, int index, Layer& layer) const;
-  Tensor attend(Device& device, int index, const Tensor& normed, const Pass& pass) const;
+  /// What the heads gather for hidden_states, [rows, num_heads * head_dim].
+  Tensor attend(Device& device, int index, const Tensor& hidden_states, const Pass& pass) const;
+  void run_layer(Device& device, int index, const Tensor& hidden_states, const Pass& pass) const;
+  /// Whether what attention and MLP give is added as it is.
+  bool plain_residual() const { return !config_.output_norms && config_.residual_scale == 1.0f; }
   /// hidden_states += residual_scale * norm(part)
   void add_residual(Device& device, const Tensor& hidden_states, Tensor part,
                     const std::optional<RmsNorm>& norm) const;
@@ -112,6 +117,7 @@ class Decoder {
   DecoderConfig config_;
   std::shared_ptr<const compute::Weight> embedding_;  // [vocab_size, hidden_size]
   std::vector<Layer> layers_;
+  std::vector<Rotary> rotaries_;
   RmsNorm norm_;
   std::shared_ptr<const compute::Weight> head_;  // [vocab_size, hidden_size]
 };

@@ -20,10 +20,36 @@ Linear Linear::load_stacked(WeightLoader& weights, const std::vector<std::string
           with_bias ? weights.joined(biases, outputs) : Tensor()};
 }
 
-Tensor Linear::forward(Device& device, const Tensor& x) const {
-  Tensor y = device.empty(DType::kF32, {x.rows(), weight->outputs()});
-  device.linear(y, x, *weight, bias.empty() ? nullptr : &bias);
+namespace {
+
+compute::LinearOptions linear_options(const Tensor& bias, const RmsNorm* norm) {
+  compute::LinearOptions options;
+  if (!bias.empty()) options.bias = &bias;
+  if (norm) {
+    options.norm_weight = &norm->weight;
+    options.norm_eps = norm->eps;
+  }
+  return options;
+}
+
+}  // namespace
+
+Tensor Linear::forward(Device& device, const Tensor& x, const RmsNorm* norm) const {
+  Tensor y = device.activations({x.rows(), weight->outputs()});
+  device.linear(y, x, *weight, linear_options(bias, norm));
   return y;
+}
+
+Tensor Linear::forward_f32(Device& device, const Tensor& x) const {
+  Tensor y = device.empty(DType::kF32, {x.rows(), weight->outputs()});
+  device.linear(y, x, *weight, linear_options(bias, nullptr));
+  return y;
+}
+
+void Linear::add_to(Device& device, const Tensor& y, const Tensor& x) const {
+  compute::LinearOptions options = linear_options(bias, nullptr);
+  options.add = true;
+  device.linear(y, x, *weight, options);
 }
 
 RmsNorm RmsNorm::load(WeightLoader& weights, const std::string& name, std::int64_t size, float eps,
@@ -39,6 +65,12 @@ RmsNorm RmsNorm::load(WeightLoader& weights, const std::string& name, std::int64
 }
 
 Tensor RmsNorm::forward(Device& device, const Tensor& x) const {
+  Tensor y = device.activations(x.shape());
+  device.rms_norm(y, x, weight, eps);
+  return y;
+}
+
+Tensor RmsNorm::forward_f32(Device& device, const Tensor& x) const {
   Tensor y = device.empty(DType::kF32, x.shape());
   device.rms_norm(y, x, weight, eps);
   return y;
@@ -54,6 +86,12 @@ LayerNorm LayerNorm::load(WeightLoader& weights, const std::string& name, std::i
 }
 
 Tensor LayerNorm::forward(Device& device, const Tensor& x) const {
+  Tensor y = device.activations(x.shape());
+  device.layer_norm(y, x, weight, &bias, eps);
+  return y;
+}
+
+Tensor LayerNorm::forward_f32(Device& device, const Tensor& x) const {
   Tensor y = device.empty(DType::kF32, x.shape());
   device.layer_norm(y, x, weight, &bias, eps);
   return y;
@@ -66,10 +104,18 @@ Mlp Mlp::load(WeightLoader& weights, const std::string& up, const std::string& d
           Linear::load(weights, down, outputs, intermediate_size, true), activation};
 }
 
+Tensor Mlp::inner(Device& device, const Tensor& x) const {
+  Tensor activated = up.forward(device, x);
+  device.activate(activated, activation);
+  return activated;
+}
+
 Tensor Mlp::forward(Device& device, const Tensor& x) const {
-  const Tensor inner = up.forward(device, x);
-  device.activate(inner, activation);
-  return down.forward(device, inner);
+  return down.forward(device, inner(device, x));
+}
+
+void Mlp::add_to(Device& device, const Tensor& y, const Tensor& x) const {
+  down.add_to(device, y, inner(device, x));
 }
 
 GatedMlp GatedMlp::load(WeightLoader& weights, const std::string& name, std::int64_t hidden_size,
@@ -90,11 +136,20 @@ GatedMlp GatedMlp::load_fused(WeightLoader& weights, const std::string& name,
       activation};
 }
 
-Tensor GatedMlp::forward(Device& device, const Tensor& x) const {
-  const Tensor both = gate_up.forward(device, x);
-  Tensor gated = device.empty(DType::kF32, {x.rows(), both.size(1) / 2});
-  device.gate(gated, both, activation);
-  return down.forward(device, gated);
+Tensor GatedMlp::inner(Device& device, const Tensor& x, const RmsNorm* norm) const {
+  Tensor gated = device.activations({x.rows(), gate_up.weight->outputs() / 2});
+  compute::LinearOptions options = linear_options(gate_up.bias, norm);
+  options.gate = activation;
+  device.linear(gated, x, *gate_up.weight, options);
+  return gated;
+}
+
+Tensor GatedMlp::forward(Device& device, const Tensor& x, const RmsNorm* norm) const {
+  return down.forward(device, inner(device, x, norm));
+}
+
+void GatedMlp::add_to(Device& device, const Tensor& y, const Tensor& x, const RmsNorm* norm) const {
+  down.add_to(device, y, inner(device, x, norm));
 }
 
 }  // namespace saccade::nn

@@ -12,6 +12,8 @@ namespace saccade::nn {
 
 using compute::Device;
 
+struct RmsNorm;
+
 /// y = x w^T (+ bias)
 struct Linear {
   std::shared_ptr<const compute::Weight> weight;  // [outputs, inputs]
@@ -25,8 +27,12 @@ struct Linear {
                              const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                              bool with_bias);
 
-  /// x [rows, inputs] -> [rows, outputs]
-  Tensor forward(Device& device, const Tensor& x) const;
+  /// x [rows, inputs], normed first where a norm is given -> [rows, outputs] for the next layer
+  Tensor forward(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
+  /// The same as f32, for what layers add to or what leaves the device.
+  Tensor forward_f32(Device& device, const Tensor& x) const;
+  /// y f32 [rows, outputs] += what forward would give
+  void add_to(Device& device, const Tensor& y, const Tensor& x) const;
 };
 
 /// Root-mean-square norm (Zhang and Sennrich, 2019).
@@ -38,8 +44,10 @@ struct RmsNorm {
   static RmsNorm load(WeightLoader& weights, const std::string& name, std::int64_t size, float eps,
                       bool unit_offset = false);
 
-  /// x [rows, size] -> the same shape
+  /// x [rows, size] -> the same shape, for the next layer
   Tensor forward(Device& device, const Tensor& x) const;
+  /// The same as f32, for what layers add to.
+  Tensor forward_f32(Device& device, const Tensor& x) const;
   /// Norms each head of x [rows, heads * size] by itself, in place.
   void forward_heads(Device& device, const Tensor& x) const;
 };
@@ -54,8 +62,10 @@ struct LayerNorm {
   static LayerNorm load(WeightLoader& weights, const std::string& name, std::int64_t size,
                         float eps);
 
-  /// x [rows, size] -> the same shape
+  /// x [rows, size] -> the same shape, for the next layer
   Tensor forward(Device& device, const Tensor& x) const;
+  /// The same as f32, for what layers add to.
+  Tensor forward_f32(Device& device, const Tensor& x) const;
 };
 
 /// down(activation(up(x)))
@@ -71,6 +81,11 @@ struct Mlp {
 
   /// x [rows, inputs] -> [rows, outputs]
   Tensor forward(Device& device, const Tensor& x) const;
+  /// y f32 [rows, outputs] += what forward would give
+  void add_to(Device& device, const Tensor& y, const Tensor& x) const;
+
+ private:
+  Tensor inner(Device& device, const Tensor& x) const;
 };
 
 /// down(activation(gate(x)) * up(x)) (Shazeer, 2020)
@@ -89,8 +104,14 @@ struct GatedMlp {
                              std::int64_t hidden_size, std::int64_t intermediate_size,
                              bool with_bias, compute::Activation activation);
 
-  /// x [rows, hidden_size] -> the same shape
-  Tensor forward(Device& device, const Tensor& x) const;
+  /// x [rows, hidden_size], normed first where a norm is given -> the same shape
+  Tensor forward(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
+  /// y f32 [rows, hidden_size] += what forward would give
+  void add_to(Device& device, const Tensor& y, const Tensor& x,
+              const RmsNorm* norm = nullptr) const;
+
+ private:
+  Tensor inner(Device& device, const Tensor& x, const RmsNorm* norm) const;
 };
 
 }  // namespace saccade::nn

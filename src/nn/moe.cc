@@ -54,7 +54,7 @@ std::vector<MixtureOfExperts::Assignment> MixtureOfExperts::route(Device& device
                                                                   const Tensor& x) const {
   const std::int64_t experts = config_.num_experts;
   std::vector<float> logits(x.rows() * experts);
-  device.download(logits.data(), router_.forward(device, x));
+  device.download(logits.data(), router_.forward_f32(device, x));
   std::vector<Assignment> assignments(experts);
   for (std::int64_t row = 0; row < x.rows(); ++row) {
     const std::span<const float> of_row(&logits[row * experts], experts);
@@ -74,7 +74,7 @@ Tensor MixtureOfExperts::forward(Device& device, const Tensor& x) const {
   for (int i = 0; i < config_.num_experts; ++i) {
     const auto& [rows, shares] = assignments[i];
     if (rows.empty()) continue;
-    Tensor given = device.empty(DType::kF32, {static_cast<std::int64_t>(rows.size()), x.size(1)});
+    Tensor given = device.activations({static_cast<std::int64_t>(rows.size()), x.size(1)});
     device.gather(given, x, rows);
     device.scatter_add(y, experts_[i].forward(device, given), rows, shares);
   }

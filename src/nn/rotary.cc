@@ -109,26 +109,26 @@ RotaryAxes split_image_rotary(double theta, int head_dim) {
   return rotary;
 }
 
+Rotary Rotary::load(compute::Device& device, const RotaryAxes& rotary) {
+  Rotary loaded{device.empty(DType::kF32, {static_cast<std::int64_t>(rotary.frequencies.size())}),
+                device.indices(std::vector<std::int32_t>(rotary.axes.begin(), rotary.axes.end())),
+                rotary.scale};
+  device.upload(loaded.frequencies, rotary.frequencies.data());
+  return loaded;
+}
+
+RotaryTable Rotary::table(compute::Device& device, const Tensor& positions) const {
+  const Shape shape{positions.size(1), frequencies.size(0)};
+  RotaryTable table{device.empty(DType::kF32, shape), device.empty(DType::kF32, shape)};
+  device.rotary_table(table.cos, table.sin, positions, frequencies, axes, scale);
+  return table;
+}
+
 RotaryTable make_rotary_table(compute::Device& device, const RotaryAxes& rotary,
                               std::span<const std::int32_t> positions, std::int64_t rows) {
-  const auto half = static_cast<std::int64_t>(rotary.frequencies.size());
-  std::vector<float> cosines(rows * half);
-  std::vector<float> sines(rows * half);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int64_t i = 0; i < half; ++i) {
-      const auto position = static_cast<float>(positions[rotary.axes[i] * rows + row]);
-      const float angle = position * rotary.frequencies[i];
-      // In double, so that the table does not depend on the C library's float functions.
-      const double exact = angle;
-      cosines[row * half + i] = static_cast<float>(std::cos(exact)) * rotary.scale;
-      sines[row * half + i] = static_cast<float>(std::sin(exact)) * rotary.scale;
-    }
-  }
-  RotaryTable table{device.empty(DType::kF32, {rows, half}),
-                    device.empty(DType::kF32, {rows, half})};
-  device.upload(table.cos, cosines.data());
-  device.upload(table.sin, sines.data());
-  return table;
+  const auto axes = rows > 0 ? static_cast<std::int64_t>(positions.size()) / rows : 1;
+  const Tensor on_device = device.indices(positions.first(axes * rows));
+  return Rotary::load(device, rotary).table(device, on_device.view_as({axes, rows}));
 }
 
 }  // namespace saccade::nn

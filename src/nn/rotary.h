@@ -73,6 +73,17 @@ RotaryAxes image_rotary(double theta, int head_dim);
 /// of odd index with the column (Pixtral).
 RotaryAxes split_image_rotary(double theta, int head_dim);
 
+/// A way of turning as the device wants it.
+struct Rotary {
+  Tensor frequencies;  // [head_dim / 2] or fewer
+  Tensor axes;         // int32 [frequencies.size()]
+  float scale = 1.0f;
+
+  static Rotary load(compute::Device& device, const RotaryAxes& rotary);
+  /// The table for tokens whose positions on each axis are int32 [axes, rows].
+  RotaryTable table(compute::Device& device, const Tensor& positions) const;
+};
+
 /// The table for `rows` tokens whose positions are given axis by axis: positions[axis * rows +
 /// row].
 RotaryTable make_rotary_table(compute::Device& device, const RotaryAxes& rotary,

@@ -16,6 +16,12 @@ Tensor apply(Device& device, const Layer& layer, const Tensor& x) {
   return std::visit([&](const auto& kind) { return kind.forward(device, x); }, layer);
 }
 
+/// y += layer(x)
+template <typename Layer>
+void apply_to(Device& device, const Layer& layer, const Tensor& y, const Tensor& x) {
+  std::visit([&](const auto& kind) { kind.add_to(device, y, x); }, layer);
+}
+
 /// ends [tiles]: the rows of each tile are a segment.
 std::vector<std::int64_t> tile_ends(std::int64_t tiles, std::int64_t rows) {
   std::vector<std::int64_t> ends(tiles);
@@ -131,7 +137,7 @@ Tensor Vit::embed(Device& device, const media::Patches& patches,
   const std::int64_t per_tile = std::int64_t{patches.grid.h} * patches.grid.w;
   Tensor pixels = device.empty(DType::kF32, {tiles * per_tile, config_.patch_elements()});
   device.upload(pixels, patches.values.data());
-  Tensor hidden_states = patch_.forward(device, pixels);
+  Tensor hidden_states = patch_.forward_f32(device, pixels);
   const std::int64_t first = config_.has_class_token() ? 1 : 0;
   const std::int64_t tile_rows = first + per_tile;
   if (first > 0) {
@@ -170,30 +176,43 @@ Tensor Vit::attend(Device& device, const Layer& layer, const Tensor& normed,
     device.rms_norm(key, key, layer.key_norm->weight, layer.key_norm->eps);
   }
   if (rotary) device.rotary(qkv.view_columns(0, 2 * hidden), rotary->cos, rotary->sin, head_dim);
-  Tensor attended = device.empty(DType::kF32, {normed.rows(), hidden});
+  Tensor attended = device.activations({normed.rows(), hidden});
   device.attention_segments(attended, query, key, qkv.view_columns(2 * hidden, hidden),
                             {config_.num_heads, config_.num_heads, head_dim,
                              1.0f / std::sqrt(static_cast<float>(head_dim))},
                             ends);
-  return layer.output.forward(device, attended);
+  return attended;
 }
 
 void Vit::run_layer(Device& device, const Layer& layer, const Tensor& hidden_states,
                     const RotaryTable* rotary, std::span<const std::int64_t> ends) const {
   const Tensor attended =
       attend(device, layer, apply(device, layer.attention_norm, hidden_states), rotary, ends);
-  if (!layer.attention_scale.empty()) device.scale_columns(attended, layer.attention_scale);
-  device.add(hidden_states, attended);
-  const Tensor inner = apply(device, layer.mlp, apply(device, layer.mlp_norm, hidden_states));
-  if (!layer.mlp_scale.empty()) device.scale_columns(inner, layer.mlp_scale);
-  device.add(hidden_states, inner);
+  if (layer.attention_scale.empty()) {
+    layer.output.add_to(device, hidden_states, attended);
+  } else {
+    const Tensor output = layer.output.forward(device, attended);
+    device.scale_columns(output, layer.attention_scale);
+    device.add(hidden_states, output);
+  }
+  const Tensor normed = apply(device, layer.mlp_norm, hidden_states);
+  if (layer.mlp_scale.empty()) {
+    apply_to(device, layer.mlp, hidden_states, normed);
+  } else {
+    const Tensor output = apply(device, layer.mlp, normed);
+    device.scale_columns(output, layer.mlp_scale);
+    device.add(hidden_states, output);
+  }
 }
 
 Tensor Vit::forward(Device& device, const media::Patches& patches,
                     std::span<const std::int32_t> position_ids) const {
   check(patches, position_ids);
   Tensor hidden_states = embed(device, patches, position_ids);
-  if (pre_norm_) hidden_states = apply(device, *pre_norm_, hidden_states);
+  if (pre_norm_) {
+    hidden_states = std::visit(
+        [&](const auto& norm) { return norm.forward_f32(device, hidden_states); }, *pre_norm_);
+  }
   const std::int64_t rows = hidden_states.rows();
   const std::vector<std::int64_t> ends = tile_ends(patches.grid.tiles, rows / patches.grid.tiles);
   std::optional<RotaryTable> rotary;
@@ -210,7 +229,7 @@ Tensor Vit::forward(Device& device, const media::Patches& patches,
       const Tensor part = result.view_columns(static_cast<std::int64_t>(i) * config_.hidden_size,
                                               config_.hidden_size);
       if (post_norm_) {
-        device.scatter(part, post_norm_->forward(device, hidden_states), all);
+        device.scatter(part, post_norm_->forward_f32(device, hidden_states), all);
       } else {
         device.scatter(part, hidden_states, all);
       }

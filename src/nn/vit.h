@@ -99,6 +99,7 @@ class Vit {
   void check(const media::Patches& patches, std::span<const std::int32_t> position_ids) const;
   Tensor embed(Device& device, const media::Patches& patches,
                std::span<const std::int32_t> position_ids) const;
+  /// What the heads gather for normed rows, [rows, hidden_size].
   Tensor attend(Device& device, const Layer& layer, const Tensor& normed, const RotaryTable* rotary,
                 std::span<const std::int64_t> ends) const;
   void run_layer(Device& device, const Layer& layer, const Tensor& hidden_states,

@@ -24,8 +24,8 @@ CompareReport sample() {
   report.same_tokens = 0.98765;
   report.same_answers = 0.75;
   report.same_prefix = 0.875;
-  report.a = {"whole", 4 << 20, 12.0, 30.0, 1000.0, 50.0};
-  report.b = {"quarter", 1 << 20, 3.0, 31.0, 900.0, 120.25};
+  report.a = {"whole", 4 << 20, 12.0, 30.0, 1000.0, 50.0, "cpu"};
+  report.b = {"quarter", 1 << 20, 3.0, 31.0, 900.0, 120.25, "cuda:0"};
   return report;
 }
 
@@ -34,6 +34,7 @@ TEST(CompareText, IsATable) {
             "                A                B\n"
             "model           whole            quarter\n"
             "size            4.00 MiB         1.00 MiB, 25.0 % of A\n"
+            "device          cpu              cuda:0\n"
             "load            12 ms            3.00 ms\n"
             "image encoding  30 ms            31 ms\n"
             "prefill         1000.0 tokens/s  900.0 tokens/s\n"
@@ -53,14 +54,15 @@ TEST(CompareText, IsATable) {
 }
 
 TEST(CompareJson, HasEveryFigure) {
-  EXPECT_EQ(json_text(compare_json(sample())),
-            R"({"a": {"model": "whole", "bytes": 4194304, "load_ms": 12, "vision_ms": 30, )"
-            R"("prefill_tokens_per_second": 1000, "decode_tokens_per_second": 50}, )"
-            R"("b": {"model": "quarter", "bytes": 1048576, "load_ms": 3, "vision_ms": 31, )"
-            R"("prefill_tokens_per_second": 900, "decode_tokens_per_second": 120.25}, )"
-            R"("questions": 4, "positions": 1234, "vocab_size": 1536, )"
-            R"("kl_divergence": {"mean": 0.0123456, "median": 0.0005, "p99": 0.25, "max": 0.5}, )"
-            R"("same_tokens": 0.98765, "same_answers": 0.75, "same_prefix": 0.875})");
+  EXPECT_EQ(
+      json_text(compare_json(sample())),
+      R"({"a": {"model": "whole", "device": "cpu", "bytes": 4194304, "load_ms": 12, "vision_ms": 30, )"
+      R"("prefill_tokens_per_second": 1000, "decode_tokens_per_second": 50}, )"
+      R"("b": {"model": "quarter", "device": "cuda:0", "bytes": 1048576, "load_ms": 3, "vision_ms": 31, )"
+      R"("prefill_tokens_per_second": 900, "decode_tokens_per_second": 120.25}, )"
+      R"("questions": 4, "positions": 1234, "vocab_size": 1536, )"
+      R"("kl_divergence": {"mean": 0.0123456, "median": 0.0005, "p99": 0.25, "max": 0.5}, )"
+      R"("same_tokens": 0.98765, "same_answers": 0.75, "same_prefix": 0.875})");
 }
 
 TEST(CompareProgressText, SaysWhichModelIsAtWhat) {

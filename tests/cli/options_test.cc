@@ -31,6 +31,14 @@ TEST(Options, WhatIsNotGivenStaysOpen) {
                request.sampling.seed);
   EXPECT_FALSE(request.min_pixels || request.max_pixels || request.logprobs);
   EXPECT_EQ(options.engine.threads, 0);
+  EXPECT_EQ(options.engine.device, "auto");
+  EXPECT_FALSE(options.engine.batch_invariant);
+}
+
+TEST(Options, NameADevice) {
+  const PromptOptions options = parse({"model", "--device", "cuda:1", "--batch-invariant"});
+  EXPECT_EQ(options.engine.device, "cuda:1");
+  EXPECT_TRUE(options.engine.batch_invariant);
 }
 
 TEST(Options, EachReachesItsField) {

@@ -50,15 +50,47 @@ TEST(InspectReport, JsonIsExact) {
 TEST(DevicesReport, ShowsUsedAndBuiltInstructionSets) {
   DeviceInfo info{"cpu",      "Some Processor", 8, "avx2", {"avx512", "avx2", "scalar"},
                   16LL << 30, 4LL << 30};
-  EXPECT_EQ(devices_text(info),
+  EXPECT_EQ(devices_text({info}),
             "device           cpu\n"
             "processor        Some Processor\n"
             "cores            8\n"
             "instruction set  avx2 in use, of avx512, avx2, scalar built\n"
             "memory           16.0 GiB, 4.00 GiB available\n");
-  const boost::json::object object = devices_json(info);
+  const boost::json::object object = devices_json({info});
   EXPECT_EQ(object.at("devices").at(0).at("instruction_set"), "avx2");
   EXPECT_EQ(object.at("devices").at(0).at("memory_bytes"), 16LL << 30);
+}
+
+DeviceInfo sample_gpu() {
+  return {"cuda:0",    "Some GPU", 132, "compute capability 9.0", {"compute capability 9.0"},
+          140LL << 30, 139LL << 30};
+}
+
+TEST(DevicesReport, ShowsWhatAGpuHas) {
+  const DeviceInfo cpu{"cpu", "Some Processor", 1, "avx2", {"avx2"}, 16LL << 30, 4LL << 30};
+  EXPECT_EQ(devices_text({cpu, sample_gpu()}),
+            "device           cpu\n"
+            "processor        Some Processor\n"
+            "cores            1\n"
+            "instruction set  avx2 in use, of avx2 built\n"
+            "memory           16.0 GiB, 4.00 GiB available\n"
+            "\n"
+            "device           cuda:0\n"
+            "processor        Some GPU\n"
+            "multiprocessors  132\n"
+            "architecture     compute capability 9.0\n"
+            "memory           140 GiB, 139 GiB available\n");
+  const boost::json::object object = devices_json({cpu, sample_gpu()});
+  EXPECT_EQ(object.at("devices").as_array().size(), 2U);
+  EXPECT_EQ(object.at("devices").at(1).at("multiprocessors"), 132);
+  EXPECT_EQ(object.at("devices").at(1).at("architecture"), "compute capability 9.0");
+  EXPECT_FALSE(object.at("devices").at(1).as_object().contains("cores"));
+}
+
+TEST(DevicesReport, NamesThreadsForWhatTheyAre) {
+  EXPECT_EQ(device_powers(sample_gpu()), "compute capability 9.0, 132 multiprocessors");
+  EXPECT_EQ(device_powers({"cpu", "Some Processor", 1, "avx2", {}, 0, 0}), "avx2, 1 thread");
+  EXPECT_EQ(device_powers({"cpu", "Some Processor", 2, "avx2", {}, 0, 0}), "avx2, 2 threads");
 }
 
 TokenReport sample_tokens() {
@@ -94,7 +126,7 @@ TEST(TokensReport, SaysWhenThereIsNoRoom) {
 
 TEST(TokensReport, PredictsFromAMeasurement) {
   TokenReport report = sample_tokens();
-  Measurement measurement{"avx2", 2, {410, 391, 32}, {}};
+  Measurement measurement{{"cpu", "Some Processor", 2, "avx2"}, {410, 391, 32}, {}};
   measurement.timings.ttft_ms = 500.0;
   measurement.timings.decode_tokens_per_second = 10.0;
   report.measurement = measurement;

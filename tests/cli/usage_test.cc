@@ -14,7 +14,7 @@ TEST(Help, IsThereForTheProgramAndEachCommand) {
   const Outcome all = run_program({"--help"});
   EXPECT_EQ(all.status, 0);
   EXPECT_EQ(all.err, "");
-  for (const char* command : {"run", "tokens", "tokenize", "inspect", "compare", "devices",
+  for (const char* command : {"run", "tokens", "tokenize", "inspect", "compare", "bench", "devices",
                               "formats", "convert", "pull"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("\n  ") + command));
     const Outcome one = run_program({command, "--help"});
@@ -27,10 +27,26 @@ TEST(Help, IsThereForTheProgramAndEachCommand) {
 
 TEST(Help, NamesEveryOptionOfRun) {
   const Outcome help = run_program({"run", "-h"});
-  for (const char* option :
-       {"MODEL", "PROMPT", "--image", "--system", "--max-tokens", "--temperature", "--top-p",
-        "--top-k", "--min-p", "--repetition-penalty", "--seed", "--stop", "--min-pixels",
-        "--max-pixels", "--max-image-pixels", "--threads", "--logprobs", "--json"}) {
+  for (const char* option : {"MODEL",
+                             "PROMPT",
+                             "--image",
+                             "--system",
+                             "--max-tokens",
+                             "--temperature",
+                             "--top-p",
+                             "--top-k",
+                             "--min-p",
+                             "--repetition-penalty",
+                             "--seed",
+                             "--stop",
+                             "--min-pixels",
+                             "--max-pixels",
+                             "--max-image-pixels",
+                             "--device",
+                             "--batch-invariant",
+                             "--threads",
+                             "--logprobs",
+                             "--json"}) {
     EXPECT_THAT(help.out, HasSubstr(option));
   }
 }

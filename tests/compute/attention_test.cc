@@ -71,10 +71,11 @@ Matrix paged(Device& device, const AttentionShape& shape, const Matrix& q, const
     std::vector<SequenceSpan> spans = {{0, count, start, pages}};
     if (!end_keys.empty()) spans[0].end_keys = std::span(end_keys).subspan(start, count);
     if (neighbour) spans.push_back({count, 1, start % 7, other_pages});
+    const auto table = span_table(device, spans);
     device.write_kv(*cache, 1, part(k, kv_width, start, count), part(v, kv_width, start, count),
-                    spans);
+                    *table);
     const Tensor out = device.empty(DType::kF32, {count + (neighbour ? 1 : 0), width});
-    device.attention_paged(out, part(q, width, start, count), *cache, 1, shape, spans);
+    device.attention_paged(out, part(q, width, start, count), *cache, 1, shape, *table);
     const Matrix rows = download(device, out);
     result.insert(result.end(), rows.begin(), rows.begin() + count * width);
     start += count;
@@ -154,6 +155,46 @@ TEST_P(AttentionTest, TokensOfABlockSeeEachOther) {
   }
 }
 
+TEST(PagedAttention, TurnsAndStoresAtOnce) {
+  // The same as turning first and storing then; fewer angles turn a part of a head.
+  constexpr int kHeads = 4, kKvHeads = 2, kHeadDim = 24;
+  constexpr std::int64_t kRows = 70, kWidth = (kHeads + 2 * kKvHeads) * kHeadDim;
+  const Matrix qkv = random_matrix(kRows * kWidth, 1);
+  const std::vector<std::int32_t> pages = {2, 0};
+  const AttentionShape shape{kHeads, kKvHeads, kHeadDim, 0.2f};
+  for (const std::int64_t half : {12, 9}) {
+    const Matrix cos = random_matrix(kRows * half, 2);
+    const Matrix sin = random_matrix(kRows * half, 3);
+    const auto attend = [&](Device& device, bool at_once) {
+      const auto cache = device.make_kv_cache({1, kKvHeads, kHeadDim}, 3);
+      const auto spans = span_table(device, {{0, kRows, 5, pages}});
+      const Tensor all = upload(device, qkv, {kRows, kWidth});
+      const Tensor c = upload(device, cos, {kRows, half});
+      const Tensor s = upload(device, sin, {kRows, half});
+      // Five tokens stand before the span.
+      AttentionShape own = shape;
+      own.window = 5;
+      device.write_kv(*cache, 0, all.view_columns(kHeads * kHeadDim, kKvHeads * kHeadDim),
+                      all.view_columns(kHeads * kHeadDim, kKvHeads * kHeadDim),
+                      *span_table(device, {{0, 5, 0, pages}}));
+      if (at_once) {
+        device.rotary_write_kv(*cache, 0, all, c, s, shape, *spans);
+      } else {
+        device.rotary(all.view_columns(0, (kHeads + kKvHeads) * kHeadDim), c, s, kHeadDim);
+        device.write_kv(*cache, 0, all.view_columns(kHeads * kHeadDim, kKvHeads * kHeadDim),
+                        all.view_columns((kHeads + kKvHeads) * kHeadDim, kKvHeads * kHeadDim),
+                        *spans);
+      }
+      const Tensor out = device.empty(DType::kF32, {kRows, kHeads * kHeadDim});
+      device.attention_paged(out, all.view_columns(0, kHeads * kHeadDim), *cache, 0, own, *spans);
+      return download(device, out);
+    };
+    const Matrix at_once = on_all_devices([&](Device& device) { return attend(device, true); });
+    cpu::CpuDevice cpu({1, {}});
+    EXPECT_EQ(at_once, attend(cpu, false));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Heads, AttentionTest,
                          testing::Values(AttentionCase{1, 1, 2}, AttentionCase{4, 2, 20},
                                          AttentionCase{3, 3, 80}, AttentionCase{8, 1, 16},
@@ -167,12 +208,12 @@ TEST(PagedAttention, IgnoresWhatAPageHeldBefore) {
   const std::vector<std::int32_t> pages = {0};
   const Matrix nan(64 * 16, std::numeric_limits<float>::quiet_NaN());
   const Tensor bad = upload(device, nan, {64, 16});
-  device.write_kv(*cache, 0, bad, bad, std::vector<SequenceSpan>{{0, 64, 0, pages}});
+  device.write_kv(*cache, 0, bad, bad, *span_table(device, {{0, 64, 0, pages}}));
   const Tensor good = upload(device, random_matrix(3 * 16, 1), {3, 16});
-  const std::vector<SequenceSpan> spans = {{0, 3, 0, pages}};
-  device.write_kv(*cache, 0, good, good, spans);
+  const auto spans = span_table(device, {{0, 3, 0, pages}});
+  device.write_kv(*cache, 0, good, good, *spans);
   const Tensor out = device.empty(DType::kF32, {3, 16});
-  device.attention_paged(out, good, *cache, 0, shape, spans);
+  device.attention_paged(out, good, *cache, 0, shape, *spans);
   for (const float value : download(device, out)) EXPECT_TRUE(std::isfinite(value));
 }
 

@@ -56,7 +56,7 @@ TEST_P(LinearTest, MatchesReferenceOnEveryIsa) {
     const auto weight = device.pack(std::span(&part, 1));
     const Tensor y = device.empty(DType::kF32, {rows, outputs});
     const Tensor b = upload(device, bias, {outputs});
-    device.linear(y, upload(device, x, {rows, inputs}), *weight, &b);
+    device.linear(y, upload(device, x, {rows, inputs}), *weight, {.bias = &b});
     return download(device, y);
   });
   expect_close(result, reference::linear(x, w.values, bias, rows, inputs, outputs), 2e-6);
@@ -79,7 +79,7 @@ TEST(OpTest, LinearStacksPartsAndReadsUnalignedFiles) {
         float_matrix({DType::kF32, {20, 24}, file.data() + 1}),
         float_matrix({DType::kF32, {30, 24}, file.data() + 1 + 20 * 24 * 4})};
     const Tensor y = device.empty(DType::kF32, {2, 50});
-    device.linear(y, upload(device, x, {2, 24}), *device.pack(parts), nullptr);
+    device.linear(y, upload(device, x, {2, 24}), *device.pack(parts));
     return download(device, y);
   });
   expect_close(result, reference::linear(x, w, {}, 2, 24, 50), 2e-6);
@@ -93,7 +93,7 @@ TEST(OpTest, NoRowsAreNoWork) {
         float_matrix({DType::kF32, {20, 8}, reinterpret_cast<const std::byte*>(w.data())});
     const Tensor x = device.empty(DType::kF32, {0, 8});
     const Tensor y = device.empty(DType::kF32, {0, 20});
-    device.linear(y, x, *device.pack(std::span(&part, 1)), nullptr);
+    device.linear(y, x, *device.pack(std::span(&part, 1)));
     device.rms_norm(x, x, upload(device, random_matrix(8, 2), {8}), 1e-6f);
     device.gather(x, upload(device, w, {20, 8}), {});
     device.attention_segments(x, x, x, x, {2, 2, 4, 1.0f}, {});
@@ -110,10 +110,10 @@ TEST(OpTest, LinearRowsDoNotDependOnTheirNeighbours) {
     const auto weight = device.pack(std::span(&part, 1));
     const Tensor all_x = upload(device, x, {kRows, kInputs});
     const Tensor all = device.empty(DType::kF32, {kRows, kOutputs});
-    device.linear(all, all_x, *weight, nullptr);
+    device.linear(all, all_x, *weight);
     for (const auto& [begin, count] : {std::pair{0, 1}, {7, 2}, {50, 11}, {3, 97}}) {
       const Tensor some = device.empty(DType::kF32, {count, kOutputs});
-      device.linear(some, all_x.view_rows(begin, count), *weight, nullptr);
+      device.linear(some, all_x.view_rows(begin, count), *weight);
       EXPECT_EQ(download(device, some), download(device, all.view_rows(begin, count))) << isa;
     }
   }

@@ -5,12 +5,17 @@
 
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "compute/cpu/cpu_device.h"
 #include "compute/cpu/isa.h"
+#include "compute/cuda/cuda.h"
 #include "reference.h"
+#if defined(SACCADE_GPU_HOST)
+#include "compute/gpu/host/host_gpu_device.h"
+#endif
 
 namespace saccade::compute {
 
@@ -37,6 +42,13 @@ inline Matrix download(Device& device, const Tensor& tensor) {
   return values;
 }
 
+inline std::unique_ptr<SpanTable> span_table(Device& device,
+                                             const std::vector<SequenceSpan>& spans) {
+  auto table = device.make_span_table(0, 0);
+  table->assign(spans);
+  return table;
+}
+
 inline void expect_close(const Matrix& found, const std::vector<double>& wanted, double tolerance) {
   ASSERT_EQ(found.size(), wanted.size());
   double largest = 1e-30;
@@ -46,8 +58,23 @@ inline void expect_close(const Matrix& found, const std::vector<double>& wanted,
   }
 }
 
+/// Every GPU there is in this process: the shared kernels on the host, with threads taking turns
+/// in both orders, and a real GPU where there is one. All in f32, as the reference is.
+inline std::vector<std::unique_ptr<Device>> gpu_devices(bool exact = true) {
+  std::vector<std::unique_ptr<Device>> devices;
+#if defined(SACCADE_GPU_HOST)
+  devices.push_back(std::make_unique<gpu::HostGpuDevice>(exact));
+  devices.push_back(std::make_unique<gpu::HostGpuDevice>(exact, gpu::TurnOrder::kBackward));
+#endif
+  if (!cuda::list_cuda_devices().empty()) devices.push_back(cuda::make_cuda_device({0, exact}));
+  return devices;
+}
+
+/// GPUs add up in an order of their own, and their exponentials differ in the last bits.
+inline constexpr double kGpuTolerance = 1e-5;
+
 /// Runs `body` on a device of each instruction set and thread count; all results must be the same
-/// bits. Returns them.
+/// bits. GPUs must come close to them, relative to the largest. Returns the bits.
 inline Matrix on_all_devices(const std::function<Matrix(Device&)>& body) {
   Matrix first;
   std::string first_name;
@@ -63,6 +90,10 @@ inline Matrix on_all_devices(const std::function<Matrix(Device&)>& body) {
       EXPECT_EQ(std::memcmp(result.data(), first.data(), first.size() * sizeof(float)), 0)
           << isa << " with " << threads << " threads differs from " << first_name;
     }
+  }
+  for (const auto& device : gpu_devices()) {
+    SCOPED_TRACE(device->info().name);
+    expect_close(body(*device), std::vector<double>(first.begin(), first.end()), kGpuTolerance);
   }
   return first;
 }

@@ -37,7 +37,7 @@ Matrix multiply(Device& device, std::span<const HostMatrix> parts, const Matrix&
   const Tensor y = device.empty(DType::kF32, {rows, weight->outputs()});
   const Matrix bias(weight->outputs(), 0.25f);
   const Tensor b = upload(device, bias, {weight->outputs()});
-  device.linear(y, upload(device, x, {rows, weight->inputs()}), *weight, &b);
+  device.linear(y, upload(device, x, {rows, weight->inputs()}), *weight, {.bias = &b});
   Matrix result(y.shape().elements());
   device.download(result.data(), y);
   return result;

@@ -43,6 +43,15 @@ class CountingModel : public models::Model {
     device_.upload(result, values.data());
     return result;
   }
+  Tensor forward(const models::StepInputs& inputs, compute::KvCache& cache) override {
+    models::Batch batch;
+    batch.token_ids.resize(inputs.token_ids.size(0));
+    device_.download(batch.token_ids.data(), inputs.token_ids);
+    for (std::size_t row = 0; row < batch.token_ids.size(); ++row) {
+      batch.logits_rows.push_back(static_cast<std::int32_t>(row));
+    }
+    return forward(batch, cache);
+  }
 
   std::vector<std::int64_t> rows;
   std::vector<std::vector<std::int64_t>> end_keys;

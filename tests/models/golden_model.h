@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -23,10 +24,13 @@ class GoldenModel : public testing::TestWithParam<std::string> {
   // What the issue asks for in f32 is 1e-3; the tests hold us to a tenth of it.
   static constexpr double kTolerance = 1e-4;
 
-  GoldenModel()
+  explicit GoldenModel(std::unique_ptr<compute::Device> device =
+                           std::make_unique<compute::cpu::CpuDevice>(compute::cpu::CpuOptions{2,
+                                                                                              {}}))
       : directory_(goldens::root() / GetParam()),
         checkpoint_(directory_),
-        device_({2, {}}),
+        owned_device_(std::move(device)),
+        device_(*owned_device_),
         expected_(directory_ / "expected.safetensors"),
         cases_(read_json_file(directory_ / "cases.json")) {
     const models::Family& family = models::family_of(checkpoint_);
@@ -36,13 +40,42 @@ class GoldenModel : public testing::TestWithParam<std::string> {
 
   std::vector<float> download(const Tensor& tensor) {
     std::vector<float> values(tensor.shape().elements());
-    device_.download(values.data(), tensor);
+    if (tensor.dtype() == DType::kF32) {
+      device_.download(values.data(), tensor);
+      return values;
+    }
+    std::vector<std::uint16_t> narrow(values.size());
+    device_.download(narrow.data(), tensor);
+    std::transform(narrow.begin(), narrow.end(), values.begin(), bf16_to_f32);
     return values;
+  }
+
+  /// Logits [vocab_size] after a prompt whose pictures the tower has encoded.
+  std::vector<float> last_logits(const models::Prompt& prompt, const std::vector<Tensor>& images) {
+    const auto tokens = static_cast<std::int32_t>(prompt.token_ids.size());
+    const auto cache =
+        device_.make_kv_cache(model_->kv_layout(), tokens / device_.kv_page_tokens() + 1);
+    std::vector<std::int32_t> pages(cache->num_pages());
+    for (int i = 0; i < cache->num_pages(); ++i) pages[i] = i;
+    models::Batch batch;
+    batch.token_ids = prompt.token_ids;
+    batch.positions = prompt.positions;
+    batch.spans = {{0, tokens, 0, pages}};
+    for (const models::MediaSpan& span : prompt.media) {
+      batch.embeddings.push_back({span.begin, &images[span.image], span.first, span.count});
+    }
+    if (model_->pictures_see_themselves()) {
+      batch.end_keys = {models::media_end_keys(prompt.media, 0, tokens)};
+      batch.spans[0].end_keys = batch.end_keys[0];
+    }
+    batch.logits_rows = {tokens - 1};
+    return download(model_->forward(batch, *cache));
   }
 
   std::filesystem::path directory_;
   checkpoint::Checkpoint checkpoint_;
-  compute::cpu::CpuDevice device_;
+  std::unique_ptr<compute::Device> owned_device_;
+  compute::Device& device_;
   checkpoint::SafetensorsFile expected_;
   boost::json::value cases_;
   std::unique_ptr<models::Processor> processor_;

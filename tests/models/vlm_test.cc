@@ -39,28 +39,6 @@ class VlmGolden : public GoldenModel {
     }
     return pixels;
   }
-
-  /// Logits of the last prompt token.
-  std::vector<float> logits(const models::Prompt& prompt, const std::vector<Tensor>& images) {
-    const auto tokens = static_cast<std::int32_t>(prompt.token_ids.size());
-    const auto cache =
-        device_.make_kv_cache(model_->kv_layout(), tokens / device_.kv_page_tokens() + 1);
-    std::vector<std::int32_t> pages(cache->num_pages());
-    for (int i = 0; i < cache->num_pages(); ++i) pages[i] = i;
-    models::Batch batch;
-    batch.token_ids = prompt.token_ids;
-    batch.positions = prompt.positions;
-    batch.spans = {{0, tokens, 0, pages}};
-    for (const models::MediaSpan& span : prompt.media) {
-      batch.embeddings.push_back({span.begin, &images[span.image], span.first, span.count});
-    }
-    if (model_->pictures_see_themselves()) {
-      batch.end_keys = {models::media_end_keys(prompt.media, 0, tokens)};
-      batch.spans[0].end_keys = batch.end_keys[0];
-    }
-    batch.logits_rows = {tokens - 1};
-    return download(model_->forward(batch, *cache));
-  }
 };
 
 TEST_P(VlmGolden, PromptsTokensAndPixels) {
@@ -104,7 +82,7 @@ TEST_P(VlmGolden, EmbeddingsAndLogits) {
       EXPECT_LT(off, kTolerance);
       worst_embeds = std::max(worst_embeds, off);
     }
-    const double off = goldens::deviation(logits(prepared.prompt, images),
+    const double off = goldens::deviation(last_logits(prepared.prompt, images),
                                           goldens::values(expected_.tensor(name + ".logits")));
     EXPECT_LT(off, kTolerance);
     worst_logits = std::max(worst_logits, off);

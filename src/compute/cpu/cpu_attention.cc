@@ -96,8 +96,9 @@ void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
 }
 
 void CpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
-                            std::span<const SequenceSpan> spans) {
+                            const SpanTable& table) {
   const auto& pages = static_cast<const PagedKv&>(cache);
+  const std::span<const SequenceSpan> spans = table.spans();
   const KvLayout& layout = cache.layout();
   threads_.parallel_for(layout.num_kv_heads, [&](std::int64_t head) {
     for (const SequenceSpan& span : spans) {
@@ -114,9 +115,9 @@ void CpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Te
 }
 
 void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
-                                   int layer, const AttentionShape& shape,
-                                   std::span<const SequenceSpan> spans) {
+                                   int layer, const AttentionShape& shape, const SpanTable& table) {
   check_head_dim(shape.head_dim);
+  const std::span<const SequenceSpan> spans = table.spans();
   const auto& pages = static_cast<const PagedKv&>(cache);
   // The query heads that share a key-value head go through its keys together.
   const int group = shape.num_heads / shape.num_kv_heads;

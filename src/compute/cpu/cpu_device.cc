@@ -1,6 +1,7 @@
 #include "compute/cpu/cpu_device.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -151,31 +152,54 @@ void CpuDevice::do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin,
   });
 }
 
-void CpuDevice::do_gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {
-  const std::size_t bytes = x.size(1) * sizeof(float);
-  for_rows(y.rows(), x.size(1),
-           [&](std::int64_t row) { std::memcpy(y.row(row), x.row(ids[row]), bytes); });
-}
-
-void CpuDevice::do_gather_columns(const Tensor& y, const Tensor& x,
-                                  std::span<const std::int32_t> ids) {
-  for_rows(y.rows(), y.size(1), [&](std::int64_t row) {
-    const float* from = x.row(row);
-    float* to = y.row(row);
-    for (std::size_t i = 0; i < ids.size(); ++i) to[i] = from[ids[i]];
+void CpuDevice::do_rotary_table(const Tensor& cos, const Tensor& sin, const Tensor& positions,
+                                const Tensor& frequencies, const Tensor& axes, float scale) {
+  const std::int64_t rows = cos.rows();
+  const std::int64_t n = cos.size(1);
+  const auto* position = positions.data<std::int32_t>();
+  const auto* axis = axes.data<std::int32_t>();
+  // A cosine in double costs about a hundred multiply-adds.
+  for_rows(rows, n * 100, [&](std::int64_t row) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      const float angle =
+          static_cast<float>(position[axis[i] * rows + row]) * frequencies.data<float>()[i];
+      // In double, so that the table does not depend on the C library's float functions.
+      const double exact = angle;
+      cos.row(row)[i] = static_cast<float>(std::cos(exact)) * scale;
+      sin.row(row)[i] = static_cast<float>(std::sin(exact)) * scale;
+    }
   });
 }
 
-void CpuDevice::do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) {
+void CpuDevice::do_gather(const Tensor& y, const Tensor& x, const Tensor& ids) {
   const std::size_t bytes = x.size(1) * sizeof(float);
-  for_rows(x.rows(), x.size(1),
-           [&](std::int64_t row) { std::memcpy(y.row(ids[row]), x.row(row), bytes); });
+  const auto* id = ids.data<std::int32_t>();
+  for_rows(y.rows(), x.size(1),
+           [&](std::int64_t row) { std::memcpy(y.row(row), x.row(id[row]), bytes); });
 }
 
-void CpuDevice::do_scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
-                               std::span<const float> factors) {
+void CpuDevice::do_gather_columns(const Tensor& y, const Tensor& x, const Tensor& ids) {
+  const auto* id = ids.data<std::int32_t>();
+  const std::int64_t n = ids.size(0);
+  for_rows(y.rows(), n, [&](std::int64_t row) {
+    const float* from = x.row(row);
+    float* to = y.row(row);
+    for (std::int64_t i = 0; i < n; ++i) to[i] = from[id[i]];
+  });
+}
+
+void CpuDevice::do_scatter(const Tensor& y, const Tensor& x, const Tensor& ids) {
+  const std::size_t bytes = x.size(1) * sizeof(float);
+  const auto* id = ids.data<std::int32_t>();
+  for_rows(x.rows(), x.size(1),
+           [&](std::int64_t row) { std::memcpy(y.row(id[row]), x.row(row), bytes); });
+}
+
+void CpuDevice::do_scatter_add(const Tensor& y, const Tensor& x, const Tensor& ids,
+                               const Tensor& factors) {
+  const auto* id = ids.data<std::int32_t>();
   for_rows(x.rows(), x.size(1), [&](std::int64_t row) {
-    kernels_.add_scaled(y.row(ids[row]), x.row(row), factors[row], x.size(1));
+    kernels_.add_scaled(y.row(id[row]), x.row(row), factors.data<float>()[row], x.size(1));
   });
 }
 

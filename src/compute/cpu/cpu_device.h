@@ -31,6 +31,8 @@ class CpuDevice : public Device {
   explicit CpuDevice(const CpuOptions& options = {});
 
   DeviceInfo info() const override;
+  /// As for every device, but memory is that of reading, which is what weights cost here.
+  Roofline measure_roofline() override;
   Tensor empty(DType dtype, const Shape& shape) override;
   void upload(const Tensor& to, const void* from) override;
   void download(void* to, const Tensor& from) override;
@@ -42,7 +44,7 @@ class CpuDevice : public Device {
 
  protected:
   void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
-  void do_embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) override;
+  void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) override;
   void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) override;
   void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
                      float eps) override;
@@ -53,20 +55,20 @@ class CpuDevice : public Device {
   void do_activate(const Tensor& x, Activation activation) override;
   void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) override;
   void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) override;
-  void do_gather(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) override;
-  void do_gather_columns(const Tensor& y, const Tensor& x,
-                         std::span<const std::int32_t> ids) override;
-  void do_scatter(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids) override;
-  void do_scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
-                      std::span<const float> factors) override;
+  void do_rotary_table(const Tensor& cos, const Tensor& sin, const Tensor& positions,
+                       const Tensor& frequencies, const Tensor& axes, float scale) override;
+  void do_gather(const Tensor& y, const Tensor& x, const Tensor& ids) override;
+  void do_gather_columns(const Tensor& y, const Tensor& x, const Tensor& ids) override;
+  void do_scatter(const Tensor& y, const Tensor& x, const Tensor& ids) override;
+  void do_scatter_add(const Tensor& y, const Tensor& x, const Tensor& ids,
+                      const Tensor& factors) override;
   void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionShape& shape,
                              std::span<const std::int64_t> ends) override;
   void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
-                   std::span<const SequenceSpan> spans) override;
+                   const SpanTable& spans) override;
   void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
-                          const AttentionShape& shape,
-                          std::span<const SequenceSpan> spans) override;
+                          const AttentionShape& shape, const SpanTable& spans) override;
 
  private:
   /// Calls body(row) for every row, several rows to a work item so that an item is worth its while.

@@ -140,8 +140,9 @@ void CpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, con
   }
 }
 
-void CpuDevice::do_embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids) {
+void CpuDevice::do_embed(const Tensor& y, const Weight& w, const Tensor& ids_tensor) {
   const auto& matrix = static_cast<const PackedMatrix&>(w);
+  const auto* ids = ids_tensor.data<std::int32_t>();
   for_rows(y.rows(), w.inputs(), [&](std::int64_t row) {
     const PackedSegment& segment = matrix.segment_of(ids[row]);
     const std::int64_t output = ids[row] - segment.first;

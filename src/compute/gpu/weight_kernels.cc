@@ -62,7 +62,7 @@ constexpr KernelsOf kKernels[] = {SACCADE_INTEGER_FORMATS(SACCADE_INTEGER_KERNEL
 const KernelsOf& kernels_of(const WeightView& weight) {
   for (const KernelsOf& entry : kKernels) {
     const bool numbers =
-        entry.numbers == NumberKind::kAny || (entry.numbers == NumberKind::kF16) == weight.half;
+        entry.numbers == NumberKind::kAny || (entry.numbers == NumberKind::kF16) == weight.is_f16;
     if (entry.codes == weight.codes && entry.scales == weight.scale_kind && numbers) return entry;
   }
   fail("[pack] codes of kind {} with scales of kind {} have no GPU kernels",
@@ -140,7 +140,7 @@ std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool 
       const ProductWork work(kernels.shape, weight.inputs, n, gated, processors, lanes,
                              split_shift);
       const std::int64_t bytes =
-          work.pieces * work.steps * kLanes * kernels.shape.lane_rows * kernels.shape.word_bytes;
+          ceil_div(gated ? 2 * n : n, work.groups) * work.units * kernels.shape.word_bytes;
       const std::int64_t most = bytes <= kSmallBytes ? kSmallWarps : kMaxWarps;
       for (std::int64_t warps = kMinWarps; warps <= most; ++warps) {
         plans.push_back({.kernel = kernels.gemv,

@@ -50,7 +50,7 @@ CodeKind integer_codes(const WeightFormat& format, int bits) {
 
 void set_block_codes(WeightView& view, const WeightFormat& format) {
   const BlockShape& shape = block_shape(format.ggml);
-  view.half = true;
+  view.is_f16 = true;
   view.zero = shape.zero;
   if (format.ggml == GgmlType::kMXFP4) {
     set_table(view, kE2m1Doubled, 0.5f);
@@ -86,7 +86,7 @@ ScaleKind block_scales(GgmlType type) {
 
 void set_number(WeightView& view, DType dtype, ScaleKind sixteen_bits, ScaleKind f32) {
   view.scale_kind = dtype == DType::kF32 ? f32 : sixteen_bits;
-  view.half = dtype == DType::kF16;
+  view.is_f16 = dtype == DType::kF16;
 }
 
 void set_codes_and_scales(WeightView& view, const HostMatrix& matrix) {

@@ -213,7 +213,7 @@ void pack_scales(const PackedRow& to, const WeightView& view, const SourceRow& r
       const auto zero = static_cast<float>(matrix.offsets[group]);
       const std::uint32_t bits = std::bit_cast<std::uint32_t>(zero);
       if (number == 4) std::memcpy(records, &bits, sizeof bits);
-      if (number == 2) put_half(records, view.half ? f32_to_f16(zero) : f32_to_bf16(zero));
+      if (number == 2) put_half(records, view.is_f16 ? f32_to_f16(zero) : f32_to_bf16(zero));
       records += number;
     }
   }

@@ -63,7 +63,7 @@ Tensor VisionTower::embed_patches(compute::Device& device, const media::Patches&
   const auto groups = static_cast<std::int64_t>(order.groups.size());
   const std::int64_t group_size = config_.merge_unit() * config_.hidden_size;
   const Tensor embedded =
-      patch_embed_.forward(device, qwen_vl::upload_patches(device, patches, config_));
+      patch_embed_.forward_f32(device, qwen_vl::upload_patches(device, patches, config_));
   Tensor ordered = device.empty(DType::kF32, {groups, group_size});
   device.gather(ordered, embedded.view_as({groups, group_size}), order.groups);
   return ordered.view_as({groups * config_.merge_unit(), config_.hidden_size});
@@ -75,7 +75,7 @@ Tensor VisionTower::merge(compute::Device& device, const Tensor& hidden_states) 
   const Tensor inner = merger_up_.forward(
       device, normed.view_as({normed.rows() / unit, unit * config_.hidden_size}));
   device.activate(inner, compute::Activation::kGelu);
-  return merger_down_.forward(device, inner);
+  return merger_down_.forward_f32(device, inner);
 }
 
 Tensor VisionTower::forward(compute::Device& device, const media::Patches& patches) const {
@@ -88,12 +88,9 @@ Tensor VisionTower::forward(compute::Device& device, const media::Patches& patch
     const auto& full = config_.full_attention_blocks;
     const bool sees_all =
         std::find(full.begin(), full.end(), static_cast<std::int64_t>(i)) != full.end();
-    const Tensor normed = block.norm1.forward(device, hidden_states);
-    device.add(hidden_states,
-               block.attention.forward(device, normed, rotary,
-                                       sees_all ? order.frame_ends : order.window_ends));
-    device.add(hidden_states,
-               block.mlp.forward(device, block.norm2.forward(device, hidden_states)));
+    block.attention.add_to(device, hidden_states, hidden_states, &block.norm1, rotary,
+                           sees_all ? order.frame_ends : order.window_ends);
+    block.mlp.add_to(device, hidden_states, hidden_states, &block.norm2);
   }
   const Tensor merged = merge(device, hidden_states);
   Tensor result = device.empty(DType::kF32, merged.shape());

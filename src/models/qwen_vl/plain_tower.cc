@@ -119,7 +119,7 @@ void PlainTower::merge(compute::Device& device, const Merger& merger, const Tens
 Tensor PlainTower::forward(compute::Device& device, const media::Patches& patches) const {
   const media::PatchGrid& grid = patches.grid;
   const Tensor hidden_states =
-      patch_embed_.forward(device, upload_patches(device, patches, config_));
+      patch_embed_.forward_f32(device, upload_patches(device, patches, config_));
   if (form_.position_side > 0) add_positions(device, hidden_states, grid);
   const std::int64_t tokens = hidden_states.rows() / config_.merge_unit();
   const nn::RotaryTable rotary = patch_rotary(device, grid, config_, counting(tokens));
@@ -133,9 +133,8 @@ Tensor PlainTower::forward(compute::Device& device, const media::Patches& patche
   for (int i = 0; i < config_.depth; ++i) {
     const Block& block = blocks_[i];
     const Tensor normed = block.norm1.forward(device, hidden_states);
-    device.add(hidden_states, block.attention.forward(device, normed, rotary, frame_ends));
-    device.add(hidden_states,
-               block.mlp.forward(device, block.norm2.forward(device, hidden_states)));
+    block.attention.add_to(device, hidden_states, normed, nullptr, rotary, frame_ends);
+    block.mlp.add_to(device, hidden_states, block.norm2.forward(device, hidden_states));
     const auto& taken = form_.deepstack_blocks;
     const auto found = std::find(taken.begin(), taken.end(), i);
     if (found == taken.end()) continue;

@@ -59,16 +59,16 @@ TowerAttention TowerAttention::load(nn::WeightLoader& weights, const std::string
            1.0f / std::sqrt(static_cast<float>(head_dim))}};
 }
 
-Tensor TowerAttention::forward(compute::Device& device, const Tensor& normed,
-                               const nn::RotaryTable& rotary,
-                               std::span<const std::int64_t> ends) const {
-  const std::int64_t hidden = normed.size(1);
-  const Tensor all = qkv.forward(device, normed);
+void TowerAttention::add_to(compute::Device& device, const Tensor& y, const Tensor& x,
+                            const nn::RmsNorm* norm, const nn::RotaryTable& rotary,
+                            std::span<const std::int64_t> ends) const {
+  const std::int64_t hidden = x.size(1);
+  const Tensor all = qkv.forward(device, x, norm);
   device.rotary(all.view_columns(0, 2 * hidden), rotary.cos, rotary.sin, shape.head_dim);
-  Tensor attended = device.empty(DType::kF32, {normed.rows(), hidden});
+  Tensor attended = device.activations({x.rows(), hidden});
   device.attention_segments(attended, all.view_columns(0, hidden), all.view_columns(hidden, hidden),
                             all.view_columns(2 * hidden, hidden), shape, ends);
-  return proj.forward(device, attended);
+  proj.add_to(device, y, attended);
 }
 
 }  // namespace saccade::models::qwen_vl

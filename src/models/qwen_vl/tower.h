@@ -35,9 +35,10 @@ struct TowerAttention {
   static TowerAttention load(nn::WeightLoader& weights, const std::string& name,
                              const VisionConfig& config);
 
-  /// normed [rows, hidden_size] -> the same shape; segments as in Device::attention_segments.
-  Tensor forward(compute::Device& device, const Tensor& normed, const nn::RotaryTable& rotary,
-                 std::span<const std::int64_t> ends) const;
+  /// y f32 [rows, hidden_size] += attention of x, normed first where a norm is given; segments as
+  /// in Device::attention_segments.
+  void add_to(compute::Device& device, const Tensor& y, const Tensor& x, const nn::RmsNorm* norm,
+              const nn::RotaryTable& rotary, std::span<const std::int64_t> ends) const;
 };
 
 }  // namespace saccade::models::qwen_vl

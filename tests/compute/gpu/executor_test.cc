@@ -52,8 +52,8 @@ TEST_P(ExecutorTest, EveryThreadOfEveryGroupRunsOnce) {
     EXPECT_EQ(group.threads(), 70u);
     EXPECT_EQ(group.warps(), 3u);
     EXPECT_EQ(group.groups_x(), 3u);
-    EXPECT_EQ(group.warp() * 32 + group.lane(), group.thread());
-    ++runs[((group.z() * 2 + group.y()) * 3 + group.x()) * 70 + group.thread()];
+    EXPECT_EQ(group.warp() * 32 + group.lane(), group.thread_index());
+    ++runs[((group.z() * 2 + group.y()) * 3 + group.x()) * 70 + group.thread_index()];
   });
   EXPECT_EQ(runs, std::vector<int>(runs.size(), 1));
 }
@@ -64,24 +64,25 @@ TEST_P(ExecutorTest, BarriersSeparateWritesFromReads) {
   run(executor_, grid, [&](u8* shared, Group group) {
     auto* values = reinterpret_cast<u32*>(shared);
     for (u32 round = 0; round < 3; ++round) {
-      values[(round % 2) * 1000 + group.thread()] = group.thread() + round + group.x();
+      values[(round % 2) * 1000 + group.thread_index()] = group.thread_index() + round + group.x();
       group.barrier();
-      const u32 next = (group.thread() + 1) % 1000;
+      const u32 next = (group.thread_index() + 1) % 1000;
       EXPECT_EQ(values[(round % 2) * 1000 + next], next + round + group.x());
     }
     group.barrier();
-    if (group.thread() == 0) sums[group.x()] = values[999];
+    if (group.thread_index() == 0) sums[group.x()] = values[999];
   });
   EXPECT_EQ(sums, (std::vector<u32>{1001, 1002, 1003, 1004, 1005}));
 }
 
 TEST_P(ExecutorTest, ShufflesExchangeWithinAWarp) {
   run(executor_, {.threads = 96}, [&](u8*, Group group) {
-    const u32 other = group.shuffle_xor(group.thread(), 5u);
+    const u32 other = group.shuffle_xor(group.thread_index(), 5u);
     EXPECT_EQ(other, group.warp() * 32 + (group.lane() ^ 5u));
-    EXPECT_EQ(group.shuffle(static_cast<float>(group.thread()), 7u), group.warp() * 32 + 7.0f);
+    EXPECT_EQ(group.shuffle(static_cast<float>(group.thread_index()), 7u),
+              group.warp() * 32 + 7.0f);
     EXPECT_EQ(saccade::gpu::warp_sum(1.0f, group), 32.0f);
-    EXPECT_EQ(saccade::gpu::warp_max(static_cast<float>(group.thread()), group),
+    EXPECT_EQ(saccade::gpu::warp_max(static_cast<float>(group.thread_index()), group),
               group.warp() * 32 + 31.0f);
   });
 }
@@ -121,7 +122,7 @@ TEST_P(ExecutorTest, WaitingInVainIsAnError) {
   const Grid grid = {.x = 2, .threads = 64};
   EXPECT_THAT(error_of(executor_, grid,
                        [](u8*, Group group) {
-                         if (group.thread() != 3) group.barrier();
+                         if (group.thread_index() != 3) group.barrier();
                        }),
               HasSubstr("63 at a barrier (the first is 0), 1 ended (the first is 3)"));
   EXPECT_THAT(error_of(executor_, grid,

@@ -5,18 +5,18 @@
 
 #include <cmath>
 
+#include "../random_weights.h"
 #include "compute/gpu/host/executor.h"
 #include "compute/gpu/weight_kernels.h"
 #include "packed_weights.h"
 #include "saccade/error.h"
-#include "../random_weights.h"
 
 namespace saccade::compute::gpu {
 namespace {
 
 using saccade::gpu::ActivationChunk;
-using saccade::gpu::ActivationKind;
 using saccade::gpu::DequantizeArgs;
+using saccade::gpu::Function;
 using saccade::gpu::GemvArgs;
 using saccade::gpu::GemvStore;
 using saccade::gpu::NumberType;
@@ -187,7 +187,7 @@ TEST_P(GpuWeightsTest, GatedProductsOfANormedRow) {
   args.store = GemvStore::kBf16;
   args.n = kHalf;
   args.gated = true;
-  args.activation = ActivationKind::kSilu;
+  args.activation = Function::kSilu;
   runner_.gemv(args, kRows);
   Floats found, wanted;
   for (std::int64_t row = 0; row < kRows; ++row) {

@@ -8,9 +8,9 @@
 namespace saccade {
 namespace gpu {
 
-constexpr u32 kDequantizeThreads = 128;
+GPU_CONSTEXPR u32 kDequantizeThreads = 128;
 /// Rows of a group.
-constexpr u32 kDequantizeRows = 4;
+GPU_CONSTEXPR u32 kDequantizeRows = 4;
 
 /// A group takes kDequantizeRows rows and kDequantizeThreads stretches of columns.
 struct DequantizeArgs {
@@ -29,7 +29,8 @@ GPU_FN u32 bf16_pair(float low, float high) {
 }
 
 /// Eight values of neighbouring columns to a row of the result, as far as it goes.
-GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u32 row, u32 column, float* values) {
+GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u32 row, u32 column,
+                          GPU_THREAD float* values) {
   const u32 inputs = args.weight.inputs;
   const u64 at = row * args.y_stride + column;
   if (column + kColumns > inputs) {
@@ -71,7 +72,7 @@ GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u32 row, u32 column
 }
 
 template <u32 kBits, u32 kWords>
-GPU_FN void read_eighth(u32* to, GPU_GLOBAL const u8* array, u32 chunk, u32 e) {
+GPU_FN void read_eighth(GPU_THREAD u32* to, GPU_GLOBAL const u8* array, u32 chunk, u32 e) {
   to[0] = to[1] = 0;
   if (kWords == 0) return;
   GPU_GLOBAL const u32* from =
@@ -108,10 +109,11 @@ struct RawEighth {
 
 /// The weights of a quad by the formula of the format, products and sums rounded once each.
 template <CodeKind kCodes, ScaleKind kScales>
-GPU_FN void dequantize_quad(GPU_CONSTANT WeightView& w, u32 quad, const ChunkScales& scales,
-                            u32 half, float* values) {
+GPU_FN void dequantize_quad(GPU_CONSTANT WeightView& w, u32 quad,
+                            GPU_THREAD const ChunkScales& scales, u32 part_half,
+                            GPU_THREAD float* values) {
   using S = ScaleTraits<kScales>;
-  const u32 part = S::kTwoParts ? half : 0;
+  const u32 part = S::kTwoParts ? part_half : 0;
   float base = code_base(w);
   if (S::kZero) base += scales.offset[0];
   GPU_UNROLL
@@ -127,7 +129,7 @@ GPU_FN void dequantize(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Group 
   group.allow_next();
   group.wait_for_inputs();
   GPU_CONSTANT WeightView& w = args.weight;
-  const u32 item = group.x() % args.column_groups * group.threads() + group.thread();
+  const u32 item = group.x() % args.column_groups * group.threads() + group.thread_index();
   const u32 first = group.x() / args.column_groups * kDequantizeRows;
   const u32 chunk = item / 4, e = item % 4;
   RawEighth<kCodes, kScales> raw[kDequantizeRows];
@@ -155,7 +157,8 @@ GPU_FN void convert_rows(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Grou
   group.allow_next();
   group.wait_for_inputs();
   GPU_CONSTANT WeightView& w = args.weight;
-  const u32 column = kColumns * (group.x() % args.column_groups * group.threads() + group.thread());
+  const u32 column =
+      kColumns * (group.x() % args.column_groups * group.threads() + group.thread_index());
   const u32 first = group.x() / args.column_groups * kDequantizeRows;
   for (u32 r = 0; r < kDequantizeRows && first + r < args.rows; ++r) {
     const u32 row = args.ids ? u32(args.ids[first + r]) : args.first + first + r;

@@ -11,8 +11,8 @@
 // floats. Every output is summed in an order that depends on the shape of the weights alone.
 #pragma once
 
-#include "activations.h"
 #include "formats.h"
+#include "functions.h"
 #include "quantize.h"
 #include "unpack.h"
 
@@ -50,7 +50,7 @@ struct GemvArgs {
   NumberType x_type;
   GemvStore store;
   bool gated;  ///< result r is activation(output r) * output n + r
-  ActivationKind activation;
+  Function activation;
 };
 
 /// The pieces of a weight row that one lane takes at a time ("units"), and the shared memory for
@@ -78,7 +78,8 @@ struct IntegerProduct {
   static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
 
   /// Quantizes eight columns of the row.
-  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, const float* values, Group group) {
+  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, GPU_THREAD const float* values,
+                          Group group) {
     const QuantizedColumns columns = quantize_columns(values, group);
     const u32 unit = item / kChunkLanes, part = item % kChunkLanes;
     ((GPU_SHARED Words2*)x)[(part / 2 * units + unit) * 2 + part % 2] = columns.codes;
@@ -113,8 +114,9 @@ struct IntegerProduct {
   }
 
   /// Sums of the products of codes of both halves.
-  static GPU_FN void dot_halves(GPU_CONSTANT WeightView& w, const RawCodes<kCodes>& codes,
-                                const X& x, i32* dots) {
+  static GPU_FN void dot_halves(GPU_CONSTANT WeightView& w,
+                                GPU_THREAD const RawCodes<kCodes>& codes, GPU_THREAD const X& x,
+                                GPU_THREAD i32* dots) {
     GPU_UNROLL
     for (u32 q = 0; q < 4; ++q) {
       if (kCodes == CodeKind::kInt4) {
@@ -132,8 +134,8 @@ struct IntegerProduct {
   }
 
   /// sum + weights * activations of a unit.
-  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights, const X& x,
-                               float sum) {
+  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, GPU_THREAD const Unit& weights,
+                               GPU_THREAD const X& x, float sum) {
     using S = ScaleTraits<kScales>;
     i32 dots[2] = {0, 0};
     dot_halves(w, weights.codes, x, dots);
@@ -163,7 +165,8 @@ struct FloatActivations {
   static constexpr u32 kUnitInputs = 4 * kQuadsOfUnit;
   static constexpr u32 kUnitBytes = 16 * kQuadsOfUnit;
 
-  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, const float* values, Group) {
+  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, GPU_THREAD const float* values,
+                          Group) {
     GPU_UNROLL
     for (u32 i = 0; i < 2; ++i) {
       const u32 quad = 2 * item + i;
@@ -201,8 +204,8 @@ struct SmallFloatProduct : FloatActivations<8> {
 
   static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
 
-  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights, const X& x,
-                               float sum) {
+  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, GPU_THREAD const Unit& weights,
+                               GPU_THREAD const X& x, float sum) {
     float products = 0.0f;
     GPU_UNROLL
     for (u32 i = 0; i < kChunk; ++i) {
@@ -233,15 +236,15 @@ struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
     return r * (w.stride / Activations::kUnitInputs);
   }
 
-  static GPU_FN float value(const Unit& weights, u32 i) {
+  static GPU_FN float value(GPU_THREAD const Unit& weights, u32 i) {
     if (kCodes == CodeKind::kF32) return as_float(weights.words[i % 4]);
     const u32 word = weights.words[i / 2];
     if (kCodes == CodeKind::kF16) return half_to_float(u16(i % 2 == 0 ? word : word >> 16));
     return as_float(i % 2 == 0 ? word << 16 : word & 0xffff0000u);
   }
 
-  static GPU_FN float multiply(GPU_CONSTANT WeightView&, const Unit& weights, const X& x,
-                               float sum) {
+  static GPU_FN float multiply(GPU_CONSTANT WeightView&, GPU_THREAD const Unit& weights,
+                               GPU_THREAD const X& x, float sum) {
     GPU_UNROLL
     for (u32 i = 0; i < Activations::kUnitInputs; ++i) {
       sum = fused(value(weights, i), x.values[i], sum);
@@ -251,9 +254,9 @@ struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
 };
 
 /// Words of codes that a lane has on their way, about. With twice as many, an H200 reads no faster.
-constexpr u32 kGemvWords = 16;
+GPU_CONSTEXPR u32 kGemvWords = 16;
 /// 72 registers a thread, which nearly all kernels do with; 64 cost some a tenth of their speed.
-constexpr u32 kGemvThreads = 896;
+GPU_CONSTEXPR u32 kGemvThreads = 896;
 
 /// How a kernel works through its units.
 template <typename Product>
@@ -359,7 +362,7 @@ struct GemvStream {
     }
   }
 
-  GPU_FN void read(GPU_CONSTANT WeightView& w, typename Product::Unit* to) {
+  GPU_FN void read(GPU_CONSTANT WeightView& w, GPU_THREAD typename Product::Unit* to) {
     if (ahead.piece >= pieces) return;
     GPU_UNROLL
     for (u32 j = 0; j < kRows; ++j) {
@@ -397,7 +400,8 @@ struct GemvStream {
     }
   }
 
-  GPU_FN void finish_piece(u32 piece, float* sums, GPU_SHARED float* results, Group group) const {
+  GPU_FN void finish_piece(u32 piece, GPU_THREAD float* sums, GPU_SHARED float* results,
+                           Group group) const {
     for (u32 mask = lanes / 2; mask > 0; mask /= 2) {
       GPU_UNROLL
       for (u32 j = 0; j < kRows; ++j) sums[j] += group.shuffle_xor(sums[j], mask);
@@ -429,8 +433,8 @@ GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units,
                                    args.weight.input_order, args.x_type, args.weight.inputs};
   const u32 items = units * Product::kUnitInputs / kColumns;
   float squares = 0.0f;
-  typename RowReader<kKind>::Raw now = reader.read(group.thread() * kColumns);
-  for (u32 i = group.thread(); i < items; i += group.threads()) {
+  typename RowReader<kKind>::Raw now = reader.read(group.thread_index() * kColumns);
+  for (u32 i = group.thread_index(); i < items; i += group.threads()) {
     float values[kColumns];
     reader.unpack(now, values);
     // Long rows are the inner ones, of bf16: what comes next is on its way.
@@ -487,8 +491,9 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
   group.wait_for_inputs();
   // For this thread's first output, read before the products.
   float beside = 0.0f;
-  if (group.thread() < outputs && first_row + group.thread() < args.n) {
-    beside = gemv_beside(args, first_row + group.thread(), y_row + first_row + group.thread());
+  if (group.thread_index() < outputs && first_row + group.thread_index() < args.n) {
+    beside = gemv_beside(args, first_row + group.thread_index(),
+                         y_row + first_row + group.thread_index());
   }
   const u32 filled = stream.filled();
   GPU_SHARED float* squares = (GPU_SHARED float*)(shared + filled * Product::kUnitBytes);
@@ -508,9 +513,9 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
     const float all = warp_sum(group.lane() < group.warps() ? squares[group.lane()] : 0.0f, group);
     factor = inverse_square_root(all / float(args.weight.inputs) + args.eps);
   }
-  for (u32 i = group.thread(); i < outputs && first_row + i < args.n; i += group.threads()) {
+  for (u32 i = group.thread_index(); i < outputs && first_row + i < args.n; i += group.threads()) {
     const u32 row = first_row + i;
-    if (i != group.thread()) beside = gemv_beside(args, row, y_row + row);
+    if (i != group.thread_index()) beside = gemv_beside(args, row, y_row + row);
     float value = stream.result(results, i) * factor;
     if (args.gated) {
       float other = stream.result(results, outputs + i) * factor;
@@ -518,7 +523,7 @@ GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group
         value += args.bias[row];
         other += args.bias[args.n + row];
       }
-      value = activate(value, args.activation) * other;
+      value = apply(args.activation, value, 0.0f) * other;
     }
     gemv_store(args, y_row + row, value + beside);
   }

@@ -3,13 +3,25 @@
 // of a launch, and the most threads of a group.
 #pragma once
 
+#include "attention.h"
 #include "dequantize.h"
+#include "elementwise.h"
+#include "gather.h"
 #include "gemv.h"
+#include "kv.h"
 #include "norms.h"
 #include "quantize.h"
+#include "rotary.h"
+#include "sampling.h"
 
-#define SACCADE_GPU_KERNELS(X)  \
-  SACCADE_NORM_KERNELS(X)       \
-  SACCADE_QUANTIZE_KERNELS(X)   \
-  SACCADE_DEQUANTIZE_KERNELS(X) \
-  SACCADE_GEMV_KERNELS(X)
+#define SACCADE_GPU_KERNELS(X)   \
+  SACCADE_ATTENTION_KERNELS(X)   \
+  SACCADE_DEQUANTIZE_KERNELS(X)  \
+  SACCADE_ELEMENTWISE_KERNELS(X) \
+  SACCADE_GATHER_KERNELS(X)      \
+  SACCADE_GEMV_KERNELS(X)        \
+  SACCADE_KV_KERNELS(X)          \
+  SACCADE_NORM_KERNELS(X)        \
+  SACCADE_QUANTIZE_KERNELS(X)    \
+  SACCADE_ROTARY_KERNELS(X)      \
+  SACCADE_SAMPLING_KERNELS(X)

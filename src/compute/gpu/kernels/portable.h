@@ -5,16 +5,22 @@
 //   GPU_FN void name(GPU_CONSTANT NameArgs& args, GPU_SHARED u8* shared, Group group)
 //
 // that every thread of a grid of thread groups runs. It is C++14 without recursion, virtual
-// functions, exceptions, double and dynamic memory, and every pointer says which memory it points
-// into:
+// functions, exceptions, double and dynamic memory, without Metal's own words as names (thread,
+// half, device, kernel), and every pointer says which memory it points into:
 //
 //   GPU_GLOBAL    the device's memory         (CUDA: global,   Metal: device)
 //   GPU_CONSTANT  the arguments of the launch (CUDA: param,    Metal: constant), read-only
 //   GPU_SHARED    memory of one thread group  (CUDA: shared,   Metal: threadgroup)
+//   GPU_THREAD    the thread's own memory     (CUDA: local,    Metal: thread)
 //
-// A pointer without a qualifier points into the thread's own memory. The tests compile every kernel
-// once with four distinct address spaces, so that a missing qualifier is an error here as it would
-// be on Metal.
+// A function that hosts call as well is GPU_FN_ANYWHERE. References say their memory too, and
+// constants outside of functions are GPU_CONSTEXPR. Structs are copied from one memory to another
+// member by member, and their functions called in the thread's own. Every kernel begins with
+// group.allow_next() and, before it reads what another launch may have written or writes anything,
+// group.wait_for_inputs().
+//
+// The tests parse every kernel once with distinct address spaces (cmake/metal_parse_test.cmake), so
+// that a missing qualifier is an error here as it would be on Metal.
 #pragma once
 
 #if defined(__METAL_VERSION__)
@@ -29,7 +35,7 @@ namespace saccade {
 namespace gpu {
 
 /// Threads that exchange values without barriers: a warp, a SIMD group.
-constexpr u32 kLanes = 32;
+GPU_CONSTEXPR u32 kLanes = 32;
 
 /// Storage of 16-bit floats; arithmetic is done in float. (Enumerations, because only scalars can
 /// be copied between address spaces everywhere.)
@@ -61,6 +67,130 @@ template <>
 struct Rounded<f16> {
   static GPU_FN f16 from(float value) { return f16(float_to_half(value)); }
 };
+
+/// What one thread reads or writes at once of rows that are read by many: 16 bytes of bf16.
+GPU_CONSTEXPR u32 kUnit = 8;
+
+GPU_FN void load_unit(GPU_GLOBAL const float* from, GPU_THREAD float* to) {
+  const Words4 low = *(GPU_GLOBAL const Words4*)from;
+  const Words4 high = *(GPU_GLOBAL const Words4*)(from + 4);
+  to[0] = as_float(low.x);
+  to[1] = as_float(low.y);
+  to[2] = as_float(low.z);
+  to[3] = as_float(low.w);
+  to[4] = as_float(high.x);
+  to[5] = as_float(high.y);
+  to[6] = as_float(high.z);
+  to[7] = as_float(high.w);
+}
+GPU_FN void load_unit(GPU_GLOBAL const bf16* from, GPU_THREAD float* to) {
+  const Words4 words = *(GPU_GLOBAL const Words4*)from;
+  to[0] = as_float(words.x << 16);
+  to[1] = as_float(words.x & 0xffff0000u);
+  to[2] = as_float(words.y << 16);
+  to[3] = as_float(words.y & 0xffff0000u);
+  to[4] = as_float(words.z << 16);
+  to[5] = as_float(words.z & 0xffff0000u);
+  to[6] = as_float(words.w << 16);
+  to[7] = as_float(words.w & 0xffff0000u);
+}
+GPU_FN void store_unit(GPU_GLOBAL float* to, GPU_THREAD const float* from) {
+  Words4 low;
+  low.x = as_bits(from[0]);
+  low.y = as_bits(from[1]);
+  low.z = as_bits(from[2]);
+  low.w = as_bits(from[3]);
+  Words4 high;
+  high.x = as_bits(from[4]);
+  high.y = as_bits(from[5]);
+  high.z = as_bits(from[6]);
+  high.w = as_bits(from[7]);
+  *(GPU_GLOBAL Words4*)to = low;
+  *(GPU_GLOBAL Words4*)(to + 4) = high;
+}
+GPU_FN void store_unit(GPU_GLOBAL bf16* to, GPU_THREAD const float* from) {
+  Words4 words;
+  words.x = float_to_bfloat_pair(from[0], from[1]);
+  words.y = float_to_bfloat_pair(from[2], from[3]);
+  words.z = float_to_bfloat_pair(from[4], from[5]);
+  words.w = float_to_bfloat_pair(from[6], from[7]);
+  *(GPU_GLOBAL Words4*)to = words;
+}
+
+// The same in pieces of 8 bytes, for rows that begin at no better place.
+GPU_FN void load_pieces(GPU_GLOBAL const float* from, GPU_THREAD float* to) {
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit / 2; ++i) {
+    const Words2 words = *((GPU_GLOBAL const Words2*)from + i);
+    to[2 * i] = as_float(words.x);
+    to[2 * i + 1] = as_float(words.y);
+  }
+}
+GPU_FN void load_pieces(GPU_GLOBAL const bf16* from, GPU_THREAD float* to) {
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit / 4; ++i) {
+    const Words2 words = *((GPU_GLOBAL const Words2*)from + i);
+    to[4 * i] = as_float(words.x << 16);
+    to[4 * i + 1] = as_float(words.x & 0xffff0000u);
+    to[4 * i + 2] = as_float(words.y << 16);
+    to[4 * i + 3] = as_float(words.y & 0xffff0000u);
+  }
+}
+GPU_FN void store_pieces(GPU_GLOBAL float* to, GPU_THREAD const float* from) {
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit / 2; ++i) {
+    Words2 words;
+    words.x = as_bits(from[2 * i]);
+    words.y = as_bits(from[2 * i + 1]);
+    *((GPU_GLOBAL Words2*)to + i) = words;
+  }
+}
+GPU_FN void store_pieces(GPU_GLOBAL bf16* to, GPU_THREAD const float* from) {
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit / 4; ++i) {
+    Words2 words;
+    words.x = float_to_bfloat_pair(from[4 * i], from[4 * i + 1]);
+    words.y = float_to_bfloat_pair(from[4 * i + 2], from[4 * i + 3]);
+    *((GPU_GLOBAL Words2*)to + i) = words;
+  }
+}
+
+/// The next kUnit elements of a row that has `left` more, zeros after them; at once if `wide` and
+/// there are as many.
+template <typename T>
+GPU_FN void load_some(GPU_GLOBAL const T* from, u32 left, bool wide, GPU_THREAD float* to) {
+  if (wide && left >= kUnit) {
+    load_unit(from, to);
+    return;
+  }
+  if (left >= kUnit && (address_of(from) & 7u) == 0) {
+    load_pieces(from, to);
+    return;
+  }
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit; ++i) to[i] = i < left ? to_float(from[i]) : 0.0f;
+}
+template <typename T>
+GPU_FN void store_some(GPU_GLOBAL T* to, u32 left, bool wide, GPU_THREAD const float* from) {
+  if (wide && left >= kUnit) {
+    store_unit(to, from);
+    return;
+  }
+  if (left >= kUnit && (address_of(to) & 7u) == 0) {
+    store_pieces(to, from);
+    return;
+  }
+  GPU_UNROLL
+  for (u32 i = 0; i < kUnit; ++i) {
+    if (i < left) to[i] = Rounded<T>::from(from[i]);
+  }
+}
+
+/// Whether rows `stride` elements apart all begin at multiples of 16 bytes.
+template <typename T>
+GPU_FN bool aligned_rows(GPU_GLOBAL const T* rows, u64 stride) {
+  return ((address_of(rows) | stride * sizeof(T)) & 15u) == 0;
+}
 
 // Sums and maxima over the lanes of a warp; every lane has the result. The order of the additions
 // is a fixed tree, so results do not depend on timing.

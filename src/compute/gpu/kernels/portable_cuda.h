@@ -5,9 +5,12 @@
 #include <cuda_fp16.h>
 
 #define GPU_FN __device__ __forceinline__
+#define GPU_FN_ANYWHERE __host__ __device__ __forceinline__
 #define GPU_GLOBAL
 #define GPU_CONSTANT const
 #define GPU_SHARED
+#define GPU_THREAD
+#define GPU_CONSTEXPR constexpr
 #define GPU_UNROLL _Pragma("unroll")
 
 namespace saccade {
@@ -30,7 +33,7 @@ struct alignas(8) Words2 {
 
 /// Where a thread stands in its group, and what the group's threads do together.
 struct Group {
-  GPU_FN u32 thread() const { return threadIdx.x; }
+  GPU_FN u32 thread_index() const { return threadIdx.x; }
   GPU_FN u32 threads() const { return blockDim.x; }
   GPU_FN u32 lane() const { return threadIdx.x % 32; }
   GPU_FN u32 warp() const { return threadIdx.x / 32; }
@@ -42,6 +45,8 @@ struct Group {
 
   /// Waits for all threads of the group; what they wrote to shared memory is seen then.
   GPU_FN void barrier() const { __syncthreads(); }
+  /// The same for the lanes of a warp.
+  GPU_FN void warp_barrier() const { __syncwarp(); }
   GPU_FN float shuffle_xor(float value, u32 mask) const {
     return __shfl_xor_sync(0xffffffffu, value, mask);
   }
@@ -83,6 +88,14 @@ GPU_FN u16 float_to_half(float value) {
 GPU_FN u16 float_to_bfloat(float value) {
   return __bfloat16_as_ushort(__float2bfloat16_rn(value));
 }
+/// Two of them in a word, `low` in its low half.
+GPU_FN u32 float_to_bfloat_pair(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  return u32(__bfloat16_as_ushort(pair.x)) | u32(__bfloat16_as_ushort(pair.y)) << 16;
+}
+GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
+  return u64(pointer);
+}
 
 GPU_FN float max_of(float a, float b) {
   return fmaxf(a, b);
@@ -114,6 +127,10 @@ GPU_FN float sine(float x) {
 }
 GPU_FN float absolute(float x) {
   return fabsf(x);
+}
+/// a / b within a few roundings, b at most 2^126 or infinite.
+GPU_FN float quotient(float a, float b) {
+  return __fdividef(a, b);
 }
 /// a b + c with one rounding.
 GPU_FN float fused(float a, float b, float c) {
@@ -160,11 +177,6 @@ GPU_FN u32 pack_bytes(u32 a, u32 b, u32 c, u32 d) {
   return choose_bytes(choose_bytes(a, b, 0x0040u), choose_bytes(c, d, 0x0040u), 0x5410u);
 }
 
-/// a / b to about two units in the last place; b is neither tiny nor huge.
-GPU_FN float quick_quotient(float a, float b) {
-  return __fdividef(a, b);
-}
-
 // Products and sums that are rounded once each, never fused.
 GPU_FN float rounded_product(float a, float b) {
   return __fmul_rn(a, b);
@@ -202,6 +214,10 @@ GPU_FN T read_kept(GPU_GLOBAL const T* from) {
 
 /// Adds to memory that other groups add to as well; returns what was there.
 GPU_FN u32 atomic_add(GPU_GLOBAL u32* at, u32 value) {
+  return atomicAdd(at, value);
+}
+/// The same in shared memory.
+GPU_FN u32 atomic_add_shared(GPU_SHARED u32* at, u32 value) {
   return atomicAdd(at, value);
 }
 /// What this thread wrote to device memory is seen before what it writes afterwards.

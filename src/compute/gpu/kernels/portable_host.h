@@ -11,15 +11,19 @@
 #endif
 
 #define GPU_FN inline
+#define GPU_FN_ANYWHERE inline
 #if defined(SACCADE_GPU_ADDRESS_SPACES)
 #define GPU_GLOBAL __attribute__((address_space(1)))
 #define GPU_CONSTANT const __attribute__((address_space(2)))
 #define GPU_SHARED __attribute__((address_space(3)))
+#define GPU_CONSTEXPR constexpr __attribute__((address_space(2)))
 #else
 #define GPU_GLOBAL
 #define GPU_CONSTANT const
 #define GPU_SHARED
+#define GPU_CONSTEXPR constexpr
 #endif
+#define GPU_THREAD
 #define GPU_UNROLL
 
 namespace saccade {
@@ -55,7 +59,7 @@ struct Group {
   HostGroup* host;
   u32 index;  ///< of the thread in its group
 
-  u32 thread() const { return index; }
+  u32 thread_index() const { return index; }
   u32 threads() const { return host->threads; }
   u32 lane() const { return index % 32; }
   u32 warp() const { return index / 32; }
@@ -66,6 +70,7 @@ struct Group {
   u32 groups_x() const { return host->groups_x; }
 
   void barrier() const;
+  void warp_barrier() const { shuffle(0u, lane()); }
   u32 shuffle(u32 value, u32 source_lane) const;
   u32 shuffle_xor(u32 value, u32 mask) const { return shuffle(value, lane() ^ mask); }
   inline float shuffle(float value, u32 source_lane) const;
@@ -104,6 +109,12 @@ GPU_FN u16 float_to_bfloat(float value) {
   return f32_to_bf16(value);
 }
 #endif
+GPU_FN u32 float_to_bfloat_pair(float low, float high) {
+  return u32(float_to_bfloat(low)) | u32(float_to_bfloat(high)) << 16;
+}
+GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
+  return u64(pointer);
+}
 
 GPU_FN float max_of(float a, float b) {
   return std::fmax(a, b);
@@ -134,6 +145,9 @@ GPU_FN float sine(float x) {
 }
 GPU_FN float absolute(float x) {
   return std::fabs(x);
+}
+GPU_FN float quotient(float a, float b) {
+  return a / b;
 }
 GPU_FN float fused(float a, float b, float c) {
   return std::fma(a, b, c);
@@ -172,10 +186,6 @@ GPU_FN u32 pack_bytes(u32 a, u32 b, u32 c, u32 d) {
   return (a & 0xffu) | (b & 0xffu) << 8 | (c & 0xffu) << 16 | d << 24;
 }
 
-GPU_FN float quick_quotient(float a, float b) {
-  return a / b;
-}
-
 GPU_FN float rounded_product(float a, float b) {
   return a * b;
 }
@@ -195,9 +205,21 @@ GPU_FN T read_kept(GPU_GLOBAL const T* from) {
 GPU_FN u32 atomic_add(GPU_GLOBAL u32* at, u32 value) {
   return __atomic_fetch_add(at, value, __ATOMIC_RELAXED);
 }
+GPU_FN u32 atomic_add_shared(GPU_SHARED u32* at, u32 value) {
+  const u32 before = *at;
+  *at = before + value;
+  return before;
+}
 GPU_FN void memory_fence() {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 }  // namespace gpu
 }  // namespace saccade
+
+#if defined(SACCADE_GPU_ADDRESS_SPACES)
+// Words that kernels do without, and names that mean something else to Metal.
+#pragma GCC poison double goto virtual throw try catch new delete typeid dynamic_cast thread_local
+#pragma GCC poison std asm mutable friend volatile
+#pragma GCC poison thread half device constant kernel threadgroup vertex fragment
+#endif

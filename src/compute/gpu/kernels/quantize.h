@@ -10,9 +10,9 @@ namespace gpu {
 enum class NumberType : u32 { kF32, kBf16 };
 
 /// Columns that a lane reads and quantizes at a time.
-constexpr u32 kColumns = 8;
+GPU_CONSTEXPR u32 kColumns = 8;
 /// Lanes that share the 32 inputs of a chunk.
-constexpr u32 kChunkLanes = kChunk / kColumns;
+GPU_CONSTEXPR u32 kChunkLanes = kChunk / kColumns;
 
 /// Element `column` of a row, 0 beyond its end; column i being element input_order[i], if not null.
 GPU_FN float read_element(GPU_GLOBAL const u8* x, GPU_GLOBAL const i32* input_order,
@@ -52,14 +52,15 @@ struct RowReader {
   NumberType type;
   u32 inputs;
 
-  GPU_FN void read_words(GPU_GLOBAL const u8* from, u32* to) const {
+  GPU_FN void read_words(GPU_GLOBAL const u8* from, GPU_THREAD u32* to) const {
     const Words4 words = *(GPU_GLOBAL const Words4*)from;
     to[0] = words.x;
     to[1] = words.y;
     to[2] = words.z;
     to[3] = words.w;
   }
-  GPU_FN void read_elements(GPU_GLOBAL const u8* from, NumberType of, u32 column, u32* to) const {
+  GPU_FN void read_elements(GPU_GLOBAL const u8* from, NumberType of, u32 column,
+                            GPU_THREAD u32* to) const {
     for (u32 i = 0; i < kColumns; ++i) {
       to[i] = as_bits(read_element(from, input_order, of, inputs, column + i));
     }
@@ -80,7 +81,7 @@ struct RowReader {
     return raw;
   }
 
-  GPU_FN void unpack(const Raw& raw, float* to) const {
+  GPU_FN void unpack(GPU_THREAD const Raw& raw, GPU_THREAD float* to) const {
     GPU_UNROLL
     for (u32 i = 0; i < kColumns; ++i) {
       if (kKind == RowKind::kPairs) {
@@ -93,7 +94,7 @@ struct RowReader {
   }
 
   /// Multiplies columns by the norm's weights; returns the sum of their squares before.
-  GPU_FN float apply_norm(u32 column, float* values) const {
+  GPU_FN float apply_norm(u32 column, GPU_THREAD float* values) const {
     float squares = 0.0f;
     if (!norm_weight || column >= inputs) return squares;
     u32 weights[kColumns];
@@ -122,13 +123,13 @@ struct QuantizedColumns {
 /// Quantizes the 32 values of a chunk, eight of each of four neighbouring lanes: symmetric, to the
 /// nearest, the largest becoming 127. Short, because each group of a product does it for all of its
 /// row. `chunk` is right in the first lane.
-GPU_FN QuantizedColumns quantize_columns(const float* values, Group group) {
+GPU_FN QuantizedColumns quantize_columns(GPU_THREAD const float* values, Group group) {
   float largest = absolute(values[0]);
   GPU_UNROLL
   for (u32 i = 1; i < kColumns; ++i) largest = max_of(largest, absolute(values[i]));
   largest = max_of(largest, group.shuffle_xor(largest, 1));
   largest = max_of(largest, group.shuffle_xor(largest, 2));
-  const float inverse = largest > 1e-30f ? quick_quotient(127.0f, largest) : 0.0f;
+  const float inverse = largest > 1e-30f ? quotient(127.0f, largest) : 0.0f;
   u32 bits[kColumns];
   GPU_UNROLL
   for (u32 i = 0; i < kColumns; ++i) {
@@ -145,7 +146,7 @@ GPU_FN QuantizedColumns quantize_columns(const float* values, Group group) {
   return to;
 }
 
-constexpr u32 kQuantizeThreads = 256;
+GPU_CONSTEXPR u32 kQuantizeThreads = 256;
 
 /// One group for each row (y): int8 codes [rows, chunks * 32], the last chunk filled up with zeros,
 /// and ActivationChunk [rows, chunks].
@@ -171,7 +172,7 @@ GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared,
   float factor = 1.0f;
   if (args.norm_weight) {
     float squares = 0.0f;
-    for (u32 column = kColumns * group.thread(); column < args.inputs;
+    for (u32 column = kColumns * group.thread_index(); column < args.inputs;
          column += kColumns * group.threads()) {
       float values[kColumns];
       reader.unpack(reader.read(column), values);
@@ -182,7 +183,7 @@ GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared,
   }
   // Whole warps take part in the shuffles, also where the row ends.
   const u32 rounded = (args.chunks_of_row * kChunkLanes + kLanes - 1) / kLanes * kLanes;
-  for (u32 i = group.thread(); i < rounded; i += group.threads()) {
+  for (u32 i = group.thread_index(); i < rounded; i += group.threads()) {
     float values[kColumns];
     reader.unpack(reader.read(kColumns * i), values);
     reader.apply_norm(kColumns * i, values);

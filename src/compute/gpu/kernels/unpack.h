@@ -35,17 +35,17 @@ template <u32 kWords>
 struct WordReader;
 template <>
 struct WordReader<0> {
-  static GPU_FN void read(u32*, GPU_GLOBAL const u8*, u32) {}
+  static GPU_FN void read(GPU_THREAD u32*, GPU_GLOBAL const u8*, u32) {}
 };
 template <>
 struct WordReader<1> {
-  static GPU_FN void read(u32* to, GPU_GLOBAL const u8* array, u32 index) {
+  static GPU_FN void read(GPU_THREAD u32* to, GPU_GLOBAL const u8* array, u32 index) {
     to[0] = read_once((GPU_GLOBAL const u32*)array + index);
   }
 };
 template <>
 struct WordReader<2> {
-  static GPU_FN void read(u32* to, GPU_GLOBAL const u8* array, u32 index) {
+  static GPU_FN void read(GPU_THREAD u32* to, GPU_GLOBAL const u8* array, u32 index) {
     const Words2 words = read_once((GPU_GLOBAL const Words2*)array + index);
     to[0] = words.x;
     to[1] = words.y;
@@ -53,7 +53,7 @@ struct WordReader<2> {
 };
 template <>
 struct WordReader<4> {
-  static GPU_FN void read(u32* to, GPU_GLOBAL const u8* array, u32 index) {
+  static GPU_FN void read(GPU_THREAD u32* to, GPU_GLOBAL const u8* array, u32 index) {
     const Words4 words = read_once((GPU_GLOBAL const Words4*)array + index);
     to[0] = words.x;
     to[1] = words.y;
@@ -125,7 +125,8 @@ GPU_FN u32 eighth_word(u32 e) {
 
 /// Quads 2e and 2e + 1 of a chunk, e below 4; as unpack_words.
 template <CodeKind kCodes>
-GPU_FN QuadPair unpack_eighth(GPU_CONSTANT WeightView& w, const EighthWords& words, u32 e) {
+GPU_FN QuadPair unpack_eighth(GPU_CONSTANT WeightView& w, GPU_THREAD const EighthWords& words,
+                              u32 e) {
   using P = Planes<kCodes>;
   if (kCodes == CodeKind::kTable4) {
     const NibbleBytes first = lookup_nibbles(w.table, words.low[0]);
@@ -160,7 +161,8 @@ GPU_FN u32 plane_word(u32 q) {
 }
 
 template <CodeKind kCodes>
-GPU_FN QuadPair unpack_quads(GPU_CONSTANT WeightView& w, const RawCodes<kCodes>& raw, u32 q) {
+GPU_FN QuadPair unpack_quads(GPU_CONSTANT WeightView& w, GPU_THREAD const RawCodes<kCodes>& raw,
+                             u32 q) {
   using P = Planes<kCodes>;
   const u32 high =
       P::kHighBits > 0
@@ -251,7 +253,7 @@ template <NumberKind kNumber>
 GPU_FN float number(GPU_CONSTANT WeightView& w, u32 bits) {
   if (kNumber == NumberKind::kBf16) return as_float(bits << 16);
   const float wide = half_to_float(u16(bits));
-  return kNumber == NumberKind::kF16 || w.half ? wide : as_float(bits << 16);
+  return kNumber == NumberKind::kF16 || w.is_f16 ? wide : as_float(bits << 16);
 }
 
 /// An E8M0 scale; the smallest, 2^-127, is a subnormal float, and 255 is not a number.
@@ -266,7 +268,8 @@ GPU_FN float e4m3(u32 byte) {
 }
 
 template <ScaleKind kScales, NumberKind kNumber = NumberKind::kAny>
-GPU_FN ChunkScales unpack_scales(GPU_CONSTANT WeightView& w, const RawScales<kScales>& raw) {
+GPU_FN ChunkScales unpack_scales(GPU_CONSTANT WeightView& w,
+                                 GPU_THREAD const RawScales<kScales>& raw) {
   ChunkScales to;
   to.scale[0] = to.scale[1] = to.offset[0] = to.offset[1] = 0.0f;
   const u32 low = raw.record & 0xffffu;

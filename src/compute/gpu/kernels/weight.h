@@ -29,9 +29,9 @@ namespace saccade {
 namespace gpu {
 
 /// Inputs of a chunk: those that share one activation scale.
-constexpr u32 kChunk = 32;
+GPU_CONSTEXPR u32 kChunk = 32;
 /// Words of a chunk with a code in each byte.
-constexpr u32 kQuads = 8;
+GPU_CONSTEXPR u32 kQuads = 8;
 
 enum class CodeKind : u8 {
   kInt2,
@@ -91,7 +91,7 @@ struct WeightView {
   u32 table[4];     ///< kTable4: signed bytes
   CodeKind codes;
   ScaleKind scale_kind;
-  bool half;  ///< 16-bit numbers are f16, not bf16
+  bool is_f16;  ///< 16-bit numbers are f16, not bf16
 };
 
 /// What stands beside the 32 int8 codes of a chunk of activations: value = scale * code, the
@@ -103,8 +103,8 @@ struct ActivationChunk {
 };
 
 /// The sum of the codes of half 0 or 1.
-GPU_FN i32 half_sum(u32 sums, u32 half) {
-  return half == 0 ? i32(sums << 16) >> 16 : i32(sums) >> 16;
+GPU_FN i32 half_sum(u32 sums, u32 which) {
+  return which == 0 ? i32(sums << 16) >> 16 : i32(sums) >> 16;
 }
 
 }  // namespace gpu

@@ -1,0 +1,201 @@
+// saccade bench: how fast a model is here.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/bench_report.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/json_text.h"
+#include "cli/listener.h"
+#include "cli/numbers.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/standard_streams.h"
+#include "saccade/bench.h"
+
+namespace saccade::cli {
+namespace {
+
+constexpr const char* kExamples =
+    "What is asked for is measured; without --prefill, --decode and --image: a prompt of 512\n"
+    "tokens, 128 tokens of answer and, if the model has a tower, a picture of 640x480 pixels.\n"
+    "Prompts are random tokens and pictures random pixels. Figures are medians over --repeat\n"
+    "runs, after one that does not count.\n\n"
+    "Examples:\n"
+    "  saccade bench ./Qwen2.5-VL-3B-Instruct --roofline\n"
+    "  saccade bench ./model.gguf --prefill 512,4096 --decode 128 --batch 1,16 --threads 8\n"
+    "  saccade bench --random qwen2.5-vl-7b --weights mlx4 --device cuda --decode 128 --json";
+
+constexpr int kMaxSide = 1 << 16;
+constexpr std::int64_t kDefaultPrefill = 512;
+constexpr std::int64_t kDefaultDecode = 128;
+constexpr PictureSize kDefaultPicture = {640, 480};
+
+struct CommandOptions {
+  std::string model;
+  RandomModel random;
+  EngineOptions engine;
+  BenchOptions bench;
+  bool roofline = false;
+  bool json = false;
+};
+
+/// The words between commas.
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    if (c == ',') {
+      words.emplace_back();
+    } else {
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+void add_counts(CLI::App& command, const std::string& name, const std::string& option,
+                const std::string& help, std::vector<std::int64_t>& counts) {
+  add_value(command, name, "N,...", help, [option, &counts](const std::string& text) {
+    counts.clear();
+    for (const std::string& word : words_of(text)) {
+      counts.push_back(parse_integer(option, word, 1));
+    }
+  });
+}
+
+PictureSize parse_size(const std::string& text) {
+  const std::size_t cross = text.find('x');
+  if (cross == std::string::npos) fail_usage("--image: wanted WxH, found \"{}\"", text);
+  const auto side = [](const std::string& word) {
+    return static_cast<int>(parse_integer("--image", word, 1, kMaxSide));
+  };
+  return {side(text.substr(0, cross)), side(text.substr(cross + 1))};
+}
+
+/// What is measured where nothing is asked for.
+void fill_defaults(BenchOptions& bench, const ModelInfo& info) {
+  if (!bench.prefill.empty() || bench.decode > 0 || !bench.images.empty()) return;
+  bench.prefill = {kDefaultPrefill};
+  bench.decode = kDefaultDecode;
+  for (const ModelPart& part : info.parts) {
+    if (part.name == "vision tower") bench.images = {kDefaultPicture};
+  }
+}
+
+class BenchTerminalListener : public BenchListener {
+ public:
+  void on_progress(const std::string& what, int done, int total) override {
+    line_.show(what + ": " + progress_bar(done, total), true);
+  }
+  bool cancelled() override { return interrupted(); }
+
+ private:
+  ProgressLine line_{stderr_shows_progress()};
+};
+
+BenchReport measure(const CommandOptions& options) {
+  const InterruptScope interrupt_scope;
+  BenchTerminalListener listener;
+  BenchOptions bench = options.bench;
+  if (options.roofline) {
+    listener.on_progress("the device's limits", 0, 1);
+    bench.roofline = measure_roofline(options.engine);
+    if (interrupted()) throw Interrupted();
+  }
+  TerminalListener loading(false);
+  Engine engine = options.random.shape.empty()
+                      ? Engine::load(options.model, options.engine, &loading)
+                      : Engine::load_random(options.random, options.engine, &loading);
+  loading.finish(false);
+  fill_defaults(bench, engine.info());
+  BenchReport report = engine.bench(bench, &listener);
+  if (!report.complete) throw Interrupted();
+  return report;
+}
+
+int run(const CommandOptions& options) {
+  const bool random = !options.random.shape.empty();
+  if (random == !options.model.empty()) {
+    fail_usage("bench: wanted MODEL or --random SHAPE, found {}", random ? "both" : "neither");
+  }
+  const BenchReport report = measure(options);
+  const std::string name =
+      random ? options.random.shape + " (random, " + options.random.weights + ")" : options.model;
+  write_output(options.json ? json_text(bench_json(report, name)) + "\n"
+                            : bench_text(report, name));
+  return kSuccess;
+}
+
+void add_model_options(CLI::App& command, CommandOptions& options) {
+  command.add_option("MODEL", options.model, "What to measure: any MODEL that saccade run takes")
+      ->type_name("");
+  std::string shapes;
+  for (const std::string& name : random_shapes()) shapes += (shapes.empty() ? "" : ", ") + name;
+  command
+      .add_option(
+          "--random", options.random.shape,
+          "Instead of MODEL: random weights, made in memory, in one of the shapes " + shapes)
+      ->type_name("SHAPE");
+  command
+      .add_option("--weights", options.random.weights,
+                  "How random weights are stored: bf16 (the default), mlx4 (4 bits in groups of "
+                  "64) or q4_0")
+      ->type_name("TYPE");
+  add_mmproj_option(command, options.engine);
+  add_activations_option(command, "--activations",
+                         "Inputs of quantized layers: int8 (the default) or f32", options.engine);
+  add_device_options(command, options.engine);
+  add_threads_option(command, options.engine);
+}
+
+void add_measures(CLI::App& command, BenchOptions& bench) {
+  add_counts(command, "--prefill,--prompt-tokens", "--prefill",
+             "Read a prompt of so many tokens; several lengths are measured one by one",
+             bench.prefill);
+  add_value(
+      command, "--decode,--gen-tokens", "N", "Answer with so many tokens",
+      [&bench](const std::string& text) { bench.decode = parse_integer("--decode", text, 1); });
+  add_counts(command, "--batch", "--batch", "Sequences that decode together (default 1)",
+             bench.batch);
+  add_count(command, "--context", 1,
+            "Tokens that each sequence has before it decodes (default 512)",
+            [&bench](std::int64_t count) { bench.context = count; });
+  add_value(command, "--image", "WxH,...", "Encode a picture of so many pixels",
+            [&bench](const std::string& text) {
+              for (const std::string& word : words_of(text)) {
+                bench.images.push_back(parse_size(word));
+              }
+            });
+  add_count(command, "--max-pixels", 1, "Shrink pictures that have more pixels",
+            [&bench](std::int64_t pixels) { bench.max_pixels = pixels; });
+  add_value(command, "--repeat", "N", "Runs of each measurement (default 5)",
+            [&bench](const std::string& text) {
+              bench.repeat = static_cast<int>(parse_integer("--repeat", text, 1, 1000));
+            });
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("bench", "Measure how fast a model is on this machine");
+  command->footer(kExamples);
+  command->group("Commands");
+  const auto options = std::make_shared<CommandOptions>();
+  options->engine = engine_options_from_environment();
+  add_model_options(*command, *options);
+  add_measures(*command, options->bench);
+  EngineOptions& engine = options->engine;
+  add_count(*command, "--batch-tokens", 1,
+            "Tokens that one step of the model takes (default: the device's choice)",
+            [&engine](std::int64_t count) { engine.max_batch_tokens = count; });
+  command->add_flag("--roofline", options->roofline,
+                    "Measure the device's memory and matrix products first, and say how much of "
+                    "these limits each figure reaches");
+  command->add_flag("--json", options->json, "Print one JSON object");
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace saccade::cli

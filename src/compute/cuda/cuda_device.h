@@ -1,0 +1,93 @@
+// An NVIDIA GPU as a device.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <memory>
+#include <vector>
+
+#include "compute/cuda/blas.h"
+#include "compute/cuda/cuda.h"
+#include "compute/cuda/memory.h"
+#include "compute/gpu/gpu_device.h"
+
+namespace saccade::compute::cuda {
+
+/// A stream of its own, in whose order everything is done.
+class Stream {
+ public:
+  Stream();
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  operator cudaStream_t() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+/// The shared kernels on one stream, and CUDA's own for what needs matrix units. Operations that
+/// are done again and again are recorded as CUDA graphs.
+class CudaDevice : public gpu::GpuDevice {
+ public:
+  CudaDevice(const CudaOptions& options, const cudaDeviceProp& properties);
+  ~CudaDevice() override;
+
+  DeviceInfo info() const override;
+  int steps_ahead() const override { return 1; }
+  std::int64_t padded_rows(std::int64_t rows) const override;
+  std::unique_ptr<Readback> read_back(const Tensor& from) override;
+  std::unique_ptr<Recording> make_recording() override;
+  void run(Recording& recording, const std::function<void()>& body) override;
+
+  std::shared_ptr<void> take_memory(std::int64_t bytes) override;
+  std::shared_ptr<void> take_lasting_memory(std::int64_t bytes) override;
+  void copy_in(void* to, const void* from, std::int64_t bytes) override;
+  void copy_out(void* to, const void* from, std::int64_t bytes) override;
+
+ protected:
+  void launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const void* args) override;
+  bool multiply_dense(const Tensor& y, const Tensor& x, const void* w, std::int64_t w_stride,
+                      const Tensor* bias, bool add) override;
+  bool multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWeight& w,
+                    const LinearOptions& options) override;
+  /// A row multiplied by itself has other bits than among others.
+  std::int64_t gemv_rows() const override { return options_.batch_invariant ? 0 : 1; }
+  int processors() const override { return properties_.multiProcessorCount; }
+  void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
+                          const compute::AttentionShape& shape, const SpanTable& spans) override;
+  void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                             const compute::AttentionShape& shape,
+                             std::span<const std::int64_t> ends) override;
+
+ private:
+  class Graph;
+  struct QuantizedRows;
+  /// x, normed where the options say so, as the inputs of a weight.
+  QuantizedRows quantize(const Tensor& x, const saccade::gpu::WeightView& view,
+                         const LinearOptions& options);
+  void capture(Graph& graph, const std::function<void()>& body);
+  bool on_tensor_cores(const Tensor& q, const compute::AttentionShape& shape) const;
+  /// Cleared memory of at least so many bytes, that its users leave clear.
+  struct Workspace {
+    std::int64_t bytes;
+    std::shared_ptr<void> memory;
+  };
+  void* cleared_workspace(std::vector<Workspace>& workspaces, std::int64_t bytes);
+  /// While a graph is recorded nothing may depend on the host.
+  void check_not_recording() const;
+
+  CudaOptions options_;
+  cudaDeviceProp properties_;
+  Stream stream_;
+  StagingRing staging_;
+  MemoryPool pinned_{allocate_pinned};
+  MemoryPool memory_;
+  MemoryPool* pool_ = &memory_;  // a recording's own while it is made
+  Blas blas_;
+  // Recordings go on with the one they found, so older ones stay as well.
+  std::vector<Workspace> decode_workspaces_;
+  std::vector<Workspace> quant_workspaces_;
+};
+
+}  // namespace saccade::compute::cuda

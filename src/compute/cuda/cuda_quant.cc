@@ -1,0 +1,91 @@
+// Products of a few rows with quantized weights by tensor cores.
+#include <algorithm>
+
+#include "compute/cuda/cuda_device.h"
+#include "compute/cuda/quant_gemm.h"
+#include "compute/gpu/gpu_weight.h"
+#include "compute/gpu/weight_kernels.h"
+
+namespace saccade::compute::cuda {
+namespace {
+
+namespace kernels = saccade::gpu;
+
+// With more rows it is faster to dequantize the weights once for the library's product.
+constexpr std::int64_t kFewRows = 128;
+
+QuantGemmOutput output_of(const Tensor& y, const LinearOptions& options) {
+  const bool f32 = y.dtype() == DType::kF32;
+  if (options.gate) return f32 ? QuantGemmOutput::kGateF32 : QuantGemmOutput::kGateBf16;
+  if (options.add) return QuantGemmOutput::kAddF32;
+  return f32 ? QuantGemmOutput::kF32 : QuantGemmOutput::kBf16;
+}
+
+}  // namespace
+
+/// Activations as int8.
+struct CudaDevice::QuantizedRows {
+  Tensor codes;   // u8 [rows, chunks * 32]
+  Tensor chunks;  // u8 [rows, chunks * sizeof(ActivationChunk)]
+};
+
+CudaDevice::QuantizedRows CudaDevice::quantize(const Tensor& x, const kernels::WeightView& view,
+                                               const LinearOptions& options) {
+  const std::int64_t chunks = view.chunks;
+  constexpr auto kChunkBytes = static_cast<std::int64_t>(sizeof(kernels::ActivationChunk));
+  QuantizedRows quantized{empty(DType::kU8, {x.rows(), chunks * kernels::kChunk}),
+                          empty(DType::kU8, {x.rows(), chunks * kChunkBytes})};
+  kernels::QuantizeArgs args{};
+  args.codes = static_cast<kernels::u32*>(quantized.codes.raw());
+  args.chunks = static_cast<kernels::ActivationChunk*>(quantized.chunks.raw());
+  args.x = x.raw();
+  if (options.norm_weight) args.norm_weight = options.norm_weight->data<float>();
+  args.input_order = view.input_order;
+  args.x_stride = static_cast<kernels::u64>(x.row_stride());
+  args.x_type = x.dtype() == DType::kF32 ? kernels::NumberType::kF32 : kernels::NumberType::kBf16;
+  args.inputs = view.inputs;
+  args.chunks_of_row = view.chunks;
+  args.eps = options.norm_eps;
+  launch_kernel(gpu::Kernel::quantize_rows, gpu::quantize_grid(x.rows()), &args);
+  return quantized;
+}
+
+bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWeight& w,
+                              const LinearOptions& options) {
+  if (exact() || (x.rows() > kFewRows && !options_.batch_invariant)) return false;
+  if (options.gate && (w.segments().size() != 1 || options.add)) return false;
+  if (!std::ranges::all_of(w.segments(), [](const gpu::GpuSegment& segment) {
+        return quant_gemm_supported(segment.view);
+      })) {
+    return false;
+  }
+  QuantizedRows quantized;
+  const std::int32_t* order = nullptr;
+  for (const gpu::GpuSegment& segment : w.segments()) {
+    if (quantized.codes.empty() || segment.view.input_order != order) {
+      quantized = quantize(x, segment.view, options);
+      order = segment.view.input_order;
+    }
+    const QuantGemmPlan plan =
+        quant_gemm_plan(segment.view, options.gate.has_value(), processors());
+    const std::size_t bytes =
+        quant_gemm_workspace_bytes(segment.view, static_cast<int>(x.rows()), plan);
+    const Tensor part = options.gate ? y.view() : y.view_columns(segment.first, segment.outputs);
+    QuantGemmArgs args;
+    args.weight = segment.view;
+    args.codes = quantized.codes.raw();
+    args.chunks = static_cast<const kernels::ActivationChunk*>(quantized.chunks.raw());
+    if (options.bias) args.bias = options.bias->data<float>() + segment.first;
+    args.y = part.raw();
+    args.y_stride = part.row_stride();
+    args.rows = static_cast<int>(x.rows());
+    args.output = output_of(y, options);
+    if (options.gate) args.activation = gpu::function_of(*options.gate);
+    args.workspace = cleared_workspace(quant_workspaces_, static_cast<std::int64_t>(bytes));
+    args.overlap = true;
+    quant_gemm(args, plan, stream_);
+  }
+  return true;
+}
+
+}  // namespace saccade::compute::cuda

@@ -1,0 +1,109 @@
+#include "compute/cuda/memory.h"
+
+#include <bit>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "compute/cuda/check.h"
+
+namespace saccade::compute::cuda {
+namespace {
+
+// Passed more than once a step only by steps of hundreds of sequences.
+constexpr std::int64_t kRingBytes = std::int64_t{4} << 20;
+constexpr std::int64_t kAlignment = 256;
+
+/// Sizes in steps of an eighth of a power of two, so that nearly equal ones share buffers.
+std::int64_t size_class(std::int64_t bytes) {
+  bytes = std::max<std::int64_t>(bytes, kAlignment);
+  const auto power = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(bytes)));
+  const std::int64_t step = std::max(power / 8, kAlignment);
+  return (bytes + step - 1) / step * step;
+}
+
+[[noreturn]] void fail_out_of_memory(std::int64_t bytes) {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  cudaMemGetInfo(&free, &total);
+  fail(
+      "the GPU has no room for another {} MiB: {} of its {} MiB are free; close other programs on "
+      "it, or "
+      "take a smaller or quantized model",
+      (bytes >> 20) + 1, free >> 20, total >> 20);
+}
+
+}  // namespace
+
+std::shared_ptr<void> allocate(std::int64_t bytes) {
+  void* memory = nullptr;
+  const cudaError_t status = cudaMalloc(&memory, std::max<std::int64_t>(bytes, kAlignment));
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    fail_out_of_memory(bytes);
+  }
+  check(status, "taking memory");
+  return {memory, [](void* taken) { cudaFree(taken); }};
+}
+
+std::shared_ptr<void> allocate_pinned(std::int64_t bytes) {
+  void* memory = nullptr;
+  check(cudaMallocHost(&memory, std::max<std::int64_t>(bytes, kAlignment)), "taking pinned memory");
+  return {memory, [](void* taken) { cudaFreeHost(taken); }};
+}
+
+struct MemoryPool::Shelf {
+  std::map<std::int64_t, std::vector<std::shared_ptr<void>>> free;  // by size class
+};
+
+MemoryPool::MemoryPool(std::shared_ptr<void> (*allocator)(std::int64_t))
+    : allocator_(allocator), shelf_(std::make_shared<Shelf>()) {}
+
+std::shared_ptr<void> MemoryPool::take(std::int64_t bytes) {
+  const std::int64_t size = size_class(bytes);
+  auto& waiting = shelf_->free[size];
+  std::shared_ptr<void> memory;
+  if (!waiting.empty()) {
+    memory = std::move(waiting.back());
+    waiting.pop_back();
+  } else {
+    try {
+      memory = allocator_(size);
+    } catch (const Error&) {
+      // What lies on the shelves may be enough.
+      cudaDeviceSynchronize();
+      trim();
+      memory = allocator_(size);
+    }
+  }
+  void* address = memory.get();
+  return {address, [shelf = shelf_, size, kept = std::move(memory)](void*) mutable {
+            shelf->free[size].push_back(std::move(kept));
+          }};
+}
+
+void MemoryPool::trim() {
+  shelf_->free.clear();
+}
+
+StagingRing::StagingRing(cudaStream_t stream) : stream_(stream) {
+  void* memory = nullptr;
+  check(cudaMallocHost(&memory, kRingBytes), "taking pinned memory");
+  memory_ = static_cast<std::byte*>(memory);
+}
+
+StagingRing::~StagingRing() {
+  cudaFreeHost(memory_);
+}
+
+void StagingRing::upload(void* to, const void* from, std::int64_t bytes) {
+  if (used_ + bytes > kRingBytes) {
+    check(cudaStreamSynchronize(stream_), "waiting for uploads");
+    used_ = 0;
+  }
+  std::memcpy(memory_ + used_, from, bytes);
+  check(cudaMemcpyAsync(to, memory_ + used_, bytes, cudaMemcpyHostToDevice, stream_), "upload");
+  used_ = (used_ + bytes + 63) / 64 * 64;
+}
+
+}  // namespace saccade::compute::cuda

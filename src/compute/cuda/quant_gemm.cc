@@ -1,0 +1,168 @@
+#include "compute/cuda/quant_gemm.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "compute/cuda/quant_gemm_kernel.h"
+
+namespace saccade::compute::cuda {
+namespace {
+
+/// What a block may take of shared memory.
+constexpr u32 kSharedMost = 227 * 1024;
+
+ScaleUnit scale_unit(const WeightView& w) {
+  switch (w.scale_kind) {
+    case ScaleKind::kE4m3:
+    case ScaleKind::kParts16:
+    case ScaleKind::kParts16Min:
+    case ScaleKind::kParts16Six:
+      return ScaleUnit::kHalf;
+    case ScaleKind::kParts8:
+    case ScaleKind::kParts8Min:
+      return ScaleUnit::kChunk;
+    default:
+      return w.group_shift > 0 ? ScaleUnit::kPair : ScaleUnit::kChunk;
+  }
+}
+
+QuantGemmKernel choose_kernel(const WeightView& w, int rows, int output_warps) {
+  const auto warps = static_cast<u32>(output_warps);
+  const ScaleUnit unit = scale_unit(w);
+  switch (w.codes) {
+    case CodeKind::kInt2:
+      return choose_quant_gemm<CodeKind::kInt2>(unit, w.scale_kind, rows, warps);
+    case CodeKind::kInt3:
+      return choose_quant_gemm<CodeKind::kInt3>(unit, w.scale_kind, rows, warps);
+    case CodeKind::kInt4:
+      return choose_quant_gemm<CodeKind::kInt4>(unit, w.scale_kind, rows, warps);
+    case CodeKind::kInt5:
+      return choose_quant_gemm<CodeKind::kInt5>(unit, w.scale_kind, rows, warps);
+    case CodeKind::kInt6:
+      return choose_quant_gemm<CodeKind::kInt6>(unit, w.scale_kind, rows, warps);
+    case CodeKind::kInt8:
+      return choose_quant_gemm<CodeKind::kInt8>(unit, w.scale_kind, rows, warps);
+    case CodeKind::kTable4:
+      return choose_quant_gemm<CodeKind::kTable4>(unit, w.scale_kind, rows, warps);
+    default:
+      fail("[cuda] weights of floats have no integer product");
+  }
+}
+
+bool gated(QuantGemmOutput output) {
+  return output == QuantGemmOutput::kGateF32 || output == QuantGemmOutput::kGateBf16;
+}
+
+struct Tiles {
+  u32 outputs;
+  u32 rows;
+};
+
+Tiles tiles(const WeightView& w, int rows, const QuantGemmPlan& plan, u32 kernel_rows) {
+  const u32 outputs = static_cast<u32>(plan.output_warps) * kWarpOutputs;
+  return {(w.outputs + outputs - 1) / outputs,
+          (static_cast<u32>(rows) + kernel_rows - 1) / kernel_rows};
+}
+
+u32 blocks_of(const WeightView& w) {
+  return (w.chunks + kStageChunks - 1) / kStageChunks;
+}
+
+/// What a block of a kernel takes of shared memory.
+u32 shared_bytes(const QuantGemmKernel& kernel, const QuantGemmPlan& plan) {
+  const auto depth = static_cast<u32>(plan.depth_warps);
+  const u32 outputs = static_cast<u32>(plan.output_warps) * kWarpOutputs;
+  return depth * std::max(kernel.team_bytes(static_cast<u32>(plan.stages)),
+                          kernel.rows * result_stride(outputs) * static_cast<u32>(sizeof(float)));
+}
+
+/// The kernel for the most rows up to `rows` that fits into a multiprocessor.
+QuantGemmKernel fitting_kernel(const WeightView& w, int rows, const QuantGemmPlan& plan) {
+  QuantGemmKernel kernel = choose_kernel(w, rows, plan.output_warps);
+  while (shared_bytes(kernel, plan) > kSharedMost && kernel.rows > 16) {
+    kernel = choose_kernel(w, static_cast<int>(kernel.rows / 2), plan.output_warps);
+  }
+  return kernel;
+}
+
+std::size_t counter_bytes(const Tiles& tiles) {
+  return (std::size_t{tiles.outputs} * tiles.rows * sizeof(u32) + 255) / 256 * 256;
+}
+
+void check(cudaError_t status, const char* what) {
+  if (status != cudaSuccess) fail("[cuda] {}: {}", what, cudaGetErrorString(status));
+}
+
+}  // namespace
+
+bool quant_gemm_supported(const WeightView& weight) {
+  return weight.codes <= CodeKind::kTable4 && weight.scale_kind != ScaleKind::kNone;
+}
+
+QuantGemmPlan quant_gemm_plan(const WeightView& weight, bool gated, int multiprocessors) {
+  const u32 blocks = blocks_of(weight);
+  const u32 narrow = (weight.outputs + kWarpOutputs - 1) / kWarpOutputs;
+  const auto sms = static_cast<u32>(multiprocessors);
+  QuantGemmPlan plan;
+  if (narrow > 4 * sms || gated) {
+    // Enough outputs for all; the activations are shared by four warps.
+    plan.depth_warps = 2;
+    plan.workers = static_cast<int>(2 * sms);
+  } else {
+    plan.output_warps = 1;
+    plan.depth_warps = static_cast<int>(std::min<u32>(blocks, 8));
+    plan.workers = static_cast<int>(narrow);
+  }
+  return plan;
+}
+
+std::size_t quant_gemm_workspace_bytes(const WeightView& weight, int rows,
+                                       const QuantGemmPlan& plan) {
+  const u32 kernel_rows = fitting_kernel(weight, rows, plan).rows;
+  const Tiles t = tiles(weight, rows, plan, kernel_rows);
+  const std::size_t part =
+      std::size_t{kernel_rows} * static_cast<u32>(plan.output_warps) * kWarpOutputs * sizeof(float);
+  return counter_bytes(t) + 2 * part * static_cast<u32>(plan.workers) * t.rows;
+}
+
+void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream_t stream) {
+  const WeightView& w = args.weight;
+  const QuantGemmKernel chosen = fitting_kernel(w, args.rows, plan);
+  const Tiles t = tiles(w, args.rows, plan, chosen.rows);
+  QuantGemmKernelArgs a{};
+  a.w = w;
+  a.codes = static_cast<const u8*>(args.codes);
+  a.chunks = args.chunks;
+  a.bias = args.bias;
+  a.y = args.y;
+  a.y_stride = static_cast<u64>(args.y_stride);
+  a.rows = static_cast<u32>(args.rows);
+  a.pair_distance = gated(args.output) ? w.outputs / 2 : 0;
+  a.tiles = t.outputs;
+  a.depth_warps = static_cast<u32>(plan.depth_warps);
+  a.stages = static_cast<u32>(plan.stages);
+  a.output = args.output;
+  a.activation = args.activation;
+  a.aligned = args.y_stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(args.y) % 16 == 0;
+  a.counters = static_cast<u32*>(args.workspace);
+  a.partials = reinterpret_cast<float*>(static_cast<u8*>(args.workspace) + counter_bytes(t));
+  const u32 shared = shared_bytes(chosen, plan);
+  check(cudaFuncSetAttribute(chosen.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(shared)),
+        "shared memory for a quantized product");
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(std::min(static_cast<u32>(plan.workers), t.outputs * blocks_of(w)), t.rows);
+  config.blockDim = dim3(static_cast<u32>(plan.output_warps * plan.depth_warps) * 32);
+  config.dynamicSmemBytes = shared;
+  config.stream = stream;
+  config.attrs = &overlap;
+  config.numAttrs = args.overlap ? 1 : 0;
+  void* parameters[] = {&a};
+  check(cudaLaunchKernelExC(&config, chosen.kernel, parameters), "a quantized product");
+}
+
+}  // namespace saccade::compute::cuda

@@ -1,0 +1,206 @@
+// The kernel of quant_gemm.h: sums of products, and what becomes of them.
+#pragma once
+
+#include "compute/cuda/quant_gemm_product.cuh"
+
+namespace saccade::compute::cuda {
+
+/// Shares of the work: units are blocks of 256 inputs of an output tile, tile after tile, and each
+/// worker has as many of them as any other, one at most more or less.
+struct Shares {
+  u32 blocks, units, workers;
+
+  GPU_FN u32 first_unit(u32 worker) const { return u32(u64(worker) * units / workers); }
+  /// Whose share `unit` is in.
+  GPU_FN u32 worker(u32 unit) const { return u32((u64(unit + 1) * workers - 1) / units); }
+  /// Of two places for partial sums that a worker has, the one for its part of tile `tile`: the
+  /// first for what its share begins with.
+  GPU_FN u32 place(u32 worker, u32 tile) const {
+    return 2 * worker + (first_unit(worker) < tile * blocks ? 1 : 0);
+  }
+};
+
+GPU_FN float4 operator+(float4 a, float4 b) {
+  return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
+}
+
+/// Sums of the parts that warps along the inputs left in shared memory, in their order.
+struct BlockSums {
+  const float* parts;
+  u32 row_stride, part_stride, count;
+
+  GPU_FN float4 operator()(u32 row, u32 column) const {
+    const float* at = parts + row * row_stride + column;
+    float4 sum = *(const float4*)at;
+    for (u32 k = 1; k < count; ++k) sum = sum + *(const float4*)(at + k * part_stride);
+    return sum;
+  }
+};
+
+/// Sums of the parts that workers left in the workspace, in their order.
+struct WorkerSums {
+  const float* parts;
+  u32 outputs, part_floats, tile, first, last;
+  Shares shares;
+
+  GPU_FN float4 operator()(u32 row, u32 column) const {
+    const float* at = parts + row * outputs + column;
+    float4 sum = __ldcg((const float4*)(at + u64(shares.place(first, tile)) * part_floats));
+    // A share of a later worker begins in this tile.
+#pragma unroll 8
+    for (u32 w = first + 1; w <= last; ++w) {
+      sum = sum + __ldcg((const float4*)(at + u64(2 * w) * part_floats));
+    }
+    return sum;
+  }
+};
+
+GPU_FN void put_numbers(const QuantGemmKernelArgs& a, u32 row, u32 output, u32 end, float4 v) {
+  const u64 to = row * a.y_stride + output;
+  const bool half = a.output == QuantGemmOutput::kBf16 || a.output == QuantGemmOutput::kGateBf16;
+  const bool add = a.output == QuantGemmOutput::kAddF32;
+  if (a.aligned && output + 4 <= end) {
+    if (half) {
+      const u32 low = float_to_bfloat(v.x) | u32(float_to_bfloat(v.y)) << 16;
+      const u32 high = float_to_bfloat(v.z) | u32(float_to_bfloat(v.w)) << 16;
+      *(uint2*)((u16*)a.y + to) = make_uint2(low, high);
+    } else {
+      float4* y = (float4*)((float*)a.y + to);
+      *y = add ? *y + v : v;
+    }
+    return;
+  }
+  const float values[4] = {v.x, v.y, v.z, v.w};
+  GPU_UNROLL
+  for (u32 i = 0; i < 4; ++i) {
+    if (output + i >= end) return;
+    if (half) {
+      ((u16*)a.y)[to + i] = float_to_bfloat(values[i]);
+    } else {
+      float* y = (float*)a.y + to + i;
+      *y = add ? *y + values[i] : values[i];
+    }
+  }
+}
+
+GPU_FN float4 add_bias(const QuantGemmKernelArgs& a, float4 v, u32 output, u32 end) {
+  if (!a.bias) return v;
+  float bias[4];
+  GPU_UNROLL
+  for (u32 i = 0; i < 4; ++i) bias[i] = output + i < end ? a.bias[output + i] : 0.0f;
+  return v + make_float4(bias[0], bias[1], bias[2], bias[3]);
+}
+
+/// What becomes of a tile's sums.
+template <u32 kOutputs, typename Sums>
+GPU_FN void put_tile(const QuantGemmKernelArgs& a, const Sums& sums, u32 tile, u32 first_row,
+                     u32 rows) {
+  const bool gated = a.pair_distance != 0;
+  const u32 end = gated ? a.pair_distance : a.w.outputs;
+  const u32 width = gated ? kOutputs / 2 : kOutputs;
+  const u32 quads = width / 4;
+  for (u32 i = threadIdx.x; i < rows * quads; i += blockDim.x) {
+    const u32 row = i / quads;
+    const u32 place = i % quads * 4;
+    const u32 output = tile * width + place;
+    if (output >= end) continue;
+    if (!gated) {
+      put_numbers(a, first_row + row, output, end, add_bias(a, sums(row, place), output, end));
+      continue;
+    }
+    // Of 32 outputs of a warp, 16 are gates.
+    const u32 at = place / 16 * kWarpOutputs + place % 16;
+    const float4 gate = add_bias(a, sums(row, at), output, end);
+    const float4 up =
+        add_bias(a, sums(row, at + 16), output + a.pair_distance, end + a.pair_distance);
+    put_numbers(
+        a, first_row + row, output, end,
+        make_float4(apply(a.activation, gate.x, 0.0f) * up.x, apply(a.activation, gate.y, 0.0f) * up.y,
+                    apply(a.activation, gate.z, 0.0f) * up.z, apply(a.activation, gate.w, 0.0f) * up.w));
+  }
+}
+
+/// Leaves a part of a tile's sums in the workspace; true where this block is the last to do so.
+template <u32 kRows, u32 kOutputs>
+GPU_FN bool leave_part(const BlockSums& sums, float* part, u32* counter, u32 parts) {
+  __shared__ bool last;
+  for (u32 i = threadIdx.x; i < kRows * kOutputs / 4; i += blockDim.x) {
+    __stcg((float4*)part + i, sums(i / (kOutputs / 4), i % (kOutputs / 4) * 4));
+  }
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    last = atomicAdd(counter, 1u) == parts - 1;
+    if (last) *counter = 0;
+  }
+  __syncthreads();
+  if (last) __threadfence();
+  return last;
+}
+
+/// Blocks: x are the workers, y tiles of rows.
+template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed, u32 kTiles, u32 kWarps>
+__global__ void __launch_bounds__(256, kTiles <= 2 ? 2 : 1)
+    quant_gemm_kernel(const __grid_constant__ QuantGemmKernelArgs a) {
+  extern __shared__ __align__(256) u8 shared[];
+  constexpr u32 kRows = kTiles * 8;
+  constexpr u32 kOutputs = kWarps * kWarpOutputs;
+  constexpr u32 kStride = result_stride(kOutputs);
+  const u32 first_row = blockIdx.y * kRows;
+  const u32 rows = a.rows - first_row < kRows ? a.rows - first_row : kRows;
+  const u32 blocks = (a.w.chunks + kStageChunks - 1) / kStageChunks;
+  const Shares shares = {blocks, a.tiles * blocks, gridDim.x};
+  float* results = (float*)shared;
+  float* partials = a.partials + u64(blockIdx.y) * 2 * gridDim.x * kRows * kOutputs;
+  const u32 end = shares.first_unit(blockIdx.x + 1);
+  for (u32 unit = shares.first_unit(blockIdx.x); unit < end;) {
+    const u32 tile = unit / blocks;
+    const u32 first = unit - tile * blocks;
+    const u32 last = blocks < first + (end - unit) ? blocks : first + (end - unit);
+    {
+      WarpProduct<kCodes, kUnit, kFixed, kTiles, kWarps> product(a, shared, tile, first, last,
+                                                                 first_row);
+      product.run();
+      __syncthreads();
+      product.store_results(results, kStride);
+    }
+    __syncthreads();
+    const BlockSums sums = {results, kStride, kRows * kStride, a.depth_warps};
+    if (last - first == blocks) {
+      put_tile<kOutputs>(a, sums, tile, first_row, rows);
+    } else {
+      const u32 first_worker = shares.worker(tile * blocks);
+      const u32 last_worker = shares.worker(tile * blocks + blocks - 1);
+      float* part = partials + u64(shares.place(blockIdx.x, tile)) * (kRows * kOutputs);
+      if (leave_part<kRows, kOutputs>(sums, part, a.counters + blockIdx.y * a.tiles + tile,
+                                      last_worker - first_worker + 1)) {
+        const WorkerSums all = {partials,    kOutputs, kRows * kOutputs, tile, first_worker,
+                                last_worker, shares};
+        put_tile<kOutputs>(a, all, tile, first_row, rows);
+      }
+    }
+    __syncthreads();
+    unit += last - first;
+  }
+}
+
+template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed, u32 kTiles, u32 kWarps>
+QuantGemmKernel make_quant_gemm_kernel() {
+  return {(const void*)quant_gemm_kernel<kCodes, kUnit, kFixed, kTiles, kWarps>, kTiles * 8,
+          [](u32 stages) { return TeamLayout<kCodes, kUnit, kTiles, kWarps>::bytes(stages); }};
+}
+
+/// Kernels for 16, 32 and 64 rows. A warp that has a team of its own would have more activations
+/// than weights in shared memory for 64.
+template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed>
+QuantGemmKernel choose_tiles(int rows, u32 output_warps) {
+  if (output_warps == 1) {
+    return rows <= 16 ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 2, 1>()
+                      : make_quant_gemm_kernel<kCodes, kUnit, kFixed, 4, 1>();
+  }
+  return rows <= 16   ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 2, 4>()
+         : rows <= 32 ? make_quant_gemm_kernel<kCodes, kUnit, kFixed, 4, 4>()
+                      : make_quant_gemm_kernel<kCodes, kUnit, kFixed, 8, 4>();
+}
+
+}  // namespace saccade::compute::cuda

@@ -1,0 +1,73 @@
+// What the kernels of quant_gemm.h and those who launch them agree on.
+#pragma once
+
+#include "compute/cuda/quant_gemm.h"
+
+#if defined(__CUDACC__)
+#define SACCADE_EVERYWHERE __host__ __device__
+#else
+#define SACCADE_EVERYWHERE
+#endif
+
+namespace saccade::compute::cuda {
+
+using namespace saccade::gpu;  // the weights' kinds, and the integer types of shared kernels
+
+/// Inputs that share a weight scale, at least.
+enum class ScaleUnit : u8 { kHalf, kChunk, kPair };
+
+/// Of the pieces in which inputs are fetched.
+constexpr u32 kStageChunks = 8;
+/// Outputs of a warp.
+constexpr u32 kWarpOutputs = 32;
+
+struct QuantGemmKernelArgs {
+  WeightView w;
+  const u8* codes;
+  const ActivationChunk* chunks;
+  const float* bias;
+  void* y;
+  float* partials;  // [row tiles, workers, 2, rows of a block, outputs of a block]
+  u32* counters;    // [row tiles, output tiles]
+  u64 y_stride;
+  u32 rows;
+  u32 pair_distance;  // rows r and r + this are one gated output; 0: not gated
+  u32 tiles;          // of outputs
+  u32 depth_warps, stages;
+  bool aligned;  // four results of y can be stored at once
+  QuantGemmOutput output;
+  Function activation;
+};
+
+/// Floats from row to row of a block's results in shared memory; lanes store to different banks.
+SACCADE_EVERYWHERE constexpr u32 result_stride(u32 outputs) {
+  return outputs + 4;
+}
+
+/// A kernel of QuantGemmKernelArgs and what it needs.
+struct QuantGemmKernel {
+  const void* kernel = nullptr;
+  u32 rows = 0;  ///< of activations, of a block
+  /// Of shared memory for the warps that share a range of inputs.
+  u32 (*team_bytes)(u32 stages) = nullptr;
+};
+
+/// The kernel for codes of one kind, if the unit is one that formats of these codes have.
+template <CodeKind kCodes>
+QuantGemmKernel choose_quant_gemm(ScaleUnit unit, ScaleKind scales, int rows, u32 output_warps);
+template <>
+QuantGemmKernel choose_quant_gemm<CodeKind::kInt2>(ScaleUnit, ScaleKind, int, u32);
+template <>
+QuantGemmKernel choose_quant_gemm<CodeKind::kInt3>(ScaleUnit, ScaleKind, int, u32);
+template <>
+QuantGemmKernel choose_quant_gemm<CodeKind::kInt4>(ScaleUnit, ScaleKind, int, u32);
+template <>
+QuantGemmKernel choose_quant_gemm<CodeKind::kInt5>(ScaleUnit, ScaleKind, int, u32);
+template <>
+QuantGemmKernel choose_quant_gemm<CodeKind::kInt6>(ScaleUnit, ScaleKind, int, u32);
+template <>
+QuantGemmKernel choose_quant_gemm<CodeKind::kInt8>(ScaleUnit, ScaleKind, int, u32);
+template <>
+QuantGemmKernel choose_quant_gemm<CodeKind::kTable4>(ScaleUnit, ScaleKind, int, u32);
+
+}  // namespace saccade::compute::cuda

@@ -1,0 +1,89 @@
+#include "compute/gpu/gpu_kv.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "compute/gpu/gpu_device.h"
+
+namespace saccade::compute::gpu {
+namespace {
+
+using saccade::gpu::DeviceSpan;
+using saccade::gpu::kMaxHeadDim;
+using saccade::gpu::kPageTokens;
+
+constexpr std::int64_t kSpanWords = sizeof(DeviceSpan) / sizeof(std::int32_t);
+
+}  // namespace
+
+GpuKvCache::GpuKvCache(GpuDevice& device, const KvLayout& layout, int num_pages)
+    : KvCache(layout, kPageTokens, num_pages), dtype_(device.activation_dtype()) {
+  if (layout.head_dim > static_cast<int>(kMaxHeadDim)) {
+    fail("attention heads of size {}: the GPU kernels take at most {}", layout.head_dim,
+         kMaxHeadDim);
+  }
+  bytes_ = std::int64_t{num_pages} * kPageTokens * layout.num_kv_heads * layout.head_dim *
+           static_cast<std::int64_t>(dtype_bytes(dtype_));
+  memory_ = device.take_lasting_memory(2 * layout.num_layers * bytes_);
+}
+
+GpuSpanTable::GpuSpanTable(GpuDevice& device, std::int64_t spans, std::int64_t pages)
+    : device_(device), span_room_(0), page_room_(0) {
+  // Recorded steps have a row for each span.
+  reserve(spans, spans, pages);
+}
+
+void GpuSpanTable::reserve(std::int64_t spans, std::int64_t rows, std::int64_t pages) {
+  if (memory_ && spans <= span_room_ && rows <= row_room_ && pages <= page_room_) return;
+  span_room_ = std::max(spans, span_room_);
+  row_room_ = std::max(rows, row_room_);
+  page_room_ = std::max(pages, page_room_);
+  row_spans_at_ = span_room_ * kSpanWords;
+  end_keys_at_ = row_spans_at_ + row_room_;
+  pages_at_ = end_keys_at_ + row_room_;
+  memory_ = device_.take_memory((pages_at_ + page_room_) *
+                                static_cast<std::int64_t>(sizeof(std::int32_t)));
+}
+
+void GpuSpanTable::assign(std::span<const SequenceSpan> spans) {
+  SpanTable::assign(spans);
+  std::int64_t pages = 0;
+  has_end_keys_ = false;
+  max_count_ = 0;
+  min_count_ = spans.empty() ? 0 : spans[0].count;
+  for (const SequenceSpan& span : spans) {
+    pages += static_cast<std::int64_t>(span.pages.size());
+    has_end_keys_ = has_end_keys_ || !span.end_keys.empty();
+    max_count_ = std::max(max_count_, span.count);
+    min_count_ = std::min(min_count_, span.count);
+  }
+  reserve(num_spans(), rows(), pages);
+  words_.assign(pages_at_ + pages, 0);
+  // Rows beyond the spans do nothing.
+  std::fill_n(words_.begin() + row_spans_at_, row_room_, -1);
+  std::int64_t page = 0;
+  for (std::int64_t s = 0; s < num_spans(); ++s) {
+    const SequenceSpan& span = spans[s];
+    const DeviceSpan on_device{
+        static_cast<std::int32_t>(span.row), static_cast<std::int32_t>(span.count),
+        static_cast<std::int32_t>(span.start), static_cast<std::int32_t>(page)};
+    std::memcpy(&words_[s * kSpanWords], &on_device, sizeof on_device);
+    for (std::int64_t i = 0; i < span.count; ++i) {
+      words_[row_spans_at_ + span.row + i] = static_cast<std::int32_t>(s);
+      words_[end_keys_at_ + span.row + i] =
+          static_cast<std::int32_t>(span.end_keys.empty() ? span.start + i + 1 : span.end_keys[i]);
+    }
+    std::copy(span.pages.begin(), span.pages.end(), words_.begin() + pages_at_ + page);
+    page += static_cast<std::int64_t>(span.pages.size());
+  }
+  // Spans of a recorded step that has fewer sequences than rows: those left over are empty.
+  device_.copy_in(memory_.get(), words_.data(),
+                  static_cast<std::int64_t>(words_.size() * sizeof(std::int32_t)));
+}
+
+saccade::gpu::BatchView GpuSpanTable::view() const {
+  return {reinterpret_cast<const DeviceSpan*>(memory_.get()), at(pages_at_), at(row_spans_at_)};
+}
+
+}  // namespace saccade::compute::gpu

@@ -1,0 +1,168 @@
+// Functions of single elements of rows. All have the same grid: x() is the row, y() the stretch of
+// kUnit * threads() columns; each thread has kUnit of them. No shared memory.
+#pragma once
+
+#include "functions.h"
+
+namespace saccade {
+namespace gpu {
+
+GPU_CONSTEXPR u32 kElementThreads = 256;
+
+/// The first of the thread's columns.
+GPU_FN u32 unit_column(Group group) {
+  return (group.y() * group.threads() + group.thread_index()) * kUnit;
+}
+
+struct MapArgs {
+  GPU_GLOBAL void* x;
+  u64 x_stride;  // elements from row to row
+  u32 n;
+  Function function;
+  float parameter;
+};
+
+/// x = function(x)
+template <typename X>
+GPU_FN void map(GPU_CONSTANT MapArgs& args, GPU_SHARED u8*, Group group) {
+  group.allow_next();
+  group.wait_for_inputs();
+  const u32 i = unit_column(group);
+  if (i >= args.n) return;
+  const u32 left = args.n - i;
+  GPU_GLOBAL X* x = (GPU_GLOBAL X*)args.x + group.x() * args.x_stride + i;
+  const bool wide = aligned_rows((GPU_GLOBAL const X*)args.x, args.x_stride);
+  float v[kUnit];
+  load_some((GPU_GLOBAL const X*)x, left, wide, v);
+  GPU_UNROLL
+  for (u32 k = 0; k < kUnit; ++k) v[k] = apply(args.function, v[k], args.parameter);
+  store_some(x, left, wide, v);
+}
+
+struct AddArgs {
+  GPU_GLOBAL void* y;
+  GPU_GLOBAL const void* x;
+  u64 y_stride, x_stride;
+  u32 n;
+};
+
+/// y += x
+template <typename Y, typename X>
+GPU_FN void add(GPU_CONSTANT AddArgs& args, GPU_SHARED u8*, Group group) {
+  group.allow_next();
+  group.wait_for_inputs();
+  const u32 i = unit_column(group);
+  if (i >= args.n) return;
+  const u32 left = args.n - i;
+  GPU_GLOBAL Y* y = (GPU_GLOBAL Y*)args.y + group.x() * args.y_stride + i;
+  GPU_GLOBAL const X* x = (GPU_GLOBAL const X*)args.x + group.x() * args.x_stride + i;
+  const bool wide = aligned_rows((GPU_GLOBAL const Y*)args.y, args.y_stride) &&
+                    aligned_rows((GPU_GLOBAL const X*)args.x, args.x_stride);
+  float a[kUnit];
+  float b[kUnit];
+  load_some((GPU_GLOBAL const Y*)y, left, wide, a);
+  load_some(x, left, wide, b);
+  GPU_UNROLL
+  for (u32 k = 0; k < kUnit; ++k) a[k] += b[k];
+  store_some(y, left, wide, a);
+}
+
+struct ScaleColumnsArgs {
+  GPU_GLOBAL void* x;
+  GPU_GLOBAL const float* factors;  // [n]
+  u64 x_stride;
+  u32 n;
+};
+
+/// Column i of x *= factors[i]
+template <typename X>
+GPU_FN void scale_columns(GPU_CONSTANT ScaleColumnsArgs& args, GPU_SHARED u8*, Group group) {
+  group.allow_next();
+  group.wait_for_inputs();
+  const u32 i = unit_column(group);
+  if (i >= args.n) return;
+  const u32 left = args.n - i;
+  GPU_GLOBAL X* x = (GPU_GLOBAL X*)args.x + group.x() * args.x_stride + i;
+  const bool wide =
+      aligned_rows((GPU_GLOBAL const X*)args.x, args.x_stride) && aligned_rows(args.factors, 0);
+  float v[kUnit];
+  float w[kUnit];
+  load_some((GPU_GLOBAL const X*)x, left, wide, v);
+  load_some(args.factors + i, left, wide, w);
+  GPU_UNROLL
+  for (u32 k = 0; k < kUnit; ++k) v[k] *= w[k];
+  store_some(x, left, wide, v);
+}
+
+struct GateArgs {
+  GPU_GLOBAL void* y;              // [rows, n]
+  GPU_GLOBAL const void* gate_up;  // [rows, 2 n]
+  u64 y_stride, x_stride;
+  u32 n;
+  Function function;
+};
+
+/// y = function(gate) * up; y may be the gate's columns.
+template <typename Y, typename X>
+GPU_FN void gate(GPU_CONSTANT GateArgs& args, GPU_SHARED u8*, Group group) {
+  group.allow_next();
+  group.wait_for_inputs();
+  const u32 i = unit_column(group);
+  if (i >= args.n) return;
+  const u32 left = args.n - i;
+  GPU_GLOBAL Y* y = (GPU_GLOBAL Y*)args.y + group.x() * args.y_stride + i;
+  GPU_GLOBAL const X* x = (GPU_GLOBAL const X*)args.gate_up + group.x() * args.x_stride + i;
+  const bool wide = aligned_rows((GPU_GLOBAL const Y*)args.y, args.y_stride) &&
+                    aligned_rows((GPU_GLOBAL const X*)args.gate_up, args.x_stride) &&
+                    aligned_rows((GPU_GLOBAL const X*)0, args.n);
+  float a[kUnit];
+  float b[kUnit];
+  load_some(x, left, wide, a);
+  load_some(x + args.n, left, wide, b);
+  GPU_UNROLL
+  for (u32 k = 0; k < kUnit; ++k) a[k] = apply(args.function, a[k], 0.0f) * b[k];
+  store_some(y, left, wide, a);
+}
+
+struct ConvertArgs {
+  GPU_GLOBAL void* y;        // [rows, width]
+  GPU_GLOBAL const void* x;  // [rows, n]
+  u64 y_stride, x_stride;
+  u32 n;
+  u32 width;  // at least n; y() counts stretches of these
+};
+
+/// y = x, zeros in the columns from n on.
+template <typename Y, typename X>
+GPU_FN void convert(GPU_CONSTANT ConvertArgs& args, GPU_SHARED u8*, Group group) {
+  group.allow_next();
+  group.wait_for_inputs();
+  const u32 i = unit_column(group);
+  if (i >= args.width) return;
+  GPU_GLOBAL Y* y = (GPU_GLOBAL Y*)args.y + group.x() * args.y_stride + i;
+  GPU_GLOBAL const X* x = (GPU_GLOBAL const X*)args.x + group.x() * args.x_stride + i;
+  float v[kUnit];
+  load_some(x, i < args.n ? args.n - i : 0u,
+            aligned_rows((GPU_GLOBAL const X*)args.x, args.x_stride), v);
+  store_some(y, args.width - i, aligned_rows((GPU_GLOBAL const Y*)args.y, args.y_stride), v);
+}
+
+#define SACCADE_ELEMENTWISE_KERNELS(X)                                            \
+  X(map_f32, (map<float>), MapArgs, kElementThreads)                              \
+  X(map_bf16, (map<bf16>), MapArgs, kElementThreads)                              \
+  X(add_f32_f32, (add<float, float>), AddArgs, kElementThreads)                   \
+  X(add_f32_bf16, (add<float, bf16>), AddArgs, kElementThreads)                   \
+  X(add_bf16_f32, (add<bf16, float>), AddArgs, kElementThreads)                   \
+  X(add_bf16_bf16, (add<bf16, bf16>), AddArgs, kElementThreads)                   \
+  X(scale_columns_f32, (scale_columns<float>), ScaleColumnsArgs, kElementThreads) \
+  X(scale_columns_bf16, (scale_columns<bf16>), ScaleColumnsArgs, kElementThreads) \
+  X(gate_f32_f32, (gate<float, float>), GateArgs, kElementThreads)                \
+  X(gate_bf16_f32, (gate<bf16, float>), GateArgs, kElementThreads)                \
+  X(gate_bf16_bf16, (gate<bf16, bf16>), GateArgs, kElementThreads)                \
+  X(convert_f32_f32, (convert<float, float>), ConvertArgs, kElementThreads)       \
+  X(convert_f32_bf16, (convert<float, bf16>), ConvertArgs, kElementThreads)       \
+  X(convert_bf16_f32, (convert<bf16, float>), ConvertArgs, kElementThreads)       \
+  X(convert_bf16_bf16, (convert<bf16, bf16>), ConvertArgs, kElementThreads)
+
+}  // namespace gpu
+}  // namespace saccade

@@ -1,0 +1,172 @@
+#include "compute/roofline.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <vector>
+
+#include "base/error.h"
+#include "compute/device.h"
+
+namespace saccade::compute {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRuns = 4;
+
+/// Waits for everything so far.
+void wait_for(Device& device, const Tensor& result) {
+  std::vector<std::byte> row(result.view_rows(0, 1).bytes());
+  device.download(row.data(), result.view_rows(0, 1));
+}
+
+/// Seconds of the fastest of a few runs; the first one does not count.
+double best_seconds(Device& device, const Tensor& result, const std::function<void()>& body) {
+  double best = 0.0;
+  for (int i = 0; i <= kRuns; ++i) {
+    const Clock::time_point begin = Clock::now();
+    body();
+    wait_for(device, result);
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    if (i == 1 || (i > 1 && seconds < best)) best = seconds;
+  }
+  return best;
+}
+
+/// What a device is measured with: more for one that takes many tokens at a time.
+struct Sizes {
+  explicit Sizes(const Device& device)
+      : rows(device.batch_tokens()), columns(std::min<std::int64_t>(4 * rows, 8192)) {}
+  std::int64_t rows;     // of the product's input
+  std::int64_t columns;  // of its square weight
+  std::int64_t copy_rows() const { return 32 * rows; }
+  // Of as many rows of 16 KiB: larger than any cache.
+  std::int64_t copy_bytes() const { return copy_rows() * kCopyColumns * 4; }
+  static constexpr std::int64_t kCopyColumns = 4096;
+};
+
+/// Small numbers without order, which cost a processor what real ones do.
+std::vector<float> values_of(std::int64_t count) {
+  std::vector<float> values(count);
+  std::uint32_t state = 1;
+  for (float& value : values) {
+    state = state * 1664525u + 1013904223u;
+    value = static_cast<float>(state >> 8) * 0x1p-24f - 0.5f;
+  }
+  return values;
+}
+
+std::vector<std::uint16_t> bf16_of(const std::vector<float>& values) {
+  std::vector<std::uint16_t> bits(values.size());
+  std::ranges::transform(values, bits.begin(), f32_to_bf16);
+  return bits;
+}
+
+Tensor filled(Device& device, DType dtype, std::int64_t rows, std::int64_t columns) {
+  Tensor tensor = device.empty(dtype, {rows, columns});
+  const std::vector<float> values = values_of(rows * columns);
+  if (dtype == DType::kBF16) {
+    device.upload(tensor, bf16_of(values).data());
+  } else {
+    device.upload(tensor, values.data());
+  }
+  return tensor;
+}
+
+double copy_bandwidth(Device& device) {
+  const Sizes sizes(device);
+  const Tensor from = filled(device, DType::kF32, sizes.copy_rows(), Sizes::kCopyColumns);
+  const Tensor to = device.empty(DType::kF32, from.shape());
+  std::vector<std::int32_t> ids(sizes.copy_rows());
+  std::iota(ids.begin(), ids.end(), 0);
+  const double seconds = best_seconds(device, to, [&] { device.gather(to, from, ids); });
+  return 2.0 * static_cast<double>(sizes.copy_bytes()) / seconds;
+}
+
+double product_rate(Device& device, const WeightFormat& format) {
+  const Sizes sizes(device);
+  const Tensor x = filled(device, device.activation_dtype(), sizes.rows, sizes.columns);
+  const Tensor y = device.activations(x.shape());
+  HostMatrix matrix{format, sizes.columns, sizes.columns};
+  // As bfloat16 these are weights, scales and offsets; codes may be anything.
+  const std::vector<std::uint16_t> numbers = bf16_of(values_of(sizes.columns * sizes.columns));
+  matrix.data = matrix.scales = matrix.offsets = reinterpret_cast<const std::byte*>(numbers.data());
+  const auto weight = device.pack(std::span(&matrix, 1));
+  const double seconds = best_seconds(device, y, [&] { device.linear(y, x, *weight); });
+  const auto n = static_cast<double>(sizes.columns);
+  return 2.0 * static_cast<double>(sizes.rows) * n * n / seconds;
+}
+
+/// Of the products of a query with a key and of its probability with the value.
+double flops_a_key(const AttentionShape& shape) {
+  return 4.0 * shape.num_heads * shape.head_dim;
+}
+
+}  // namespace
+
+void Device::count_product(std::int64_t rows, const Weight& w) {
+  constexpr double kBits = 12.0;  // fewer are quantized
+  const double weights = static_cast<double>(w.outputs()) * static_cast<double>(w.inputs());
+  const double flops = 2.0 * static_cast<double>(rows) * weights;
+  const bool quantized = 8.0 * static_cast<double>(w.bytes()) < kBits * weights;
+  (quantized ? work_->quantized_flops : work_->float_flops) += flops;
+  work_->weight_bytes += static_cast<double>(w.bytes());
+}
+
+void Device::count_segments(const AttentionShape& shape, std::span<const std::int64_t> ends) {
+  std::int64_t begin = 0;
+  for (const std::int64_t end : ends) {
+    const auto rows = static_cast<double>(end - begin);
+    work_->float_flops += flops_a_key(shape) * rows * rows;
+    begin = end;
+  }
+}
+
+void Device::count_attention(const KvLayout& layout, const AttentionShape& shape,
+                             const SpanTable& spans) {
+  const double key_bytes =
+      static_cast<double>(kv_bytes_per_token(layout)) / std::max(1, layout.num_layers);
+  const auto seen = [&](std::int64_t keys) {
+    return shape.window > 0 ? std::min(keys, shape.window) : keys;
+  };
+  for (const SequenceSpan& span : spans.spans()) {
+    double pairs = 0.0;
+    for (std::int64_t i = 0; i < span.count; ++i) {
+      const std::int64_t end = span.end_keys.empty() ? span.start + i + 1 : span.end_keys[i];
+      pairs += static_cast<double>(seen(end));
+    }
+    work_->float_flops += flops_a_key(shape) * pairs;
+    // What the first token of the span sees, and the span's own keys.
+    work_->kv_bytes += key_bytes * static_cast<double>(seen(span.start) + span.count);
+  }
+}
+
+double Roofline::seconds(const Work& work) const {
+  const double products = work.float_flops / float_flops + work.quantized_flops / quantized_flops;
+  return std::max(products, (work.weight_bytes + work.kv_bytes) / bytes_per_second);
+}
+
+bool Roofline::bound_by_memory(const Work& work) const {
+  return seconds({0.0, 0.0, work.weight_bytes, work.kv_bytes}) == seconds(work);
+}
+
+Roofline measure_by_operations(Device& device) {
+  constexpr auto kAffine = WeightFormat::Kind::kAffine;
+  const WeightFormat four_bits{.kind = kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64};
+  const Sizes sizes(device);
+  Roofline roofline;
+  roofline.bytes_per_second = copy_bandwidth(device);
+  roofline.bandwidth =
+      fmt::format("copy of {} MiB, bytes read and written", sizes.copy_bytes() >> 20);
+  roofline.float_flops = product_rate(device, WeightFormat::floating(DType::kBF16));
+  roofline.quantized_flops = product_rate(device, four_bits);
+  roofline.matmul =
+      fmt::format("this program's own product of [{}, {}] by [{}, {}], bf16 and 4-bit weights",
+                  sizes.rows, sizes.columns, sizes.columns, sizes.columns);
+  return roofline;
+}
+
+}  // namespace saccade::compute

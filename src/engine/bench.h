@@ -1,0 +1,79 @@
+// Measuring a loaded engine by its own path, without a tokenizer in the way.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "compute/device.h"
+#include "engine/kv_pool.h"
+#include "engine/scheduler.h"
+#include "models/model.h"
+#include "models/processor.h"
+#include "saccade/bench.h"
+
+namespace saccade::engine {
+
+/// What an engine is made of.
+struct EngineParts {
+  compute::Device& device;
+  models::Model& model;
+  const models::Processor& processor;
+  KvPool& pool;
+  Scheduler& scheduler;
+  const ModelInfo& info;
+  double load_ms = 0.0;
+};
+
+/// Median, smallest and largest of `values`, of which there is at least one.
+void fill_row(BenchRow& row, std::vector<double> values);
+/// The limit of a row of times ("ms") or of rates; `tokens` are those that come of the work.
+void fill_limit(BenchRow& row, const BenchRoofline& measured, const compute::Work& work,
+                double tokens);
+
+/// Prefill and decoding go through the scheduler as requests do, with random tokens; pictures of
+/// random pixels go through the processor, and the tower is timed.
+class Bench {
+ public:
+  /// `listener` may be null.
+  Bench(const EngineParts& parts, const BenchOptions& options, BenchListener* listener);
+
+  /// Throws Error when something does not fit the model or the memory.
+  BenchReport run();
+
+ private:
+  struct Cancelled {};
+  using Sequences = std::vector<std::unique_ptr<Sequence>>;
+
+  void check_options() const;
+  void measure_vision(const PictureSize& size);
+  void measure_prefill(std::int64_t tokens);
+  void measure_decode(std::int64_t batch);
+
+  /// Calls `once` for the warm-up and then as often as options say; its results but the first.
+  std::vector<double> repeated(const std::string& what, const std::function<double()>& once);
+  /// One more step of the model. Throws Cancelled and what sequences failed with.
+  void step(const Sequences& sequences);
+  /// Until no sequence is left.
+  void run_out(const Sequences& sequences);
+  /// `batch` sequences of `context` tokens that answer with `answer` more.
+  Sequences make_sequences(std::int64_t batch, std::int64_t context, std::int64_t answer);
+  /// The same, with all but the last token's keys and values in their pages already.
+  Sequences make_prefilled(std::int64_t batch, std::int64_t context, std::int64_t answer);
+  /// Tokens a second of all sequences together.
+  double timed_decode(std::int64_t batch);
+  compute::Work decode_work(std::int64_t batch);
+  /// `tokens` are those that come of the work; 0 for a picture.
+  void add_row(BenchRow row, const compute::Work& work, double tokens);
+
+  EngineParts parts_;
+  BenchOptions options_;
+  BenchListener* listener_;
+  int axes_ = 1;  // of positions
+  std::mt19937 random_{1};
+  BenchReport report_;
+};
+
+}  // namespace saccade::engine

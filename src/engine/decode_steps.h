@@ -1,0 +1,57 @@
+// Steps in which every sequence takes one token, asked for ahead of their results.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/kv_pool.h"
+#include "engine/sequence.h"
+#include "models/model.h"
+
+namespace saccade::engine {
+
+/// Launches decode steps and collects their tokens later. What a step reads lies in buffers that
+/// stay where they are, one set for each number of rows, so that the device can record a step and
+/// repeat it; tokens go from one step to the next on the device.
+class DecodeSteps {
+ public:
+  DecodeSteps(models::Model& model, compute::Device& device, KvPool& pool,
+              compute::SamplerSlots& samplers);
+
+  /// Steps launched and not collected.
+  int pending() const { return static_cast<int>(launched_.size()); }
+  /// Whether another step of these sequences may follow those that are pending: they are the same
+  /// ones, and each may still get a token.
+  bool can_follow(std::span<Sequence* const> members) const;
+  /// Launches a step that gives every member its next token. Its page must be reserved.
+  void launch(std::span<Sequence* const> members);
+  /// Waits for the oldest step and hands out its tokens; members that have finished get none.
+  void collect();
+
+ private:
+  /// What steps of so many rows read.
+  struct Buffers {
+    models::StepInputs inputs;
+    Tensor slots;  // int32 [rows]
+    std::unique_ptr<compute::Recording> recording;
+  };
+  struct Launched {
+    std::vector<Sequence*> members;
+    std::unique_ptr<compute::Readback> tokens;
+    std::int64_t rows;
+  };
+  Buffers& buffers_for(std::int64_t rows, int axes);
+  void fill(Buffers& buffers, std::span<Sequence* const> members, std::int64_t rows);
+  void fill_members(Buffers& buffers, std::span<Sequence* const> members, std::int64_t rows);
+
+  models::Model& model_;
+  compute::Device& device_;
+  KvPool& pool_;
+  compute::SamplerSlots& samplers_;
+  std::map<std::int64_t, Buffers> buffers_;  // by rows
+  std::deque<Launched> launched_;
+};
+
+}  // namespace saccade::engine

@@ -1,0 +1,105 @@
+// saccade bench, and --device on every command that computes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "base/json.h"
+#include "model_copy.h"
+#include "process.h"
+
+namespace saccade::cli {
+namespace {
+
+namespace json = boost::json;
+using testing::HasSubstr;
+
+json::object bench(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"bench", "--device", "cpu", "--repeat", "1", "--json"});
+  const Outcome outcome = run_program(arguments);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  return parse_json(outcome.out, "output").as_object();
+}
+
+std::vector<std::string> names_of(const json::object& report) {
+  std::vector<std::string> names;
+  for (const json::value& row : report.at("rows").as_array()) {
+    names.emplace_back(row.at("what").as_string());
+  }
+  return names;
+}
+
+TEST(BenchCommand, MeasuresWhatIsAskedFor) {
+  const json::object report =
+      bench({"--random", "tiny", "--weights", "mlx4", "--prompt-tokens", "10,20", "--gen-tokens",
+             "3", "--batch", "1,2", "--context", "9", "--image", "56x56,84x56"});
+  EXPECT_THAT(names_of(report), testing::ElementsAre("load", "vision", "vision", "prefill",
+                                                     "prefill", "decode", "decode", "memory"));
+  EXPECT_EQ(report.at("machine").at("name"), "cpu");
+  EXPECT_FALSE(report.at("machine").as_object().contains("roofline"));
+  const json::object& decode = report.at("rows").at(6).as_object();
+  EXPECT_EQ(decode.at("batch"), 2);
+  EXPECT_EQ(decode.at("context"), 9);
+  EXPECT_EQ(decode.at("tokens"), 3);
+  EXPECT_GT(decode.at("median").to_number<double>(), 0.0);
+  EXPECT_FALSE(decode.contains("share"));
+}
+
+TEST(BenchCommand, ComparesWithTheDevicesLimits) {
+  const json::object report = bench({golden_model(), "--prefill", "16", "--roofline"});
+  EXPECT_GT(report.at("machine").at("roofline").at("bytes_per_second").to_number<double>(), 0.0);
+  const json::object& row = report.at("rows").at(1).as_object();
+  EXPECT_EQ(row.at("what"), "prefill");
+  EXPECT_GT(row.at("share").to_number<double>(), 0.0);
+  EXPECT_NEAR(row.at("share").to_number<double>(),
+              row.at("median").to_number<double>() / row.at("limit").to_number<double>(), 1e-3);
+}
+
+TEST(BenchCommand, HasAMeasurementOfEachKindWithoutOptions) {
+  const Outcome outcome = run_program({"bench", "--random", "tiny", "--repeat", "1"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  for (const char* word : {"vision", "640x480", "prefill", "512 tokens", "decode", "memory"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(word));
+  }
+}
+
+TEST(BenchCommand, MistakesAreUsageErrors) {
+  expect_refused(run_program({"bench"}), 2, "MODEL or --random");
+  expect_refused(run_program({"bench", golden_model(), "--random", "tiny"}), 2, "both");
+  expect_refused(run_program({"bench", "--random", "huge"}), 2, "qwen2.5-vl-7b");
+  expect_refused(run_program({"bench", "--random", "tiny", "--weights", "q3"}), 2, "mlx4");
+  expect_refused(run_program({"bench", "--random", "tiny", "--image", "big"}), 2, "WxH");
+  expect_refused(run_program({"bench", "--random", "tiny", "--image", "0x5"}), 2, "--image");
+  expect_refused(run_program({"bench", "--random", "tiny", "--prefill", "5,"}), 2, "--prefill");
+  expect_refused(run_program({"bench", "--random", "tiny", "--batch", "300", "--decode", "2"}), 2,
+                 "256");
+  expect_refused(run_program({"bench", "--random", "tiny", "--repeat", "0"}), 2, "--repeat");
+  expect_refused(run_program({"bench", "--random", "tiny", "--prefill", "200000"}), 2, "prefill");
+}
+
+TEST(Device, ThatHasNoSuchNameIsAUsageError) {
+  const std::string model = golden_model();
+  const std::vector<std::vector<std::string>> commands = {
+      {"run", model, "Hi"},
+      {"tokens", model, "Hi"},
+      {"inspect", model},
+      {"bench", "--random", "tiny"},
+      {"compare", model, model, "--prompts", std::string(SACCADE_SOURCE_DIR) + "/README.md"}};
+  for (std::vector<std::string> line : commands) {
+    line.insert(line.end(), {"--device", "gpu"});
+    expect_refused(run_program(line), 2, "wanted auto, cpu, cuda or cuda:N, found \"gpu\"");
+  }
+}
+
+TEST(Device, IsTheProcessorWhenThatIsNamed) {
+  const Outcome named = run_program(
+      {"run", golden_model(), "Hi", "--max-tokens", "3", "--device", "cpu", "--batch-invariant"});
+  EXPECT_EQ(named.status, 0) << named.err;
+  const Outcome threads =
+      run_program({"run", golden_model(), "Hi", "--max-tokens", "3", "--threads", "1"});
+  EXPECT_EQ(threads.out, named.out);
+}
+
+}  // namespace
+}  // namespace saccade::cli

@@ -1,0 +1,91 @@
+#include "cli/bench_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/json_text.h"
+
+namespace saccade::cli {
+namespace {
+
+using testing::HasSubstr;
+
+BenchReport sample() {
+  BenchReport report;
+  report.complete = true;
+  report.device = {"cuda:0", "Some GPU",  132,        "compute capability 9.0",
+                   {},       140LL << 30, 100LL << 30};
+  report.memory_taken_bytes = 40LL << 30;
+  report.weight_bytes = 15LL << 30;
+  report.kv_bytes = 24LL << 30;
+  report.roofline = BenchRoofline{4.2e12, "copy", 7.5e14, 7.4e14, "bf16 product"};
+  report.rows = {{"load", {}, 1234.5, 1234.5, 1234.5, "ms"},
+                 {"vision",
+                  {{"width", 1008}, {"height", 1008}, {"patches", 5184}, {"tokens", 1296}},
+                  16.5,
+                  16.25,
+                  17.0,
+                  "ms",
+                  std::nullopt,
+                  9.0,
+                  0.5454,
+                  "matmul"},
+                 {"decode",
+                  {{"batch", 16}, {"context", 512}, {"tokens", 128}},
+                  2400.0,
+                  2300.0,
+                  2450.0,
+                  "tokens/s",
+                  6.6667,
+                  3000.0,
+                  0.8,
+                  "memory"},
+                 {"memory", {}, 3.0 * (1 << 30), 3.0 * (1 << 30), 3.0 * (1 << 30), "bytes"}};
+  return report;
+}
+
+TEST(BenchText, IsATable) {
+  EXPECT_EQ(bench_text(sample(), "some model"),
+            "some model on cuda:0 (Some GPU, compute capability 9.0, 132 multiprocessors)\n"
+            "memory  4200 GB/s                                            copy\n"
+            "matmul  750 TFLOP/s of float weights, 740 of quantized ones  bf16 product\n"
+            "\n"
+            "what                                            median       min       max          "
+            "      time  limit   share  bound by\n"
+            "load                                             1,235     1,235     1,235  ms\n"
+            "vision  1008x1008 pixels, 5,184 patches           16.5     16.25        17  ms      "
+            "                9  54.5 %  matmul\n"
+            "decode  16 sequences of 512 tokens, 128 more     2,400     2,300     2,450  "
+            "tokens/s  6.667 ms  3,000  80.0 %  memory\n"
+            "memory  resident, at most                     3.00 GiB  3.00 GiB  3.00 GiB\n"
+            "\n"
+            "device memory: 40.0 GiB taken; 15.0 GiB are weights, 24.0 GiB keys and values, 1.00 "
+            "GiB besides\n");
+}
+
+TEST(BenchText, SaysNothingOfLimitsThatWereNotMeasured) {
+  BenchReport report = sample();
+  report.roofline.reset();
+  report.device = {"cpu", "Some Processor", 2, "avx2", {}, 0, 0};
+  const std::string text = bench_text(report, "some model");
+  EXPECT_THAT(text, HasSubstr("some model on cpu (Some Processor, avx2, 2 threads)\n\nwhat"));
+  EXPECT_THAT(text, Not(HasSubstr("bound by")));
+  EXPECT_THAT(text, Not(HasSubstr("device memory")));
+}
+
+TEST(BenchJson, HasEveryFigure) {
+  const boost::json::object object = bench_json(sample(), "some model");
+  EXPECT_EQ(object.at("model"), "some model");
+  EXPECT_EQ(object.at("machine").at("name"), "cuda:0");
+  EXPECT_EQ(object.at("machine").at("roofline").at("bytes_per_second"), 4.2e12);
+  EXPECT_EQ(object.at("machine").at("memory_taken_bytes"), 40LL << 30);
+  EXPECT_EQ(json_text(object.at("rows").at(0)),
+            R"({"what": "load", "median": 1234.5, "min": 1234.5, "max": 1234.5, "unit": "ms"})");
+  EXPECT_EQ(json_text(object.at("rows").at(2)),
+            R"({"what": "decode", "batch": 16, "context": 512, "tokens": 128, "median": 2400, )"
+            R"("min": 2300, "max": 2450, "unit": "tokens/s", "median_ms": 6.667, "limit": 3000, )"
+            R"("share": 0.8, "bound": "memory"})");
+}
+
+}  // namespace
+}  // namespace saccade::cli

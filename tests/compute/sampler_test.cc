@@ -1,0 +1,85 @@
+#include "compute/sampler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+namespace saccade::compute {
+namespace {
+
+using testing::ElementsAre;
+
+std::map<std::int32_t, int> histogram(const SamplingParams& params, std::vector<float> logits,
+                                      int draws = 20000) {
+  Sampler sampler(params, 42, {});
+  std::map<std::int32_t, int> counts;
+  for (int i = 0; i < draws; ++i) {
+    std::vector<float> copy = logits;
+    ++counts[sampler.choose(copy)];
+  }
+  return counts;
+}
+
+std::vector<std::int32_t> support(const std::map<std::int32_t, int>& counts) {
+  std::vector<std::int32_t> ids;
+  for (const auto& [id, count] : counts) ids.push_back(id);
+  return ids;
+}
+
+// Probabilities 0.4, 0.3, 0.2, 0.1 for the ids 2, 0, 3, 1.
+const std::vector<float> kLogits = {std::log(0.3f), std::log(0.1f), std::log(0.4f), std::log(0.2f)};
+
+TEST(Sampler, GreedyTakesTheLowestIdAmongEquals) {
+  EXPECT_THAT(support(histogram({}, {1.0f, 3.0f, 3.0f}, 10)), ElementsAre(1));
+}
+
+TEST(Sampler, DrawsInProportion) {
+  const auto counts = histogram({.temperature = 1.0}, kLogits);
+  EXPECT_NEAR(counts.at(2) / 20000.0, 0.4, 0.015);
+  EXPECT_NEAR(counts.at(0) / 20000.0, 0.3, 0.015);
+  EXPECT_NEAR(counts.at(3) / 20000.0, 0.2, 0.015);
+  EXPECT_NEAR(counts.at(1) / 20000.0, 0.1, 0.015);
+}
+
+TEST(Sampler, TemperatureSharpens) {
+  const auto counts = histogram({.temperature = 0.5}, kLogits);
+  EXPECT_NEAR(counts.at(2) / 20000.0, 0.16 / 0.30, 0.015);
+}
+
+TEST(Sampler, Cuts) {
+  EXPECT_THAT(support(histogram({.temperature = 1.0, .top_k = 2}, kLogits)), ElementsAre(0, 2));
+  EXPECT_THAT(support(histogram({.temperature = 1.0, .top_p = 0.65}, kLogits)), ElementsAre(0, 2));
+  EXPECT_THAT(support(histogram({.temperature = 1.0, .top_p = 0.75}, kLogits)),
+              ElementsAre(0, 2, 3));
+  EXPECT_THAT(support(histogram({.temperature = 1.0, .min_p = 0.6}, kLogits)), ElementsAre(0, 2));
+  EXPECT_THAT(support(histogram({.temperature = 1.0, .top_p = 1e-9}, kLogits)), ElementsAre(2));
+}
+
+TEST(Sampler, SameSeedSameTokens) {
+  std::vector<std::int32_t> runs[3];
+  for (int run = 0; run < 3; ++run) {
+    Sampler sampler({.temperature = 1.0}, run == 2 ? 8 : 7, {});
+    for (int i = 0; i < 50; ++i) {
+      std::vector<float> copy = kLogits;
+      runs[run].push_back(sampler.choose(copy));
+    }
+  }
+  EXPECT_EQ(runs[0], runs[1]);
+  EXPECT_NE(runs[0], runs[2]);
+}
+
+TEST(Sampler, RepetitionPenaltyCountsPromptAndAnswer) {
+  const std::vector<std::int32_t> prompt = {0};
+  Sampler sampler({.repetition_penalty = 2.0}, 1, prompt);
+  std::vector<float> logits = {3.0f, 2.0f, -1.0f};
+  EXPECT_EQ(sampler.choose(logits), 1);  // 3 / 2 is below 2
+  logits = {3.0f, 2.0f, 1.4f};
+  EXPECT_EQ(sampler.choose(logits), 0);  // 1.5, 1, 1.4
+  logits = {-1.0f, -1.0f, -1.5f};
+  EXPECT_EQ(sampler.choose(logits), 2);  // -2, -2, -1.5
+}
+
+}  // namespace
+}  // namespace saccade::compute

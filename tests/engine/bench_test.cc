@@ -1,0 +1,166 @@
+// Measuring an engine: models without files, what is counted, and what shares mean.
+#include "saccade/bench.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/bench.h"
+#include "saccade/error.h"
+
+namespace saccade {
+namespace {
+
+Engine tiny(const std::string& weights = "bf16") {
+  return Engine::load_random({"tiny", weights}, {.device = "cpu"});
+}
+
+Request hello() {
+  Request request;
+  request.messages.push_back({"user", {std::string("Hello")}});
+  request.max_tokens = 8;
+  request.ignore_end = true;
+  return request;
+}
+
+TEST(RandomModel, AnswersTheSameEveryTime) {
+  for (const char* weights : {"bf16", "mlx4", "q4_0"}) {
+    Engine engine = tiny(weights);
+    EXPECT_EQ(engine.info().family, "qwen2_5_vl");
+    EXPECT_EQ(engine.info().vocab_size, 512);
+    const Result result = engine.generate(hello());
+    EXPECT_EQ(result.token_ids.size(), 8U);
+    EXPECT_EQ(result.token_ids, tiny(weights).generate(hello()).token_ids);
+  }
+}
+
+TEST(RandomModel, ThatIsNotKnownIsAUsageError) {
+  EXPECT_THROW(Engine::load_random({"huge", "bf16"}), Error);
+}
+
+TEST(BenchRowOf, SeveralRunsHasTheirMedian) {
+  BenchRow row;
+  engine::fill_row(row, {3.0, 1.0, 10.0});
+  EXPECT_EQ(row.median, 3.0);
+  EXPECT_EQ(row.min, 1.0);
+  EXPECT_EQ(row.max, 10.0);
+  engine::fill_row(row, {3.0, 1.0, 10.0, 4.0});
+  EXPECT_EQ(row.median, 3.5);
+}
+
+TEST(BenchLimit, OfATimeAndOfARate) {
+  const BenchRoofline roofline{1000.0, "", 1e6, 1e7, ""};
+  const compute::Work work{0.0, 0.0, 300.0, 200.0};  // half a second of memory
+  BenchRow row{.what = "vision", .median = 800.0, .unit = "ms"};
+  engine::fill_limit(row, roofline, work, 0.0);
+  EXPECT_DOUBLE_EQ(*row.limit, 500.0);
+  EXPECT_DOUBLE_EQ(*row.share, 0.625);
+  EXPECT_EQ(row.bound, "memory");
+  row = {.what = "decode", .median = 24.0, .unit = "tokens/s"};
+  engine::fill_limit(row, roofline, work, 16.0);
+  EXPECT_DOUBLE_EQ(*row.limit, 32.0);
+  EXPECT_DOUBLE_EQ(*row.share, 0.75);
+}
+
+const BenchRow& row_of(const BenchReport& report, const std::string& what) {
+  for (const BenchRow& row : report.rows) {
+    if (row.what == what) return row;
+  }
+  throw Error("no row " + what);
+}
+
+// Of the tiny shape: matrices of the two layers, and of the output head.
+constexpr double kLayers = 2.0 * ((64 + 32 + 32 + 64) * 64 + 3 * 64 * 128);
+constexpr double kHead = 512 * 64;
+// Two layers of two heads of 32; keys and values are stored in float32.
+constexpr double kFlopsAKey = 2.0 * 4 * 2 * 32;
+constexpr double kBytesAKey = 2.0 * 2 * 32 * 4;
+
+TEST(Bench, LimitOfDecodingIsWhatMustBeRead) {
+  BenchOptions options{.decode = 10, .batch = {1, 3}, .context = 70, .repeat = 2};
+  options.roofline = BenchRoofline{1e9, "", 1e30, 1e30, ""};
+  Engine engine = tiny();
+  const BenchReport report = engine.bench(options);
+  EXPECT_TRUE(report.complete);
+  ASSERT_EQ(report.rows.size(), 4U) << "load, two batches, memory";
+  for (const double batch : {1.0, 3.0}) {
+    const BenchRow& row = report.rows[batch == 1.0 ? 1 : 2];
+    EXPECT_EQ(row.what, "decode");
+    EXPECT_EQ(row.parameters[0].second, static_cast<std::int64_t>(batch));
+    const double bytes = 2.0 * (kLayers + kHead) + batch * kBytesAKey * (70 + 10 / 2);
+    EXPECT_NEAR(*row.limit, batch * 1e9 / bytes, 1e-6 * *row.limit);
+    EXPECT_DOUBLE_EQ(*row.share, row.median / *row.limit);
+    EXPECT_DOUBLE_EQ(*row.ms, 1000.0 * batch / row.median);
+    EXPECT_EQ(row.bound, "memory");
+    EXPECT_GT(row.min, 0.0);
+    EXPECT_LE(row.min, row.median);
+    EXPECT_LE(row.median, row.max);
+  }
+}
+
+TEST(Bench, LimitOfPrefillIsItsProductsWhateverTheChunks) {
+  BenchOptions options{.prefill = {90}, .repeat = 1};
+  options.roofline = BenchRoofline{1e30, "", 1e9, 1e30, ""};
+  Engine engine = Engine::load_random({"tiny", "bf16"}, {.device = "cpu", .max_batch_tokens = 32});
+  const BenchRow row = row_of(engine.bench(options), "prefill");
+  const double flops = 90 * 2 * kLayers + 2 * kHead + kFlopsAKey * 90 * 91 / 2;
+  // Only a chunk with the last token has logits, of one row.
+  EXPECT_NEAR(*row.limit, 90 * 1e9 / flops, 1e-6 * *row.limit);
+  EXPECT_EQ(row.bound, "matmul");
+}
+
+TEST(Bench, LimitOfAPictureIsTheTowersProducts) {
+  BenchOptions options{.images = {{56, 56}}, .repeat = 1};
+  options.roofline = BenchRoofline{1e30, "", 1e9, 1e30, ""};
+  Engine engine = tiny();
+  const BenchRow row = row_of(engine.bench(options), "vision");
+  const double block = 2.0 * 16 * (4 * 64 * 64 + 3 * 64 * 128) + 4.0 * 2 * 32 * 16 * 16;
+  const double flops = 2.0 * 16 * 64 * 1176 + 2 * block + 2.0 * 4 * (256 * 256 + 64 * 256);
+  EXPECT_EQ(row.unit, "ms");
+  EXPECT_NEAR(*row.limit, flops / 1e6, 1e-6 * *row.limit);
+  EXPECT_DOUBLE_EQ(*row.share, *row.limit / row.median);
+}
+
+TEST(Bench, LeavesTheEngineAsItWas) {
+  Engine engine = tiny();
+  const auto before = engine.generate(hello()).token_ids;
+  engine.bench({.prefill = {40}, .decode = 4, .batch = {2}, .context = 5, .repeat = 1});
+  EXPECT_EQ(engine.generate(hello()).token_ids, before);
+}
+
+TEST(Bench, RefusesWhatDoesNotFit) {
+  Engine engine = tiny();
+  EXPECT_THROW(engine.bench({.prefill = {128000}}), Error);
+  EXPECT_THROW(engine.bench({.prefill = {0}}), Error);
+  EXPECT_THROW(engine.bench({.decode = 8, .batch = {257}}), Error);
+  EXPECT_THROW(engine.bench({.decode = 8, .batch = {200}, .context = 100000}), Error);
+  EXPECT_THROW(engine.bench({.prefill = {8}, .repeat = 0}), Error);
+}
+
+TEST(Bench, ATextModelHasNoPictures) {
+  Engine engine = Engine::load(std::string(SACCADE_SOURCE_DIR) + "/tests/goldens/llama/saved_f32");
+  EXPECT_THROW(engine.bench({.images = {{56, 56}}}), Error);
+}
+
+/// Cancels at the n-th question.
+class Canceller : public BenchListener {
+ public:
+  explicit Canceller(int after) : after_(after) {}
+  bool cancelled() override { return --after_ < 0; }
+
+ private:
+  int after_;
+};
+
+TEST(Bench, CanBeCancelledAnywhere) {
+  Engine engine = tiny();
+  const auto before = engine.generate(hello()).token_ids;
+  for (const int after : {0, 1, 2, 5, 9}) {
+    Canceller canceller(after);
+    const BenchReport report = engine.bench(
+        {.prefill = {40}, .decode = 8, .context = 5, .images = {{56, 56}}}, &canceller);
+    EXPECT_FALSE(report.complete) << after;
+  }
+  EXPECT_EQ(engine.generate(hello()).token_ids, before);
+}
+
+}  // namespace
+}  // namespace saccade
