@@ -17,10 +17,10 @@
 #include <string_view>
 #include <vector>
 
+#include "../../tests/compute/random_weights.h"
 #include "compute/gpu/weight_kernels.h"
 #include "compute/gpu/weight_pack.h"
 #include "gemv_kernels.h"
-#include "../../tests/compute/random_weights.h"
 
 namespace saccade::compute::gpu {
 namespace {
@@ -540,8 +540,8 @@ int run(std::span<char*> what) {
     return what.empty() || std::find(what.begin(), what.end(), name) != what.end();
   };
   if (wants("check")) check_all();
-  copy_bytes_per_us();  // the clocks rise
-  const double copy_rate = copy_bytes_per_us();
+  const double first_rate = copy_bytes_per_us();  // the clocks rise meanwhile
+  const double copy_rate = std::max(first_rate, copy_bytes_per_us());
   if (wants("kernels")) time_kernels(copy_rate);
   if (wants("search") && !what.empty()) search_plans();
   if (wants("chains")) time_chains(copy_rate);

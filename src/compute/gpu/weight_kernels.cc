@@ -140,7 +140,7 @@ std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool 
       const ProductWork work(kernels.shape, weight.inputs, n, gated, processors, lanes,
                              split_shift);
       const std::int64_t bytes =
-          work.pieces * work.steps * kLanes * kernels.shape.lane_rows * kernels.shape.word_bytes;
+          ceil_div(gated ? 2 * n : n, work.groups) * work.units * kernels.shape.word_bytes;
       const std::int64_t most = bytes <= kSmallBytes ? kSmallWarps : kMaxWarps;
       for (std::int64_t warps = kMinWarps; warps <= most; ++warps) {
         plans.push_back({.kernel = kernels.gemv,

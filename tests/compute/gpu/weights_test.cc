@@ -5,18 +5,18 @@
 
 #include <cmath>
 
+#include "../random_weights.h"
 #include "compute/gpu/host/executor.h"
 #include "compute/gpu/weight_kernels.h"
 #include "packed_weights.h"
 #include "saccade/error.h"
-#include "../random_weights.h"
 
 namespace saccade::compute::gpu {
 namespace {
 
 using saccade::gpu::ActivationChunk;
-using saccade::gpu::Function;
 using saccade::gpu::DequantizeArgs;
+using saccade::gpu::Function;
 using saccade::gpu::GemvArgs;
 using saccade::gpu::GemvStore;
 using saccade::gpu::NumberType;

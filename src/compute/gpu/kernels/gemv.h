@@ -362,7 +362,7 @@ struct GemvStream {
     }
   }
 
-  GPU_FN void read(GPU_CONSTANT WeightView& w, GPU_THREAD typename Product::Unit* to) {
+  GPU_FN void read(GPU_CONSTANT WeightView& w, GPU_THREAD typename GPU_THREAD Product::Unit* to) {
     if (ahead.piece >= pieces) return;
     GPU_UNROLL
     for (u32 j = 0; j < kRows; ++j) {

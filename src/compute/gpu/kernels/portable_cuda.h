@@ -177,11 +177,6 @@ GPU_FN u32 pack_bytes(u32 a, u32 b, u32 c, u32 d) {
   return choose_bytes(choose_bytes(a, b, 0x0040u), choose_bytes(c, d, 0x0040u), 0x5410u);
 }
 
-/// a / b to about two units in the last place; b is neither tiny nor huge.
-GPU_FN float quick_quotient(float a, float b) {
-  return __fdividef(a, b);
-}
-
 // Products and sums that are rounded once each, never fused.
 GPU_FN float rounded_product(float a, float b) {
   return __fmul_rn(a, b);

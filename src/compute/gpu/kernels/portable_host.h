@@ -186,10 +186,6 @@ GPU_FN u32 pack_bytes(u32 a, u32 b, u32 c, u32 d) {
   return (a & 0xffu) | (b & 0xffu) << 8 | (c & 0xffu) << 16 | d << 24;
 }
 
-GPU_FN float quick_quotient(float a, float b) {
-  return a / b;
-}
-
 GPU_FN float rounded_product(float a, float b) {
   return a * b;
 }

@@ -116,6 +116,9 @@ GPU_FN float logarithm(float x) {
 GPU_FN float tangent_hyperbolic(float x) {
   return metal::precise::tanh(x);
 }
+GPU_FN float inverse_square_root(float x) {
+  return metal::rsqrt(x);
+}
 GPU_FN float square_root(float x) {
   return metal::precise::sqrt(x);
 }
@@ -136,6 +139,9 @@ GPU_FN float fused(float a, float b, float c) {
 }
 GPU_FN i32 nearest(float x) {
   return i32(metal::rint(x));
+}
+GPU_FN u32 pack_bytes(u32 a, u32 b, u32 c, u32 d) {
+  return (a & 0xffu) | (b & 0xffu) << 8 | (c & 0xffu) << 16 | d << 24;
 }
 // Compiled without fast math: products and sums written as such may still be fused.
 GPU_FN float rounded_product(float a, float b) {

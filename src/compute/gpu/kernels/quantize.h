@@ -129,7 +129,7 @@ GPU_FN QuantizedColumns quantize_columns(GPU_THREAD const float* values, Group g
   for (u32 i = 1; i < kColumns; ++i) largest = max_of(largest, absolute(values[i]));
   largest = max_of(largest, group.shuffle_xor(largest, 1));
   largest = max_of(largest, group.shuffle_xor(largest, 2));
-  const float inverse = largest > 1e-30f ? quick_quotient(127.0f, largest) : 0.0f;
+  const float inverse = largest > 1e-30f ? quotient(127.0f, largest) : 0.0f;
   u32 bits[kColumns];
   GPU_UNROLL
   for (u32 i = 0; i < kColumns; ++i) {
