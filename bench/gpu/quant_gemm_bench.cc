@@ -1,6 +1,10 @@
 // Checks the quantized products of a GPU against the reference dequantization, and times them.
+// Needs src/compute/cuda/quant_gemm*, src/compute/gpu/weight_{layout,pack}.cc, src/tensor,
+// src/base/thread_pool.cc, fmt and the CUDA runtime; includes of tests/compute and
+// tests/compute/gpu.
 //
 //   quant_gemm_bench check          every format, odd sizes and plans, all epilogues
+//   quant_gemm_bench check_few      the same for a few formats, for compute-sanitizer
 //   quant_gemm_bench time [rows..]  the linear maps of Qwen2.5-VL-7B in 4 bits, as chains in graphs
 //   quant_gemm_bench plans [rows..] other plans for the same matrices
 //   quant_gemm_bench formats        one matrix in other formats
@@ -251,6 +255,11 @@ struct Case {
   }
 };
 
+WeightFormat affine(int bits) {
+  return {
+      .kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = bits, .group_size = 64};
+}
+
 int failures = 0;
 
 void expect(bool good, const char* what, double value) {
@@ -314,6 +323,14 @@ void check_outputs(ThreadPool& threads) {
   }
 }
 
+void check_few() {
+  ThreadPool threads(12);
+  check_format(affine(4), 100, 768, threads);
+  check_format(WeightFormat::blocks(GgmlType::kQ6_K), 40, 768, threads);
+  check_format(WeightFormat::blocks(GgmlType::kQ5_0), 70, 32 * 27, threads);
+  check_outputs(threads);
+}
+
 void check() {
   ThreadPool threads(12);
   for (const WeightFormat& format : quantized_formats()) check_format(format, 200, 768, threads);
@@ -343,11 +360,6 @@ const Linear kQwen7B[] = {{"qkv", 4608, 3584, false},
                           {"down", 3584, 18944, false},
                           {"head", 152064, 3584, false}};
 constexpr int kLayers = 28;
-
-WeightFormat affine(int bits) {
-  return {
-      .kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = bits, .group_size = 64};
-}
 
 /// Random memory for a weight, without packing one.
 struct RandomWeight {
@@ -539,15 +551,10 @@ void time_plans(const std::vector<int>& rows_list) {
   const Bed bed;
   // Workers, warps along the inputs, warps along the outputs, stages.
   const std::vector<std::vector<QuantGemmPlan>> plans = {
-      {{144, 7, 1, 1}, {144, 5, 1, 1}, {144, 4, 1, 2}},
-      {{112, 7, 1, 2}, {112, 7, 1, 1}},
+      {{144, 7, 1, 1}, {264, 7, 1, 1}, {264, 4, 1, 1}},
+      {{112, 7, 1, 2}},
       {{264, 2, 4, 2}},
-      {{264, 2, 4, 2},
-       {140, 2, 4, 2},
-       {112, 8, 1, 2},
-       {112, 8, 1, 1},
-       {224, 4, 1, 2},
-       {224, 8, 1, 1}},
+      {{112, 8, 1, 2}, {264, 2, 4, 2}, {132, 2, 4, 2}, {132, 8, 1, 2}},
       {{264, 2, 4, 2}}};
   for (int l = 0; l < 5; ++l) {
     const auto weights = copies(affine(4), kQwen7B[l]);
@@ -607,6 +614,7 @@ int main(int argc, char** argv) {
   for (int i = 2; i < argc; ++i) rows.push_back(std::atoi(argv[i]));
   if (rows.empty()) rows = {16};
   if (what == "check") check();
+  if (what == "check_few") check_few();
   if (what == "time") time_model(rows);
   if (what == "plans") time_plans(rows);
   if (what == "formats") time_formats();
