@@ -269,7 +269,7 @@ void expect(bool good, const char* what, double value) {
 }
 
 void check_format(const WeightFormat& format, std::int64_t outputs, std::int64_t inputs,
-                  ThreadPool& threads) {
+                  ThreadPool& threads, std::vector<QuantGemmPlan> plans = {}) {
   const Case c(format, outputs, inputs, 70, threads);
   const std::string name =
       format.name() + " [" + std::to_string(outputs) + ", " + std::to_string(inputs) + "]";
@@ -277,12 +277,14 @@ void check_format(const WeightFormat& format, std::int64_t outputs, std::int64_t
     std::printf("%-40s not supported\n", name.c_str());
     return;
   }
-  std::vector<QuantGemmPlan> plans = {quant_gemm_plan(c.view, false, multiprocessors()),
-                                      {5, 1, 4, 3},
-                                      {13, 3, 1, 2},
-                                      {7, 2, 1, 1},
-                                      {3, 2, 4, 2},
-                                      {100, 1, 1, 2}};
+  if (plans.empty()) {
+    plans = {quant_gemm_plan(c.view, false, multiprocessors()),
+             {5, 1, 4, 3},
+             {13, 3, 1, 2},
+             {7, 2, 1, 1},
+             {3, 2, 4, 2},
+             {100, 1, 1, 2}};
+  }
   double worst = 0.0;
   for (const QuantGemmPlan& plan : plans) {
     std::vector<float> first;
@@ -323,12 +325,14 @@ void check_outputs(ThreadPool& threads) {
   }
 }
 
+/// Without blocks of several teams of four warps: where warps of a block have met at different
+/// named barriers, racecheck (CUDA 13.0) reports hazards across the __syncthreads that follows.
 void check_few() {
   ThreadPool threads(12);
-  check_format(affine(4), 100, 768, threads);
-  check_format(WeightFormat::blocks(GgmlType::kQ6_K), 40, 768, threads);
-  check_format(WeightFormat::blocks(GgmlType::kQ5_0), 70, 32 * 27, threads);
-  check_outputs(threads);
+  const std::vector<QuantGemmPlan> plans = {{5, 1, 4, 3}, {13, 3, 1, 2}, {7, 2, 1, 1}};
+  check_format(affine(4), 100, 768, threads, plans);
+  check_format(WeightFormat::blocks(GgmlType::kQ6_K), 40, 768, threads, plans);
+  check_format(WeightFormat::blocks(GgmlType::kQ5_0), 70, 32 * 27, threads, plans);
 }
 
 void check() {
