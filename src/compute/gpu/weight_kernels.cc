@@ -8,50 +8,62 @@ namespace saccade::compute::gpu {
 namespace {
 
 using saccade::gpu::CodeKind;
+using saccade::gpu::FloatProduct;
+using saccade::gpu::IntegerProduct;
 using saccade::gpu::kLanes;
+using saccade::gpu::NumberKind;
 using saccade::gpu::ScaleKind;
+using saccade::gpu::SmallFloatProduct;
 using saccade::gpu::WeightView;
+
+/// What the launch of a product depends on.
+struct ProductShape {
+  std::int64_t unit_inputs;
+  std::int64_t unit_bytes;  ///< of shared memory
+  std::int64_t lane_rows;
+  std::int64_t stages;
+  std::int64_t word_bytes;  ///< of a unit's codes
+};
+
+template <typename Product>
+constexpr ProductShape shape_of() {
+  using Shape = saccade::gpu::GemvShape<Product>;
+  return {Product::kUnitInputs, Product::kUnitBytes, Shape::kRows, Shape::kStages,
+          Product::kWords * 4};
+}
 
 struct KernelsOf {
   CodeKind codes;
   ScaleKind scales;
+  NumberKind numbers;
   Kernel gemv;
   Kernel dequantize;
+  ProductShape shape;
 };
 
-#define SACCADE_KERNELS_OF(X, name, codes, scales) \
-  {CodeKind::codes, ScaleKind::scales, Kernel::gemv_##name, Kernel::dequantize_##name},
-#define SACCADE_FLOAT_KERNELS_OF(X, name, codes) \
-  {CodeKind::codes, ScaleKind::kNone, Kernel::gemv_##name, Kernel::dequantize_##name},
-constexpr KernelsOf kKernels[] = {SACCADE_INTEGER_FORMATS(SACCADE_KERNELS_OF, )      //
-                                  SACCADE_SMALL_FLOAT_FORMATS(SACCADE_KERNELS_OF, )  //
-                                  SACCADE_FLOAT_FORMATS(SACCADE_FLOAT_KERNELS_OF, )};
-#undef SACCADE_KERNELS_OF
-#undef SACCADE_FLOAT_KERNELS_OF
-
-struct UnitShape {
-  std::int64_t inputs;
-  std::int64_t shared_bytes;
-};
-
-/// Of the pieces in which a kernel takes rows; see the products of gemv.h.
-UnitShape unit_shape(CodeKind codes) {
-  switch (codes) {
-    case CodeKind::kF32:
-      return {4, 16};
-    case CodeKind::kF16:
-    case CodeKind::kBf16:
-      return {8, 32};
-    case CodeKind::kE4m3:
-      return {32, 128};
-    default:
-      return {32, 40};
-  }
-}
+#define SACCADE_INTEGER_KERNELS(X, name, codes, scales, numbers) \
+  {CodeKind::codes,                                              \
+   ScaleKind::scales,                                            \
+   NumberKind::numbers,                                          \
+   Kernel::gemv_##name,                                          \
+   Kernel::dequantize_##name,                                    \
+   shape_of<IntegerProduct<CodeKind::codes, ScaleKind::scales, NumberKind::numbers>>()},
+#define SACCADE_SMALL_FLOAT_KERNELS(X, name, codes, scales, numbers) \
+  {CodeKind::codes,           ScaleKind::scales,                     \
+   NumberKind::numbers,       Kernel::gemv_##name,                   \
+   Kernel::dequantize_##name, shape_of<SmallFloatProduct<ScaleKind::scales>>()},
+#define SACCADE_FLOAT_KERNELS(X, name, codes)                        \
+  {CodeKind::codes,     ScaleKind::kNone,          NumberKind::kAny, \
+   Kernel::gemv_##name, Kernel::dequantize_##name, shape_of<FloatProduct<CodeKind::codes>>()},
+constexpr KernelsOf kKernels[] = {SACCADE_INTEGER_FORMATS(SACCADE_INTEGER_KERNELS, )          //
+                                  SACCADE_SMALL_FLOAT_FORMATS(SACCADE_SMALL_FLOAT_KERNELS, )  //
+                                  SACCADE_FLOAT_FORMATS(SACCADE_FLOAT_KERNELS, )};
 
 const KernelsOf& kernels_of(const WeightView& weight) {
   for (const KernelsOf& entry : kKernels) {
-    if (entry.codes == weight.codes && entry.scales == weight.scale_kind) return entry;
+    const bool numbers =
+        entry.numbers == NumberKind::kAny || (entry.numbers == NumberKind::kF16) == weight.half;
+    if (entry.codes == weight.codes && entry.scales == weight.scale_kind && numbers) return entry;
   }
   fail("[pack] codes of kind {} with scales of kind {} have no GPU kernels",
        static_cast<int>(weight.codes), static_cast<int>(weight.scale_kind));
@@ -61,52 +73,103 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
 }
 
+constexpr std::int64_t kMinWarps = 4;
+constexpr std::int64_t kMaxWarps = saccade::gpu::kGemvThreads / kLanes;
+/// A group of at most this many warps leaves room for one of the next launch, which then starts
+/// before this one ends. Where a multiprocessor reads little, that is worth more than having more
+/// reads on their way: [3584, 3584] at 4 bits takes 3.8 us with 14 warps and 4.6 us with 28, but
+/// [4608, 3584] 4.8 us with 20 and more with 16 (H200).
+constexpr std::int64_t kSmallWarps = kMaxWarps / 2;
+constexpr std::int64_t kSmallBytes = 60000;  ///< of codes, of a multiprocessor
+
+/// The work of a product's groups, and an estimate of what it takes on an H200. (Only relations
+/// between choices matter: what the estimate leaves out is the same for all.)
+struct ProductWork {
+  std::int64_t units, tile_rows, tiles, groups, pieces, steps, filled;
+
+  ProductWork(const ProductShape& shape, std::int64_t inputs, std::int64_t n, bool gated,
+              int processors, std::int64_t lanes, std::int64_t split_shift) {
+    units = ceil_div(inputs, shape.unit_inputs);
+    steps = ceil_div(units, lanes << split_shift);
+    filled = steps * (lanes << split_shift);
+    tile_rows = shape.lane_rows * kLanes / lanes;
+    tiles = ceil_div(n, tile_rows);
+    groups = std::min<std::int64_t>(tiles, processors);
+    pieces = ceil_div(tiles, groups) * (gated ? 2 : 1) << split_shift;
+  }
+
+  saccade::gpu::GemvTiling tiling(std::int64_t lanes, std::int64_t split_shift) const {
+    const auto number = [](std::int64_t value) { return static_cast<std::uint32_t>(value); };
+    return {.lane_shift = lanes == 32   ? 5u
+                          : lanes == 16 ? 4u
+                                        : 3u,
+            .split_shift = number(split_shift),
+            .units = number(units),
+            .steps = number(steps),
+            .tiles = number(tiles / groups),
+            .extra = number(tiles % groups)};
+  }
+
+  double estimated_us(const ProductShape& shape, std::int64_t warps) const {
+    // A multiprocessor gets 30 KB in a microsecond if it has as much on its way, and issues about
+    // 4000 instructions, of which a unit takes 60.
+    const auto in_flight = static_cast<double>(
+        std::min<std::int64_t>(warps, pieces) * kLanes *
+        std::min<std::int64_t>(steps * shape.lane_rows, shape.stages * shape.lane_rows) *
+        shape.word_bytes);
+    const double step_bytes = static_cast<double>(kLanes * shape.lane_rows * shape.word_bytes);
+    const auto turns = static_cast<double>(ceil_div(pieces, warps) * steps);
+    const double all = static_cast<double>(pieces * steps);
+    const double reading = all * step_bytes / 30e3 * std::max(1.0, 40e3 / in_flight);
+    // The last turn of warps is not full.
+    const double idle = turns * static_cast<double>(warps) / all;
+    const double items = static_cast<double>(filled * shape.unit_inputs / 256);
+    const double filling = 0.4 + items * 80.0 / 4000.0 + 0.15 * items / static_cast<double>(warps);
+    return reading * (0.7 + 0.3 * idle) + filling;
+  }
+};
+
 }  // namespace
+
+std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool gated,
+                                 std::int64_t rows, int processors) {
+  const KernelsOf& kernels = kernels_of(weight);
+  std::vector<GemvPlan> plans;
+  for (const std::int64_t lanes : {32, 16, 8}) {
+    for (const std::int64_t split_shift : {0, 1, 2}) {
+      const ProductWork work(kernels.shape, weight.inputs, n, gated, processors, lanes,
+                             split_shift);
+      const std::int64_t bytes =
+          work.pieces * work.steps * kLanes * kernels.shape.lane_rows * kernels.shape.word_bytes;
+      const std::int64_t most = bytes <= kSmallBytes ? kSmallWarps : kMaxWarps;
+      for (std::int64_t warps = kMinWarps; warps <= most; ++warps) {
+        plans.push_back({.kernel = kernels.gemv,
+                         .grid = {.x = static_cast<std::uint32_t>(work.groups),
+                                  .y = static_cast<std::uint32_t>(rows),
+                                  .threads = static_cast<std::uint32_t>(warps) * kLanes,
+                                  .shared_bytes = static_cast<std::uint32_t>(
+                                      work.filled * kernels.shape.unit_bytes + kLanes * 4 +
+                                      work.pieces * work.tile_rows * 4)},
+                         .tiling = work.tiling(lanes, split_shift),
+                         .estimated_us = work.estimated_us(kernels.shape, warps)});
+      }
+    }
+  }
+  return plans;
+}
 
 GemvPlan gemv_plan(const WeightView& weight, std::int64_t n, bool gated, std::int64_t rows,
                    int processors) {
-  constexpr int kMinWarps = 8;
-  constexpr int kMaxWarps = static_cast<int>(saccade::gpu::kGemvThreads / kLanes);
-  const UnitShape shape = unit_shape(weight.codes);
-  const std::int64_t units = ceil_div(weight.inputs, shape.inputs);
-  GemvPlan plan;
-  plan.kernel = kernels_of(weight).gemv;
-  double best = 0.0;
-  for (const std::int64_t lanes : {32, 16, 8}) {
-    const std::int64_t steps = ceil_div(units, lanes);
-    const std::int64_t tile_rows = kLanes / lanes;
-    const std::int64_t tiles = ceil_div(n, tile_rows);
-    const std::int64_t groups = std::min<std::int64_t>(tiles, processors);
-    const std::int64_t group_tiles = ceil_div(tiles, groups) * (gated ? 2 : 1);
-    for (int warps = kMinWarps; warps <= kMaxWarps; ++warps) {
-      // The share of lanes, of warps' turns and of groups that have something to do, and a little
-      // for more warps, which have more reads on their way.
-      const double lanes_busy = static_cast<double>(units) / static_cast<double>(steps * lanes);
-      const std::int64_t turns = ceil_div(group_tiles, warps);
-      const double warps_busy =
-          static_cast<double>(group_tiles) / static_cast<double>(turns * warps);
-      const double groups_busy =
-          static_cast<double>(tiles * (gated ? 2 : 1)) / static_cast<double>(groups * group_tiles);
-      const double score = lanes_busy * warps_busy * groups_busy * (1.0 + 0.01 * warps);
-      if (score <= best) continue;
-      best = score;
-      plan.lanes = static_cast<std::uint32_t>(lanes);
-      plan.grid = {
-          .x = static_cast<std::uint32_t>(groups),
-          .y = static_cast<std::uint32_t>(rows),
-          .threads = static_cast<std::uint32_t>(warps) * kLanes,
-          .shared_bytes = static_cast<std::uint32_t>(steps * lanes * shape.shared_bytes +
-                                                     kLanes * 4 + group_tiles * tile_rows * 4)};
-    }
-  }
-  return plan;
+  const std::vector<GemvPlan> plans = gemv_plans(weight, n, gated, rows, processors);
+  return *std::min_element(plans.begin(), plans.end(), [](const GemvPlan& a, const GemvPlan& b) {
+    return a.estimated_us < b.estimated_us;
+  });
 }
 
 DequantizePlan dequantize_plan(const WeightView& weight, std::int64_t rows, std::int64_t y_stride) {
   using saccade::gpu::kDequantizeRows;
   using saccade::gpu::kDequantizeThreads;
-  const bool floats = weight.scale_kind == ScaleKind::kNone;
-  const std::int64_t columns = kDequantizeThreads * (floats ? 4 : saccade::gpu::kChunk / 4);
+  const std::int64_t columns = kDequantizeThreads * saccade::gpu::kColumns;
   const std::int64_t column_groups = ceil_div(y_stride, columns);
   return {.kernel = kernels_of(weight).dequantize,
           .grid = {.x = static_cast<std::uint32_t>(column_groups * ceil_div(rows, kDequantizeRows)),

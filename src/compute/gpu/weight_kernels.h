@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "compute/gpu/kernel_table.h"
 #include "compute/gpu/kernels/kernels.h"
@@ -10,14 +11,19 @@ namespace saccade::compute::gpu {
 
 struct GemvPlan {
   Kernel kernel{};
-  Grid grid;                ///< y: rows of activations
-  std::uint32_t lanes = 0;  ///< GemvArgs::lanes
+  Grid grid;                          ///< y: rows of activations
+  saccade::gpu::GemvTiling tiling{};  ///< GemvArgs::tiling
+  double estimated_us = 0.0;          ///< only good for comparing launches of one product
 };
 
 /// The launch for `rows` rows of `n` results each on a device with `processors` multiprocessors;
 /// gated as in GemvArgs.
 GemvPlan gemv_plan(const saccade::gpu::WeightView& weight, std::int64_t n, bool gated,
                    std::int64_t rows, int processors);
+
+/// All launches that gemv_plan chooses from, for measuring.
+std::vector<GemvPlan> gemv_plans(const saccade::gpu::WeightView& weight, std::int64_t n, bool gated,
+                                 std::int64_t rows, int processors);
 
 struct DequantizePlan {
   Kernel kernel{};

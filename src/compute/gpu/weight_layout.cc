@@ -1,6 +1,5 @@
 #include "compute/gpu/weight_layout.h"
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -287,10 +286,6 @@ std::vector<SegmentLayout> weight_layout(std::span<const HostMatrix> parts) {
     segments.back().parts.push_back(part);
   }
   for (SegmentLayout& segment : segments) {
-    if (std::max(segment.outputs, segment.inputs) > std::numeric_limits<std::int32_t>::max()) {
-      fail("[pack] a matrix [{}, {}] is too large for the GPU kernels", segment.outputs,
-           segment.inputs);
-    }
     const HostMatrix& matrix = segment.parts[0];
     WeightView& view = segment.view;
     view = WeightView{};
@@ -304,6 +299,12 @@ std::vector<SegmentLayout> weight_layout(std::span<const HostMatrix> parts) {
           std::countr_zero(static_cast<std::uint64_t>(matrix.format.group_rows)));
     }
     set_arrays(segment);
+    // Kernels count chunks, or stretches of 16 bytes, in 32 bits.
+    if (segment.array(WeightArray::kLow).bytes(segment.outputs) / 8 >
+        std::numeric_limits<std::uint32_t>::max()) {
+      fail("[pack] a matrix [{}, {}] is too large for the GPU kernels", segment.outputs,
+           segment.inputs);
+    }
   }
   return segments;
 }

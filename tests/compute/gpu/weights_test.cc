@@ -9,7 +9,7 @@
 #include "compute/gpu/weight_kernels.h"
 #include "packed_weights.h"
 #include "saccade/error.h"
-#include "tests/compute/random_weights.h"
+#include "../random_weights.h"
 
 namespace saccade::compute::gpu {
 namespace {
@@ -87,7 +87,7 @@ class Runner {
 
   void gemv(GemvArgs& args, std::int64_t rows) {
     const GemvPlan plan = gemv_plan(args.weight, args.n, args.gated, rows, kProcessors);
-    args.lanes = plan.lanes;
+    args.tiling = plan.tiling;
     executor_.run(plan.kernel, plan.grid, &args);
   }
 

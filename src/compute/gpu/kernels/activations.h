@@ -10,7 +10,7 @@ namespace gpu {
 enum class ActivationKind : u32 { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu };
 
 GPU_FN float sigmoid(float x) {
-  return 1.0f / (1.0f + exponential(-x));
+  return quick_quotient(1.0f, 1.0f + exponential(-x));
 }
 
 /// x * Phi(x). The normal distribution function by the complementary error function, so that small
@@ -33,22 +33,15 @@ GPU_FN float gelu(float x) {
 }
 
 GPU_FN float activate(float x, ActivationKind kind) {
-  switch (kind) {
-    case ActivationKind::kSilu:
-      return x * sigmoid(x);
-    case ActivationKind::kGelu:
-      return gelu(x);
-    case ActivationKind::kGeluTanh: {
-      // x * (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3) is x * sigmoid(2 u).
-      const float u = 0.79788456080286536f * fused(x * x * x, 0.044715f, x);
-      return x * sigmoid(u + u);
-    }
-    case ActivationKind::kQuickGelu:
-      return x * sigmoid(1.702f * x);
-    case ActivationKind::kRelu:
-      return max_of(x, 0.0f);
+  if (kind == ActivationKind::kRelu) return max_of(x, 0.0f);
+  if (kind == ActivationKind::kGelu) return gelu(x);
+  float u = x;  // the others are x * sigmoid(u)
+  if (kind == ActivationKind::kGeluTanh) {
+    // x * (1 + tanh(t)) / 2 with t = sqrt(2 / pi) (x + 0.044715 x^3) is x * sigmoid(2 t).
+    u = 1.5957691216057308f * fused(x * x * x, 0.044715f, x);
   }
-  return x;
+  if (kind == ActivationKind::kQuickGelu) u = 1.702f * x;
+  return x * sigmoid(u);
 }
 
 }  // namespace gpu

@@ -28,33 +28,38 @@ GPU_FN u32 bf16_pair(float low, float high) {
   return u32(float_to_bfloat(low)) | u32(float_to_bfloat(high)) << 16;
 }
 
-/// Four values of neighbouring columns to a row of the result, as far as it goes.
-GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u64 row, u32 column, float* values) {
+/// Eight values of neighbouring columns to a row of the result, as far as it goes.
+GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u32 row, u32 column, float* values) {
   const u32 inputs = args.weight.inputs;
   const u64 at = row * args.y_stride + column;
-  if (column + 4 > inputs) {
-    for (u32 i = 0; i < 4; ++i) {
+  if (column + kColumns > inputs) {
+    for (u32 i = 0; i < kColumns; ++i) {
       if (column + i >= inputs) values[i] = 0.0f;
     }
   }
   const bool ordered = args.weight.input_order && column < inputs;
-  if (args.y_stride % 4 == 0 && column + 4 <= args.y_stride && !ordered) {
+  if (args.y_stride % kColumns == 0 && column + kColumns <= args.y_stride && !ordered) {
     if (args.y_type == NumberType::kBf16) {
-      Words2 words;
+      Words4 words;
       words.x = bf16_pair(values[0], values[1]);
       words.y = bf16_pair(values[2], values[3]);
-      *(GPU_GLOBAL Words2*)((GPU_GLOBAL bf16*)args.y + at) = words;
+      words.z = bf16_pair(values[4], values[5]);
+      words.w = bf16_pair(values[6], values[7]);
+      *(GPU_GLOBAL Words4*)((GPU_GLOBAL bf16*)args.y + at) = words;
     } else {
-      Words4 words;
-      words.x = as_bits(values[0]);
-      words.y = as_bits(values[1]);
-      words.z = as_bits(values[2]);
-      words.w = as_bits(values[3]);
-      *(GPU_GLOBAL Words4*)((GPU_GLOBAL float*)args.y + at) = words;
+      GPU_UNROLL
+      for (u32 i = 0; i < kColumns; i += 4) {
+        Words4 words;
+        words.x = as_bits(values[i]);
+        words.y = as_bits(values[i + 1]);
+        words.z = as_bits(values[i + 2]);
+        words.w = as_bits(values[i + 3]);
+        *(GPU_GLOBAL Words4*)((GPU_GLOBAL float*)args.y + at + i) = words;
+      }
     }
     return;
   }
-  for (u32 i = 0; i < 4 && column + i < args.y_stride; ++i) {
+  for (u32 i = 0; i < kColumns && column + i < args.y_stride; ++i) {
     const u32 to =
         ordered && column + i < inputs ? u32(args.weight.input_order[column + i]) : column + i;
     if (args.y_type == NumberType::kBf16) {
@@ -65,23 +70,39 @@ GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u64 row, u32 column
   }
 }
 
-/// Quads q and q + 4 of a chunk, as they lie in memory.
+template <u32 kBits, u32 kWords>
+GPU_FN void read_eighth(u32* to, GPU_GLOBAL const u8* array, u32 chunk, u32 e) {
+  to[0] = to[1] = 0;
+  if (kWords == 0) return;
+  GPU_GLOBAL const u32* from =
+      (GPU_GLOBAL const u32*)array + u64(chunk) * kWords + eighth_word<kBits>(e);
+  if (kWords == 1) {
+    to[0] = read_once(from);
+  } else {
+    const Words2 both = read_once((GPU_GLOBAL const Words2*)from);
+    to[0] = both.x;
+    to[1] = both.y;
+  }
+}
+
+/// Eight neighbouring inputs of a chunk, as they lie in memory.
 template <CodeKind kCodes, ScaleKind kScales>
-struct RawQuads {
+struct RawEighth {
   using P = Planes<kCodes>;
-  u32 low, high;
+  EighthWords words;
   RawScales<kScales> scales;
 
-  GPU_FN void read(GPU_CONSTANT WeightView& w, u32 row, u32 chunk, u32 q) {
-    const u64 index = u64(row) * w.chunks + chunk;
-    low =
-        read_once((GPU_GLOBAL const u32*)w.low + index * P::kLowWords + plane_word<P::kLowBits>(q));
-    high = 0;
-    if (P::kHighBits > 0) {
-      high = read_once((GPU_GLOBAL const u32*)w.high + index * P::kHighWords +
-                       plane_word<P::kHighBits>(q));
+  GPU_FN void read(GPU_CONSTANT WeightView& w, u32 row, u32 chunk, u32 e) {
+    const WeightRow start = weight_row(w, row);
+    const u32 index = start.first_chunk + chunk;
+    // Of bytes, each array has a half of the chunk.
+    if (P::kLowBits < 8 || e < 2) {
+      read_eighth<P::kLowBits, P::kLowWords>(words.low, w.low, index, e);
     }
-    scales.read(w, row, chunk);
+    if (P::kLowBits < 8 || e >= 2) {
+      read_eighth<P::kHighBits, P::kHighWords>(words.high, w.high, index, e);
+    }
+    scales.read(w, start, chunk);
   }
 };
 
@@ -101,46 +122,45 @@ GPU_FN void dequantize_quad(GPU_CONSTANT WeightView& w, u32 quad, const ChunkSca
 }
 
 /// Four threads share a chunk.
-template <CodeKind kCodes, ScaleKind kScales>
+template <CodeKind kCodes, ScaleKind kScales, NumberKind kNumber>
 GPU_FN void dequantize(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   group.wait_for_inputs();
   GPU_CONSTANT WeightView& w = args.weight;
   const u32 item = group.x() % args.column_groups * group.threads() + group.thread();
   const u32 first = group.x() / args.column_groups * kDequantizeRows;
-  const u32 chunk = item / 4, q = item % 4;
-  RawQuads<kCodes, kScales> raw[kDequantizeRows];
+  const u32 chunk = item / 4, e = item % 4;
+  RawEighth<kCodes, kScales> raw[kDequantizeRows];
   GPU_UNROLL
   for (u32 r = 0; r < kDequantizeRows; ++r) {
     if (first + r >= args.rows) break;
     const u32 row = args.ids ? u32(args.ids[first + r]) : args.first + first + r;
-    raw[r].read(w, row, chunk < w.chunks ? chunk : w.chunks - 1, q);
+    raw[r].read(w, row, chunk < w.chunks ? chunk : w.chunks - 1, e);
   }
   GPU_UNROLL
   for (u32 r = 0; r < kDequantizeRows; ++r) {
     if (first + r >= args.rows) break;
-    const QuadPair quads = unpack_words<kCodes>(w, raw[r].low, raw[r].high, q);
-    const ChunkScales scales = unpack_scales<kScales>(w, raw[r].scales);
-    float values[4];
-    dequantize_quad<kCodes, kScales>(w, quads.first, scales, 0, values);
-    store_columns(args, first + r, chunk * kChunk + 4 * q, values);
-    dequantize_quad<kCodes, kScales>(w, quads.second, scales, 1, values);
-    store_columns(args, first + r, chunk * kChunk + 4 * q + 16, values);
+    const QuadPair quads = unpack_eighth<kCodes>(w, raw[r].words, e);
+    const ChunkScales scales = unpack_scales<kScales, kNumber>(w, raw[r].scales);
+    float values[kColumns];
+    dequantize_quad<kCodes, kScales>(w, quads.first, scales, e / 2, values);
+    dequantize_quad<kCodes, kScales>(w, quads.second, scales, e / 2, values + 4);
+    store_columns(args, first + r, kColumns * item, values);
   }
 }
 
-/// Plain floats, four columns a thread.
+/// Plain floats, eight columns a thread.
 template <CodeKind kCodes>
 GPU_FN void convert_rows(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   group.wait_for_inputs();
   GPU_CONSTANT WeightView& w = args.weight;
-  const u32 column = 4 * (group.x() % args.column_groups * group.threads() + group.thread());
+  const u32 column = kColumns * (group.x() % args.column_groups * group.threads() + group.thread());
   const u32 first = group.x() / args.column_groups * kDequantizeRows;
   for (u32 r = 0; r < kDequantizeRows && first + r < args.rows; ++r) {
     const u32 row = args.ids ? u32(args.ids[first + r]) : args.first + first + r;
-    float values[4];
-    for (u32 i = 0; i < 4; ++i) {
+    float values[kColumns];
+    for (u32 i = 0; i < kColumns; ++i) {
       const u64 at = u64(row) * w.stride + column + i;
       if (column + i >= w.inputs) {
         values[i] = 0.0f;
@@ -156,9 +176,9 @@ GPU_FN void convert_rows(GPU_CONSTANT DequantizeArgs& args, GPU_SHARED u8*, Grou
   }
 }
 
-#define SACCADE_DEQUANTIZE_CODES(X, name, codes, scales)                                 \
-  X(dequantize_##name, (dequantize<CodeKind::codes, ScaleKind::scales>), DequantizeArgs, \
-    kDequantizeThreads)
+#define SACCADE_DEQUANTIZE_CODES(X, name, codes, scales, numbers)                             \
+  X(dequantize_##name, (dequantize<CodeKind::codes, ScaleKind::scales, NumberKind::numbers>), \
+    DequantizeArgs, kDequantizeThreads)
 #define SACCADE_DEQUANTIZE_FLOATS(X, name, codes) \
   X(dequantize_##name, (convert_rows<CodeKind::codes>), DequantizeArgs, kDequantizeThreads)
 #define SACCADE_DEQUANTIZE_KERNELS(X)                      \

@@ -25,16 +25,27 @@ enum class GemvStore : u32 {
   kAddF32,  ///< y += result
 };
 
+/// How a launch cuts its work; gemv_plan chooses. Groups have `tiles` tiles, the first `extra` of
+/// them one more.
+struct GemvTiling {
+  u32 lane_shift;   ///< 2^lane_shift lanes work at an output: 3, 4 or 5
+  u32 split_shift;  ///< 2^split_shift warps share the inputs of an output
+  u32 units;        ///< of a row
+  u32 steps;        ///< of a piece
+  u32 tiles;
+  u32 extra;
+};
+
 struct GemvArgs {
   WeightView weight;
+  GemvTiling tiling;
   GPU_GLOBAL const void* x;
   GPU_GLOBAL const float* norm_weight;  ///< [inputs], of an RMS norm of x; null: none
   GPU_GLOBAL const float* bias;         ///< [outputs]; null: none
   GPU_GLOBAL void* y;
   u64 x_stride;  ///< elements, from row to row
   u64 y_stride;
-  u32 n;      ///< results of a row
-  u32 lanes;  ///< of an output: 8, 16 or 32; gemv_plan chooses
+  u32 n;  ///< results of a row
   float eps;
   NumberType x_type;
   GemvStore store;
@@ -46,94 +57,101 @@ struct GemvArgs {
 /// the activations. Rows are filled up to whole steps of GemvArgs::lanes units.
 ///
 /// Integer codes: a unit is a chunk.
-template <CodeKind kCodes, ScaleKind kScales>
+template <CodeKind kCodes, ScaleKind kScales, NumberKind kNumber>
 struct IntegerProduct {
   static constexpr u32 kUnitInputs = kChunk;
   /// 16 bytes of codes of inputs 0 .. 15, 16 of the others, and an ActivationChunk.
   static constexpr u32 kUnitBytes = 40;
   static constexpr u32 kWords = sizeof(RawCodes<kCodes>) / 4;
+  using Row = WeightRow;
 
   struct Unit {
     RawCodes<kCodes> codes;
     RawScales<kScales> scales;
 
-    GPU_FN void read(GPU_CONSTANT WeightView& w, u32 row, u32 unit) {
-      codes.read(w, row, unit);
+    GPU_FN void read(GPU_CONSTANT WeightView& w, WeightRow row, u32 unit) {
+      codes.read(w, row.first_chunk + unit);
       scales.read(w, row, unit);
     }
   };
 
-  static GPU_FN GPU_SHARED ActivationChunk* chunk_of(GPU_SHARED u8* x, u32 units, u32 unit) {
-    return (GPU_SHARED ActivationChunk*)(x + units * 32) + unit;
+  static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
+
+  /// Quantizes eight columns of the row.
+  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, const float* values, Group group) {
+    const QuantizedColumns columns = quantize_columns(values, group);
+    const u32 unit = item / kChunkLanes, part = item % kChunkLanes;
+    ((GPU_SHARED Words2*)x)[(part / 2 * units + unit) * 2 + part % 2] = columns.codes;
+    if (part != 0) return;
+    Words2 beside;
+    beside.x = as_bits(columns.chunk.scale);
+    beside.y = columns.chunk.sums;
+    ((GPU_SHARED Words2*)(x + units * 32))[unit] = beside;
   }
 
-  /// Quantizes the row; returns this thread's share of the sum of its squares.
-  static GPU_FN float fill(GPU_SHARED u8* x, u32 units, const RowReader& reader, Group group) {
-    constexpr u32 kAtOnce = 2;  // quads of a thread on their way
-    const u32 quads = units * kQuads;
-    float squares = 0.0f;
-    for (u32 first = group.thread(); first < quads; first += kAtOnce * group.threads()) {
-      float values[kAtOnce][4];
-      GPU_UNROLL
-      for (u32 j = 0; j < kAtOnce; ++j) reader.read(4 * (first + j * group.threads()), values[j]);
-      GPU_UNROLL
-      for (u32 j = 0; j < kAtOnce; ++j) {
-        const u32 i = first + j * group.threads();
-        if (i >= quads) break;  // units are a multiple of 8, so whole warps leave
-        squares += reader.apply_norm(4 * i, values[j]);
-        const QuantizedQuad quad = quantize_quad(values[j], group);
-        const u32 unit = i / kQuads, q = i % kQuads;
-        ((GPU_SHARED u32*)x)[(q / 4 * units + unit) * 4 + q % 4] = quad.codes;
-        if (q == 0) {
-          GPU_SHARED ActivationChunk* to = chunk_of(x, units, unit);
-          to->scale = quad.chunk.scale;
-          to->sums = quad.chunk.sums;
-        }
-      }
+  /// Activations of a unit.
+  struct X {
+    u32 first[4], second[4];
+    float scale;
+    i32 sums[2];
+
+    GPU_FN void read(GPU_SHARED const u8* x, u32 units, u32 unit) {
+      const Words4 low = *((GPU_SHARED const Words4*)x + unit);
+      const Words4 high = *((GPU_SHARED const Words4*)x + units + unit);
+      const Words2 beside = *((GPU_SHARED const Words2*)(x + units * 32) + unit);
+      first[0] = low.x, first[1] = low.y, first[2] = low.z, first[3] = low.w;
+      second[0] = high.x, second[1] = high.y, second[2] = high.z, second[3] = high.w;
+      scale = as_float(beside.x);
+      sums[0] = half_sum(beside.y, 0);
+      sums[1] = half_sum(beside.y, 1);
+      if (!ScaleTraits<kScales>::kTwoParts) sums[0] += sums[1];
     }
-    return squares;
-  }
+  };
 
   static GPU_FN i32 dot(u32 codes, u32 x, i32 sum) {
     return kCodes == CodeKind::kTable4 ? dot4(codes, x, sum) : dot4_unsigned(codes, x, sum);
   }
 
-  /// sum + weights * activations of a unit.
-  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights,
-                               GPU_SHARED const u8* x, u32 units, u32 unit, float sum) {
-    using S = ScaleTraits<kScales>;
-    const Words4 low = *((GPU_SHARED const Words4*)x + unit);
-    const Words4 high = *((GPU_SHARED const Words4*)x + units + unit);
-    const Words2 beside = *((GPU_SHARED const Words2*)(x + units * 32) + unit);
-    const u32 first[4] = {low.x, low.y, low.z, low.w};
-    const u32 second[4] = {high.x, high.y, high.z, high.w};
-    i32 dots[2] = {0, 0};
+  /// Sums of the products of codes of both halves.
+  static GPU_FN void dot_halves(GPU_CONSTANT WeightView& w, const RawCodes<kCodes>& codes,
+                                const X& x, i32* dots) {
     GPU_UNROLL
     for (u32 q = 0; q < 4; ++q) {
-      const QuadPair quads = unpack_quads<kCodes>(w, weights.codes, q);
-      dots[0] = dot(quads.first, first[q], dots[0]);
-      dots[1] = dot(quads.second, second[q], dots[1]);
+      if (kCodes == CodeKind::kInt4) {
+        // High nibbles stay where they are: their sum is sixteen times too large.
+        const u32 word = codes.words[q % RawCodes<kCodes>::kCount];
+        dots[0] = dot(word & 0x0f0f0f0fu, x.first[q], dots[0]);
+        dots[1] = dot(word & 0xf0f0f0f0u, x.second[q], dots[1]);
+      } else {
+        const QuadPair quads = unpack_quads<kCodes>(w, codes, q);
+        dots[0] = dot(quads.first, x.first[q], dots[0]);
+        dots[1] = dot(quads.second, x.second[q], dots[1]);
+      }
     }
-    const float scale = as_float(beside.x);
-    i32 sums[2] = {half_sum(beside.y, 0), half_sum(beside.y, 1)};
-    const ChunkScales scales = unpack_scales<kScales>(w, weights.scales);
+    if (kCodes == CodeKind::kInt4) dots[1] >>= 4;
+  }
+
+  /// sum + weights * activations of a unit.
+  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights, const X& x,
+                               float sum) {
+    using S = ScaleTraits<kScales>;
+    i32 dots[2] = {0, 0};
+    dot_halves(w, weights.codes, x, dots);
+    const ChunkScales scales = unpack_scales<kScales, kNumber>(w, weights.scales);
     constexpr u32 kParts = S::kTwoParts ? 2 : 1;
-    if (!S::kTwoParts) {
-      dots[0] += dots[1];
-      sums[0] += sums[1];
-    }
+    if (!S::kTwoParts) dots[0] += dots[1];
     GPU_UNROLL
     for (u32 p = 0; p < kParts; ++p) {
       float products = 0.0f;
       if (S::kZero) {
-        products = float(dots[p]) - scales.offset[p] * float(sums[p]);
+        products = float(dots[p]) - scales.offset[p] * float(x.sums[p]);
       } else if (S::kOffset || kCodes == CodeKind::kTable4) {
         products = float(dots[p]);
       } else {
-        products = float(dots[p] - w.zero * sums[p]);
+        products = float(dots[p] - w.zero * x.sums[p]);
       }
-      sum = fused(products, scales.scale[p] * scale, sum);
-      if (S::kOffset) sum = fused(scales.offset[p], scale * float(sums[p]), sum);
+      sum = fused(products, scales.scale[p] * x.scale, sum);
+      if (S::kOffset) sum = fused(scales.offset[p], x.scale * float(x.sums[p]), sum);
     }
     return sum;
   }
@@ -145,53 +163,51 @@ struct FloatActivations {
   static constexpr u32 kUnitInputs = 4 * kQuadsOfUnit;
   static constexpr u32 kUnitBytes = 16 * kQuadsOfUnit;
 
-  static GPU_FN float fill(GPU_SHARED u8* x, u32 units, const RowReader& reader, Group group) {
-    const u32 quads = units * kQuadsOfUnit;
-    float squares = 0.0f;
-    for (u32 i = group.thread(); i < quads; i += group.threads()) {
-      float values[4];
-      reader.read(4 * i, values);
-      squares += reader.apply_norm(4 * i, values);
-      GPU_SHARED float* to =
-          (GPU_SHARED float*)x + (i % kQuadsOfUnit * units + i / kQuadsOfUnit) * 4;
+  static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, const float* values, Group) {
+    GPU_UNROLL
+    for (u32 i = 0; i < 2; ++i) {
+      const u32 quad = 2 * item + i;
       Words4 words;
-      words.x = as_bits(values[0]);
-      words.y = as_bits(values[1]);
-      words.z = as_bits(values[2]);
-      words.w = as_bits(values[3]);
-      *(GPU_SHARED Words4*)to = words;
+      words.x = as_bits(values[4 * i]);
+      words.y = as_bits(values[4 * i + 1]);
+      words.z = as_bits(values[4 * i + 2]);
+      words.w = as_bits(values[4 * i + 3]);
+      ((GPU_SHARED Words4*)x)[quad % kQuadsOfUnit * units + quad / kQuadsOfUnit] = words;
     }
-    return squares;
   }
 
-  /// sum + weights * quad q of a unit.
-  static GPU_FN float multiply_quad(const float* weights, GPU_SHARED const u8* x, u32 units,
-                                    u32 unit, u32 q, float sum) {
-    const Words4 words = *((GPU_SHARED const Words4*)x + q * units + unit);
-    sum = fused(weights[0], as_float(words.x), sum);
-    sum = fused(weights[1], as_float(words.y), sum);
-    sum = fused(weights[2], as_float(words.z), sum);
-    return fused(weights[3], as_float(words.w), sum);
-  }
+  struct X {
+    float values[kUnitInputs];
+
+    GPU_FN void read(GPU_SHARED const u8* x, u32 units, u32 unit) {
+      GPU_UNROLL
+      for (u32 q = 0; q < kQuadsOfUnit; ++q) {
+        const Words4 words = *((GPU_SHARED const Words4*)x + q * units + unit);
+        values[4 * q] = as_float(words.x);
+        values[4 * q + 1] = as_float(words.y);
+        values[4 * q + 2] = as_float(words.z);
+        values[4 * q + 3] = as_float(words.w);
+      }
+    }
+  };
 };
 
 /// E4M3 codes: a unit is a chunk.
 template <ScaleKind kScales>
 struct SmallFloatProduct : FloatActivations<8> {
-  using Activations = FloatActivations<8>;
   static constexpr u32 kWords = 8;
-  using Unit = typename IntegerProduct<CodeKind::kE4m3, kScales>::Unit;
+  using Row = WeightRow;
+  using Unit = typename IntegerProduct<CodeKind::kE4m3, kScales, NumberKind::kAny>::Unit;
 
-  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights,
-                               GPU_SHARED const u8* x, u32 units, u32 unit, float sum) {
+  static GPU_FN WeightRow row(GPU_CONSTANT WeightView& w, u32 r) { return weight_row(w, r); }
+
+  static GPU_FN float multiply(GPU_CONSTANT WeightView& w, const Unit& weights, const X& x,
+                               float sum) {
     float products = 0.0f;
     GPU_UNROLL
-    for (u32 q = 0; q < 8; ++q) {
-      const u32 codes = weights.codes.words[q];
-      float values[4];
-      GPU_UNROLL
-      for (u32 i = 0; i < 4; ++i) values[i] = e4m3((codes >> (8 * i)) & 0xffu);
-      products = Activations::multiply_quad(values, x, units, unit, q, products);
+    for (u32 i = 0; i < kChunk; ++i) {
+      products =
+          fused(e4m3((weights.codes.words[i / 4] >> (i % 4 * 8)) & 0xffu), x.values[i], products);
     }
     return fused(products, unpack_scales<kScales>(w, weights.scales).scale[0], sum);
   }
@@ -200,17 +216,22 @@ struct SmallFloatProduct : FloatActivations<8> {
 /// Plain floats: a unit is 16 bytes.
 template <CodeKind kCodes>
 struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
-  static constexpr u32 kQuadsOfUnit = kCodes == CodeKind::kF32 ? 1 : 2;
-  using Activations = FloatActivations<kQuadsOfUnit>;
+  using Activations = FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2>;
+  using X = typename Activations::X;
   static constexpr u32 kWords = 4;
+  using Row = u32;  // its first unit
 
   struct Unit {
     u32 words[4];
 
     GPU_FN void read(GPU_CONSTANT WeightView& w, u32 row, u32 unit) {
-      WordReader<4>::read(words, w.low, u64(row) * (w.stride / Activations::kUnitInputs) + unit);
+      WordReader<4>::read(words, w.low, row + unit);
     }
   };
+
+  static GPU_FN u32 row(GPU_CONSTANT WeightView& w, u32 r) {
+    return r * (w.stride / Activations::kUnitInputs);
+  }
 
   static GPU_FN float value(const Unit& weights, u32 i) {
     if (kCodes == CodeKind::kF32) return as_float(weights.words[i % 4]);
@@ -219,30 +240,33 @@ struct FloatProduct : FloatActivations<kCodes == CodeKind::kF32 ? 1 : 2> {
     return as_float(i % 2 == 0 ? word << 16 : word & 0xffff0000u);
   }
 
-  static GPU_FN float multiply(GPU_CONSTANT WeightView&, const Unit& weights,
-                               GPU_SHARED const u8* x, u32 units, u32 unit, float sum) {
+  static GPU_FN float multiply(GPU_CONSTANT WeightView&, const Unit& weights, const X& x,
+                               float sum) {
     GPU_UNROLL
-    for (u32 q = 0; q < kQuadsOfUnit; ++q) {
-      const float values[4] = {value(weights, 4 * q), value(weights, 4 * q + 1),
-                               value(weights, 4 * q + 2), value(weights, 4 * q + 3)};
-      sum = Activations::multiply_quad(values, x, units, unit, q, sum);
+    for (u32 i = 0; i < Activations::kUnitInputs; ++i) {
+      sum = fused(value(weights, i), x.values[i], sum);
     }
     return sum;
   }
 };
 
-/// Words of codes that a lane has on their way.
-#if !defined(SACCADE_GEMV_WORDS)
-#define SACCADE_GEMV_WORDS 20
-#endif
-#if !defined(SACCADE_GEMV_THREADS)
-#define SACCADE_GEMV_THREADS 768
-#endif
-constexpr u32 kGemvWords = SACCADE_GEMV_WORDS;
-constexpr u32 kGemvThreads = SACCADE_GEMV_THREADS;
+/// Words of codes that a lane has on their way, about. With twice as many, an H200 reads no faster.
+constexpr u32 kGemvWords = 16;
+/// 72 registers a thread, which nearly all kernels do with; 64 cost some a tenth of their speed.
+constexpr u32 kGemvThreads = 896;
 
-/// The outputs of a group: stretches of kLanes / lanes of them ("tiles"), one for each warp at a
-/// time. Of gated products, first the tiles of the gates and then those that they multiply.
+/// How a kernel works through its units.
+template <typename Product>
+struct GemvShape {
+  /// Rows that a lane works at side by side, which share the activations.
+  static constexpr u32 kRows = Product::kWords <= 5 ? 2 : 1;
+  static constexpr u32 kFit = kGemvWords / (kRows * Product::kWords);
+  /// Reads of kRows units that are on their way.
+  static constexpr u32 kStages = kFit < 2 ? 2 : kFit;
+};
+
+/// The outputs of a group: stretches of a few ("tiles"), one for each warp at a time. Of gated
+/// products, first the tiles of the gates and then those that they multiply.
 struct GemvTiles {
   u32 first;  ///< tile
   u32 count;  ///< of tiles, gates counted once
@@ -250,177 +274,260 @@ struct GemvTiles {
   u32 rows;   ///< outputs of a tile
   u32 n;
 
-  static GPU_FN u32 total(u32 n, u32 rows) { return (n + rows - 1) / rows; }
-
-  /// The output that a lane works at in a tile.
-  GPU_FN u32 row(u32 tile, u32 lane_row) const {
+  /// Output `tile_row` of a tile.
+  GPU_FN u32 row(u32 tile, u32 tile_row) const {
     const bool second = tile >= count;
-    const u32 r = (first + (second ? tile - count : tile)) * rows + lane_row;
+    const u32 r = (first + (second ? tile - count : tile)) * rows + tile_row;
     return (r < n ? r : n - 1) + (second ? n : 0);
   }
 };
 
-GPU_FN GemvTiles gemv_tiles(GPU_CONSTANT GemvArgs& args, Group group) {
+GPU_FN GemvTiles gemv_tiles(GPU_CONSTANT GemvArgs& args, u32 lane_rows, Group group) {
+  const u32 extra = args.tiling.extra;
   GemvTiles tiles;
   tiles.n = args.n;
-  tiles.rows = kLanes / args.lanes;
-  const u32 total = GemvTiles::total(args.n, tiles.rows);
-  // Groups differ by at most one tile.
-  tiles.first = u32(u64(total) * group.x() / group.groups_x());
-  tiles.count = u32(u64(total) * (group.x() + 1) / group.groups_x()) - tiles.first;
+  tiles.rows = lane_rows << (5 - args.tiling.lane_shift);
+  tiles.first = group.x() * args.tiling.tiles + (group.x() < extra ? group.x() : extra);
+  tiles.count = args.tiling.tiles + (group.x() < extra ? 1 : 0);
   tiles.all = args.gated ? 2 * tiles.count : tiles.count;
   return tiles;
 }
 
-/// Where a warp stands in its stream of units.
+/// Where a warp stands in its stream of units. Work is cut into pieces: a tile, or where several
+/// warps share the inputs, a stretch of a tile's inputs.
 struct GemvCursor {
-  u32 tile, step;
+  u32 piece, step;
 
-  /// Goes on by a step; whether that ends the tile.
+  /// Goes on by a step; whether that ends the piece.
   GPU_FN bool next(u32 steps, u32 warps) {
     if (++step < steps) return false;
     step = 0;
-    tile += warps;
+    piece += warps;
     return true;
   }
 };
 
-/// The units of a warp in the order in which it works through them.
+/// What a warp works through, and how far it has been read.
+template <typename Product>
 struct GemvStream {
+  static constexpr u32 kRows = GemvShape<Product>::kRows;
+  using Units = typename Product::Unit[kRows];
+
   GemvTiles tiles;
-  u32 lanes;      ///< of an output
-  u32 lane_unit;  ///< of this lane, among those of a step
-  u32 lane_row;   ///< of this lane, among those of a tile
-  u32 units;      ///< of a row
-  u32 steps;      ///< of a tile
+  u32 lanes;  ///< of an output
+  u32 lane;   ///< of this output's lanes
+  u32 row;    ///< of this lane's first output in its tile
+  u32 units;  ///< of a row
+  u32 steps;  ///< of a piece
+  u32 split_shift;
+  u32 splits;  ///< pieces of a tile
+  u32 pieces;  ///< of the group; those of a tile are neighbours
   u32 warps;
   GemvCursor ahead;  ///< what is read next
-  u32 ahead_row;
+  u32 ahead_unit;
+  typename Product::Row ahead_rows[kRows];
 
-  template <typename Unit>
-  GPU_FN void read(GPU_CONSTANT WeightView& w, Unit& to) {
-    if (ahead.tile >= tiles.all) return;
-    const u32 unit = ahead.step * lanes + lane_unit;
-    to.read(w, ahead_row, unit < units ? unit : units - 1);
-    if (ahead.next(steps, warps)) ahead_row = tiles.row(ahead.tile, lane_row);
+  GPU_FN void start(GPU_CONSTANT GemvArgs& args, Group group) {
+    tiles = gemv_tiles(args, kRows, group);
+    lanes = 1u << args.tiling.lane_shift;
+    lane = group.lane() & (lanes - 1);
+    row = group.lane() >> args.tiling.lane_shift;
+    units = args.tiling.units;
+    steps = args.tiling.steps;
+    split_shift = args.tiling.split_shift;
+    splits = 1u << split_shift;
+    pieces = tiles.all << split_shift;
+    warps = group.warps();
+    ahead.piece = group.warp();
+    ahead.step = 0;
+    find_piece(args.weight);
   }
-};
 
-GPU_FN GemvStream gemv_stream(GPU_CONSTANT GemvArgs& args, u32 unit_inputs, Group group) {
-  GemvStream stream;
-  stream.tiles = gemv_tiles(args, group);
-  stream.lanes = args.lanes;
-  stream.lane_unit = group.lane() & (args.lanes - 1);
-  stream.lane_row = group.lane() / args.lanes;
-  stream.units = (args.weight.inputs + unit_inputs - 1) / unit_inputs;
-  stream.steps = (stream.units + args.lanes - 1) / args.lanes;
-  stream.warps = group.warps();
-  stream.ahead.tile = group.warp();
-  stream.ahead.step = 0;
-  stream.ahead_row = stream.tiles.row(stream.ahead.tile, stream.lane_row);
-  return stream;
-}
+  /// Units of a row, filled up to whole steps.
+  GPU_FN u32 filled() const { return steps * splits * lanes; }
 
-GPU_FN void gemv_store(GPU_CONSTANT GemvArgs& args, u64 at, float value) {
-  switch (args.store) {
-    case GemvStore::kF32:
-      ((GPU_GLOBAL float*)args.y)[at] = value;
-      break;
-    case GemvStore::kBf16:
-      ((GPU_GLOBAL bf16*)args.y)[at] = Rounded<bf16>::from(value);
-      break;
-    case GemvStore::kAddF32:
-      ((GPU_GLOBAL float*)args.y)[at] += value;
-  }
-}
+  GPU_FN u32 tile_row(u32 j) const { return row + j * (tiles.rows / kRows); }
 
-/// Sums of all rows of a group to what the launch wants of them.
-GPU_FN void gemv_finish(GPU_CONSTANT GemvArgs& args, const GemvTiles& tiles,
-                        GPU_SHARED const float* results, float factor, Group group) {
-  for (u32 i = group.thread(); i < tiles.count * tiles.rows; i += group.threads()) {
-    const u32 row = tiles.first * tiles.rows + i;
-    if (row >= args.n) break;
-    float value = results[i] * factor;
-    if (args.bias) value += args.bias[row];
-    if (args.gated) {
-      float other = results[tiles.count * tiles.rows + i] * factor;
-      if (args.bias) other += args.bias[args.n + row];
-      value = activate(value, args.activation) * other;
-    }
-    gemv_store(args, group.y() * args.y_stride + row, value);
-  }
-}
+  /// This lane's first unit of a piece.
+  GPU_FN u32 first_unit(u32 piece) const { return (piece & (splits - 1)) * steps * lanes + lane; }
 
-GPU_FN RowReader gemv_reader(GPU_CONSTANT GemvArgs& args, Group group) {
-  const u32 element = args.x_type == NumberType::kF32 ? 4 : 2;
-  return {(GPU_GLOBAL const u8*)args.x + group.y() * args.x_stride * element,
-          args.norm_weight,
-          args.weight.input_order,
-          args.x_type,
-          args.weight.inputs,
-          args.x_stride * element % 16 == 0};
-}
-
-/// Works through the warp's stream; `results` gets the sum of each row of the group.
-template <typename Product, u32 kStages>
-GPU_FN void gemv_products(GPU_CONSTANT GemvArgs& args, GemvStream& stream,
-                          typename Product::Unit* stages, GPU_SHARED const u8* x,
-                          GPU_SHARED float* results, Group group) {
-  const u32 filled = stream.steps * stream.lanes;
-  GemvCursor now = {group.warp(), 0};
-  float sum = 0.0f;
-  while (now.tile < stream.tiles.all) {
+  GPU_FN void find_piece(GPU_CONSTANT WeightView& w) {
+    ahead_unit = first_unit(ahead.piece);
     GPU_UNROLL
-    for (u32 s = 0; s < kStages; ++s) {
-      if (now.tile >= stream.tiles.all) break;
-      const u32 unit = now.step * stream.lanes + stream.lane_unit;
-      sum = Product::multiply(args.weight, stages[s], x, filled, unit, sum);
-      stream.read(args.weight, stages[s]);
-      const u32 tile = now.tile;
-      if (now.next(stream.steps, stream.warps)) {
-        for (u32 mask = stream.lanes / 2; mask > 0; mask /= 2) {
-          sum += group.shuffle_xor(sum, mask);
+    for (u32 j = 0; j < kRows; ++j) {
+      ahead_rows[j] = Product::row(w, tiles.row(ahead.piece >> split_shift, tile_row(j)));
+    }
+  }
+
+  GPU_FN void read(GPU_CONSTANT WeightView& w, typename Product::Unit* to) {
+    if (ahead.piece >= pieces) return;
+    GPU_UNROLL
+    for (u32 j = 0; j < kRows; ++j) {
+      to[j].read(w, ahead_rows[j], ahead_unit < units ? ahead_unit : units - 1);
+    }
+    ahead_unit += lanes;
+    if (ahead.next(steps, warps)) find_piece(w);
+  }
+
+  /// Works through the stream; `results` gets the sums of the rows of each piece.
+  template <u32 kStages>
+  GPU_FN void multiply(GPU_CONSTANT WeightView& w, typename Product::Unit (*stages)[kRows],
+                       GPU_SHARED const u8* x, GPU_SHARED float* results, Group group) {
+    GemvCursor now = {group.warp(), 0};
+    u32 unit = first_unit(now.piece);
+    float sums[kRows] = {};
+    while (now.piece < pieces) {
+      GPU_UNROLL
+      for (u32 s = 0; s < kStages; ++s) {
+        if (now.piece >= pieces) break;
+        typename Product::X activations;
+        activations.read(x, filled(), unit);
+        GPU_UNROLL
+        for (u32 j = 0; j < kRows; ++j) {
+          sums[j] = Product::multiply(w, stages[s][j], activations, sums[j]);
         }
-        if (stream.lane_unit == 0) results[tile * stream.tiles.rows + stream.lane_row] = sum;
-        sum = 0.0f;
+        read(w, stages[s]);
+        unit += lanes;
+        const u32 piece = now.piece;
+        if (now.next(steps, warps)) {
+          finish_piece(piece, sums, results, group);
+          unit = first_unit(now.piece);
+        }
       }
     }
   }
+
+  GPU_FN void finish_piece(u32 piece, float* sums, GPU_SHARED float* results, Group group) const {
+    for (u32 mask = lanes / 2; mask > 0; mask /= 2) {
+      GPU_UNROLL
+      for (u32 j = 0; j < kRows; ++j) sums[j] += group.shuffle_xor(sums[j], mask);
+    }
+    // All first pieces come first, then all second ones.
+    GPU_SHARED float* to =
+        results + ((piece & (splits - 1)) * tiles.all + (piece >> split_shift)) * tiles.rows;
+    GPU_UNROLL
+    for (u32 j = 0; j < kRows; ++j) {
+      if (lane == 0) to[tile_row(j)] = sums[j];
+      sums[j] = 0.0f;
+    }
+  }
+
+  /// The sum of output i of the group.
+  GPU_FN float result(GPU_SHARED const float* results, u32 i) const {
+    float sum = results[i];
+    for (u32 s = 1; s < splits; ++s) sum += results[s * tiles.all * tiles.rows + i];
+    return sum;
+  }
+};
+
+/// Brings the activations to shared memory; returns this thread's share of the sum of their
+/// squares. `units` is a multiple of 8, so warps stay together.
+template <typename Product, RowKind kKind>
+GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units, Group group) {
+  const u64 first = group.y() * args.x_stride * (args.x_type == NumberType::kF32 ? 4 : 2);
+  const RowReader<kKind> reader = {(GPU_GLOBAL const u8*)args.x + first, args.norm_weight,
+                                   args.weight.input_order, args.x_type, args.weight.inputs};
+  const u32 items = units * Product::kUnitInputs / kColumns;
+  float squares = 0.0f;
+  typename RowReader<kKind>::Raw now = reader.read(group.thread() * kColumns);
+  for (u32 i = group.thread(); i < items; i += group.threads()) {
+    float values[kColumns];
+    reader.unpack(now, values);
+    // Long rows are the inner ones, of bf16: what comes next is on its way.
+    if (kKind == RowKind::kPairs) now = reader.read((i + group.threads()) * kColumns);
+    squares += reader.apply_norm(i * kColumns, values);
+    Product::fill(x, units, i, values, group);
+    if (kKind != RowKind::kPairs) now = reader.read((i + group.threads()) * kColumns);
+  }
+  return squares;
 }
 
-/// Shared memory: the activations, a float for each lane of a warp, a sum for each row.
+template <typename Product>
+GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units, Group group) {
+  switch (row_kind(args.weight.input_order, args.x_stride, args.weight.inputs, args.x_type)) {
+    case RowKind::kAny:
+      return gemv_fill<Product, RowKind::kAny>(args, x, units, group);
+    case RowKind::kFloats:
+      return gemv_fill<Product, RowKind::kFloats>(args, x, units, group);
+    case RowKind::kPairs:
+      return gemv_fill<Product, RowKind::kPairs>(args, x, units, group);
+  }
+  return 0.0f;
+}
+
+/// What is added to a result that is not gated: its bias, and what y holds already.
+GPU_FN float gemv_beside(GPU_CONSTANT GemvArgs& args, u32 row, u64 at) {
+  float sum = args.bias && !args.gated ? args.bias[row] : 0.0f;
+  if (args.store == GemvStore::kAddF32) sum += ((GPU_GLOBAL const float*)args.y)[at];
+  return sum;
+}
+
+GPU_FN void gemv_store(GPU_CONSTANT GemvArgs& args, u64 at, float value) {
+  if (args.store == GemvStore::kBf16) {
+    ((GPU_GLOBAL bf16*)args.y)[at] = Rounded<bf16>::from(value);
+  } else {
+    ((GPU_GLOBAL float*)args.y)[at] = value;
+  }
+}
+
+/// Shared memory: the activations, a float for each lane of a warp, sums for each row.
 template <typename Product>
 GPU_FN void gemv(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* shared, Group group) {
-  constexpr u32 kStages = kGemvWords / Product::kWords < 2 ? 2 : kGemvWords / Product::kWords;
+  using Shape = GemvShape<Product>;
   group.allow_next();
-  GemvStream stream = gemv_stream(args, Product::kUnitInputs, group);
-  typename Product::Unit stages[kStages];
+  GemvStream<Product> stream;
+  stream.start(args, group);
+  typename Product::Unit stages[Shape::kStages][Shape::kRows];
   GPU_UNROLL
-  for (u32 s = 0; s < kStages; ++s) stream.read(args.weight, stages[s]);
+  for (u32 s = 0; s < Shape::kStages; ++s) stream.read(args.weight, stages[s]);
+  const u32 outputs = stream.tiles.count * stream.tiles.rows;
+  const u32 first_row = stream.tiles.first * stream.tiles.rows;
+  const u64 y_row = group.y() * args.y_stride;
 
   group.wait_for_inputs();
-  const u32 filled = stream.steps * stream.lanes;
+  // For this thread's first output, read before the products.
+  float beside = 0.0f;
+  if (group.thread() < outputs && first_row + group.thread() < args.n) {
+    beside = gemv_beside(args, first_row + group.thread(), y_row + first_row + group.thread());
+  }
+  const u32 filled = stream.filled();
   GPU_SHARED float* squares = (GPU_SHARED float*)(shared + filled * Product::kUnitBytes);
   GPU_SHARED float* results = squares + kLanes;
-  float square = Product::fill(shared, filled, gemv_reader(args, group), group);
+  float square = gemv_fill<Product>(args, shared, filled, group);
   if (args.norm_weight) {
     square = warp_sum(square, group);
     if (group.lane() == 0) squares[group.warp()] = square;
   }
   group.barrier();
-  gemv_products<Product, kStages>(args, stream, stages, shared, results, group);
+  stream.template multiply<Shape::kStages>(args.weight, stages, shared, results, group);
   group.barrier();
+
+  // The norm's factor of the whole row comes last: it changes no codes.
   float factor = 1.0f;
   if (args.norm_weight) {
     const float all = warp_sum(group.lane() < group.warps() ? squares[group.lane()] : 0.0f, group);
-    factor = 1.0f / square_root(all / float(args.weight.inputs) + args.eps);
+    factor = inverse_square_root(all / float(args.weight.inputs) + args.eps);
   }
-  gemv_finish(args, stream.tiles, results, factor, group);
+  for (u32 i = group.thread(); i < outputs && first_row + i < args.n; i += group.threads()) {
+    const u32 row = first_row + i;
+    if (i != group.thread()) beside = gemv_beside(args, row, y_row + row);
+    float value = stream.result(results, i) * factor;
+    if (args.gated) {
+      float other = stream.result(results, outputs + i) * factor;
+      if (args.bias) {
+        value += args.bias[row];
+        other += args.bias[args.n + row];
+      }
+      value = activate(value, args.activation) * other;
+    }
+    gemv_store(args, y_row + row, value + beside);
+  }
 }
 
-#define SACCADE_GEMV_INTEGERS(X, name, codes, scales) \
-  X(gemv_##name, (gemv<IntegerProduct<CodeKind::codes, ScaleKind::scales>>), GemvArgs, kGemvThreads)
-#define SACCADE_GEMV_SMALL_FLOATS(X, name, codes, scales) \
+#define SACCADE_GEMV_INTEGERS(X, name, codes, scales, numbers)                                    \
+  X(gemv_##name, (gemv<IntegerProduct<CodeKind::codes, ScaleKind::scales, NumberKind::numbers>>), \
+    GemvArgs, kGemvThreads)
+#define SACCADE_GEMV_SMALL_FLOATS(X, name, codes, scales, numbers) \
   X(gemv_##name, (gemv<SmallFloatProduct<ScaleKind::scales>>), GemvArgs, kGemvThreads)
 #define SACCADE_GEMV_FLOATS(X, name, codes) \
   X(gemv_##name, (gemv<FloatProduct<CodeKind::codes>>), GemvArgs, kGemvThreads)

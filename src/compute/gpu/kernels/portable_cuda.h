@@ -102,6 +102,10 @@ GPU_FN float tangent_hyperbolic(float x) {
 GPU_FN float square_root(float x) {
   return sqrtf(x);
 }
+/// 1 / sqrt(x) to two units in the last place.
+GPU_FN float inverse_square_root(float x) {
+  return rsqrtf(x);
+}
 GPU_FN float cosine(float x) {
   return cosf(x);
 }
@@ -149,6 +153,16 @@ GPU_FN NibbleBytes lookup_nibbles(GPU_CONSTANT u32* table, u32 packed) {
   const u32 second = choose_bytes(choose_bytes(table[0], table[1], index >> 16),
                                   choose_bytes(table[2], table[3], index >> 16), half >> 16);
   return {choose_bytes(first, second, 0x6420u), choose_bytes(first, second, 0x7531u)};
+}
+
+/// The lowest bytes of four words, a's lowest.
+GPU_FN u32 pack_bytes(u32 a, u32 b, u32 c, u32 d) {
+  return choose_bytes(choose_bytes(a, b, 0x0040u), choose_bytes(c, d, 0x0040u), 0x5410u);
+}
+
+/// a / b to about two units in the last place; b is neither tiny nor huge.
+GPU_FN float quick_quotient(float a, float b) {
+  return __fdividef(a, b);
 }
 
 // Products and sums that are rounded once each, never fused.

@@ -123,6 +123,9 @@ GPU_FN float tangent_hyperbolic(float x) {
 GPU_FN float square_root(float x) {
   return std::sqrt(x);
 }
+GPU_FN float inverse_square_root(float x) {
+  return 1.0f / std::sqrt(x);
+}
 GPU_FN float cosine(float x) {
   return std::cos(x);
 }
@@ -163,6 +166,14 @@ GPU_FN NibbleBytes lookup_nibbles(GPU_CONSTANT u32* table, u32 packed) {
     bytes.high |= ((table[high / 4] >> (high % 4 * 8)) & 0xffu) << (8 * i);
   }
   return bytes;
+}
+
+GPU_FN u32 pack_bytes(u32 a, u32 b, u32 c, u32 d) {
+  return (a & 0xffu) | (b & 0xffu) << 8 | (c & 0xffu) << 16 | d << 24;
+}
+
+GPU_FN float quick_quotient(float a, float b) {
+  return a / b;
 }
 
 GPU_FN float rounded_product(float a, float b) {

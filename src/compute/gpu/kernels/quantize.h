@@ -9,99 +9,140 @@ namespace gpu {
 /// Element types of activations.
 enum class NumberType : u32 { kF32, kBf16 };
 
-/// Lanes that share the 32 inputs of a chunk, four for each.
-constexpr u32 kChunkLanes = 8;
+/// Columns that a lane reads and quantizes at a time.
+constexpr u32 kColumns = 8;
+/// Lanes that share the 32 inputs of a chunk.
+constexpr u32 kChunkLanes = kChunk / kColumns;
 
-/// Four activations of a row, times the weights of a norm where there is one.
+/// Element `column` of a row, 0 beyond its end; column i being element input_order[i], if not null.
+GPU_FN float read_element(GPU_GLOBAL const u8* x, GPU_GLOBAL const i32* input_order,
+                          NumberType type, u32 inputs, u32 column) {
+  if (column >= inputs) return 0.0f;
+  const u32 at = input_order ? u32(input_order[column]) : column;
+  return type == NumberType::kF32 ? ((GPU_GLOBAL const float*)x)[at]
+                                  : to_float(((GPU_GLOBAL const bf16*)x)[at]);
+}
+
+/// How rows can be read.
+enum class RowKind : u32 {
+  kAny,     ///< element by element
+  kFloats,  ///< f32; starts at a multiple of 16 bytes, whole kColumns, columns in order
+  kPairs,   ///< the same with bf16
+};
+
+GPU_FN RowKind row_kind(GPU_GLOBAL const i32* input_order, u64 x_stride, u32 inputs,
+                        NumberType type) {
+  if (input_order || x_stride % kColumns != 0 || inputs % kColumns != 0) return RowKind::kAny;
+  return type == NumberType::kF32 ? RowKind::kFloats : RowKind::kPairs;
+}
+
+/// A row of activations, times the weights of a norm where there is one.
+template <RowKind kKind>
 struct RowReader {
+  /// Eight columns as they are read: floats, or pairs of bf16.
+  struct Raw {
+    u32 words[kKind == RowKind::kPairs ? kColumns / 2 : kColumns];
+  };
+
+  static constexpr u32 kSecond = kKind == RowKind::kPairs ? 0 : 4;
+
   GPU_GLOBAL const u8* x;  ///< the row
   GPU_GLOBAL const float* norm_weight;
   GPU_GLOBAL const i32* input_order;
   NumberType type;
   u32 inputs;
-  bool aligned;  ///< rows start at multiples of 16 bytes
 
-  GPU_FN float one(u32 input) const {
-    return type == NumberType::kF32 ? ((GPU_GLOBAL const float*)x)[input]
-                                    : to_float(((GPU_GLOBAL const bf16*)x)[input]);
+  GPU_FN void read_words(GPU_GLOBAL const u8* from, u32* to) const {
+    const Words4 words = *(GPU_GLOBAL const Words4*)from;
+    to[0] = words.x;
+    to[1] = words.y;
+    to[2] = words.z;
+    to[3] = words.w;
+  }
+  GPU_FN void read_elements(GPU_GLOBAL const u8* from, NumberType of, u32 column, u32* to) const {
+    for (u32 i = 0; i < kColumns; ++i) {
+      to[i] = as_bits(read_element(from, input_order, of, inputs, column + i));
+    }
   }
 
-  /// Columns `column` .. column + 3 to `to`, zeros beyond the row's end.
-  GPU_FN void read(u32 column, float* to) const {
-    if (aligned && column + 4 <= inputs && !input_order) {
-      if (type == NumberType::kF32) {
-        const Words4 words = *((GPU_GLOBAL const Words4*)x + column / 4);
-        to[0] = as_float(words.x);
-        to[1] = as_float(words.y);
-        to[2] = as_float(words.z);
-        to[3] = as_float(words.w);
+  /// Columns `column` .. column + 7, a multiple of 8; zeros beyond the row's end.
+  GPU_FN Raw read(u32 column) const {
+    Raw raw = {};
+    if (column >= inputs) return raw;
+    if (kKind == RowKind::kPairs) {
+      read_words(x + 2 * column, raw.words);
+    } else if (kKind == RowKind::kFloats) {
+      read_words(x + 4 * column, raw.words);
+      read_words(x + 4 * column + 16, raw.words + kSecond);
+    } else {
+      read_elements(x, type, column, raw.words);
+    }
+    return raw;
+  }
+
+  GPU_FN void unpack(const Raw& raw, float* to) const {
+    GPU_UNROLL
+    for (u32 i = 0; i < kColumns; ++i) {
+      if (kKind == RowKind::kPairs) {
+        const u32 pair = raw.words[i / 2];
+        to[i] = as_float(i % 2 == 0 ? pair << 16 : pair & 0xffff0000u);
       } else {
-        const Words2 words = *((GPU_GLOBAL const Words2*)x + column / 4);
-        to[0] = as_float(words.x << 16);
-        to[1] = as_float(words.x & 0xffff0000u);
-        to[2] = as_float(words.y << 16);
-        to[3] = as_float(words.y & 0xffff0000u);
+        to[i] = as_float(raw.words[i % (sizeof(Raw) / 4)]);
       }
-      return;
-    }
-    for (u32 i = 0; i < 4; ++i) {
-      to[i] =
-          column + i < inputs ? one(input_order ? u32(input_order[column + i]) : column + i) : 0.0f;
     }
   }
 
-  /// Multiplies values of columns `column` .. by the norm's weights; returns the sum of their
-  /// squares before.
+  /// Multiplies columns by the norm's weights; returns the sum of their squares before.
   GPU_FN float apply_norm(u32 column, float* values) const {
     float squares = 0.0f;
-    if (!norm_weight) return squares;
-    GPU_UNROLL
-    for (u32 i = 0; i < 4; ++i) squares = fused(values[i], values[i], squares);
-    if (column + 4 <= inputs && !input_order) {
-      const Words4 words = *((GPU_GLOBAL const Words4*)norm_weight + column / 4);
-      values[0] *= as_float(words.x);
-      values[1] *= as_float(words.y);
-      values[2] *= as_float(words.z);
-      values[3] *= as_float(words.w);
-      return squares;
+    if (!norm_weight || column >= inputs) return squares;
+    u32 weights[kColumns];
+    GPU_GLOBAL const u8* from = (GPU_GLOBAL const u8*)norm_weight;
+    if (kKind != RowKind::kAny) {
+      read_words(from + 4 * column, weights);
+      read_words(from + 4 * column + 16, weights + 4);
+    } else {
+      read_elements(from, NumberType::kF32, column, weights);
     }
-    for (u32 i = 0; i < 4; ++i) {
-      if (column + i < inputs) {
-        values[i] *= norm_weight[input_order ? u32(input_order[column + i]) : column + i];
-      }
+    GPU_UNROLL
+    for (u32 i = 0; i < kColumns; ++i) {
+      squares = fused(values[i], values[i], squares);
+      values[i] *= as_float(weights[i]);
     }
     return squares;
   }
 };
 
-/// Four codes of a lane and what it knows of the chunk.
-struct QuantizedQuad {
-  u32 codes;  ///< four int8
+/// Eight codes of a lane and what it knows of the chunk.
+struct QuantizedColumns {
+  Words2 codes;  ///< int8
   ActivationChunk chunk;
 };
 
-/// Quantizes the 32 values of a chunk, four of each of eight neighbouring lanes: symmetric, to the
-/// nearest, the largest becoming 127.
-GPU_FN QuantizedQuad quantize_quad(const float* values, Group group) {
-  float largest = max_of(max_of(absolute(values[0]), absolute(values[1])),
-                         max_of(absolute(values[2]), absolute(values[3])));
-  for (u32 mask = 1; mask < kChunkLanes; mask *= 2) {
-    largest = max_of(largest, group.shuffle_xor(largest, mask));
-  }
-  const float inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
-  QuantizedQuad quad;
-  quad.codes = 0;
+/// Quantizes the 32 values of a chunk, eight of each of four neighbouring lanes: symmetric, to the
+/// nearest, the largest becoming 127. Short, because each group of a product does it for all of its
+/// row. `chunk` is right in the first lane.
+GPU_FN QuantizedColumns quantize_columns(const float* values, Group group) {
+  float largest = absolute(values[0]);
   GPU_UNROLL
-  for (u32 i = 0; i < 4; ++i) {
-    quad.codes |= (u32(nearest(values[i] * inverse)) & 0xffu) << (8 * i);
+  for (u32 i = 1; i < kColumns; ++i) largest = max_of(largest, absolute(values[i]));
+  largest = max_of(largest, group.shuffle_xor(largest, 1));
+  largest = max_of(largest, group.shuffle_xor(largest, 2));
+  const float inverse = largest > 1e-30f ? quick_quotient(127.0f, largest) : 0.0f;
+  u32 bits[kColumns];
+  GPU_UNROLL
+  for (u32 i = 0; i < kColumns; ++i) {
+    // Beside 1.5 * 2^23, a float has no room for fractions: the sum's lowest byte is the code.
+    bits[i] = as_bits(fused(values[i], inverse, 12582912.0f));
   }
-  u32 sum = u32(dot4(quad.codes, 0x01010101u, 0));
+  QuantizedColumns to;
+  to.codes.x = pack_bytes(bits[0], bits[1], bits[2], bits[3]);
+  to.codes.y = pack_bytes(bits[4], bits[5], bits[6], bits[7]);
+  u32 sum = u32(dot4(to.codes.y, 0x01010101u, dot4(to.codes.x, 0x01010101u, 0)));
   sum += group.shuffle_xor(sum, 1);
-  sum += group.shuffle_xor(sum, 2);
-  const u32 other = group.shuffle_xor(sum, 4);
-  quad.chunk.scale = largest / 127.0f;
-  quad.chunk.sums = (sum & 0xffffu) | other << 16;  // as the first half's lanes see it
-  return quad;
+  to.chunk.sums = (sum & 0xffffu) | group.shuffle_xor(sum, 2) << 16;
+  to.chunk.scale = largest * (1.0f / 127.0f);
+  return to;
 }
 
 constexpr u32 kQuantizeThreads = 256;
@@ -121,45 +162,56 @@ struct QuantizeArgs {
   float eps;
 };
 
+template <RowKind kKind>
+GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared, Group group) {
+  const u64 row = group.y();
+  const u64 first = row * args.x_stride * (args.x_type == NumberType::kF32 ? 4 : 2);
+  const RowReader<kKind> reader = {(GPU_GLOBAL const u8*)args.x + first, args.norm_weight,
+                                   args.input_order, args.x_type, args.inputs};
+  float factor = 1.0f;
+  if (args.norm_weight) {
+    float squares = 0.0f;
+    for (u32 column = kColumns * group.thread(); column < args.inputs;
+         column += kColumns * group.threads()) {
+      float values[kColumns];
+      reader.unpack(reader.read(column), values);
+      for (u32 i = 0; i < kColumns; ++i) squares = fused(values[i], values[i], squares);
+    }
+    squares = group_sum(squares, (GPU_SHARED float*)shared, group);
+    factor = inverse_square_root(squares / float(args.inputs) + args.eps);
+  }
+  // Whole warps take part in the shuffles, also where the row ends.
+  const u32 rounded = (args.chunks_of_row * kChunkLanes + kLanes - 1) / kLanes * kLanes;
+  for (u32 i = group.thread(); i < rounded; i += group.threads()) {
+    float values[kColumns];
+    reader.unpack(reader.read(kColumns * i), values);
+    reader.apply_norm(kColumns * i, values);
+    const QuantizedColumns columns = quantize_columns(values, group);
+    const u32 chunk = i / kChunkLanes;
+    if (chunk >= args.chunks_of_row) continue;
+    GPU_GLOBAL u32* codes = args.codes + (row * args.chunks_of_row * kChunkLanes + i) * 2;
+    codes[0] = columns.codes.x;
+    codes[1] = columns.codes.y;
+    if (i % kChunkLanes == 0) {
+      GPU_GLOBAL ActivationChunk* to = args.chunks + row * args.chunks_of_row + chunk;
+      to->scale = columns.chunk.scale * factor;
+      to->sums = columns.chunk.sums;
+    }
+  }
+}
+
 /// Codes of x, or of x / sqrt(mean(x^2) + eps) * norm_weight. A factor of a whole row changes no
 /// codes, so the norm's only enters the scales.
 GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared, Group group) {
   group.allow_next();
   group.wait_for_inputs();
-  const u32 element = args.x_type == NumberType::kF32 ? 4 : 2;
-  const u64 row = group.y();
-  const RowReader reader = {(GPU_GLOBAL const u8*)args.x + row * args.x_stride * element,
-                            args.norm_weight,
-                            args.input_order,
-                            args.x_type,
-                            args.inputs,
-                            args.x_stride * element % 16 == 0};
-  float factor = 1.0f;
-  if (args.norm_weight) {
-    float squares = 0.0f;
-    for (u32 column = 4 * group.thread(); column < args.inputs; column += 4 * group.threads()) {
-      float values[4];
-      reader.read(column, values);
-      for (u32 i = 0; i < 4; ++i) squares = fused(values[i], values[i], squares);
-    }
-    squares = group_sum(squares, (GPU_SHARED float*)shared, group);
-    factor = 1.0f / square_root(squares / float(args.inputs) + args.eps);
-  }
-  // Whole warps take part in the shuffles, also where the row ends.
-  const u32 rounded = (args.chunks_of_row * kChunkLanes + kLanes - 1) / kLanes * kLanes;
-  for (u32 i = group.thread(); i < rounded; i += group.threads()) {
-    float values[4];
-    reader.read(4 * i, values);
-    reader.apply_norm(4 * i, values);
-    const QuantizedQuad quad = quantize_quad(values, group);
-    const u32 chunk = i / kChunkLanes;
-    if (chunk >= args.chunks_of_row) continue;
-    args.codes[row * args.chunks_of_row * kQuads + i] = quad.codes;
-    if (i % kChunkLanes == 0) {
-      GPU_GLOBAL ActivationChunk* to = args.chunks + row * args.chunks_of_row + chunk;
-      to->scale = quad.chunk.scale * factor;
-      to->sums = quad.chunk.sums;
-    }
+  switch (row_kind(args.input_order, args.x_stride, args.inputs, args.x_type)) {
+    case RowKind::kAny:
+      return quantize_row<RowKind::kAny>(args, shared, group);
+    case RowKind::kFloats:
+      return quantize_row<RowKind::kFloats>(args, shared, group);
+    case RowKind::kPairs:
+      return quantize_row<RowKind::kPairs>(args, shared, group);
   }
 }
 

@@ -35,17 +35,17 @@ template <u32 kWords>
 struct WordReader;
 template <>
 struct WordReader<0> {
-  static GPU_FN void read(u32*, GPU_GLOBAL const u8*, u64) {}
+  static GPU_FN void read(u32*, GPU_GLOBAL const u8*, u32) {}
 };
 template <>
 struct WordReader<1> {
-  static GPU_FN void read(u32* to, GPU_GLOBAL const u8* array, u64 index) {
+  static GPU_FN void read(u32* to, GPU_GLOBAL const u8* array, u32 index) {
     to[0] = read_once((GPU_GLOBAL const u32*)array + index);
   }
 };
 template <>
 struct WordReader<2> {
-  static GPU_FN void read(u32* to, GPU_GLOBAL const u8* array, u64 index) {
+  static GPU_FN void read(u32* to, GPU_GLOBAL const u8* array, u32 index) {
     const Words2 words = read_once((GPU_GLOBAL const Words2*)array + index);
     to[0] = words.x;
     to[1] = words.y;
@@ -53,7 +53,7 @@ struct WordReader<2> {
 };
 template <>
 struct WordReader<4> {
-  static GPU_FN void read(u32* to, GPU_GLOBAL const u8* array, u64 index) {
+  static GPU_FN void read(u32* to, GPU_GLOBAL const u8* array, u32 index) {
     const Words4 words = read_once((GPU_GLOBAL const Words4*)array + index);
     to[0] = words.x;
     to[1] = words.y;
@@ -66,11 +66,11 @@ struct WordReader<4> {
 template <CodeKind kCodes>
 struct RawCodes {
   using P = Planes<kCodes>;
-  u32 words[P::kLowWords + P::kHighWords];
+  static constexpr u32 kCount = P::kLowWords + P::kHighWords;
+  u32 words[kCount];
 
-  /// Chunk `chunk` of row `row`.
-  GPU_FN void read(GPU_CONSTANT WeightView& w, u32 row, u32 chunk) {
-    const u64 index = u64(row) * w.chunks + chunk;
+  /// Chunk `index` of all rows' chunks.
+  GPU_FN void read(GPU_CONSTANT WeightView& w, u32 index) {
     WordReader<P::kLowWords>::read(words, w.low, index);
     WordReader<P::kHighWords>::read(words + P::kLowWords, w.high, index);
   }
@@ -111,6 +111,48 @@ GPU_FN QuadPair unpack_words(GPU_CONSTANT WeightView& w, u32 low, u32 high, u32 
   return quads;
 }
 
+/// Words of one chunk that hold eight neighbouring inputs: quads 2e and 2e + 1. See eighth_word.
+struct EighthWords {
+  u32 low[2], high[2];
+};
+
+/// The first word of a plane that holds quads 2e and 2e + 1; a second one follows, except in planes
+/// of single bits.
+template <u32 kBits>
+GPU_FN u32 eighth_word(u32 e) {
+  return kBits <= 2 ? 0 : e % 2 * 2;
+}
+
+/// Quads 2e and 2e + 1 of a chunk, e below 4; as unpack_words.
+template <CodeKind kCodes>
+GPU_FN QuadPair unpack_eighth(GPU_CONSTANT WeightView& w, const EighthWords& words, u32 e) {
+  using P = Planes<kCodes>;
+  if (kCodes == CodeKind::kTable4) {
+    const NibbleBytes first = lookup_nibbles(w.table, words.low[0]);
+    const NibbleBytes second = lookup_nibbles(w.table, words.low[1]);
+    return e < 2 ? QuadPair{first.low, second.low} : QuadPair{first.high, second.high};
+  }
+  if (P::kLowBits == 8) {
+    return e < 2 ? QuadPair{words.low[0], words.low[1]} : QuadPair{words.high[0], words.high[1]};
+  }
+  QuadPair quads;
+  if (P::kLowBits == 4) {
+    const u32 shift = e / 2 * 4;
+    quads = {(words.low[0] >> shift) & 0x0f0f0f0fu, (words.low[1] >> shift) & 0x0f0f0f0fu};
+  } else {
+    quads = {(words.low[0] >> (2 * e)) & 0x03030303u, (words.low[1] >> (2 * e)) & 0x03030303u};
+  }
+  if (P::kHighBits == 1) {
+    quads.first |= ((words.high[0] >> (2 * e)) & 0x01010101u) << P::kLowBits;
+    quads.second |= ((words.high[0] >> (2 * e + 1)) & 0x01010101u) << P::kLowBits;
+  }
+  if (P::kHighBits == 2) {
+    quads.first |= ((words.high[0] >> (2 * e)) & 0x03030303u) << P::kLowBits;
+    quads.second |= ((words.high[1] >> (2 * e)) & 0x03030303u) << P::kLowBits;
+  }
+  return quads;
+}
+
 /// Where the words of quads q and q + 4 stand in a plane of kBits.
 template <u32 kBits>
 GPU_FN u32 plane_word(u32 q) {
@@ -122,7 +164,7 @@ GPU_FN QuadPair unpack_quads(GPU_CONSTANT WeightView& w, const RawCodes<kCodes>&
   using P = Planes<kCodes>;
   const u32 high =
       P::kHighBits > 0
-          ? raw.words[(P::kLowWords + plane_word<P::kHighBits>(q)) % (P::kLowWords + P::kHighWords)]
+          ? raw.words[(P::kLowWords + plane_word<P::kHighBits>(q)) % RawCodes<kCodes>::kCount]
           : 0;
   return unpack_words<kCodes>(w, raw.words[plane_word<P::kLowBits>(q)], high, q);
 }
@@ -140,6 +182,16 @@ struct ScaleTraits {
       kScales == ScaleKind::kScaleZero || kScales == ScaleKind::kScaleZero32;
 };
 
+/// Where a row begins in the arrays. (All chunks of a segment count less than 2^32.)
+struct WeightRow {
+  u32 first_chunk;
+  u32 first_group;
+};
+
+GPU_FN WeightRow weight_row(GPU_CONSTANT WeightView& w, u32 row) {
+  return {row * w.chunks, (row >> w.row_shift) * w.groups};
+}
+
 /// The scales of a chunk as they lie in memory.
 template <ScaleKind kScales>
 struct RawScales {
@@ -147,9 +199,8 @@ struct RawScales {
   u32 second;  // number of a record, or the part's
   u32 third;
 
-  GPU_FN void read(GPU_CONSTANT WeightView& w, u32 row, u32 chunk) {
-    const u32 group = chunk >> w.group_shift;
-    const u64 index = u64(row >> w.row_shift) * w.groups + group;
+  GPU_FN void read(GPU_CONSTANT WeightView& w, WeightRow row, u32 chunk) {
+    const u32 index = row.first_group + (chunk >> w.group_shift);
     switch (kScales) {
       case ScaleKind::kScaleOffset:
       case ScaleKind::kScaleZero:
@@ -171,7 +222,7 @@ struct RawScales {
       default:
         record = read_kept((GPU_GLOBAL const u16*)w.scales + index);
     }
-    const u64 part = u64(row) * w.chunks + chunk;
+    const u32 part = row.first_chunk + chunk;
     if (kScales == ScaleKind::kParts8 || kScales == ScaleKind::kParts16Six) {
       second = read_kept(w.parts + part);
     }
@@ -192,10 +243,15 @@ struct ChunkScales {
   float offset[2];
 };
 
+/// What 16-bit numbers are, where kernels know it.
+enum class NumberKind : u32 { kAny, kF16, kBf16 };
+
 /// A 16-bit number.
+template <NumberKind kNumber>
 GPU_FN float number(GPU_CONSTANT WeightView& w, u32 bits) {
+  if (kNumber == NumberKind::kBf16) return as_float(bits << 16);
   const float wide = half_to_float(u16(bits));
-  return w.half ? wide : as_float(bits << 16);
+  return kNumber == NumberKind::kF16 || w.half ? wide : as_float(bits << 16);
 }
 
 /// An E8M0 scale; the smallest, 2^-127, is a subnormal float, and 255 is not a number.
@@ -209,7 +265,7 @@ GPU_FN float e4m3(u32 byte) {
   return half_to_float(u16((byte & 0x80u) << 8 | (byte & 0x7fu) << 7));
 }
 
-template <ScaleKind kScales>
+template <ScaleKind kScales, NumberKind kNumber = NumberKind::kAny>
 GPU_FN ChunkScales unpack_scales(GPU_CONSTANT WeightView& w, const RawScales<kScales>& raw) {
   ChunkScales to;
   to.scale[0] = to.scale[1] = to.offset[0] = to.offset[1] = 0.0f;
@@ -219,12 +275,12 @@ GPU_FN ChunkScales unpack_scales(GPU_CONSTANT WeightView& w, const RawScales<kSc
     case ScaleKind::kNone:
       break;
     case ScaleKind::kScale:
-      to.scale[0] = number(w, low);
+      to.scale[0] = number<kNumber>(w, low);
       break;
     case ScaleKind::kScaleOffset:
     case ScaleKind::kScaleZero:
-      to.scale[0] = number(w, low);
-      to.offset[0] = number(w, high);
+      to.scale[0] = number<kNumber>(w, low);
+      to.offset[0] = number<kNumber>(w, high);
       break;
     case ScaleKind::kScale32:
       to.scale[0] = rounded_product(as_float(raw.record), w.factor);
