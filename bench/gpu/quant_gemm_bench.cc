@@ -1,6 +1,10 @@
 // Checks the quantized products of a GPU against the reference dequantization, and times them.
+// Needs src/compute/cuda/quant_gemm*, src/compute/gpu/weight_{layout,pack}.cc, src/tensor,
+// src/base/thread_pool.cc, fmt and the CUDA runtime; includes of tests/compute and
+// tests/compute/gpu.
 //
 //   quant_gemm_bench check          every format, odd sizes and plans, all epilogues
+//   quant_gemm_bench check_few      the same for a few formats, for compute-sanitizer
 //   quant_gemm_bench time [rows..]  the linear maps of Qwen2.5-VL-7B in 4 bits, as chains in graphs
 //   quant_gemm_bench plans [rows..] other plans for the same matrices
 //   quant_gemm_bench formats        one matrix in other formats
@@ -251,6 +255,11 @@ struct Case {
   }
 };
 
+WeightFormat affine(int bits) {
+  return {
+      .kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = bits, .group_size = 64};
+}
+
 int failures = 0;
 
 void expect(bool good, const char* what, double value) {
@@ -260,7 +269,7 @@ void expect(bool good, const char* what, double value) {
 }
 
 void check_format(const WeightFormat& format, std::int64_t outputs, std::int64_t inputs,
-                  ThreadPool& threads) {
+                  ThreadPool& threads, std::vector<QuantGemmPlan> plans = {}) {
   const Case c(format, outputs, inputs, 70, threads);
   const std::string name =
       format.name() + " [" + std::to_string(outputs) + ", " + std::to_string(inputs) + "]";
@@ -268,12 +277,14 @@ void check_format(const WeightFormat& format, std::int64_t outputs, std::int64_t
     std::printf("%-40s not supported\n", name.c_str());
     return;
   }
-  std::vector<QuantGemmPlan> plans = {quant_gemm_plan(c.view, false, multiprocessors()),
-                                      {5, 1, 4, 3},
-                                      {13, 3, 1, 2},
-                                      {7, 2, 1, 1},
-                                      {3, 2, 4, 2},
-                                      {100, 1, 1, 2}};
+  if (plans.empty()) {
+    plans = {quant_gemm_plan(c.view, false, multiprocessors()),
+             {5, 1, 4, 3},
+             {13, 3, 1, 2},
+             {7, 2, 1, 1},
+             {3, 2, 4, 2},
+             {100, 1, 1, 2}};
+  }
   double worst = 0.0;
   for (const QuantGemmPlan& plan : plans) {
     std::vector<float> first;
@@ -314,6 +325,16 @@ void check_outputs(ThreadPool& threads) {
   }
 }
 
+/// Without blocks of several teams of four warps: where warps of a block have met at different
+/// named barriers, racecheck (CUDA 13.0) reports hazards across the __syncthreads that follows.
+void check_few() {
+  ThreadPool threads(12);
+  const std::vector<QuantGemmPlan> plans = {{5, 1, 4, 3}, {13, 3, 1, 2}, {7, 2, 1, 1}};
+  check_format(affine(4), 100, 768, threads, plans);
+  check_format(WeightFormat::blocks(GgmlType::kQ6_K), 40, 768, threads, plans);
+  check_format(WeightFormat::blocks(GgmlType::kQ5_0), 70, 32 * 27, threads, plans);
+}
+
 void check() {
   ThreadPool threads(12);
   for (const WeightFormat& format : quantized_formats()) check_format(format, 200, 768, threads);
@@ -343,11 +364,6 @@ const Linear kQwen7B[] = {{"qkv", 4608, 3584, false},
                           {"down", 3584, 18944, false},
                           {"head", 152064, 3584, false}};
 constexpr int kLayers = 28;
-
-WeightFormat affine(int bits) {
-  return {
-      .kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = bits, .group_size = 64};
-}
 
 /// Random memory for a weight, without packing one.
 struct RandomWeight {
@@ -539,15 +555,10 @@ void time_plans(const std::vector<int>& rows_list) {
   const Bed bed;
   // Workers, warps along the inputs, warps along the outputs, stages.
   const std::vector<std::vector<QuantGemmPlan>> plans = {
-      {{144, 7, 1, 1}, {144, 5, 1, 1}, {144, 4, 1, 2}},
-      {{112, 7, 1, 2}, {112, 7, 1, 1}},
+      {{144, 7, 1, 1}, {264, 7, 1, 1}, {264, 4, 1, 1}},
+      {{112, 7, 1, 2}},
       {{264, 2, 4, 2}},
-      {{264, 2, 4, 2},
-       {140, 2, 4, 2},
-       {112, 8, 1, 2},
-       {112, 8, 1, 1},
-       {224, 4, 1, 2},
-       {224, 8, 1, 1}},
+      {{112, 8, 1, 2}, {264, 2, 4, 2}, {132, 2, 4, 2}, {132, 8, 1, 2}},
       {{264, 2, 4, 2}}};
   for (int l = 0; l < 5; ++l) {
     const auto weights = copies(affine(4), kQwen7B[l]);
@@ -607,6 +618,7 @@ int main(int argc, char** argv) {
   for (int i = 2; i < argc; ++i) rows.push_back(std::atoi(argv[i]));
   if (rows.empty()) rows = {16};
   if (what == "check") check();
+  if (what == "check_few") check_few();
   if (what == "time") time_model(rows);
   if (what == "plans") time_plans(rows);
   if (what == "formats") time_formats();

@@ -140,7 +140,7 @@ GPU_FN bool leave_part(const BlockSums& sums, float* part, u32* counter, u32 par
 
 /// Blocks: x are the workers, y tiles of rows.
 template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed, u32 kTiles, u32 kWarps>
-__global__ void __launch_bounds__(256, kTiles <= 2 ? 2 : 1)
+__global__ void __launch_bounds__(kQuantGemmThreads, kTiles <= 2 ? 2 : 1)
     quant_gemm_kernel(const __grid_constant__ QuantGemmKernelArgs a) {
   extern __shared__ __align__(256) u8 shared[];
   constexpr u32 kRows = kTiles * 8;

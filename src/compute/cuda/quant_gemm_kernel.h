@@ -21,6 +21,9 @@ constexpr u32 kStageChunks = 8;
 /// Outputs of a warp.
 constexpr u32 kWarpOutputs = 32;
 
+/// Of a block, at most.
+constexpr u32 kQuantGemmThreads = 256;
+
 struct QuantGemmKernelArgs {
   WeightView w;
   const u8* codes;

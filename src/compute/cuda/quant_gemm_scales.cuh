@@ -46,33 +46,33 @@ GPU_FN void read_numbers(u32* to, const u8* array, u64 index, u32 count) {
 
 template <ScaleKind kScales, u32 kRecords>
 GPU_FN void read_records(const WeightView& w, u32 row, u32 chunk, StageScales<kRecords>& to) {
-  constexpr u32 kStep = kStageChunks / kRecords;
   if constexpr (kPackedNumbers<kScales, kRecords>) {
-    return read_numbers(to.record, w.scales, u64(row) * w.groups + chunk, w.chunks - chunk);
-  }
-  if constexpr (kPackedParts<kScales, kRecords>) {
+    read_numbers(to.record, w.scales, u64(row) * w.groups + chunk, w.chunks - chunk);
+  } else if constexpr (kPackedParts<kScales, kRecords>) {
     to.record[0] = read_kept((const u32*)w.scales + u64(row) * w.groups + chunk / 8);
-    return read_numbers(to.second, w.parts, u64(row) * w.chunks + chunk, 8);
-  }
-  if constexpr (kScales == ScaleKind::kScaleOffset && kRecords == 4) {
-    if (w.group_shift == 1 && w.groups % 4 == 0) {
-      const Words4 words =
-          read_kept((const Words4*)w.scales + (u64(row) * w.groups + chunk / 2) / 4);
-      to.record[0] = words.x;
-      to.record[1] = words.y;
-      to.record[2] = words.z;
-      to.record[3] = words.w;
-      return;
+    read_numbers(to.second, w.parts, u64(row) * w.chunks + chunk, 8);
+  } else {
+    if constexpr (kScales == ScaleKind::kScaleOffset && kRecords == 4) {
+      if (w.group_shift == 1 && w.groups % 4 == 0) {
+        const Words4 words =
+            read_kept((const Words4*)w.scales + (u64(row) * w.groups + chunk / 2) / 4);
+        to.record[0] = words.x;
+        to.record[1] = words.y;
+        to.record[2] = words.z;
+        to.record[3] = words.w;
+        return;
+      }
     }
-  }
-  GPU_UNROLL
-  for (u32 i = 0; i < kRecords; ++i) {
-    const u32 c = chunk + i * kStep;
-    RawScales<kScales> raw = {0, 0, 0};
-    raw.read(w, weight_row(w, row), c < w.chunks ? c : w.chunks - 1);
-    to.record[i] = raw.record;
-    to.second[i] = raw.second;
-    to.third[i] = raw.third;
+    constexpr u32 kStep = kStageChunks / kRecords;
+    GPU_UNROLL
+    for (u32 i = 0; i < kRecords; ++i) {
+      const u32 c = chunk + i * kStep;
+      RawScales<kScales> raw = {0, 0, 0};
+      raw.read(w, weight_row(w, row), c < w.chunks ? c : w.chunks - 1);
+      to.record[i] = raw.record;
+      to.second[i] = raw.second;
+      to.third[i] = raw.third;
+    }
   }
 }
 
