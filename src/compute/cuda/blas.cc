@@ -4,10 +4,9 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <limits>
+#include <array>
 #include <map>
 #include <tuple>
-#include <vector>
 
 #include "compute/cuda/check.h"
 #include "compute/cuda/memory.h"
@@ -20,23 +19,18 @@ constexpr std::int64_t kWorkspaceBytes = std::int64_t{32} << 20;
 // The rows for which the algorithm is chosen that all row counts use where bits must not differ:
 // large enough to be good for prefill.
 constexpr std::int64_t kInvariantRows = 512;
-// The library's first choice is not always its fastest: from so many rows on, its first few are
-// tried, which costs some milliseconds once.
-constexpr std::int64_t kTrialRows = 1024;
-constexpr int kTrials = 6;
 
 /// The functions of the library that are used, under their own names.
 struct Library {
-#define SACCADE_CUBLASLT(X)                                                                      \
-  X(cublasLtCreate)                                                                              \
-  X(cublasLtDestroy)                                                                             \
-  X(cublasLtMatmul)                                                                              \
-  X(cublasLtMatmulAlgoGetHeuristic)                                                              \
-  X(cublasLtMatmulDescCreate)                                                                    \
-  X(cublasLtMatmulDescDestroy)                                                                   \
-  X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy) \
-      X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy)                       \
-          X(cublasLtMatmulPreferenceSetAttribute)
+#define SACCADE_CUBLASLT(X)                                                                    \
+  X(cublasLtCreate)                                                                            \
+  X(cublasLtDestroy)                                                                           \
+  X(cublasLtMatmul)                                                                            \
+  X(cublasLtMatmulAlgoGetHeuristic)                                                            \
+  X(cublasLtMatmulDescCreate)                                                                  \
+  X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) \
+      X(cublasLtMatrixLayoutDestroy) X(cublasLtMatmulPreferenceCreate)                         \
+          X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)
 #define SACCADE_MEMBER(name) decltype(&::name) name = nullptr;
   SACCADE_CUBLASLT(SACCADE_MEMBER)
 #undef SACCADE_MEMBER
@@ -131,37 +125,6 @@ class Descriptors {
 using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
                        std::int64_t, DType, DType, bool, bool, bool>;
 
-/// A pair of events around something on a stream.
-class Stopwatch {
- public:
-  explicit Stopwatch(cudaStream_t stream) : stream_(stream) {
-    check(cudaEventCreate(&begin_), "making an event");
-    check(cudaEventCreate(&end_), "making an event");
-  }
-  ~Stopwatch() {
-    cudaEventDestroy(begin_);
-    cudaEventDestroy(end_);
-  }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-
-  template <typename Body>
-  float milliseconds(Body&& body) {
-    check(cudaEventRecord(begin_, stream_), "recording an event");
-    body();
-    check(cudaEventRecord(end_, stream_), "recording an event");
-    check(cudaEventSynchronize(end_), "waiting for the GPU");
-    float elapsed = 0.0f;
-    check(cudaEventElapsedTime(&elapsed, begin_, end_), "reading events");
-    return elapsed;
-  }
-
- private:
-  cudaStream_t stream_;
-  cudaEvent_t begin_ = nullptr;
-  cudaEvent_t end_ = nullptr;
-};
-
 }  // namespace
 
 struct Blas::State {
@@ -170,11 +133,8 @@ struct Blas::State {
   std::shared_ptr<void> workspace;
   std::map<Key, cublasLtMatmulAlgo_t> algorithms;
 
-  std::vector<cublasLtMatmulAlgo_t> candidates(const Product& p, const Descriptors& descriptors,
-                                               int most);
-  cublasLtMatmulAlgo_t fastest(const Product& p, const std::vector<cublasLtMatmulAlgo_t>& all);
+  cublasLtMatmulAlgo_t choose(const Product& p, const Descriptors& descriptors);
   const cublasLtMatmulAlgo_t& algorithm(const Product& p);
-  cublasStatus_t run(const Product& p, const cublasLtMatmulAlgo_t& algorithm);
 };
 
 Blas::Blas(cudaStream_t stream) : state_(std::make_unique<State>()) {
@@ -185,9 +145,7 @@ Blas::~Blas() {
   if (state_->handle) library().cublasLtDestroy(state_->handle);
 }
 
-std::vector<cublasLtMatmulAlgo_t> Blas::State::candidates(const Product& p,
-                                                          const Descriptors& descriptors,
-                                                          int most) {
+cublasLtMatmulAlgo_t Blas::State::choose(const Product& p, const Descriptors& descriptors) {
   const Library& lt = library();
   cublasLtMatmulPreference_t preference = nullptr;
   check_blas(lt.cublasLtMatmulPreferenceCreate(&preference), "preference");
@@ -200,63 +158,26 @@ std::vector<cublasLtMatmulAlgo_t> Blas::State::candidates(const Product& p,
     lt.cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
                                             &whole_sums, sizeof whole_sums);
   }
-  std::vector<cublasLtMatmulHeuristicResult_t> found(most);
+  cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
   lt.cublasLtMatmulAlgoGetHeuristic(handle, descriptors.operation(), descriptors.w(),
                                     descriptors.x(), descriptors.y(), descriptors.y(), preference,
-                                    most, found.data(), &count);
+                                    1, &found, &count);
   lt.cublasLtMatmulPreferenceDestroy(preference);
   if (count < 1) {
     fail("[cuda] cuBLASLt knows no way to multiply [{}, {}] by [{}, {}]", p.rows, p.inputs,
          p.outputs, p.inputs);
   }
-  std::vector<cublasLtMatmulAlgo_t> all;
-  for (int i = 0; i < count; ++i) all.push_back(found[i].algo);
-  return all;
-}
-
-cublasStatus_t Blas::State::run(const Product& p, const cublasLtMatmulAlgo_t& algorithm) {
-  const Descriptors descriptors(p, p.rows);
-  const float alpha = 1.0f;
-  const float beta = p.add ? 1.0f : 0.0f;
-  return library().cublasLtMatmul(handle, descriptors.operation(), &alpha, p.w, descriptors.w(),
-                                  p.x, descriptors.x(), &beta, p.y, descriptors.y(), p.y,
-                                  descriptors.y(), &algorithm, workspace.get(), kWorkspaceBytes,
-                                  stream);
-}
-
-cublasLtMatmulAlgo_t Blas::State::fastest(const Product& p,
-                                          const std::vector<cublasLtMatmulAlgo_t>& all) {
-  // Into memory of its own, since some products add to what is there.
-  const std::shared_ptr<void> scratch =
-      allocate(p.rows * p.y_stride * static_cast<std::int64_t>(dtype_bytes(p.y_type)));
-  Product trial = p;
-  trial.y = scratch.get();
-  Stopwatch stopwatch(stream);
-  cublasLtMatmulAlgo_t best = all[0];
-  float least = std::numeric_limits<float>::infinity();
-  for (const cublasLtMatmulAlgo_t& algorithm : all) {
-    if (run(trial, algorithm) != CUBLAS_STATUS_SUCCESS) continue;
-    const float elapsed = stopwatch.milliseconds([&] { run(trial, algorithm); });
-    if (elapsed >= least) continue;
-    least = elapsed;
-    best = algorithm;
-  }
-  return best;
+  return found.algo;
 }
 
 const cublasLtMatmulAlgo_t& Blas::State::algorithm(const Product& p) {
-  // Large products are worth a trial; those of about as many rows share the result.
-  const bool large = !p.invariant && p.rows >= kTrialRows;
-  const std::int64_t rows = p.invariant ? kInvariantRows
-                            : large     ? (p.rows + kTrialRows - 1) / kTrialRows * kTrialRows
-                                        : p.rows;
+  const std::int64_t rows = p.invariant ? kInvariantRows : p.rows;
   const Key key{rows,     p.outputs, p.inputs, p.y_stride,        p.x_stride, p.w_stride,
                 p.x_type, p.y_type,  p.add,    p.bias != nullptr, p.invariant};
   const auto found = algorithms.find(key);
   if (found != algorithms.end()) return found->second;
-  const auto all = candidates(p, Descriptors(p, large ? p.rows : rows), large ? kTrials : 1);
-  return algorithms.emplace(key, large ? fastest(p, all) : all[0]).first->second;
+  return algorithms.emplace(key, choose(p, Descriptors(p, rows))).first->second;
 }
 
 void Blas::multiply(const Product& p) {
@@ -266,7 +187,15 @@ void Blas::multiply(const Product& p) {
     check_blas(library().cublasLtCreate(&state.handle), "starting cuBLASLt");
     state.workspace = allocate(kWorkspaceBytes);
   }
-  check_blas(state.run(p, state.algorithm(p)), "matrix product");
+  const cublasLtMatmulAlgo_t& algorithm = state.algorithm(p);
+  const Descriptors descriptors(p, p.rows);
+  const float alpha = 1.0f;
+  const float beta = p.add ? 1.0f : 0.0f;
+  check_blas(library().cublasLtMatmul(state.handle, descriptors.operation(), &alpha, p.w,
+                                      descriptors.w(), p.x, descriptors.x(), &beta, p.y,
+                                      descriptors.y(), p.y, descriptors.y(), &algorithm,
+                                      state.workspace.get(), kWorkspaceBytes, state.stream),
+             "matrix product");
 }
 
 }  // namespace saccade::compute::cuda
