@@ -68,7 +68,7 @@ GPU_FN void read_records(const WeightView& w, u32 row, u32 chunk, StageScales<kR
     for (u32 i = 0; i < kRecords; ++i) {
       const u32 c = chunk + i * kStep;
       RawScales<kScales> raw = {0, 0, 0};
-      raw.read(w, row, c < w.chunks ? c : w.chunks - 1);
+      raw.read(w, weight_row(w, row), c < w.chunks ? c : w.chunks - 1);
       to.record[i] = raw.record;
       to.second[i] = raw.second;
       to.third[i] = raw.third;
