@@ -86,8 +86,11 @@ QuantGemmKernel fitting_kernel(const WeightView& w, int rows, const QuantGemmPla
   return kernel;
 }
 
-std::size_t counter_bytes(const Tiles& tiles) {
-  return (std::size_t{tiles.outputs} * tiles.rows * sizeof(u32) + 255) / 256 * 256;
+/// Of one launch; more rows are more launches, so that counters suffice.
+constexpr int kLaunchRows = 512;
+
+u32 workers_of(const WeightView& w, const QuantGemmPlan& plan, const Tiles& tiles) {
+  return std::min(static_cast<u32>(plan.workers), tiles.outputs * blocks_of(w));
 }
 
 void check(cudaError_t status, const char* what) {
@@ -130,17 +133,36 @@ QuantGemmPlan quant_gemm_plan(const WeightView& weight, bool gated, int multipro
 
 std::size_t quant_gemm_workspace_bytes(const WeightView& weight, int rows,
                                        const QuantGemmPlan& plan) {
+  rows = std::min(rows, kLaunchRows);
   const u32 kernel_rows = fitting_kernel(weight, rows, plan).rows;
   const Tiles t = tiles(weight, rows, plan, kernel_rows);
   const std::size_t part =
       std::size_t{kernel_rows} * static_cast<u32>(plan.output_warps) * kWarpOutputs * sizeof(float);
-  return counter_bytes(t) + 2 * part * static_cast<u32>(plan.workers) * t.rows;
+  return kQuantGemmCounterBytes + 2 * part * static_cast<u32>(plan.workers) * t.rows;
 }
 
 void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream_t stream) {
   const WeightView& w = args.weight;
+  if (args.rows > kLaunchRows) {
+    const bool half =
+        args.output == QuantGemmOutput::kBf16 || args.output == QuantGemmOutput::kGateBf16;
+    QuantGemmArgs slice = args;
+    for (int row = 0; row < args.rows; row += kLaunchRows) {
+      const std::int64_t chunk = std::int64_t{row} * w.chunks;
+      slice.codes = static_cast<const u8*>(args.codes) + chunk * kChunk;
+      slice.chunks = args.chunks + chunk;
+      slice.y = static_cast<u8*>(args.y) + row * args.y_stride * (half ? 2 : 4);
+      slice.rows = std::min(kLaunchRows, args.rows - row);
+      quant_gemm(slice, plan, stream);
+    }
+    return;
+  }
   const QuantGemmKernel chosen = fitting_kernel(w, args.rows, plan);
   const Tiles t = tiles(w, args.rows, plan, chosen.rows);
+  const u32 workers = workers_of(w, plan, t);
+  if (std::size_t{workers} * t.rows * sizeof(u32) > kQuantGemmCounterBytes) {
+    fail("[cuda] {} workers are too many for a quantized product", workers);
+  }
   QuantGemmKernelArgs a{};
   a.w = w;
   a.codes = static_cast<const u8*>(args.codes);
@@ -157,7 +179,7 @@ void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream
   a.activation = args.activation;
   a.aligned = args.y_stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(args.y) % 16 == 0;
   a.counters = static_cast<u32*>(args.workspace);
-  a.partials = reinterpret_cast<float*>(static_cast<u8*>(args.workspace) + counter_bytes(t));
+  a.partials = reinterpret_cast<float*>(static_cast<u8*>(args.workspace) + kQuantGemmCounterBytes);
   const u32 shared = shared_bytes(chosen, plan);
   check(cudaFuncSetAttribute(chosen.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                              static_cast<int>(shared)),
@@ -166,7 +188,7 @@ void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream
   overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   overlap.val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(std::min(static_cast<u32>(plan.workers), t.outputs * blocks_of(w)), t.rows);
+  config.gridDim = dim3(workers, t.rows);
   config.blockDim = dim3(static_cast<u32>(plan.output_warps * plan.depth_warps) * 32);
   config.dynamicSmemBytes = shared;
   config.stream = stream;

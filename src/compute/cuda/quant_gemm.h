@@ -3,8 +3,8 @@
 // Weights are read once for up to kQuantGemmRows rows and stay integers: the tensor cores multiply
 // codes with int8 activations (gpu/kernels/quantize.h), sums of a chunk are exact, and each chunk
 // adds one scaled float to the output. Which inputs a sum covers and the order in which sums are
-// added depend on the weight's shape alone, so a row's bits do not depend on the other rows nor on
-// their number: one row gives the same bits as any of 64.
+// added depend on the weight's shape and the device's multiprocessors alone, so a row's bits do not
+// depend on the other rows nor on their number: one row gives the same bits as any of 64.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -19,6 +19,9 @@ namespace saccade::compute::cuda {
 
 /// Rows of activations for which a weight is read once; more rows are cut into tiles of these.
 inline constexpr int kQuantGemmRows = 64;
+
+/// At the beginning of a workspace.
+inline constexpr std::size_t kQuantGemmCounterBytes = 256 * 1024;
 
 enum class QuantGemmOutput : std::uint8_t {
   kF32,      ///< y = v, f32
@@ -49,8 +52,8 @@ struct QuantGemmArgs {
   int rows = 0;               ///< 1 or more
   QuantGemmOutput output = QuantGemmOutput::kF32;
   saccade::gpu::Function activation = saccade::gpu::Function::kSilu;
-  /// Of quant_gemm_workspace_bytes(), zeros at the first use; kernels leave it usable for the next.
-  /// Kernels that run at the same time need one each.
+  /// Of quant_gemm_workspace_bytes(), aligned to 16 bytes; the first kQuantGemmCounterBytes are
+  /// zeros at the first use, and again after each. All products of a stream can share one.
   void* workspace = nullptr;
   /// The launch may start while the one before it ends (programmatic dependent launch); weights
   /// are fetched then already. Every kernel of such a chain must wait for its predecessor.
@@ -64,7 +67,7 @@ bool quant_gemm_supported(const saccade::gpu::WeightView& weight);
 QuantGemmPlan quant_gemm_plan(const saccade::gpu::WeightView& weight, bool gated,
                               int multiprocessors);
 
-/// Bytes of workspace that `rows` rows need.
+/// Bytes of workspace that up to `rows` rows need.
 std::size_t quant_gemm_workspace_bytes(const saccade::gpu::WeightView& weight, int rows,
                                        const QuantGemmPlan& plan);
 

@@ -171,8 +171,10 @@ __global__ void __launch_bounds__(kQuantGemmThreads, kTiles <= 2 ? 2 : 1)
     } else {
       const u32 first_worker = shares.worker(tile * blocks);
       const u32 last_worker = shares.worker(tile * blocks + blocks - 1);
+      // A worker is the first of at most one tile that it does not finish.
       float* part = partials + u64(shares.place(blockIdx.x, tile)) * (kRows * kOutputs);
-      if (leave_part<kRows, kOutputs>(sums, part, a.counters + blockIdx.y * a.tiles + tile,
+      if (leave_part<kRows, kOutputs>(sums, part,
+                                      a.counters + blockIdx.y * gridDim.x + first_worker,
                                       last_worker - first_worker + 1)) {
         const WorkerSums all = {partials,    kOutputs, kRows * kOutputs, tile, first_worker,
                                 last_worker, shares};
