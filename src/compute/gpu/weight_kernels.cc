@@ -77,8 +77,8 @@ constexpr std::int64_t kMinWarps = 4;
 constexpr std::int64_t kMaxWarps = saccade::gpu::kGemvThreads / kLanes;
 /// A group of at most this many warps leaves room for one of the next launch, which then starts
 /// before this one ends. Where a multiprocessor reads little, that is worth more than having more
-/// reads on their way: [3584, 3584] at 4 bits takes 3.8 us with 14 warps and 4.6 us with 28, but
-/// [4608, 3584] 4.8 us with 20 and more with 16 (H200).
+/// reads on their way: [3584, 3584] at 4 bits takes 3.8 us with 14 warps and 4.6 us with 28, while
+/// [4608, 3584] is fastest with 20 (H200).
 constexpr std::int64_t kSmallWarps = kMaxWarps / 2;
 constexpr std::int64_t kSmallBytes = 60000;  ///< of codes, of a multiprocessor
 
