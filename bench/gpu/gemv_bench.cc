@@ -1,6 +1,6 @@
 // Checks the kernels for packed weights on a GPU against the reference, and times them.
 //
-//   nvcc -std=c++20 -O3 -arch=sm_90 -DFMT_HEADER_ONLY -Isrc -Iinclude -I. -o gemv_bench \
+//   nvcc -std=c++20 -O3 -arch=sm_90 -DFMT_HEADER_ONLY -Isrc -Iinclude -o gemv_bench \
 //     bench/gpu/gemv_bench.cc bench/gpu/gemv_kernels.cu src/compute/gpu/weight_*.cc \
 //     src/base/thread_pool.cc src/tensor/{dequantize,ggml_blocks,ggml_type,weight_format,tensor}.cc
 //   ./gemv_bench [check] [kernels] [search] [chains] [dequantize]

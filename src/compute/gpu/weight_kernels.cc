@@ -77,8 +77,8 @@ constexpr std::int64_t kMinWarps = 4;
 constexpr std::int64_t kMaxWarps = saccade::gpu::kGemvThreads / kLanes;
 /// A group of at most this many warps leaves room for one of the next launch, which then starts
 /// before this one ends. Where a multiprocessor reads little, that is worth more than having more
-/// reads on their way: [3584, 3584] at 4 bits takes 3.8 us with 14 warps and 4.6 us with 28, but
-/// [4608, 3584] 4.8 us with 20 and more with 16 (H200).
+/// reads on their way: [3584, 3584] at 4 bits takes 3.8 us with 14 warps and 4.6 us with 28, while
+/// [4608, 3584] is fastest with 20 (H200).
 constexpr std::int64_t kSmallWarps = kMaxWarps / 2;
 constexpr std::int64_t kSmallBytes = 60000;  ///< of codes, of a multiprocessor
 
@@ -131,10 +131,14 @@ struct ProductWork {
 
 }  // namespace
 
-std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool gated,
-                                 std::int64_t rows, int processors) {
+namespace {
+
+/// Calls take(plan) for every launch that there is.
+template <typename Take>
+void for_each_plan(const WeightView& weight, std::int64_t n, bool gated, std::int64_t rows,
+                   int processors, const Take& take) {
   const KernelsOf& kernels = kernels_of(weight);
-  std::vector<GemvPlan> plans;
+  const auto number = [](std::int64_t value) { return static_cast<std::uint32_t>(value); };
   for (const std::int64_t lanes : {32, 16, 8}) {
     for (const std::int64_t split_shift : {0, 1, 2}) {
       const ProductWork work(kernels.shape, weight.inputs, n, gated, processors, lanes,
@@ -142,28 +146,38 @@ std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool 
       const std::int64_t bytes =
           ceil_div(gated ? 2 * n : n, work.groups) * work.units * kernels.shape.word_bytes;
       const std::int64_t most = bytes <= kSmallBytes ? kSmallWarps : kMaxWarps;
+      GemvPlan plan{.kernel = kernels.gemv,
+                    .grid = {.x = number(work.groups),
+                             .y = number(rows),
+                             .shared_bytes = number(work.filled * kernels.shape.unit_bytes +
+                                                    kLanes * 4 + work.pieces * work.tile_rows * 4)},
+                    .tiling = work.tiling(lanes, split_shift)};
       for (std::int64_t warps = kMinWarps; warps <= most; ++warps) {
-        plans.push_back({.kernel = kernels.gemv,
-                         .grid = {.x = static_cast<std::uint32_t>(work.groups),
-                                  .y = static_cast<std::uint32_t>(rows),
-                                  .threads = static_cast<std::uint32_t>(warps) * kLanes,
-                                  .shared_bytes = static_cast<std::uint32_t>(
-                                      work.filled * kernels.shape.unit_bytes + kLanes * 4 +
-                                      work.pieces * work.tile_rows * 4)},
-                         .tiling = work.tiling(lanes, split_shift),
-                         .estimated_us = work.estimated_us(kernels.shape, warps)});
+        plan.grid.threads = number(warps) * kLanes;
+        plan.estimated_us = work.estimated_us(kernels.shape, warps);
+        take(plan);
       }
     }
   }
+}
+
+}  // namespace
+
+std::vector<GemvPlan> gemv_plans(const WeightView& weight, std::int64_t n, bool gated,
+                                 std::int64_t rows, int processors) {
+  std::vector<GemvPlan> plans;
+  for_each_plan(weight, n, gated, rows, processors,
+                [&](const GemvPlan& plan) { plans.push_back(plan); });
   return plans;
 }
 
 GemvPlan gemv_plan(const WeightView& weight, std::int64_t n, bool gated, std::int64_t rows,
                    int processors) {
-  const std::vector<GemvPlan> plans = gemv_plans(weight, n, gated, rows, processors);
-  return *std::min_element(plans.begin(), plans.end(), [](const GemvPlan& a, const GemvPlan& b) {
-    return a.estimated_us < b.estimated_us;
+  GemvPlan best;
+  for_each_plan(weight, n, gated, rows, processors, [&](const GemvPlan& plan) {
+    if (best.grid.threads == 0 || plan.estimated_us < best.estimated_us) best = plan;
   });
+  return best;
 }
 
 DequantizePlan dequantize_plan(const WeightView& weight, std::int64_t rows, std::int64_t y_stride) {

@@ -1,8 +1,8 @@
 // y = x w^T for one row of activations, or a few, as in decoding: bound by reading the weights.
 //
 // A group computes a stretch of outputs for one row. Lanes of a warp stand side by side along the
-// inputs of one output or of a few (GemvArgs::lanes for each), so that what a warp reads is
-// contiguous, and each lane always has several reads on their way: the pieces that a warp works
+// inputs of one output or of a few (GemvTiling says how many for each), so that what a warp reads
+// is contiguous, and each lane always has several reads on their way: the pieces that a warp works
 // through form one stream, over the borders of outputs. Weights do not depend on earlier launches,
 // so the first reads start before the wait for the inputs.
 //
@@ -54,7 +54,7 @@ struct GemvArgs {
 };
 
 /// The pieces of a weight row that one lane takes at a time ("units"), and the shared memory for
-/// the activations. Rows are filled up to whole steps of GemvArgs::lanes units.
+/// the activations. Rows are filled up to whole steps of as many units as an output has lanes.
 ///
 /// Integer codes: a unit is a chunk.
 template <CodeKind kCodes, ScaleKind kScales, NumberKind kNumber>
