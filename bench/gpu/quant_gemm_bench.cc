@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "compute/cuda/quant_gemm.h"
+#include "compute/cuda/quant_gemm/quant_gemm.h"
 #include "compute/gpu/weight_pack.h"
 #include "packed_weights.h"
 #include "random_weights.h"

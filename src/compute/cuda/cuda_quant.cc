@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "compute/cuda/cuda_device.h"
-#include "compute/cuda/quant_gemm.h"
+#include "compute/cuda/quant_gemm/quant_gemm.h"
 #include "compute/gpu/gpu_weight.h"
 #include "compute/gpu/weight_kernels.h"
 
@@ -12,7 +12,7 @@ namespace {
 namespace kernels = saccade::gpu;
 
 // With more rows it is faster to dequantize the weights once for the library's product.
-constexpr std::int64_t kFewRows = 128;
+constexpr std::int64_t kFewRows = 80;
 
 QuantGemmOutput output_of(const Tensor& y, const LinearOptions& options) {
   const bool f32 = y.dtype() == DType::kF32;

@@ -1,7 +1,7 @@
 // The kernel of quant_gemm.h: sums of products, and what becomes of them.
 #pragma once
 
-#include "compute/cuda/quant_gemm_product.cuh"
+#include "compute/cuda/quant_gemm/quant_gemm_product.cuh"
 
 namespace saccade::compute::cuda {
 
@@ -113,10 +113,11 @@ GPU_FN void put_tile(const QuantGemmKernelArgs& a, const Sums& sums, u32 tile, u
     const float4 gate = add_bias(a, sums(row, at), output, end);
     const float4 up =
         add_bias(a, sums(row, at + 16), output + a.pair_distance, end + a.pair_distance);
-    put_numbers(
-        a, first_row + row, output, end,
-        make_float4(apply(a.activation, gate.x, 0.0f) * up.x, apply(a.activation, gate.y, 0.0f) * up.y,
-                    apply(a.activation, gate.z, 0.0f) * up.z, apply(a.activation, gate.w, 0.0f) * up.w));
+    put_numbers(a, first_row + row, output, end,
+                make_float4(apply(a.activation, gate.x, 0.0f) * up.x,
+                            apply(a.activation, gate.y, 0.0f) * up.y,
+                            apply(a.activation, gate.z, 0.0f) * up.z,
+                            apply(a.activation, gate.w, 0.0f) * up.w));
   }
 }
 

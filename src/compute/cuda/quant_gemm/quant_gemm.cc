@@ -1,10 +1,10 @@
-#include "compute/cuda/quant_gemm.h"
+#include "compute/cuda/quant_gemm/quant_gemm.h"
 
 #include <algorithm>
 #include <array>
 
 #include "base/error.h"
-#include "compute/cuda/quant_gemm_kernel.h"
+#include "compute/cuda/quant_gemm/quant_gemm_kernel.h"
 
 namespace saccade::compute::cuda {
 namespace {

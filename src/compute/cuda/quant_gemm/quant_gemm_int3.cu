@@ -1,4 +1,4 @@
-#include "compute/cuda/quant_gemm_kernel.cuh"
+#include "compute/cuda/quant_gemm/quant_gemm_kernel.cuh"
 
 namespace saccade::compute::cuda {
 

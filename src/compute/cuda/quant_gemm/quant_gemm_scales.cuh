@@ -2,7 +2,7 @@
 // a stage, in whatever form the format has it, and stores scales and offsets as floats.
 #pragma once
 
-#include "compute/cuda/quant_gemm_kernel.h"
+#include "compute/cuda/quant_gemm/quant_gemm_kernel.h"
 #include "compute/gpu/kernels/unpack.h"
 
 namespace saccade::compute::cuda {

@@ -1,7 +1,7 @@
 // What the kernels of quant_gemm.h and those who launch them agree on.
 #pragma once
 
-#include "compute/cuda/quant_gemm.h"
+#include "compute/cuda/quant_gemm/quant_gemm.h"
 
 #if defined(__CUDACC__)
 #define SACCADE_EVERYWHERE __host__ __device__

@@ -1,16 +1,19 @@
-#include "compute/cuda/quant_gemm_kernel.cuh"
+#include "compute/cuda/quant_gemm/quant_gemm_kernel.cuh"
 
 namespace saccade::compute::cuda {
 
 template <>
-QuantGemmKernel choose_quant_gemm<CodeKind::kInt8>(ScaleUnit unit, ScaleKind scales, int rows,
+QuantGemmKernel choose_quant_gemm<CodeKind::kInt4>(ScaleUnit unit, ScaleKind scales, int rows,
                                                    u32 output_warps) {
-  constexpr CodeKind kCodes = CodeKind::kInt8;
+  constexpr CodeKind kCodes = CodeKind::kInt4;
   if (unit == ScaleUnit::kPair && scales == ScaleKind::kScaleOffset) {
     return choose_tiles<kCodes, ScaleUnit::kPair, ScaleKind::kScaleOffset>(rows, output_warps);
   }
   if (unit == ScaleUnit::kChunk && scales == ScaleKind::kScale) {
     return choose_tiles<kCodes, ScaleUnit::kChunk, ScaleKind::kScale>(rows, output_warps);
+  }
+  if (unit == ScaleUnit::kChunk && scales == ScaleKind::kParts8Min) {
+    return choose_tiles<kCodes, ScaleUnit::kChunk, ScaleKind::kParts8Min>(rows, output_warps);
   }
   return unit == ScaleUnit::kChunk
              ? choose_tiles<kCodes, ScaleUnit::kChunk, ScaleKind::kNone>(rows, output_warps)

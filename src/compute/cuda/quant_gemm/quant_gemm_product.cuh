@@ -8,7 +8,7 @@
 // operand.
 #pragma once
 
-#include "compute/cuda/quant_gemm_scales.cuh"
+#include "compute/cuda/quant_gemm/quant_gemm_scales.cuh"
 
 namespace saccade::compute::cuda {
 

@@ -1,11 +1,11 @@
-#include "compute/cuda/quant_gemm_kernel.cuh"
+#include "compute/cuda/quant_gemm/quant_gemm_kernel.cuh"
 
 namespace saccade::compute::cuda {
 
 template <>
-QuantGemmKernel choose_quant_gemm<CodeKind::kInt2>(ScaleUnit unit, ScaleKind, int rows,
+QuantGemmKernel choose_quant_gemm<CodeKind::kInt6>(ScaleUnit unit, ScaleKind, int rows,
                                                    u32 output_warps) {
-  constexpr CodeKind kCodes = CodeKind::kInt2;
+  constexpr CodeKind kCodes = CodeKind::kInt6;
   return unit == ScaleUnit::kHalf
              ? choose_tiles<kCodes, ScaleUnit::kHalf, ScaleKind::kNone>(rows, output_warps)
              : choose_tiles<kCodes, ScaleUnit::kChunk, ScaleKind::kNone>(rows, output_warps);
