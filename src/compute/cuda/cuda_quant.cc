@@ -46,7 +46,8 @@ CudaDevice::QuantizedRows CudaDevice::quantize(const Tensor& x, const kernels::W
   args.inputs = view.inputs;
   args.chunks_of_row = view.chunks;
   args.eps = options.norm_eps;
-  launch_kernel(gpu::Kernel::quantize_rows, gpu::quantize_grid(x.rows()), &args);
+  launch_kernel(gpu::Kernel::quantize_rows, gpu::quantize_grid(x.rows(), chunks, processors()),
+                &args);
   return quantized;
 }
 

@@ -191,8 +191,14 @@ DequantizePlan dequantize_plan(const WeightView& weight, std::int64_t rows, std:
           .column_groups = static_cast<std::uint32_t>(column_groups)};
 }
 
-Grid quantize_grid(std::int64_t rows) {
-  return {.y = static_cast<std::uint32_t>(rows),
+Grid quantize_grid(std::int64_t rows, std::int64_t chunks, int processors) {
+  // A few rows are spread over the processors; many have enough groups as they are.
+  const std::int64_t items = chunks * saccade::gpu::kChunkLanes;
+  const std::int64_t side_by_side =
+      std::clamp<std::int64_t>(2 * processors / std::max<std::int64_t>(1, rows), 1,
+                               ceil_div(items, saccade::gpu::kQuantizeThreads));
+  return {.x = static_cast<std::uint32_t>(side_by_side),
+          .y = static_cast<std::uint32_t>(rows),
           .threads = saccade::gpu::kQuantizeThreads,
           .shared_bytes = kLanes * 4};
 }

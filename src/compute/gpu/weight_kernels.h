@@ -35,7 +35,7 @@ struct DequantizePlan {
 DequantizePlan dequantize_plan(const saccade::gpu::WeightView& weight, std::int64_t rows,
                                std::int64_t y_stride);
 
-/// The launch of quantize_rows.
-Grid quantize_grid(std::int64_t rows);
+/// The launch of quantize_rows for rows of `chunks` chunks.
+Grid quantize_grid(std::int64_t rows, std::int64_t chunks, int processors);
 
 }  // namespace saccade::compute::gpu

@@ -148,8 +148,9 @@ GPU_FN QuantizedColumns quantize_columns(GPU_THREAD const float* values, Group g
 
 GPU_CONSTEXPR u32 kQuantizeThreads = 256;
 
-/// One group for each row (y): int8 codes [rows, chunks * 32], the last chunk filled up with zeros,
-/// and ActivationChunk [rows, chunks].
+/// The groups of a row (y) side by side (x) share its columns; each norms the row for itself: int8
+/// codes [rows, chunks * 32], the last chunk filled up with zeros, and ActivationChunk [rows,
+/// chunks].
 struct QuantizeArgs {
   GPU_GLOBAL u32* codes;
   GPU_GLOBAL ActivationChunk* chunks;
@@ -183,7 +184,8 @@ GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared,
   }
   // Whole warps take part in the shuffles, also where the row ends.
   const u32 rounded = (args.chunks_of_row * kChunkLanes + kLanes - 1) / kLanes * kLanes;
-  for (u32 i = group.thread_index(); i < rounded; i += group.threads()) {
+  const u32 first_item = group.x() * group.threads() + group.thread_index();
+  for (u32 i = first_item; i < rounded; i += group.groups_x() * group.threads()) {
     float values[kColumns];
     reader.unpack(reader.read(kColumns * i), values);
     reader.apply_norm(kColumns * i, values);
