@@ -51,7 +51,8 @@ struct EngineOptions {
   bool batch_invariant = false;
   int threads = 0;              ///< 0: one for each core this process may use
   std::string instruction_set;  ///< empty: the best one; otherwise as `saccade devices` names it
-  /// Memory for keys and values; most of what is free after the weights where it is not given.
+  /// Memory for keys and values; where it is not given, enough for four sequences of the whole
+  /// context, or most of what is free after the weights.
   std::optional<std::int64_t> kv_memory_bytes;
   /// Pictures with more pixels are refused before they are decoded.
   std::int64_t max_image_pixels = 178'956'970;

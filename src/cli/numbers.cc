@@ -55,6 +55,23 @@ double parse_number(std::string_view option, std::string_view text) {
   fail_usage("{}: wanted a number, found \"{}\"", option, text);
 }
 
+std::int64_t parse_bytes(std::string_view option, std::string_view text) {
+  constexpr std::string_view kUnits = "KMGT";
+  std::string_view digits = text;
+  int shift = 0;
+  if (!digits.empty()) {
+    const std::size_t unit = kUnits.find(digits.back());
+    if (unit != std::string_view::npos) {
+      shift = 10 * (static_cast<int>(unit) + 1);
+      digits.remove_suffix(1);
+    }
+  }
+  std::int64_t number = 0;
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max() >> shift;
+  if (read_number(digits, number) && number >= 0 && number <= most) return number << shift;
+  fail_usage("{}: wanted a size such as 512M or 8G, found \"{}\"", option, text);
+}
+
 std::string thousands(std::int64_t number) {
   std::string digits = std::to_string(number);
   const std::size_t first = number < 0 ? 1 : 0;

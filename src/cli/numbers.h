@@ -16,6 +16,10 @@ std::uint64_t parse_unsigned(std::string_view option, std::string_view text);
 /// The finite number that an option was given. Throws Error (usage).
 double parse_number(std::string_view option, std::string_view text);
 
+/// The size in bytes that an option was given: a whole number, and K, M, G or T for powers of 1024.
+/// Throws Error (usage).
+std::int64_t parse_bytes(std::string_view option, std::string_view text);
+
 std::string thousands(std::int64_t number);                  ///< 1234567 -> "1,234,567"
 std::string short_count(std::int64_t number);                ///< 1234567 -> "1.23 M"
 std::string short_bytes(std::int64_t bytes);                 ///< 1572864 -> "1.50 MiB"

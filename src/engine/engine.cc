@@ -39,7 +39,9 @@ constexpr double kKvShare = 0.8;
 constexpr std::int64_t kWorkingBytes = std::int64_t{64} << 20;
 constexpr std::int64_t kVisionCacheBytes = std::int64_t{256} << 20;
 // Sequences of full length that one engine keeps pages for.
-constexpr std::int64_t kMaxFullSequences = 16;
+constexpr std::int64_t kMaxFullSequences = 4;
+// Where contexts are short, tokens that there are pages for all the same.
+constexpr std::int64_t kMinKvTokens = 65536;
 
 compute::DeviceOptions device_options(const EngineOptions& options) {
   if (options.threads < 0) {
@@ -102,8 +104,8 @@ int count_pages(const ModelInfo& info, const EngineOptions& options,
   const std::int64_t page_bytes = info.kv_bytes_per_token * page_tokens;
   const auto budget = options.kv_memory_bytes.value_or(static_cast<std::int64_t>(
       kKvShare * static_cast<double>(device.info().available_memory_bytes)));
-  const std::int64_t wanted =
-      kMaxFullSequences * ((info.context_length + page_tokens - 1) / page_tokens);
+  const std::int64_t tokens = std::max(kMaxFullSequences * info.context_length, kMinKvTokens);
+  const std::int64_t wanted = (tokens + page_tokens - 1) / page_tokens;
   return static_cast<int>(std::clamp<std::int64_t>(budget / page_bytes, 1, wanted));
 }
 

@@ -37,6 +37,17 @@ TEST(Numbers, WhatIsNoWholeNumberInRangeIsAUsageError) {
   EXPECT_EQ(kind_of_failure([] { parse_unsigned("--n", "-1"); }), ErrorKind::kUsage);
 }
 
+TEST(Numbers, SizesHaveUnits) {
+  EXPECT_EQ(parse_bytes("--kv-memory", "4096"), 4096);
+  EXPECT_EQ(parse_bytes("--kv-memory", "3K"), 3 << 10);
+  EXPECT_EQ(parse_bytes("--kv-memory", "512M"), 512 << 20);
+  EXPECT_EQ(parse_bytes("--kv-memory", "8G"), std::int64_t{8} << 30);
+  for (const char* text : {"", "G", "-1G", "1.5G", "8g", "8GB", "9223372036854775807K"}) {
+    EXPECT_EQ(kind_of_failure([&] { parse_bytes("--kv-memory", text); }), ErrorKind::kUsage)
+        << text;
+  }
+}
+
 TEST(Numbers, NumbersAreFinite) {
   EXPECT_EQ(parse_number("--x", "0.25"), 0.25);
   EXPECT_EQ(parse_number("--x", "-1"), -1.0) << "the engine knows which signs make sense";
