@@ -22,15 +22,16 @@ constexpr std::int64_t kInvariantRows = 512;
 
 /// The functions of the library that are used, under their own names.
 struct Library {
-#define SACCADE_CUBLASLT(X)                                                                    \
-  X(cublasLtCreate)                                                                            \
-  X(cublasLtDestroy)                                                                           \
-  X(cublasLtMatmul)                                                                            \
-  X(cublasLtMatmulAlgoGetHeuristic)                                                            \
-  X(cublasLtMatmulDescCreate)                                                                  \
-  X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) \
-      X(cublasLtMatrixLayoutDestroy) X(cublasLtMatmulPreferenceCreate)                         \
-          X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)
+#define SACCADE_CUBLASLT(X)                                                                      \
+  X(cublasLtCreate)                                                                              \
+  X(cublasLtDestroy)                                                                             \
+  X(cublasLtMatmul)                                                                              \
+  X(cublasLtMatmulAlgoGetHeuristic)                                                              \
+  X(cublasLtMatmulDescCreate)                                                                    \
+  X(cublasLtMatmulDescDestroy)                                                                   \
+  X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy) \
+      X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy)                       \
+          X(cublasLtMatmulPreferenceSetAttribute)
 #define SACCADE_MEMBER(name) decltype(&::name) name = nullptr;
   SACCADE_CUBLASLT(SACCADE_MEMBER)
 #undef SACCADE_MEMBER

@@ -97,7 +97,12 @@ CudaDevice::~CudaDevice() {
   cudaStreamSynchronize(stream_);
 }
 
+void CudaDevice::make_current() const {
+  check(cudaSetDevice(options_.index), "choosing the GPU");
+}
+
 DeviceInfo CudaDevice::info() const {
+  make_current();
   return describe(options_.index, properties_);
 }
 
@@ -113,6 +118,7 @@ void CudaDevice::check_not_recording() const {
 
 std::unique_ptr<Readback> CudaDevice::read_back(const Tensor& from) {
   check_not_recording();
+  make_current();
   if (!from.dense()) fail("[read_back] wanted a dense tensor");
   return std::make_unique<PinnedReadback>(from, pinned_.take(from.bytes()), stream_);
 }
@@ -148,6 +154,7 @@ void CudaDevice::capture(Graph& graph, const std::function<void()>& body) {
 }
 
 void CudaDevice::run(Recording& recording, const std::function<void()>& body) {
+  make_current();
   auto& graph = static_cast<Graph&>(recording);
   // The first time loads kernels and chooses algorithms, and a step that is done once needs no
   // graph.
@@ -158,10 +165,12 @@ void CudaDevice::run(Recording& recording, const std::function<void()>& body) {
 }
 
 std::shared_ptr<void> CudaDevice::take_memory(std::int64_t bytes) {
+  make_current();
   return pool_->take(bytes);
 }
 
 std::shared_ptr<void> CudaDevice::take_lasting_memory(std::int64_t bytes) {
+  make_current();
   try {
     return allocate(bytes);
   } catch (const Error&) {
@@ -174,6 +183,7 @@ std::shared_ptr<void> CudaDevice::take_lasting_memory(std::int64_t bytes) {
 void CudaDevice::copy_in(void* to, const void* from, std::int64_t bytes) {
   check_not_recording();
   if (bytes <= 0) return;
+  make_current();
   if (bytes <= StagingRing::kLargest) return staging_.upload(to, from, bytes);
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "upload");
   // The runtime has copied pageable memory by now, but would read pinned memory later.
@@ -183,6 +193,7 @@ void CudaDevice::copy_in(void* to, const void* from, std::int64_t bytes) {
 void CudaDevice::copy_out(void* to, const void* from, std::int64_t bytes) {
   check_not_recording();
   if (bytes <= 0) return;
+  make_current();
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "download");
   check(cudaStreamSynchronize(stream_), "waiting for the GPU");
 }
@@ -198,6 +209,7 @@ void* CudaDevice::cleared_workspace(std::vector<Workspace>& workspaces, std::int
 }
 
 void CudaDevice::launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const void* args) {
+  make_current();
   check(launch(kernel, grid, args, stream_), "launching a kernel");
 }
 
@@ -254,6 +266,8 @@ std::vector<DeviceInfo> list_cuda_devices() {
     cudaGetLastError();
     return {};
   }
+  int current = 0;
+  check(cudaGetDevice(&current), "asking for the GPU in use");
   std::vector<DeviceInfo> devices;
   for (int i = 0; i < count; ++i) {
     const cudaDeviceProp properties = properties_of(i);
@@ -261,6 +275,7 @@ std::vector<DeviceInfo> list_cuda_devices() {
     check(cudaSetDevice(i), "choosing the GPU");
     devices.push_back(describe(i, properties));
   }
+  check(cudaSetDevice(current), "choosing the GPU");
   return devices;
 }
 

@@ -62,6 +62,8 @@ class CudaDevice : public gpu::GpuDevice {
 
  private:
   class Graph;
+  /// CUDA keeps a current GPU for each thread of the host; a device may be used from any of them.
+  void make_current() const;
   struct QuantizedRows;
   /// x, normed where the options say so, as the inputs of a weight.
   QuantizedRows quantize(const Tensor& x, const saccade::gpu::WeightView& view,
