@@ -317,9 +317,8 @@ void check_outputs(ThreadPool& threads) {
         const double error = c.error(c.run(plan, rows, output, true), rows, output, true);
         expect(error < (output == QuantGemmOutput::kBf16 ? 3e-3 : 3e-6), "output", error);
       }
-      for (const auto kind :
-           {Function::kSilu, Function::kGelu, Function::kGeluTanh,
-            Function::kQuickGelu, Function::kRelu}) {
+      for (const auto kind : {Function::kSilu, Function::kGelu, Function::kGeluTanh,
+                              Function::kQuickGelu, Function::kRelu}) {
         for (const auto output : {QuantGemmOutput::kGateF32, QuantGemmOutput::kGateBf16}) {
           const double error =
               c.error(c.run(plan, rows, output, true, kind), rows, output, true, kind);

@@ -29,9 +29,9 @@ struct Library {
   X(cublasLtMatmulAlgoGetHeuristic)                                                              \
   X(cublasLtMatmulDescCreate)                                                                    \
   X(cublasLtMatmulDescDestroy)                                                                   \
-  X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy) \
-      X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy)                       \
-          X(cublasLtMatmulPreferenceSetAttribute)
+  X(cublasLtMatmulDescSetAttribute)                                                              \
+  X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy) X(cublasLtMatmulPreferenceCreate) \
+      X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)
 #define SACCADE_MEMBER(name) decltype(&::name) name = nullptr;
   SACCADE_CUBLASLT(SACCADE_MEMBER)
 #undef SACCADE_MEMBER

@@ -7,8 +7,8 @@
 
 namespace saccade::compute::gpu {
 
-/// What GPU backends inherit, with host memory and no matrix units: how the operations' launches are
-/// tested without a GPU. Slow.
+/// What GPU backends inherit, with host memory and no matrix units: how the operations' launches
+/// are tested without a GPU. Slow.
 class HostGpuDevice : public GpuDevice {
  public:
   explicit HostGpuDevice(bool exact, TurnOrder order = TurnOrder::kForward);
