@@ -85,6 +85,120 @@ TEST(OpTest, LinearStacksPartsAndReadsUnalignedFiles) {
   expect_close(result, reference::linear(x, w, {}, 2, 24, 50), 2e-6);
 }
 
+TEST(OpTest, LinearNormsGatesAndAdds) {
+  constexpr std::int64_t kInputs = 96, kOutputs = 70;
+  const Matrix w = random_matrix(kOutputs * kInputs, 2);
+  const Matrix bias = random_matrix(kOutputs, 3);
+  const Matrix norm = random_matrix(kInputs, 4);
+  for (const std::int64_t rows : {1, 5}) {
+    const Matrix x = random_matrix(rows * kInputs, 1);
+    const std::vector<double> normed = reference::rms_norm(x, norm, kInputs, 1e-5);
+    const auto wanted =
+        reference::linear(Matrix(normed.begin(), normed.end()), w, bias, rows, kInputs, kOutputs);
+    const HostMatrix part = float_matrix(
+        {DType::kF32, {kOutputs, kInputs}, reinterpret_cast<const std::byte*>(w.data())});
+    const auto run = [&](Device& device, std::int64_t outputs, LinearOptions options) {
+      const Tensor b = upload(device, bias, {kOutputs});
+      const Tensor n = upload(device, norm, {kInputs});
+      options.bias = &b;
+      options.norm_weight = &n;
+      options.norm_eps = 1e-5f;
+      const Tensor y = upload(device, Matrix(rows * outputs, 0.5f), {rows, outputs});
+      device.linear(y, upload(device, x, {rows, kInputs}), *device.pack(std::span(&part, 1)),
+                    options);
+      return download(device, y);
+    };
+    const Matrix plain = on_all_devices([&](Device& device) { return run(device, kOutputs, {}); });
+    expect_close(plain, wanted, 2e-6);
+    const Matrix added =
+        on_all_devices([&](Device& device) { return run(device, kOutputs, {.add = true}); });
+    const Matrix gated = on_all_devices(
+        [&](Device& device) { return run(device, kOutputs / 2, {.gate = Activation::kSilu}); });
+    std::vector<double> sums, products;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const double* of_row = &wanted[row * kOutputs];
+      for (std::int64_t i = 0; i < kOutputs; ++i) sums.push_back(of_row[i] + 0.5);
+      for (std::int64_t i = 0; i < kOutputs / 2; ++i) {
+        products.push_back(reference::silu(of_row[i]) * of_row[kOutputs / 2 + i]);
+      }
+    }
+    expect_close(added, sums, 2e-6);
+    expect_close(gated, products, 4e-6);
+  }
+}
+
+TEST(OpTest, RotaryTable) {
+  constexpr std::int64_t kRows = 9, kAngles = 20;
+  const std::vector<float> frequencies = random_matrix(kAngles, 1);
+  std::vector<std::int32_t> positions;  // [3, rows], up to where a long context ends
+  for (int i = 0; i < 3 * kRows; ++i) positions.push_back(i * 4861);
+  std::vector<std::int32_t> axes;
+  for (int i = 0; i < kAngles; ++i) axes.push_back(i % 3);
+  const Matrix table = on_all_devices([&](Device& device) {
+    const Tensor both = device.empty(DType::kF32, {2 * kRows, kAngles});
+    device.rotary_table(both.view_rows(0, kRows), both.view_rows(kRows, kRows),
+                        device.indices(positions).view_as({3, kRows}),
+                        upload(device, frequencies, {kAngles}), device.indices(axes), 0.7f);
+    return download(device, both);
+  });
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    for (std::int64_t i = 0; i < kAngles; ++i) {
+      const float angle = static_cast<float>(positions[axes[i] * kRows + row]) * frequencies[i];
+      EXPECT_NEAR(table[row * kAngles + i], 0.7 * std::cos(static_cast<double>(angle)), 1e-6);
+      EXPECT_NEAR(table[(kRows + row) * kAngles + i], 0.7 * std::sin(static_cast<double>(angle)),
+                  1e-6);
+    }
+  }
+}
+
+TEST(OpTest, SampleTakesTheLikeliestAndLeavesRowsOut) {
+  constexpr std::int64_t kVocab = 1000;
+  Matrix logits = random_matrix(4 * kVocab, 1);
+  logits[123] = 50.0f;
+  logits[kVocab + 7] = logits[kVocab + 900] = 60.0f;  // the lower of equals
+  logits[2 * kVocab + 5] = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<std::int32_t> slots = {2, 0, 1, -1};
+  const auto sampled = [&](Device& device) {
+    const auto samplers = device.make_sampler_slots(3, kVocab);
+    for (int slot = 0; slot < 3; ++slot) samplers->assign(slot, {}, 1, {});
+    const Tensor ids = device.indices(std::vector<std::int32_t>(4, -1));
+    device.sample(ids, upload(device, logits, {4, kVocab}), *samplers, device.indices(slots));
+    std::vector<std::int32_t> found(4);
+    device.read_back(ids)->wait(found.data());
+    return found;
+  };
+  const std::vector<std::int32_t> wanted = {123, 7, -1, -1};
+  cpu::CpuDevice cpu({1, {}});
+  EXPECT_EQ(sampled(cpu), wanted);
+  for (const auto& device : gpu_devices()) EXPECT_EQ(sampled(*device), wanted);
+}
+
+TEST(OpTest, WhatIsRecordedIsDoneEveryTime) {
+  // Indices come from the host, so what needs them cannot be repeated without it, but is done as
+  // well.
+  for (const bool asks_host : {false, true}) {
+    const auto counted = [&](Device& device) {
+      const Tensor sum = upload(device, Matrix(8, 0.0f), {2, 4});
+      const Tensor step = upload(device, Matrix(8, 1.0f), {2, 4});
+      const auto recording = device.make_recording();
+      for (int i = 0; i < 5; ++i) {
+        device.run(*recording, [&] {
+          const Tensor twice = device.empty(DType::kF32, {2, 4});
+          if (asks_host) {
+            device.gather(twice, step, std::vector<std::int32_t>{0, 1});
+          } else {
+            device.layer_norm(twice, step, step.view_rows(0, 1).view_as({4}), nullptr, 1e-5f);
+            device.add(twice, step);
+          }
+          device.add(sum, twice);
+        });
+      }
+      return download(device, sum);
+    };
+    EXPECT_EQ(on_all_devices(counted), Matrix(8, 5.0f));
+  }
+}
+
 TEST(OpTest, NoRowsAreNoWork) {
   for (const std::string& isa : isas_here()) {
     cpu::CpuDevice device({2, isa});

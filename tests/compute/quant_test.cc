@@ -6,30 +6,14 @@
 #include "base/error.h"
 #include "compute/cpu/cpu_device.h"
 #include "compute/cpu/isa.h"
+#include "op_testing.h"
 #include "random_weights.h"
-#include "reference.h"
 
 namespace saccade::compute {
 namespace {
 
-using reference::Matrix;
-using reference::random_matrix;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-std::vector<std::string> isas_here() {
-  std::vector<std::string> isas;
-  for (const std::string& isa : cpu::built_isas()) {
-    if (cpu::isa_runs_here(isa)) isas.push_back(isa);
-  }
-  return isas;
-}
-
-Tensor upload(Device& device, const Matrix& values, const Shape& shape) {
-  Tensor tensor = device.empty(DType::kF32, shape);
-  device.upload(tensor, values.data());
-  return tensor;
-}
 
 Matrix multiply(Device& device, std::span<const HostMatrix> parts, const Matrix& x,
                 std::int64_t rows) {
@@ -41,6 +25,16 @@ Matrix multiply(Device& device, std::span<const HostMatrix> parts, const Matrix&
   Matrix result(y.shape().elements());
   device.download(result.data(), y);
   return result;
+}
+
+/// The root of the mean square of `found` less `wanted`, relative to that of `wanted`.
+double relative_error(const Matrix& found, const std::vector<double>& wanted) {
+  double squares = 0.0, errors = 0.0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    squares += wanted[i] * wanted[i];
+    errors += (found[i] - wanted[i]) * (found[i] - wanted[i]);
+  }
+  return std::sqrt(errors / squares);
 }
 
 constexpr std::int64_t kOutputs = 42, kInputs = 768;
@@ -84,7 +78,6 @@ TEST_P(QuantTest, IntegerProductsAreCloseAndTheSameEverywhere) {
   const Matrix x = random_matrix(kRows * kInputs, 7);
   const Matrix bias(kOutputs, 0.25f);
   const auto wanted = reference::linear(x, values_, bias, kRows, kInputs, kOutputs);
-  double squares = 0.0, errors = 0.0;
   Matrix first;
   for (const std::string& isa : isas_here()) {
     for (const int threads : {1, 3}) {
@@ -94,12 +87,8 @@ TEST_P(QuantTest, IntegerProductsAreCloseAndTheSameEverywhere) {
       EXPECT_EQ(found, first) << isa;
     }
   }
-  for (std::size_t i = 0; i < first.size(); ++i) {
-    squares += wanted[i] * wanted[i];
-    errors += (first[i] - wanted[i]) * (first[i] - wanted[i]);
-  }
   // Rounding activations to 8 bits costs about half a percent; a wrong sign or order far more.
-  EXPECT_LT(std::sqrt(errors / squares), 0.02);
+  EXPECT_LT(relative_error(first, wanted), 0.02);
 }
 
 TEST_P(QuantTest, RowsDoNotDependOnTheirNeighbours) {
@@ -122,6 +111,39 @@ TEST_P(QuantTest, PackingCostsAtMostThreePercent) {
   const auto packed = device.pack(std::span(&large, 1));
   EXPECT_LE(static_cast<double>(packed->bytes()), 1.03 * static_cast<double>(large.bytes()))
       << GetParam().name();
+}
+
+TEST_P(QuantTest, GpusReadRowsAndMultiplyExactly) {
+  const std::vector<std::int32_t> ids = {41, 0, 17, 16};
+  for (const auto& device : gpu_devices(true)) {
+    SCOPED_TRACE(device->info().name);
+    const Tensor y = device->empty(DType::kF32, {4, kInputs});
+    device->embed(y, *device->pack(std::span(&weights_, 1)), ids);
+    const Matrix rows = download(*device, y);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      for (std::int64_t k = 0; k < kInputs; ++k) {
+        ASSERT_EQ(rows[i * kInputs + k], values_[ids[i] * kInputs + k]) << "input " << k;
+      }
+    }
+    const Matrix x = random_matrix(3 * kInputs, 7);
+    const Matrix bias(kOutputs, 0.25f);
+    expect_close(multiply(*device, std::span(&weights_, 1), x, 3),
+                 reference::linear(x, values_, bias, 3, kInputs, kOutputs), 1e-5);
+  }
+}
+
+TEST_P(QuantTest, GpusMultiplyFewAndManyRowsCloseEnough) {
+  // One row, a few, and more than a GPU multiplies as integers.
+  const Matrix bias(kOutputs, 0.25f);
+  for (const std::int64_t rows : {1, 15, 100}) {
+    const Matrix x = random_matrix(rows * kInputs, 7);
+    const auto wanted = reference::linear(x, values_, bias, rows, kInputs, kOutputs);
+    for (const auto& device : gpu_devices(false)) {
+      if (rows > 15 && device->info().name == "host-gpu") continue;  // slow, and the same kernels
+      EXPECT_LT(relative_error(multiply(*device, std::span(&weights_, 1), x, rows), wanted), 0.02)
+          << device->info().name << ", " << rows << " rows";
+    }
+  }
 }
 
 std::string format_name(const testing::TestParamInfo<WeightFormat>& info) {
@@ -160,6 +182,10 @@ TEST(QuantMix, PartsOfDifferentFormatsStandSideBySide) {
     }
     first += part.outputs;
   }
+  for (const auto& gpu : gpu_devices(false)) {
+    expect_close(multiply(*gpu, all, x, 3), std::vector<double>(together.begin(), together.end()),
+                 0.02);
+  }
 }
 
 TEST(QuantMix, InputsInAnotherOrder) {
@@ -180,6 +206,12 @@ TEST(QuantMix, InputsInAnotherOrder) {
     for (std::size_t i = 0; i < found.size(); ++i) {
       // Outputs are of the order of 3: inputs out of order would be far off.
       EXPECT_NEAR(found[i], wanted[i], integers ? 0.1 : 1e-5) << i;
+    }
+  }
+  const auto exact = reference::linear(x, values, Matrix(20, 0.25f), 3, 256, 20);
+  for (const bool in_f32 : {false, true}) {
+    for (const auto& device : gpu_devices(in_f32)) {
+      expect_close(multiply(*device, std::span(&weights, 1), x, 3), exact, in_f32 ? 1e-5 : 0.02);
     }
   }
 }
