@@ -24,5 +24,11 @@ function(saccade_test name)
   target_compile_definitions(
     ${name} PRIVATE SACCADE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}")
+  # What is said of the processor is tested on it, also where a GPU would be taken by itself.
+  set(environment "")
+  if(NOT "gpu" IN_LIST ARG_LABELS)
+    set(environment ENVIRONMENT CUDA_VISIBLE_DEVICES=-1)
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+                       PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}" ${environment})
 endfunction()

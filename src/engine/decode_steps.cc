@@ -73,10 +73,17 @@ void DecodeSteps::collect() {
   std::vector<std::int32_t> tokens(step.rows);
   step.tokens->wait(tokens.data());
   for (std::size_t i = 0; i < step.members.size(); ++i) {
-    Sequence& sequence = *step.members[i];
-    if (sequence.finished()) continue;
-    sequence.advance(1);
-    sequence.accept(tokens[i]);
+    Sequence* sequence = step.members[i];
+    if (!sequence || sequence->finished()) continue;
+    sequence->advance(1);
+    sequence->accept(tokens[i]);
+  }
+}
+
+void DecodeSteps::forget(const Sequence* sequence) {
+  for (Launched& step : launched_) {
+    std::ranges::replace_if(
+        step.members, [&](const Sequence* member) { return member == sequence; }, nullptr);
   }
 }
 

@@ -29,6 +29,8 @@ class DecodeSteps {
   void launch(std::span<Sequence* const> members);
   /// Waits for the oldest step and hands out its tokens; members that have finished get none.
   void collect();
+  /// The sequence has finished and may end before the steps that are pending.
+  void forget(const Sequence* sequence);
 
  private:
   /// What steps of so many rows read.
@@ -38,7 +40,7 @@ class DecodeSteps {
     std::unique_ptr<compute::Recording> recording;
   };
   struct Launched {
-    std::vector<Sequence*> members;
+    std::vector<Sequence*> members;  // null: forgotten
     std::unique_ptr<compute::Readback> tokens;
     std::int64_t rows;
   };

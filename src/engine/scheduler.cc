@@ -66,6 +66,7 @@ void Scheduler::take_slots() {
 void Scheduler::drop_finished() {
   std::erase_if(sequences_, [&](Sequence* sequence) {
     if (!sequence->finished()) return false;
+    steps_.forget(sequence);
     if (sequence->slot >= 0) free_slots_.push_back(sequence->slot);
     sequence->slot = -1;
     return true;

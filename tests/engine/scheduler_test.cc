@@ -180,6 +180,88 @@ TEST_F(SchedulerTest, WhatNeverFitsIsAnError) {
   EXPECT_NE(one->error().find("out of key-value memory"), std::string::npos);
 }
 
+/// Asks for steps ahead of their results and for padded rows, as a GPU does.
+class AheadDevice : public compute::cpu::CpuDevice {
+ public:
+  explicit AheadDevice(int ahead) : CpuDevice({1, {}}), ahead_(ahead) {}
+  int steps_ahead() const override { return ahead_; }
+  std::int64_t padded_rows(std::int64_t rows) const override { return (rows + 3) / 4 * 4; }
+
+ private:
+  int ahead_;
+};
+
+class AheadTest : public SchedulerTest, public testing::WithParamInterface<int> {
+ protected:
+  std::unique_ptr<Sequence> sequence_in(KvPool& pool, std::vector<std::int32_t> tokens,
+                                        std::int64_t max_tokens,
+                                        std::vector<std::int32_t> ends = {}) {
+    SequenceInput input;
+    input.prompt.token_ids = std::move(tokens);
+    input.prompt.positions.resize(input.prompt.token_ids.size());
+    input.max_tokens = max_tokens;
+    input.end_tokens = std::move(ends);
+    return std::make_unique<Sequence>(std::move(input), tokenizer_, pool);
+  }
+};
+
+TEST_P(AheadTest, AnswersAreThoseOfOneStepAtATime) {
+  AheadDevice device(GetParam());
+  CountingModel model(device);
+  KvPool pool(device, {1, 1, 16}, 12);
+  {
+    Scheduler scheduler(model, device, pool, 16);
+    auto ends = sequence_in(pool, {0}, 20, {4});  // by its end token
+    auto full = sequence_in(pool, {1, 2, 3}, 7);  // by its length
+    auto late = sequence_in(pool, {5, 6}, 3);
+    scheduler.add(ends.get());
+    scheduler.add(full.get());
+    scheduler.step();
+    scheduler.step();
+    scheduler.add(late.get());  // joins while others decode
+    while (!scheduler.idle()) scheduler.step();
+    EXPECT_EQ(ends->take_result().token_ids, (std::vector<std::int32_t>{1, 2, 3, 4}));
+    EXPECT_EQ(full->take_result().token_ids, (std::vector<std::int32_t>{4, 5, 6, 7, 0, 1, 2}));
+    EXPECT_EQ(late->take_result().token_ids, (std::vector<std::int32_t>{7, 0, 1}));
+  }
+  EXPECT_EQ(pool.free_pages(), 12);
+}
+
+TEST_P(AheadTest, ASequenceMayEndWhileStepsOfItArePending) {
+  AheadDevice device(GetParam());
+  CountingModel model(device);
+  KvPool pool(device, {1, 1, 16}, 12);
+  Scheduler scheduler(model, device, pool, 16);
+  auto ends = sequence_in(pool, {0}, 20, {3});
+  auto goes_on = sequence_in(pool, {1}, 9);
+  scheduler.add(ends.get());
+  scheduler.add(goes_on.get());
+  while (!ends->finished()) scheduler.step();
+  ends.reset();
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_EQ(goes_on->take_result().token_ids,
+            (std::vector<std::int32_t>{2, 3, 4, 5, 6, 7, 0, 1, 2}));
+}
+
+TEST_P(AheadTest, CancelledSequencesLetGo) {
+  AheadDevice device(GetParam());
+  CountingModel model(device);
+  KvPool pool(device, {1, 1, 16}, 12);
+  Scheduler scheduler(model, device, pool, 16);
+  auto one = sequence_in(pool, {0}, 1000);
+  scheduler.add(one.get());
+  for (int i = 0; i < 6; ++i) scheduler.step();
+  scheduler.cancel_all();
+  EXPECT_TRUE(scheduler.idle());
+  EXPECT_EQ(one->take_result().finish_reason, FinishReason::kCancelled);
+  auto next = sequence_in(pool, {2}, 2);
+  scheduler.add(next.get());
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_EQ(next->take_result().token_ids, (std::vector<std::int32_t>{3, 4}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, AheadTest, testing::Values(0, 1, 3));
+
 TEST(VisionCache, KeepsWhatWasUsedLast) {
   compute::cpu::CpuDevice device({1, {}});
   VisionCache cache(2 * 100 * 4);
