@@ -22,16 +22,21 @@ constexpr std::int64_t kInvariantRows = 512;
 
 /// The functions of the library that are used, under their own names.
 struct Library {
-#define SACCADE_CUBLASLT(X)                                                                      \
-  X(cublasLtCreate)                                                                              \
-  X(cublasLtDestroy)                                                                             \
-  X(cublasLtMatmul)                                                                              \
-  X(cublasLtMatmulAlgoGetHeuristic)                                                              \
-  X(cublasLtMatmulDescCreate)                                                                    \
-  X(cublasLtMatmulDescDestroy)                                                                   \
-  X(cublasLtMatmulDescSetAttribute)                                                              \
-  X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy) X(cublasLtMatmulPreferenceCreate) \
-      X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)
+// clang-format off: the list is one name a line
+#define SACCADE_CUBLASLT(X)          \
+  X(cublasLtCreate)                  \
+  X(cublasLtDestroy)                 \
+  X(cublasLtMatmul)                  \
+  X(cublasLtMatmulAlgoGetHeuristic)  \
+  X(cublasLtMatmulDescCreate)        \
+  X(cublasLtMatmulDescDestroy)       \
+  X(cublasLtMatmulDescSetAttribute)  \
+  X(cublasLtMatrixLayoutCreate)      \
+  X(cublasLtMatrixLayoutDestroy)     \
+  X(cublasLtMatmulPreferenceCreate)  \
+  X(cublasLtMatmulPreferenceDestroy) \
+  X(cublasLtMatmulPreferenceSetAttribute)
+// clang-format on
 #define SACCADE_MEMBER(name) decltype(&::name) name = nullptr;
   SACCADE_CUBLASLT(SACCADE_MEMBER)
 #undef SACCADE_MEMBER
