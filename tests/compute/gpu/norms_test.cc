@@ -94,40 +94,6 @@ TEST(NormsTest, RmsNormHeads) {
 }
 
 template <Kernel kernel, typename Y, typename X>
-void check_add_rms_norm() {
-  for (const Case& c : kCases) {
-    const Matrix x = rounded<X>(random_matrix(c.rows * c.n, 1));
-    const Matrix before = random_matrix(c.rows * c.n, 3);
-    const Matrix weight = random_matrix(c.n, 2);
-    Matrix added = before;
-    for (std::size_t i = 0; i < added.size(); ++i) added[i] += x[i];
-    const Matrix found = on_all_executors([&](HostExecutor& executor) {
-      Rows<Y> y(c.rows, c.n, c.y_stride, c.offset);
-      Rows<float> sum(before, c.n, c.y_stride, c.offset);
-      const Rows<X> from(x, c.n, c.x_stride, c.offset);
-      executor.run<kernel>(grid_of(c), {.y = y.data(),
-                                        .sum = sum.data(),
-                                        .x = from.data(),
-                                        .weight = weight.data(),
-                                        .y_stride = y.stride(),
-                                        .sum_stride = sum.stride(),
-                                        .x_stride = from.stride(),
-                                        .n = static_cast<u32>(c.n),
-                                        .eps = 1e-5f});
-      EXPECT_EQ(sum.values(), added);
-      return y.values();
-    });
-    expect_near(found, reference::rms_norm(added, weight, c.n, 1e-5), tolerance_of<Y>());
-  }
-}
-
-TEST(NormsTest, AddRmsNorm) {
-  check_add_rms_norm<Kernel::add_rms_norm_f32_f32, float, float>();
-  check_add_rms_norm<Kernel::add_rms_norm_bf16_f32, bf16, float>();
-  check_add_rms_norm<Kernel::add_rms_norm_bf16_bf16, bf16, bf16>();
-}
-
-template <Kernel kernel, typename Y, typename X>
 void check_layer_norm() {
   for (const Case& c : kCases) {
     for (const bool with_bias : {false, true}) {

@@ -91,53 +91,6 @@ GPU_FN void rms_norm_heads(GPU_CONSTANT RmsNormHeadsArgs& args, GPU_SHARED u8*, 
 }
 
 /// x(): the row.
-struct AddRmsNormArgs {
-  GPU_GLOBAL void* y;     // the normed sum
-  GPU_GLOBAL float* sum;  // += x
-  GPU_GLOBAL const void* x;
-  GPU_GLOBAL const float* weight;  // [n]
-  u64 y_stride, sum_stride, x_stride;
-  u32 n;
-  float eps;
-};
-
-/// sum += x and y = its norm: the end of one block and the beginning of the next in one launch.
-template <typename Y, typename X>
-GPU_FN void add_rms_norm(GPU_CONSTANT AddRmsNormArgs& args, GPU_SHARED u8* shared, Group group) {
-  group.allow_next();
-  group.wait_for_inputs();
-  GPU_GLOBAL const X* x = (GPU_GLOBAL const X*)args.x + group.x() * args.x_stride;
-  GPU_GLOBAL float* sum = args.sum + group.x() * args.sum_stride;
-  GPU_GLOBAL Y* y = (GPU_GLOBAL Y*)args.y + group.x() * args.y_stride;
-  const bool wide = aligned_rows(x, args.x_stride) && aligned_rows(y, args.y_stride) &&
-                    aligned_rows((GPU_GLOBAL const float*)sum, args.sum_stride) &&
-                    aligned_rows(args.weight, 0);
-  const u32 step = group.threads() * kUnit;
-  float v[kUnit];
-  float w[kUnit];
-  float squares = 0.0f;
-  for (u32 i = group.thread_index() * kUnit; i < args.n; i += step) {
-    load_some((GPU_GLOBAL const float*)sum + i, args.n - i, wide, v);
-    load_some(x + i, args.n - i, wide, w);
-    GPU_UNROLL
-    for (u32 k = 0; k < kUnit; ++k) {
-      v[k] += w[k];
-      squares += v[k] * v[k];
-    }
-    store_some(sum + i, args.n - i, wide, v);
-  }
-  squares = group_sum(squares, (GPU_SHARED float*)shared, group);
-  const float scale = 1.0f / square_root(squares / float(args.n) + args.eps);
-  for (u32 i = group.thread_index() * kUnit; i < args.n; i += step) {
-    load_some((GPU_GLOBAL const float*)sum + i, args.n - i, wide, v);
-    load_some(args.weight + i, args.n - i, wide, w);
-    GPU_UNROLL
-    for (u32 k = 0; k < kUnit; ++k) v[k] = v[k] * scale * w[k];
-    store_some(y + i, args.n - i, wide, v);
-  }
-}
-
-/// x(): the row.
 struct LayerNormArgs {
   GPU_GLOBAL void* y;
   GPU_GLOBAL const void* x;
@@ -193,17 +146,14 @@ GPU_FN void layer_norm(GPU_CONSTANT LayerNormArgs& args, GPU_SHARED u8* shared, 
   }
 }
 
-#define SACCADE_NORM_KERNELS(X)                                                       \
-  X(rms_norm_f32_f32, (rms_norm<float, float>), RmsNormArgs, kNormThreads)            \
-  X(rms_norm_bf16_f32, (rms_norm<bf16, float>), RmsNormArgs, kNormThreads)            \
-  X(rms_norm_bf16_bf16, (rms_norm<bf16, bf16>), RmsNormArgs, kNormThreads)            \
-  X(rms_norm_heads_f32, (rms_norm_heads<float>), RmsNormHeadsArgs, kNormThreads)      \
-  X(rms_norm_heads_bf16, (rms_norm_heads<bf16>), RmsNormHeadsArgs, kNormThreads)      \
-  X(add_rms_norm_f32_f32, (add_rms_norm<float, float>), AddRmsNormArgs, kNormThreads) \
-  X(add_rms_norm_bf16_f32, (add_rms_norm<bf16, float>), AddRmsNormArgs, kNormThreads) \
-  X(add_rms_norm_bf16_bf16, (add_rms_norm<bf16, bf16>), AddRmsNormArgs, kNormThreads) \
-  X(layer_norm_f32_f32, (layer_norm<float, float>), LayerNormArgs, kNormThreads)      \
-  X(layer_norm_bf16_f32, (layer_norm<bf16, float>), LayerNormArgs, kNormThreads)      \
+#define SACCADE_NORM_KERNELS(X)                                                  \
+  X(rms_norm_f32_f32, (rms_norm<float, float>), RmsNormArgs, kNormThreads)       \
+  X(rms_norm_bf16_f32, (rms_norm<bf16, float>), RmsNormArgs, kNormThreads)       \
+  X(rms_norm_bf16_bf16, (rms_norm<bf16, bf16>), RmsNormArgs, kNormThreads)       \
+  X(rms_norm_heads_f32, (rms_norm_heads<float>), RmsNormHeadsArgs, kNormThreads) \
+  X(rms_norm_heads_bf16, (rms_norm_heads<bf16>), RmsNormHeadsArgs, kNormThreads) \
+  X(layer_norm_f32_f32, (layer_norm<float, float>), LayerNormArgs, kNormThreads) \
+  X(layer_norm_bf16_f32, (layer_norm<bf16, float>), LayerNormArgs, kNormThreads) \
   X(layer_norm_bf16_bf16, (layer_norm<bf16, bf16>), LayerNormArgs, kNormThreads)
 
 }  // namespace gpu
