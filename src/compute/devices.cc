@@ -39,8 +39,12 @@ std::unique_ptr<Device> make_device(const DeviceOptions& options) {
     if (means_cpu || cuda::list_cuda_devices().empty()) return make_cpu_device(options);
     return cuda::make_cuda_device({0, options.exact, options.batch_invariant});
   }
-  return cuda::make_cuda_device(
-      {cuda_index(options.device), options.exact, options.batch_invariant});
+  const int index = cuda_index(options.device);
+  if (options.threads > 0) {
+    fail_usage("threads: {} does not compute with the processor's; leave --threads out",
+               options.device);
+  }
+  return cuda::make_cuda_device({index, options.exact, options.batch_invariant});
 }
 
 std::vector<DeviceInfo> list_devices(const DeviceOptions& options) {

@@ -1,5 +1,6 @@
 // Every operation of every instruction set against the plain reference, and against each other: all
 // instruction sets give the same bits, for any number of rows, threads and chunks.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -8,6 +9,7 @@
 #include "base/error.h"
 #include "compute/cpu/cpu_device.h"
 #include "compute/cpu/isa.h"
+#include "compute/devices.h"
 #include "op_testing.h"
 
 namespace saccade::compute {
@@ -462,6 +464,16 @@ TEST(OpTest, WrongShapesAreNamed) {
   EXPECT_THROW(device.softcap(a, 0.0f), Error);
   EXPECT_THROW(device.scale_columns(a, device.empty(DType::kF32, {2})), Error);
   EXPECT_THROW(device.gather_columns(a, b, std::vector<std::int32_t>{0, 1, 1}), Error);
+}
+
+TEST(Devices, NamesAndWhatDoesNotGoWithThemAreRefused) {
+  for (const char* name : {"gpu", "cuda:", "cuda:x", "cuda:-1", "CUDA"}) {
+    EXPECT_THROW(make_device({.device = name}), Error) << name;
+  }
+  // Before it is asked whether there is a GPU.
+  EXPECT_THAT([] { make_device({.device = "cuda", .threads = 2}); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("threads")));
+  EXPECT_EQ(make_device({.device = "auto", .threads = 2})->info().name, "cpu");
 }
 
 TEST(Isa, UnknownIsRefused) {
