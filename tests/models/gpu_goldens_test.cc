@@ -86,11 +86,9 @@ TEST_P(ExactOnGpu, GreedyTokensAreThoseOfTransformers) {
   }
 }
 
-/// The aim is 2e-2 of the largest logit, and half of the checkpoints are within it. Random weights
-/// make scores of dozens, whose rounded queries and keys move the attention of the others by up to
-/// 8e-2.
+/// Not met yet by about half of the checkpoints: see docs/gpu.md.
 TEST_P(FastOnGpu, TowersAndLogits) {
-  compare(1e-1);
+  compare(2e-2);
 }
 
 /// With batch invariance: alone, in a batch and in chunks the same bits.
