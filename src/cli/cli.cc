@@ -69,10 +69,12 @@ int run_commands(int argc, const char* const* argv) {
   add_run_command(app, action);
   add_tokens_command(app, action);
   add_tokenize_command(app, action);
+  add_template_command(app, action);
   add_inspect_command(app, action);
   add_compare_command(app, action);
   add_bench_command(app, action);
   add_devices_command(app, action);
+  add_families_command(app, action);
   add_formats_command(app, action);
   add_convert_command(app, action);
   add_pull_command(app, action);

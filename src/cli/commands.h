@@ -19,5 +19,7 @@ void add_compare_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
 void add_devices_command(CLI::App& app, Action& action);
 void add_formats_command(CLI::App& app, Action& action);
+void add_families_command(CLI::App& app, Action& action);
+void add_template_command(CLI::App& app, Action& action);
 
 }  // namespace saccade::cli

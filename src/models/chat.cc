@@ -76,6 +76,8 @@ boost::json::value content_value(const ChatMessage& message, bool strings) {
 
 }  // namespace
 
+ChatFormat::ChatFormat(text::ChatTemplate chat_template) : template_(std::move(chat_template)) {}
+
 ChatFormat::ChatFormat(const checkpoint::Checkpoint& checkpoint)
     : template_(load_template(checkpoint)), special_tokens_(load_special_tokens(checkpoint)) {
   // Templates of vision-language models often go through the parts of a message alone, and what is
@@ -102,17 +104,20 @@ std::string ChatFormat::bos_token() const {
 
 std::string ChatFormat::render(const std::vector<ChatMessage>& messages,
                                bool add_generation_prompt) const {
-  boost::json::object context = special_tokens_;
   boost::json::array list;
   for (const ChatMessage& message : messages) {
     list.push_back(boost::json::object{{"role", message.role},
                                        {"content", content_value(message, shows_strings_)}});
   }
-  context["messages"] = std::move(list);
-  context["add_generation_prompt"] = add_generation_prompt;
+  return render({{"messages", std::move(list)}, {"add_generation_prompt", add_generation_prompt}});
+}
+
+std::string ChatFormat::render(const boost::json::object& variables) const {
+  boost::json::object context = special_tokens_;
   // transformers passes these always, so a template sees None rather than an undefined name.
   context["tools"] = nullptr;
   context["documents"] = nullptr;
+  for (const auto& [name, value] : variables) context[name] = value;
   return template_.render(context);
 }
 

@@ -17,10 +17,16 @@ class ChatFormat {
   /// Looks for chat_template.jinja, chat_template.json and the entry of tokenizer_config.json, in
   /// this order. Throws Error when there is none or it does not parse.
   explicit ChatFormat(const checkpoint::Checkpoint& checkpoint);
+  /// A template without special tokens.
+  explicit ChatFormat(text::ChatTemplate chat_template);
 
   /// The prompt of a conversation. A message of one text is passed as a string if the template
   /// shows such strings, any other as a list of parts, as transformers' processors are given them.
   std::string render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
+
+  /// The prompt of messages as templates know them; `variables` (messages, tools, ...) come over
+  /// the special tokens.
+  std::string render(const boost::json::object& variables) const;
 
   /// The token that begins a text, as written; empty when tokenizer_config.json names none.
   std::string bos_token() const;

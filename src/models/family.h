@@ -39,6 +39,7 @@ struct Family {
   std::unique_ptr<Model> (*load_model)(const checkpoint::Checkpoint&, compute::Device&,
                                        const LoadProgress&);
   std::unique_ptr<Processor> (*load_processor)(const checkpoint::Checkpoint&);
+  const char* modalities = "text, images";  ///< of a request
 };
 
 /// All families, by name.

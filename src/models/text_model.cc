@@ -118,7 +118,7 @@ std::vector<PartDescription> describe_decoder(const checkpoint::Checkpoint& chec
 }
 
 Family text_only(const TextFamily& family) {
-  return {family.model_type, describe, load_model, load_processor};
+  return {family.model_type, describe, load_model, load_processor, "text"};
 }
 
 }  // namespace saccade::models

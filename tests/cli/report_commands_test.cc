@@ -1,11 +1,9 @@
-// saccade inspect, devices, formats and tokens.
+// saccade inspect, devices, families, formats and tokens.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "base/json.h"
 #include "model_copy.h"
@@ -98,17 +96,28 @@ TEST(Tokens, MeasuresWhatItPredicts) {
   EXPECT_THAT(text_of(line), HasSubstr("this request"));
 }
 
+/// Whether a page of docs/ shows, as a block of code, what a command prints.
+void expect_page_shows(const std::string& page, const std::string& command) {
+  const std::string printed = text_of({command});
+  const std::filesystem::path path = std::filesystem::path(SACCADE_SOURCE_DIR) / "docs" / page;
+  EXPECT_THAT(read_text_file(path), HasSubstr("```\n" + printed + "```"))
+      << "paste what `saccade " << command << "` prints into " << path;
+}
+
 TEST(Formats, TheDocumentShowsWhatTheCommandPrints) {
-  const std::string table = text_of({"formats"});
-  EXPECT_THAT(table, HasSubstr("Q4_K"));
-  const std::filesystem::path page =
-      std::filesystem::path(SACCADE_SOURCE_DIR) / "docs" / "formats.md";
-  std::ifstream file(page);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  EXPECT_THAT(text, HasSubstr("```\n" + table + "```"))
-      << "paste what `saccade formats` prints into " << page;
+  EXPECT_THAT(text_of({"formats"}), HasSubstr("Q4_K"));
+  expect_page_shows("formats.md", "formats");
   const json::value list = json::parse(text_of({"formats", "--json"}));
   EXPECT_GT(list.as_array().size(), 20u);
+}
+
+TEST(Families, TheDocumentShowsWhatTheCommandPrints) {
+  expect_page_shows("families.md", "families");
+  const json::value list = json::parse(text_of({"families", "--json"}));
+  EXPECT_GE(list.as_array().size(), 19u);
+  for (const json::value& family : list.as_array()) {
+    EXPECT_FALSE(family.at("goldens").as_array().empty()) << family.at("name");
+  }
 }
 
 }  // namespace
