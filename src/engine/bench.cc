@@ -202,7 +202,7 @@ void Bench::add_row(BenchRow row, const compute::Work& work, double tokens) {
 
 void Bench::measure_vision(const PictureSize& size) {
   const media::Patches patches = parts_.processor.process_image(
-      random_picture(size, random_), {std::nullopt, options_.max_pixels});
+      random_picture(size, random_), {std::nullopt, options_.max_pixels}, /*alone=*/true);
   const media::PatchGrid& grid = patches.grid;
   const std::int64_t count = std::int64_t{grid.tiles} * grid.t * grid.h * grid.w;
   BenchRow row{"vision",

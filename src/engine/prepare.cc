@@ -72,7 +72,7 @@ void prepare_images(PreparedPrompt& prepared, const models::Processor& processor
         media::decode_image(images[i]->bytes, name, {.max_pixels = max_image_pixels});
     try {
       prepared.patches.push_back(
-          processor.process_image(image, {request.min_pixels, request.max_pixels}));
+          processor.process_image(image, {request.min_pixels, request.max_pixels}, total == 1));
     } catch (const Error& error) {
       throw Error(fmt::format("{}: {}", name, error.what()), error.kind());
     }

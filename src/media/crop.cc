@@ -58,13 +58,22 @@ Image center_crop(const Image& image, int width, int height) {
   return result;
 }
 
+Image pad_centered(const Image& image, int width, int height,
+                   const std::array<std::uint8_t, 3>& colour) {
+  if (width < image.width || height < image.height) {
+    fail("cannot pad a picture of {} x {} pixels to {} x {}", image.width, image.height, width,
+         height);
+  }
+  Image result{width, height, {}};
+  result.pixels.resize(kChannels * width * height);
+  for (std::size_t i = 0; i < result.pixels.size(); ++i) result.pixels[i] = colour[i % kChannels];
+  paste(image, (width - image.width) / 2, (height - image.height) / 2, result);
+  return result;
+}
+
 Image pad_to_square(const Image& image, const std::array<std::uint8_t, 3>& colour) {
   const int side = std::max(image.width, image.height);
-  Image result{side, side, {}};
-  result.pixels.resize(kChannels * side * side);
-  for (std::size_t i = 0; i < result.pixels.size(); ++i) result.pixels[i] = colour[i % kChannels];
-  paste(image, (side - image.width) / 2, (side - image.height) / 2, result);
-  return result;
+  return pad_centered(image, side, side, colour);
 }
 
 }  // namespace saccade::media

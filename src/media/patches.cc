@@ -155,7 +155,7 @@ Patches image_to_patches(const Image& image, const PatchParams& params) {
 }
 
 Patches tiles_to_patches(std::span<const Image> tiles, int tile_rows, int tile_columns,
-                         int patch_size, const PixelScale& scale) {
+                         int patch_size, const PixelScale& scale, Size content) {
   if (tiles.empty()) fail("a picture of no tiles");
   const int width = tiles[0].width;
   const int height = tiles[0].height;
@@ -168,7 +168,7 @@ Patches tiles_to_patches(std::span<const Image> tiles, int tile_rows, int tile_c
   patches.resized_height = height * tile_rows;
   patches.grid = {
       1,         height / patch_size, width / patch_size, static_cast<int>(tiles.size()),
-      tile_rows, tile_columns};
+      tile_rows, tile_columns,        content.height,     content.width};
   const ValueTable table = value_table(scale);
   const std::size_t tile_values = static_cast<std::size_t>(kChannels) * width * height;
   patches.values.resize(tiles.size() * tile_values);
@@ -186,8 +186,8 @@ Patches tiles_to_patches(std::span<const Image> tiles, int tile_rows, int tile_c
       }
     }
   }
-  for (const int number :
-       {width, height, patch_size, static_cast<int>(tiles.size()), tile_rows, tile_columns}) {
+  for (const int number : {width, height, patch_size, static_cast<int>(tiles.size()), tile_rows,
+                           tile_columns, content.height, content.width}) {
     digester.add_number(std::int64_t{number});
   }
   add_scale(digester, scale);

@@ -21,6 +21,9 @@ struct PatchGrid {
   int tiles = 1;
   int tile_rows = 1;     ///< of the part that was cut, overview not counted
   int tile_columns = 1;  ///< likewise
+  /// Of the cut part in patches, without those in which nothing but padding is; 0: all of it.
+  int content_h = 0;
+  int content_w = 0;
 
   bool operator==(const PatchGrid&) const = default;
 };
@@ -79,10 +82,10 @@ Size smart_resize(int height, int width, int factor, std::int64_t min_pixels,
 Patches image_to_patches(const Image& image, const PatchParams& params);
 
 /// Cuts the tiles of one picture, all of one size and made of whole patches, into patches of
-/// patch_size in reading order. `tile_rows` and `tile_columns` are noted in the grid. Throws Error
-/// when the tiles do not fit.
+/// patch_size in reading order. `tile_rows`, `tile_columns` and `content` (in patches) are noted in
+/// the grid. Throws Error when the tiles do not fit.
 Patches tiles_to_patches(std::span<const Image> tiles, int tile_rows, int tile_columns,
-                         int patch_size, const PixelScale& scale);
+                         int patch_size, const PixelScale& scale, Size content = {});
 
 /// Reads a preprocessor_config.json as published with Qwen2-VL and Qwen2.5-VL and as transformers
 /// writes it. Throws Error that names the key when a value is missing, out of range, or asks for

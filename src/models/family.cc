@@ -9,6 +9,7 @@
 #include "models/idefics3/idefics3.h"
 #include "models/internvl/internvl.h"
 #include "models/llava/llava.h"
+#include "models/llava_next/llava_next.h"
 #include "models/mistral3/mistral3.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/qwen2_vl/qwen2_vl.h"
@@ -25,6 +26,8 @@ const std::vector<Family>& families() {
       idefics3::smolvlm_family(),               //
       internvl::family(),                       //
       llava::family(),                          //
+      llava_next::family(),                     //
+      llava_next::onevision_family(),           //
       mistral3::family(),                       //
       qwen2_5_vl::family(),                     //
       qwen2_vl::family(),                       //

@@ -19,7 +19,8 @@ class VlmProcessor : public Processor {
   const std::vector<std::int32_t>& end_tokens() const override { return end_tokens_; }
 
   /// Refuses a pixel budget: sizes are the checkpoint's.
-  media::Patches process_image(const media::Image& image, const PixelBudget& budget) const final;
+  media::Patches process_image(const media::Image& image, const PixelBudget& budget,
+                               bool alone) const final;
   std::string render(const std::vector<ChatMessage>& messages,
                      bool add_generation_prompt) const override;
   Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
@@ -36,6 +37,10 @@ class VlmProcessor : public Processor {
   std::int32_t image_token() const { return image_token_; }
 
   virtual media::Patches prepare_image(const media::Image& image) const = 0;
+  /// The same for a picture that is not alone in its request.
+  virtual media::Patches prepare_one_of_several(const media::Image& image) const {
+    return prepare_image(image);
+  }
   /// What a chat template writes for a picture.
   virtual std::string placeholder() const { return image_token_text_; }
   /// What stands in the prompt instead: image_tokens(grid) image tokens and what surrounds them.

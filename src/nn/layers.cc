@@ -114,6 +114,10 @@ Tensor Mlp::forward(Device& device, const Tensor& x) const {
   return down.forward(device, inner(device, x));
 }
 
+Tensor Mlp::forward_f32(Device& device, const Tensor& x) const {
+  return down.forward_f32(device, inner(device, x));
+}
+
 void Mlp::add_to(Device& device, const Tensor& y, const Tensor& x) const {
   down.add_to(device, y, inner(device, x));
 }

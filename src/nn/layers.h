@@ -81,6 +81,7 @@ struct Mlp {
 
   /// x [rows, inputs] -> [rows, outputs]
   Tensor forward(Device& device, const Tensor& x) const;
+  Tensor forward_f32(Device& device, const Tensor& x) const;
   /// y f32 [rows, outputs] += what forward would give
   void add_to(Device& device, const Tensor& y, const Tensor& x) const;
 

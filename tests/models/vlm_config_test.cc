@@ -147,7 +147,7 @@ TEST(VlmProcessor, APixelBudgetIsRefused) {
   Copy copy("llava/clip_llama_f32");
   copy.load();
   const media::Image image{2, 2, std::vector<std::uint8_t>(12)};
-  EXPECT_THROW(copy.processor->process_image(image, {.max_pixels = 100}), Error);
+  EXPECT_THROW(copy.processor->process_image(image, {.max_pixels = 100}, true), Error);
 }
 
 TEST(Vit, NeighboursStandSideBySide) {

@@ -54,8 +54,8 @@ class QwenVlProcessor : public Processor {
   const text::Tokenizer& tokenizer() const override { return tokenizer_; }
   const std::vector<std::int32_t>& end_tokens() const override { return end_tokens_; }
 
-  media::Patches process_image(const media::Image& image,
-                               const PixelBudget& budget) const override {
+  media::Patches process_image(const media::Image& image, const PixelBudget& budget,
+                               bool /*alone*/) const override {
     media::PatchParams params = patch_params_;
     if (budget.min_pixels) params.min_pixels = *budget.min_pixels;
     if (budget.max_pixels) params.max_pixels = *budget.max_pixels;
