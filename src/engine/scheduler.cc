@@ -20,14 +20,13 @@ void add_embeddings(models::Batch& batch, const Sequence& sequence, std::int64_t
   }
 }
 
-/// The tokens to take when `count` would fit from `begin` on and runs of media tokens must not be
-/// parted: fewer, up to the run that would be; or, when it begins right here, all of it.
-std::int64_t keep_media_whole(const models::Prompt& prompt, std::int64_t begin,
-                              std::int64_t count) {
-  for (const models::MediaSpan& span : prompt.media) {
-    const std::int64_t end = span.begin + span.count;
-    if (span.begin >= begin + count || end <= begin + count) continue;
-    return span.begin > begin ? span.begin - begin : end - begin;
+/// The tokens to take when `count` would fit from `begin` on: fewer, up to a run of tokens that see
+/// each other and would be parted; or, when it begins right here, all of it.
+std::int64_t keep_runs_whole(const models::Prompt& prompt, std::int64_t begin, std::int64_t count) {
+  for (const models::TokenRun& run : prompt.mutual) {
+    const std::int64_t end = run.begin + run.count;
+    if (run.begin >= begin + count || end <= begin + count) continue;
+    return run.begin > begin ? run.begin - begin : end - begin;
   }
   return count;
 }
@@ -87,10 +86,9 @@ std::vector<Scheduler::Share> Scheduler::plan() {
   for (const bool prefill : {false, true}) {
     for (Sequence* sequence : sequences_) {
       if (sequence->slot < 0 || sequence->prefilling() != prefill || room == 0) continue;
-      std::int64_t count = std::min(room, sequence->known() - sequence->computed());
-      if (model_.pictures_see_themselves()) {
-        count = keep_media_whole(sequence->prompt(), sequence->computed(), count);
-      }
+      const std::int64_t count =
+          keep_runs_whole(sequence->prompt(), sequence->computed(),
+                          std::min(room, sequence->known() - sequence->computed()));
       if (!sequence->reserve(sequence->computed() + count)) continue;
       shares.push_back({sequence, sequence->computed(), count, -1});
       room = std::max<std::int64_t>(0, room - count);
@@ -122,9 +120,9 @@ models::Batch Scheduler::make_batch(std::vector<Share>& shares) const {
       }
     }
     batch.spans.push_back({row, share.count, share.begin, sequence.pages()});
-    if (model_.pictures_see_themselves() && share.begin < sequence.prompt_tokens()) {
-      batch.end_keys.push_back(
-          models::media_end_keys(sequence.prompt().media, share.begin, share.count));
+    const std::vector<models::TokenRun>& mutual = sequence.prompt().mutual;
+    if (!mutual.empty() && share.begin < sequence.prompt_tokens()) {
+      batch.end_keys.push_back(models::end_keys(mutual, share.begin, share.count));
       batch.spans.back().end_keys = batch.end_keys.back();
     }
     add_embeddings(batch, sequence, share.begin, share.count, row);

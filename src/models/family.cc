@@ -11,6 +11,7 @@
 #include "models/llava/llava.h"
 #include "models/llava_next/llava_next.h"
 #include "models/mistral3/mistral3.h"
+#include "models/paligemma/paligemma.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/qwen2_vl/qwen2_vl.h"
 #include "models/qwen3_vl/qwen3_vl.h"
@@ -29,9 +30,11 @@ const std::vector<Family>& families() {
       llava_next::family(),                     //
       llava_next::onevision_family(),           //
       mistral3::family(),                       //
+      paligemma::family(),                      //
       qwen2_5_vl::family(),                     //
       qwen2_vl::family(),                       //
       qwen3_vl::family(),                       //
+      text_only(text_families::gemma()),        //
       text_only(text_families::gemma2()),       //
       text_only(text_families::gemma3_text()),  //
       text_only(text_families::granite()),      //

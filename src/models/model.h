@@ -51,10 +51,6 @@ class Model {
   virtual std::int64_t vocab_size() const = 0;
   virtual std::int64_t hidden_size() const = 0;
 
-  /// Whether the tokens of a picture see each other, those after them too. Spans of such a model
-  /// must not part a picture's run of tokens, and must carry the end_keys of what they hold of it.
-  virtual bool pictures_see_themselves() const { return false; }
-
   /// The tower's output for one picture, [tokens, hidden_size]: what takes the tokens' places. A
   /// family may put further groups of hidden_size columns beside it, of which group i is added to
   /// the hidden states of those tokens after layer i - 1 (the DeepStack features of Qwen3-VL).

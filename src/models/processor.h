@@ -39,10 +39,16 @@ struct MediaSpan {
   std::int64_t first = 0;  ///< of the picture's embeddings, that of the first token
 };
 
-/// One past the last token that each of `count` tokens from `begin` on sees, where the tokens of a
-/// media span see each other: SequenceSpan::end_keys.
-std::vector<std::int64_t> media_end_keys(const std::vector<MediaSpan>& media, std::int64_t begin,
-                                         std::int64_t count);
+/// Tokens that see each other, those after them too, where all others see what came before.
+struct TokenRun {
+  std::int64_t begin = 0;
+  std::int64_t count = 0;
+};
+
+/// One past the last token that each of `count` tokens from `begin` on sees:
+/// SequenceSpan::end_keys.
+std::vector<std::int64_t> end_keys(const std::vector<TokenRun>& mutual, std::int64_t begin,
+                                   std::int64_t count);
 
 /// A prompt as the model reads it.
 struct Prompt {
@@ -52,6 +58,7 @@ struct Prompt {
   /// Position, on every axis, of the first token after the prompt.
   std::int32_t next_position = 0;
   std::vector<MediaSpan> media;  ///< in order of appearance
+  std::vector<TokenRun> mutual;  ///< likewise; no step may part one
 };
 
 /// Text and picture handling of one model family. Const and thread-safe.

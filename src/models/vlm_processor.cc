@@ -17,13 +17,14 @@ std::string repeated(const std::string& text, std::int64_t count) {
 }
 
 VlmProcessor::VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
-                           std::int64_t vocab_size)
+                           std::int64_t vocab_size, ChatUse chat)
     : where_(checkpoint.where()),
       image_token_(image_token),
       tokenizer_(load_tokenizer(checkpoint, vocab_size)),
-      chat_(checkpoint),
       end_tokens_(read_end_tokens(checkpoint)),
-      image_token_text_(token_text(image_token)) {}
+      image_token_text_(token_text(image_token)) {
+  if (chat == ChatUse::kTemplate) chat_.emplace(checkpoint);
+}
 
 std::string VlmProcessor::token_text(std::int32_t id) const {
   std::string text(tokenizer_.token_bytes(id));
@@ -45,7 +46,7 @@ media::Patches VlmProcessor::process_image(const media::Image& image, const Pixe
 
 std::string VlmProcessor::render(const std::vector<ChatMessage>& messages,
                                  bool add_generation_prompt) const {
-  return chat_.render(messages, add_generation_prompt);
+  return chat_.value().render(messages, add_generation_prompt);
 }
 
 std::string VlmProcessor::expand(const std::string& rendered, const std::vector<int>& order,
@@ -75,13 +76,13 @@ Prompt VlmProcessor::tokenize(const std::string& rendered, const std::vector<int
   Prompt prompt;
   // As transformers' processors: the tokenizer adds what it adds to any text, unless the template
   // has begun with the first of it.
-  const std::string bos = chat_.bos_token();
-  const bool begun = !bos.empty() && rendered.starts_with(bos);
+  const std::string bos = chat_ ? chat_->bos_token() : "";
+  const bool begun = !chat_ || (!bos.empty() && rendered.starts_with(bos));
   prompt.token_ids = tokenizer_.encode(expand(rendered, order, grids), {.add_special = !begun});
   const auto tokens = static_cast<std::int64_t>(prompt.token_ids.size());
   prompt.positions.resize(tokens);
-  std::iota(prompt.positions.begin(), prompt.positions.end(), 0);
-  prompt.next_position = static_cast<std::int32_t>(tokens);
+  std::iota(prompt.positions.begin(), prompt.positions.end(), first_position());
+  prompt.next_position = first_position() + static_cast<std::int32_t>(tokens);
   std::size_t image = 0;    // at this placeholder
   std::int64_t filled = 0;  // of its tokens
   bool running = false;     // the token before was one of them
@@ -108,6 +109,7 @@ Prompt VlmProcessor::tokenize(const std::string& rendered, const std::vector<int
       (image + 1 != order.size() || filled != image_tokens(grids[order[image]]))) {
     fail("{}: the text of a picture does not tokenize to the tokens it should have", where_);
   }
+  prompt.mutual = mutual_runs(prompt);
   return prompt;
 }
 

@@ -1,6 +1,7 @@
 // What the processors of vision-language families share whose prompts are text with placeholders.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,12 @@
 
 namespace saccade::models {
 
+/// Whether a family's checkpoints come with a chat template.
+enum class ChatUse { kTemplate, kNone };
+
 /// Renders the chat template, puts the family's text for a picture in the place of each
 /// placeholder, and tokenizes the whole: tokens may form across the border of a picture's text, as
-/// they do in transformers. Every token has its index as its position.
+/// they do in transformers. Positions count up.
 class VlmProcessor : public Processor {
  public:
   const text::Tokenizer& tokenizer() const override { return tokenizer_; }
@@ -27,9 +31,10 @@ class VlmProcessor : public Processor {
                   const std::vector<media::PatchGrid>& grids) const override;
 
  protected:
-  /// `image_token` is the token whose embeddings pictures replace, `vocab_size` the decoder's.
+  /// `image_token` is the token whose embeddings pictures replace, `vocab_size` the decoder's. A
+  /// family without chat templates overrides render and writes special tokens itself.
   VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
-               std::int64_t vocab_size);
+               std::int64_t vocab_size, ChatUse chat = ChatUse::kTemplate);
 
   /// The text of a token that config.json names.
   std::string token_text(std::int32_t id) const;
@@ -45,6 +50,10 @@ class VlmProcessor : public Processor {
   virtual std::string placeholder() const { return image_token_text_; }
   /// What stands in the prompt instead: image_tokens(grid) image tokens and what surrounds them.
   virtual std::string picture_text(const media::PatchGrid& grid) const = 0;
+  /// The position of a prompt's first token.
+  virtual std::int32_t first_position() const { return 0; }
+  /// Tokens that see each other in a prompt that is complete but for these.
+  virtual std::vector<TokenRun> mutual_runs(const Prompt& /*prompt*/) const { return {}; }
 
  private:
   std::string expand(const std::string& rendered, const std::vector<int>& order,
@@ -53,7 +62,7 @@ class VlmProcessor : public Processor {
   std::string where_;
   std::int32_t image_token_;
   text::Tokenizer tokenizer_;
-  ChatFormat chat_;
+  std::optional<ChatFormat> chat_;
   std::vector<std::int32_t> end_tokens_;
   std::string image_token_text_;
 };

@@ -22,7 +22,6 @@ class CountingModel : public models::Model {
   compute::KvLayout kv_layout() const override { return {1, 1, 16}; }
   std::int64_t vocab_size() const override { return kVocab; }
   std::int64_t hidden_size() const override { return 16; }
-  bool pictures_see_themselves() const override { return whole_pictures; }
   Tensor encode(const media::Patches&) override { return {}; }
   Tensor forward(const models::Batch& batch, compute::KvCache&) override {
     rows.push_back(static_cast<std::int64_t>(batch.token_ids.size()));
@@ -55,7 +54,6 @@ class CountingModel : public models::Model {
 
   std::vector<std::int64_t> rows;
   std::vector<std::vector<std::int64_t>> end_keys;
-  bool whole_pictures = false;
   int logits = 0;
   std::int32_t failing_token = -1;
   float peak = 1.0f;
@@ -98,14 +96,14 @@ TEST_F(SchedulerTest, PromptsAreReadInChunksAndOnlyTheLastTokenNeedsLogits) {
   EXPECT_EQ(one->take_result().token_ids, (std::vector<std::int32_t>{2, 3, 4}));
 }
 
-TEST_F(SchedulerTest, PicturesThatSeeThemselvesAreNeverParted) {
-  model_.whole_pictures = true;
+TEST_F(SchedulerTest, TokensThatSeeEachOtherAreNeverParted) {
   Scheduler scheduler(model_, device_, pool_, 4);
   // Tokens 2 to 7 are a picture, longer than a step; 9 and 10 are another.
   SequenceInput input;
   input.prompt.token_ids.assign(12, 0);
   input.prompt.positions.resize(12);
   input.prompt.media = {{0, 2, 6, 0}, {1, 9, 2, 0}};
+  input.prompt.mutual = {{2, 6}, {9, 2}};
   const Tensor embeddings = device_.empty(DType::kF32, {6, 16});
   input.embeddings.assign(2, std::make_shared<const Tensor>(embeddings.view()));
   input.max_tokens = 1;

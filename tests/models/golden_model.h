@@ -64,8 +64,8 @@ class GoldenModel : public testing::TestWithParam<std::string> {
     for (const models::MediaSpan& span : prompt.media) {
       batch.embeddings.push_back({span.begin, &images[span.image], span.first, span.count});
     }
-    if (model_->pictures_see_themselves()) {
-      batch.end_keys = {models::media_end_keys(prompt.media, 0, tokens)};
+    if (!prompt.mutual.empty()) {
+      batch.end_keys = {models::end_keys(prompt.mutual, 0, tokens)};
       batch.spans[0].end_keys = batch.end_keys[0];
     }
     batch.logits_rows = {tokens - 1};

@@ -30,8 +30,6 @@ class Gemma3 : public TextModel {
                                 config.vision.hidden_size, config.vision.norm_eps, true)),
         projection_(load_projection(weights, names.projector + "mm_input_projection_weight")) {}
 
-  bool pictures_see_themselves() const override { return true; }
-
   Tensor encode(const media::Patches& patches) override {
     const Tensor features = vision_.forward(device(), patches);
     return projection_.forward(device(), norm_.forward(device(), pool(features, patches.grid)));

@@ -110,6 +110,12 @@ class Gemma3Processor : public VlmProcessor {
 
   std::string placeholder() const override { return begin_text_; }
 
+  std::vector<TokenRun> mutual_runs(const Prompt& prompt) const override {
+    std::vector<TokenRun> runs;
+    for (const MediaSpan& span : prompt.media) runs.push_back({span.begin, span.count});
+    return runs;
+  }
+
   std::string picture_text(const media::PatchGrid& grid) const override {
     std::string one =
         fmt::format("\n\n{}{}{}\n\n", begin_text_,

@@ -6,6 +6,7 @@ namespace saccade::models::text_families {
 
 const std::vector<TextFamily>& all() {
   static const std::vector<TextFamily> kFamilies = {
+      gemma(),        //
       gemma2(),       //
       gemma3_text(),  //
       granite(),      //

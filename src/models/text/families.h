@@ -8,6 +8,7 @@
 
 namespace saccade::models::text_families {
 
+TextFamily gemma();
 TextFamily gemma2();
 TextFamily gemma3_text();
 TextFamily granite();

@@ -1,35 +1,24 @@
-#include "models/text/gemma.h"
-
-#include <cmath>
-
+// Gemma (Mesnard et al., 2024), the decoder of PaliGemma.
 #include "base/error.h"
+#include "models/text/families.h"
 
 namespace saccade::models::text_families {
-namespace {
 
-/// A soft cap: null is none, an absent key the family's own.
-float read_cap(const JsonObject& config, std::string_view key, double otherwise) {
-  if (!config.has(key)) return config.raw().contains(key) ? 0.0f : static_cast<float>(otherwise);
-  const double cap = config.number(key);
-  if (!(cap > 0.0)) fail("{}: {} must be positive, found {}", config.where(), key, cap);
-  return static_cast<float>(cap);
-}
-
-}  // namespace
-
-void finish_gemma(const JsonObject& text, const JsonObject& top, double attention_cap,
-                  double logits_cap, nn::DecoderConfig& decoder) {
-  if (text.boolean_or("use_bidirectional_attention", false)) {
-    fail("{}: use_bidirectional_attention is not supported", text.where());
-  }
-  const double scalar = text.number_or("query_pre_attn_scalar", 256.0);
-  if (!(scalar > 0.0)) {
-    fail("{}: query_pre_attn_scalar must be positive, found {}", text.where(), scalar);
-  }
-  decoder.attention_scale = static_cast<float>(1.0 / std::sqrt(scalar));
-  decoder.attention_softcap = read_cap(text, "attn_logit_softcapping", attention_cap);
-  decoder.logits_softcap = read_cap(text, "final_logit_softcapping", logits_cap);
-  decoder.embedding_scale = square_root_embedding_scale(text, top, decoder.hidden_size);
+TextFamily gemma() {
+  return {
+      .model_type = "gemma",
+      .architecture = "GemmaForCausalLM",
+      .head_dim = 256,
+      .context_length = 8192,
+      .tied = true,
+      .activation = "gelu_pytorch_tanh",
+      .attention_bias = AttentionBias::kAsConfigured,
+      .unit_offset_norms = true,
+      .finish =
+          [](const JsonObject& text, const JsonObject& top, nn::DecoderConfig& decoder) {
+            decoder.embedding_scale = square_root_embedding_scale(text, top, decoder.hidden_size);
+          },
+  };
 }
 
 }  // namespace saccade::models::text_families

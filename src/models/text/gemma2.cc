@@ -1,6 +1,6 @@
 // Gemma 2 (Riviere et al., 2024).
 #include "models/text/families.h"
-#include "models/text/gemma.h"
+#include "models/text/gemma_shared.h"
 
 namespace saccade::models::text_families {
 

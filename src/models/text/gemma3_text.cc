@@ -1,6 +1,6 @@
 // Gemma 3, its text model (Gemma Team, 2025).
 #include "models/text/families.h"
-#include "models/text/gemma.h"
+#include "models/text/gemma_shared.h"
 
 namespace saccade::models::text_families {
 

@@ -1,0 +1,112 @@
+#include "base/error.h"
+#include "media/image_settings.h"
+#include "models/paligemma/paligemma.h"
+#include "models/processor_files.h"
+#include "models/vlm_processor.h"
+
+namespace saccade::models::paligemma {
+namespace {
+
+using media::Image;
+using media::Size;
+
+media::ImageSettings read_settings(const JsonObject& config, const Config& model) {
+  const media::ImageSettings settings = media::read_image_settings(
+      config, {{.type = "SiglipImageProcessor", .keys = {"image_seq_length"}}});
+  const int side = model.vision.grid_height * model.vision.patch_size;
+  const Size tower{side, model.vision.grid_width * model.vision.patch_size};
+  if (media::read_size(config, "size").value_or(Size{224, 224}) != tower) {
+    fail("{}: \"size\" differs from config.json's image_size, {}", config.where(), side);
+  }
+  const std::int64_t tokens = config.integer_or("image_seq_length", model.picture_tokens());
+  if (tokens != model.picture_tokens()) {
+    fail("{}: image_seq_length {} differs from the tower's {} patches", config.where(), tokens,
+         model.picture_tokens());
+  }
+  return settings;
+}
+
+/// The token that begins a text, from tokenizer_config.json.
+std::string read_bos_token(const checkpoint::Checkpoint& checkpoint) {
+  const JsonObject config(checkpoint.json("tokenizer_config.json"),
+                          checkpoint.where("tokenizer_config.json"));
+  const boost::json::value& token = config.at("bos_token");
+  return token.is_object() ? config.object("bos_token").string("content")
+                           : config.string("bos_token");
+}
+
+class PaliGemmaProcessor : public VlmProcessor {
+ public:
+  PaliGemmaProcessor(const checkpoint::Checkpoint& checkpoint, const Config& config,
+                     const ProcessorFiles& files)
+      : VlmProcessor(checkpoint, config.image_token, config.text.decoder.vocab_size,
+                     ChatUse::kNone),
+        config_(config),
+        settings_(read_settings(files.image_processor(), config)),
+        bos_(read_bos_token(checkpoint)) {
+    files.refuse_unknown({"image_seq_length"});
+  }
+
+  std::int64_t image_tokens(const media::PatchGrid&) const override {
+    return config_.picture_tokens();
+  }
+
+  /// What the parts of the one message say, with the token that begins a text behind the last
+  /// picture and a line break at the end.
+  std::string render(const std::vector<ChatMessage>& messages,
+                     bool /*add_generation_prompt*/) const override {
+    if (messages.size() != 1 || messages[0].role != "user") {
+      fail_usage(
+          "PaliGemma reads one question about pictures: leave out system messages and earlier "
+          "turns");
+    }
+    std::string text;
+    std::size_t behind_pictures = std::string::npos;
+    for (const ContentPart& part : messages[0].content) {
+      text += part.image < 0 ? part.text : placeholder();
+      if (part.image >= 0) behind_pictures = text.size();
+    }
+    if (behind_pictures == std::string::npos) {
+      fail_usage("PaliGemma reads pictures; give it one with the question");
+    }
+    return text.insert(behind_pictures, bos_) + "\n";
+  }
+
+ protected:
+  media::Patches prepare_image(const Image& image) const override {
+    const nn::VitConfig& tower = config_.vision;
+    const Image resized = media::resize(image, tower.grid_width * tower.patch_size,
+                                        tower.grid_height * tower.patch_size, settings_.resample);
+    return media::tiles_to_patches({&resized, 1}, 1, 1, tower.patch_size, settings_.scale);
+  }
+
+  std::string picture_text(const media::PatchGrid& grid) const override {
+    return repeated(image_token_text(), image_tokens(grid));
+  }
+
+  std::vector<TokenRun> mutual_runs(const Prompt& prompt) const override {
+    const auto tokens = static_cast<std::int64_t>(prompt.token_ids.size());
+    if (config_.window() > 0 && tokens > config_.window()) {
+      // The reference lets the prompt see itself past the window, which is not done here.
+      fail_usage("this model reads prompts of at most {} tokens; this one has {}", config_.window(),
+                 tokens);
+    }
+    return {{0, tokens}};
+  }
+
+  std::int32_t first_position() const override { return 1; }
+
+ private:
+  Config config_;
+  media::ImageSettings settings_;
+  std::string bos_;
+};
+
+}  // namespace
+
+std::unique_ptr<Processor> load_processor(const checkpoint::Checkpoint& checkpoint) {
+  return std::make_unique<PaliGemmaProcessor>(checkpoint, read_config(checkpoint),
+                                              ProcessorFiles(checkpoint));
+}
+
+}  // namespace saccade::models::paligemma
