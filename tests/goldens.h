@@ -52,12 +52,15 @@ inline std::vector<std::string> checkpoints(const std::string& family) {
 /// The families whose goldens have pixels besides (tests/models/vlm_test.cc).
 inline const std::vector<std::string>& vision_families() {
   static const std::vector<std::string> kFamilies = {
-      "gemma3",    //
-      "idefics3",  //
-      "internvl",  //
-      "llava",     //
-      "mistral3",  //
-      "smolvlm",   //
+      "gemma3",           //
+      "idefics3",         //
+      "internvl",         //
+      "llava",            //
+      "llava_next",       //
+      "llava_onevision",  //
+      "mistral3",         //
+      "paligemma",        //
+      "smolvlm",          //
   };
   return kFamilies;
 }

@@ -78,7 +78,8 @@ Prompt VlmProcessor::tokenize(const std::string& rendered, const std::vector<int
   // has begun with the first of it.
   const std::string bos = chat_ ? chat_->bos_token() : "";
   const bool begun = !chat_ || (!bos.empty() && rendered.starts_with(bos));
-  prompt.token_ids = tokenizer_.encode(expand(rendered, order, grids), {.add_special = !begun});
+  prompt.token_ids =
+      tokenizer_.encode(expand(complete(rendered), order, grids), {.add_special = !begun});
   const auto tokens = static_cast<std::int64_t>(prompt.token_ids.size());
   prompt.positions.resize(tokens);
   std::iota(prompt.positions.begin(), prompt.positions.end(), first_position());

@@ -50,6 +50,8 @@ class VlmProcessor : public Processor {
   virtual std::string placeholder() const { return image_token_text_; }
   /// What stands in the prompt instead: image_tokens(grid) image tokens and what surrounds them.
   virtual std::string picture_text(const media::PatchGrid& grid) const = 0;
+  /// What the processor adds to a rendered prompt, placeholders still in it.
+  virtual std::string complete(const std::string& rendered) const { return rendered; }
   /// The position of a prompt's first token.
   virtual std::int32_t first_position() const { return 0; }
   /// Tokens that see each other in a prompt that is complete but for these.

@@ -20,6 +20,7 @@ Config read_config(const checkpoint::Checkpoint& checkpoint) {
   config.vision.features = {config.vision.num_layers};
   config.vision.apply_post_norm = true;
   config.text = read_nested_text(top, "gemma");
+  config.text.decoder.logits_softcap = 0.0f;  // the head is PaliGemma's own, which has none
   const std::int64_t hidden_size = config.text.decoder.hidden_size;
   if (top.integer_or("projection_dim", hidden_size) != hidden_size) {
     fail("{}: projection_dim {} differs from the decoder's hidden_size, {}", top.where(),

@@ -28,8 +28,8 @@ media::ImageSettings read_settings(const JsonObject& config, const Config& model
 
 /// The token that begins a text, from tokenizer_config.json.
 std::string read_bos_token(const checkpoint::Checkpoint& checkpoint) {
-  const JsonObject config(checkpoint.json("tokenizer_config.json"),
-                          checkpoint.where("tokenizer_config.json"));
+  const boost::json::value document = checkpoint.json("tokenizer_config.json");
+  const JsonObject config(document, checkpoint.where("tokenizer_config.json"));
   const boost::json::value& token = config.at("bos_token");
   return token.is_object() ? config.object("bos_token").string("content")
                            : config.string("bos_token");
@@ -51,8 +51,7 @@ class PaliGemmaProcessor : public VlmProcessor {
     return config_.picture_tokens();
   }
 
-  /// What the parts of the one message say, with the token that begins a text behind the last
-  /// picture and a line break at the end.
+  /// What the parts of the one message say.
   std::string render(const std::vector<ChatMessage>& messages,
                      bool /*add_generation_prompt*/) const override {
     if (messages.size() != 1 || messages[0].role != "user") {
@@ -61,15 +60,10 @@ class PaliGemmaProcessor : public VlmProcessor {
           "turns");
     }
     std::string text;
-    std::size_t behind_pictures = std::string::npos;
     for (const ContentPart& part : messages[0].content) {
       text += part.image < 0 ? part.text : placeholder();
-      if (part.image >= 0) behind_pictures = text.size();
     }
-    if (behind_pictures == std::string::npos) {
-      fail_usage("PaliGemma reads pictures; give it one with the question");
-    }
-    return text.insert(behind_pictures, bos_) + "\n";
+    return text;
   }
 
  protected:
@@ -82,6 +76,13 @@ class PaliGemmaProcessor : public VlmProcessor {
 
   std::string picture_text(const media::PatchGrid& grid) const override {
     return repeated(image_token_text(), image_tokens(grid));
+  }
+
+  /// The token that begins a text comes behind the last picture, a line break at the end.
+  std::string complete(const std::string& rendered) const override {
+    const std::size_t last = rendered.rfind(placeholder());
+    const std::size_t behind = last == std::string::npos ? 0 : last + placeholder().size();
+    return rendered.substr(0, behind) + bos_ + rendered.substr(behind) + "\n";
   }
 
   std::vector<TokenRun> mutual_runs(const Prompt& prompt) const override {
