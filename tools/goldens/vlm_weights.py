@@ -18,12 +18,19 @@ def scale_of(name: str, shape: torch.Size, tied: bool, scaled: bool) -> float:
     if any(part in name for part in ("position", "class_embedding", "cls_token", "pos_embed",
                                      "rel_pos")):
         return 0.5
-    if "latents" in name or "_resolution" in name:
+    if "latents" in name:
         return 1.0
+    if "_resolution" in name:  # queries; what they learn of the picture must outweigh them
+        return 0.3
     if "embed_tokens_per_layer" in name:
         return 0.4
     gain = 1.0
-    if "q_proj" in name or "k_proj" in name:
+    if "timm_model" in name and ".se." not in name and len(shape) > 1:
+        # Convolutions with GELU and no norms: 1.0 loses the picture on the way, 2.0 explodes.
+        gain = 1.6
+    elif "vision_encoder" in name and "self_attn" in name:
+        gain = {"q_proj": 3.0, "k_proj": 3.0, "o_proj": 2.5}.get(name.split(".")[-2], 1.0)
+    elif "q_proj" in name or "k_proj" in name:
         gain = 1.8
     elif "lm_head" in name:
         gain = 2.5
