@@ -4,8 +4,8 @@ Runs as vlm_models.py does:
 
     python3 tools/goldens/florence2.py [--out DIRECTORY]
 
-There is no chat template: a user's text is a task (<CAPTION> and others, which the processor turns into
-a question, with or without a text of the user's), or itself. The decoder begins with
+There is no chat template: a user's text is a task (<CAPTION> and others, which the processor turns
+into a question, with or without a text of the user's), or itself. The decoder begins with
 decoder_start_token_id alone; generation_config's forced first token and beams are not used here.
 """
 
@@ -139,7 +139,7 @@ def run_case(model, processor, name: str, noun: str) -> tuple[dict, dict]:
 
 
 def run_cases(model, processor, seed: int) -> tuple[list[dict], dict, int]:
-    """cases.json, its tensors, and how many nouns were tried; CloseCall where a task has no noun."""
+    """cases.json, its tensors, how many nouns were tried; CloseCall where no noun helps."""
     cases, tensors, tries = [], {}, 0
     for number, name in enumerate(CASES):
         nouns = [NOUNS[(number * 7 + seed + attempt) % len(NOUNS)] for attempt in range(len(NOUNS))]

@@ -147,8 +147,8 @@ def publish_config(spec: Vlm, path: Path) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
     text = config["text_config"]
     if text.pop("per_layer_config", None):
-        text.update({key: spec.text[key] for key in ("global_head_dim", "num_global_key_value_heads")
-                     if key in spec.text})
+        sizes = ("global_head_dim", "num_global_key_value_heads")
+        text.update({key: spec.text[key] for key in sizes if key in spec.text})
         write_json(path, config)
 
 

@@ -1,4 +1,4 @@
-"""The tiny configurations of families that cut, resample or squeeze pictures in manners of their own."""
+"""The tiny configurations of families that cut or resample pictures in manners of their own."""
 
 from vlm_specs import (
     BICUBIC, BILINEAR, CLIP_MEAN, CLIP_STD, HALF, LLAVA_TOKENS, PIXTRAL_TOKENS,
