@@ -13,7 +13,8 @@ from model_specs import TinyModel
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # model_type -> the start of its class names in transformers
-CLASSES = {"qwen2_vl": "Qwen2VL", "qwen2_5_vl": "Qwen2_5_VL", "qwen3_vl": "Qwen3VL"}
+CLASSES = {"qwen2_vl": "Qwen2VL", "qwen2_5_vl": "Qwen2_5_VL", "qwen3_vl": "Qwen3VL",
+           "qwen3_vl_moe": "Qwen3VLMoe", "qwen3_5": "Qwen3_5", "qwen3_5_moe": "Qwen3_5Moe"}
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 MAX_POSITIONS = 2048
@@ -58,24 +59,31 @@ def published_config(spec: TinyModel, tokenizer) -> dict:
 
 
 def published_nested_config(spec: TinyModel, tokenizer) -> dict:
-    """config.json in the nested layout of the published Qwen3-VL checkpoints."""
+    """config.json in the nested layout of the published Qwen3-VL and Qwen3.5 checkpoints."""
     text = dict(spec.text)
     ids = special_ids(tokenizer)
+    rope = {"mrope_interleaved": True, "mrope_section": text.pop("mrope_section"),
+            "rope_type": "default"}
+    if "layer_types" in text:
+        text["full_attention_interval"] = text.pop("layer_types").index("full_attention") + 1
+        rope.update(rope_theta=text.pop("rope_theta"),
+                    partial_rotary_factor=text.pop("partial_rotary_factor"))
+        text["rope_parameters"] = rope
+    else:
+        text["rope_scaling"] = rope
     text.update(
-        rope_scaling={"mrope_interleaved": True, "mrope_section": text.pop("mrope_section"),
-                      "rope_type": "default"},
         attention_bias=False, attention_dropout=0.0, bos_token_id=ids["bos_token_id"],
         dtype=spec.dtype, eos_token_id=ids["eos_token_id"], hidden_act="silu",
-        max_position_embeddings=MAX_POSITIONS, model_type="qwen3_vl_text",
+        max_position_embeddings=MAX_POSITIONS, model_type=f"{spec.family}_text",
         tie_word_embeddings=spec.tied, vocab_size=tokenizer.get_vocab_size() + spec.padded_vocab)
     vision = dict(
         spec.vision, hidden_act="gelu_pytorch_tanh", in_channels=3, initializer_range=0.02,
-        model_type="qwen3_vl", out_hidden_size=text["hidden_size"], patch_size=16,
+        model_type=spec.family, out_hidden_size=text["hidden_size"], patch_size=16,
         spatial_merge_size=2, temporal_patch_size=2)
     top = {key: ids[key] for key in ids if key.endswith(("image_token_id", "video_token_id"))
            or key.startswith(("vision_start", "vision_end"))}
-    return {"architectures": ["Qwen3VLForConditionalGeneration"], **top, "model_type": spec.family,
-            "text_config": text, "tie_word_embeddings": spec.tied,
+    return {"architectures": [f"{CLASSES[spec.family]}ForConditionalGeneration"], **top,
+            "model_type": spec.family, "text_config": text, "tie_word_embeddings": spec.tied,
             "transformers_version": "4.57.0.dev0", "vision_config": vision}
 
 
@@ -91,8 +99,10 @@ def nested_config(spec: TinyModel, tokenizer):
                 tie_word_embeddings=spec.tied)
     vision = dict(spec.vision, patch_size=spec.patch_size)
     vision["hidden_size" if spec.family == "qwen2_vl" else "out_hidden_size"] = text["hidden_size"]
-    if spec.family == "qwen3_vl":
+    if spec.family not in ("qwen2_vl", "qwen2_5_vl"):
         rope["mrope_interleaved"] = True
+    if "partial_rotary_factor" in text:
+        rope["partial_rotary_factor"] = text.pop("partial_rotary_factor")
     top = {key: ids[key] for key in ids if key != "vision_token_id"}
     return getattr(transformers, CLASSES[spec.family] + "Config")(
         text_config=text, vision_config=vision, tie_word_embeddings=spec.tied, **top)
@@ -110,7 +120,7 @@ def scale_of(name: str, shape: torch.Size, tied: bool) -> float:
         return 0.6
     if "qkv" in name or "q_proj" in name or "k_proj" in name:
         gain = 1.8
-    elif "o_proj" in name or "down_proj" in name:
+    elif "o_proj" in name or "out_proj" in name or "down_proj" in name:
         gain = 1.5
     elif "embed_tokens" in name:
         return 0.25 if tied else 1.0
@@ -126,22 +136,32 @@ def randomize(model, spec: TinyModel, quiet_rows: list[int]) -> None:
     not produce them.
     """
     generator = torch.Generator().manual_seed(spec.seed)
+    # Qwen3.5's RMS norms store how far the factor is from 1, but for the gated ones.
+    offset = {f"{name}.weight" for name, module in model.named_modules()
+              if type(module).__name__ in ("Qwen3_5RMSNorm", "Qwen3_5MoeRMSNorm")}
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
             noise = torch.randn(parameter.shape, generator=generator)
             if spec.tied and "embed_tokens" in name:
                 parameter.copy_(noise * spec.embedding_std)
+            elif name.endswith("A_log"):  # decays from slow to quick, so that memory matters
+                parameter.copy_(noise * 0.8 - 1.5)
+            elif name.endswith("dt_bias"):
+                parameter.copy_(noise * 0.3)
+            elif ".experts." in name:  # each a matrix of its own
+                parameter.copy_(noise * scale_of(name, parameter.shape[1:], spec.tied))
             elif parameter.ndim > 1:
                 parameter.copy_(noise * scale_of(name, parameter.shape, spec.tied))
             elif name.endswith("bias"):
                 parameter.copy_(noise * 0.2)
             else:
-                parameter.copy_(1.0 + noise * 0.25)
+                parameter.copy_((0.0 if name in offset else 1.0) + noise * 0.25)
         model.get_output_embeddings().weight[quiet_rows] *= 0.1
 
 
-def renamed(state: dict, layout: str, tied: bool) -> dict:
+def renamed(state: dict, spec: TinyModel) -> dict:
     """The state dict (names of the module tree) under the tensor names of a layout."""
+    layout, tied = spec.layout, spec.tied
     tensors = {}
     for name, tensor in state.items():
         if name == "lm_head.weight" and tied:
@@ -149,6 +169,8 @@ def renamed(state: dict, layout: str, tied: bool) -> dict:
         if layout == "flat":
             name = name.replace("model.visual.", "visual.", 1)
             name = name.replace("model.language_model.", "model.", 1)
+        if spec.family == "qwen3_vl_moe" and ".experts." in name:
+            tensor = tensor.transpose(1, 2)  # [experts, in, out] in the published files
         tensors[name] = tensor.contiguous().clone()
     return tensors
 
@@ -188,7 +210,7 @@ def write_weights(spec: TinyModel, tokenizer, folder: Path) -> None:
         size = sum(parameter.nbytes for parameter in model.parameters())
         model.save_pretrained(folder, max_shard_size=int(size / (spec.shards - 0.7)) + 4096)
         return
-    save_sharded(renamed(model.state_dict(), spec.layout, spec.tied), folder, spec.shards)
+    save_sharded(renamed(model.state_dict(), spec), folder, spec.shards)
     if spec.layout == "flat":
         write_json(folder / "config.json", published_config(spec, tokenizer))
     elif spec.layout == "nested":
@@ -221,7 +243,8 @@ def write_processor_files(spec: TinyModel, tokenizer, folder: Path) -> None:
         "image_mean": CLIP_MEAN, "image_std": CLIP_STD,
         "image_processor_type": "Qwen2VLImageProcessor",
         "processor_class": CLASSES[spec.family] + "Processor"}
-    if spec.family == "qwen3_vl":
+    if spec.family not in ("qwen2_vl", "qwen2_5_vl"):
+        config["processor_class"] = "Qwen3VLProcessor"
         config.update(image_mean=[0.5] * 3, image_std=[0.5] * 3,
                       image_processor_type="Qwen2VLImageProcessorFast")
     if spec.pixel_style == "size":

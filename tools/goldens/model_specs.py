@@ -33,7 +33,7 @@ class TinyModel:
 
     @property
     def patch_size(self) -> int:
-        return 16 if self.family == "qwen3_vl" else 14
+        return 14 if self.family in ("qwen2_vl", "qwen2_5_vl") else 16
 
 
 def vision(depth, hidden, heads, intermediate, window, full) -> dict:
@@ -155,6 +155,77 @@ TINY_MODELS += [
 ]
 
 
+def experts(number, chosen, intermediate) -> dict:
+    """The fields of a decoder with experts."""
+    return {"num_experts": number, "num_experts_per_tok": chosen,
+            "moe_intermediate_size": intermediate}
+
+
+def hybrid(layers: str, key_heads, value_heads, key_dim, value_dim, rotary, conv=4) -> dict:
+    """The fields of Qwen3.5's decoder besides text3's: layers as L (linear) and F (full attention),
+    sizes of the gated delta rule, and the part of a head that is rotated."""
+    names = {"L": "linear_attention", "F": "full_attention"}
+    return {"layer_types": [names[kind] for kind in layers], "linear_num_key_heads": key_heads,
+            "linear_num_value_heads": value_heads, "linear_key_head_dim": key_dim,
+            "linear_value_head_dim": value_dim, "linear_conv_kernel_dim": conv,
+            "partial_rotary_factor": rotary}
+
+
+def vision35(*sizes) -> dict:
+    """A vision_config of Qwen3.5: vision3 without DeepStack."""
+    config = vision3(*sizes, [])
+    del config["deepstack_visual_indexes"]
+    return config
+
+
+QWEN3_CASES = ("text", "odd", "wide", "two_images", "image_last", "multi_turn")
+
+TINY_MODELS += [
+    TinyModel(
+        name="saved_f32", family="qwen3_vl_moe",
+        about="as transformers saves it; f32; experts in all layers but one",
+        layout="saved", dtype="float32", tied=False, seed=65,
+        vision=vision3(2, 16, 2, 20, 7, [0, 1]),
+        text=text3(12, 4, 24, 3, 1, 32, [2, 2, 2], decoder_sparse_step=1,
+                   mlp_only_layers=[1], **experts(6, 2, 16)),
+        pixel_style="size", min_pixels=32 * 32 * 2, max_pixels=32 * 32 * 24,
+        cases=("text", "odd", "tall", "two_images", "image_last", "multi_turn")),
+    TinyModel(
+        name="published_30b", family="qwen3_vl_moe",
+        about="nested config.json and tensor names of the published 30B-A3B; bf16",
+        layout="nested", dtype="bfloat16", tied=False, seed=66,
+        vision=vision3(3, 24, 3, 28, 6, [0, 2]),
+        text=text3(16, 3, 20, 2, 1, 32, [3, 3, 2], rope_theta=5e6, decoder_sparse_step=1,
+                   mlp_only_layers=[], **experts(8, 3, 16)),
+        pixel_style="size", min_pixels=32 * 32 * 4, max_pixels=32 * 32 * 24, cases=QWEN3_CASES),
+    TinyModel(
+        name="saved_f32", family="qwen3_5",
+        about="as transformers saves it; f32; two value heads for each key head",
+        layout="saved", dtype="float32", tied=False, seed=67,
+        vision=vision35(2, 16, 2, 20, 7),
+        text=text3(16, 5, 24, 2, 1, 32, [2, 1, 1], **hybrid("LFLLF", 2, 4, 8, 10, 0.5)),
+        pixel_style="size", min_pixels=32 * 32 * 2, max_pixels=32 * 32 * 24,
+        cases=("text", "odd", "tall", "two_images", "image_last", "multi_turn")),
+    TinyModel(
+        name="interval_bf16", family="qwen3_5",
+        about="nested config.json with full_attention_interval; tied head; bf16",
+        layout="nested", dtype="bfloat16", tied=True, seed=68,
+        vision=vision35(3, 24, 3, 28, 6),
+        text=text3(20, 6, 32, 4, 2, 40, [2, 2, 2], **hybrid("LLFLLF", 3, 3, 12, 8, 0.6)),
+        pixel_style="size", min_pixels=32 * 32 * 4, max_pixels=32 * 32 * 24,
+        embedding_std=0.1, cases=QWEN3_CASES),
+    TinyModel(
+        name="saved_f32", family="qwen3_5_moe",
+        about="as transformers saves it; f32; experts and a gated shared one in every layer",
+        layout="saved", dtype="float32", tied=False, seed=69,
+        vision=vision35(2, 16, 2, 20, 7),
+        text=text3(16, 4, 24, 2, 1, 32, [2, 1, 1], shared_expert_intermediate_size=12,
+                   **experts(6, 2, 16), **hybrid("LFLF", 2, 4, 8, 10, 0.5)),
+        pixel_style="size", min_pixels=32 * 32 * 2, max_pixels=32 * 32 * 24,
+        cases=("text", "odd", "two_images", "image_last", "multi_turn")),
+]
+
+
 def user(*parts) -> dict:
     """A user message: a str part is text, a ("image", file) part is an image."""
     content = []
@@ -199,6 +270,8 @@ CASES: dict[str, tuple[Callable[[str], list], dict]] = {
         {"min_pixels": 28 * 28, "max_pixels": 28 * 28 * 4}),
     "speck": (lambda noun: [
         user(image("speck_7x5"), f"A {noun}?")], {}),
+    "large": (lambda noun: [
+        user(image("large_150x201"), f"Where is the {noun}?")], {}),
 }
 
 # Cases that also store pixel_values and the logits of every position (small ones only).

@@ -11,6 +11,7 @@ the torchvision one, whose resizing differs (README, Findings).
 
 import argparse
 import importlib
+import json
 import multiprocessing
 import shutil
 import traceback
@@ -29,7 +30,10 @@ from models import CloseCall, NUM_GREEDY, cases_json, pick
 from paths import GOLDENS, IMAGES
 from tiny_tokenizer import train_plain
 from vlm_specs import VLMS, Vlm
+from vlm_specs_gemma import GEMMAS, PLACES
+from vlm_specs_tiled import TILED
 from vlm_templates import TEMPLATES
+from vlm_weights import randomize
 
 FAMILIES = {  # model_type -> configuration, model, processor
     "llava": ("LlavaConfig", "LlavaForConditionalGeneration", "LlavaProcessor"),
@@ -39,7 +43,24 @@ FAMILIES = {  # model_type -> configuration, model, processor
     "gemma3": ("Gemma3Config", "Gemma3ForConditionalGeneration", "Gemma3Processor"),
     "mistral3": ("Mistral3Config", "Mistral3ForConditionalGeneration", "PixtralProcessor"),
     "pixtral": ("", "", "PixtralProcessor"),
+    "llava_next": ("LlavaNextConfig", "LlavaNextForConditionalGeneration", "LlavaNextProcessor"),
+    "llava_onevision": ("LlavaOnevisionConfig", "LlavaOnevisionForConditionalGeneration",
+                        "LlavaOnevisionProcessor"),
+    "idefics2": ("Idefics2Config", "Idefics2ForConditionalGeneration", "Idefics2Processor"),
+    "paligemma": ("PaliGemmaConfig", "PaliGemmaForConditionalGeneration", "PaliGemmaProcessor"),
+    "gemma4": ("Gemma4Config", "Gemma4ForConditionalGeneration", "Gemma4Processor"),
+    "fast_vlm": ("FastVlmConfig", "FastVlmForConditionalGeneration", "LlavaProcessor"),
+    "deepseek_ocr2": ("DeepseekOcr2Config", "DeepseekOcr2ForConditionalGeneration",
+                      "DeepseekOcr2Processor"),
 }
+VIDEO_PROCESSORS = {"smolvlm": "SmolVLMVideoProcessor", "internvl": "InternVLVideoProcessor",
+                    "llava_onevision": "LlavaOnevisionVideoProcessor",
+                    "gemma4": "Gemma4VideoProcessor"}
+# What get_image_features is given of a processor's output.
+IMAGE_INPUTS = ("pixel_values", "image_sizes", "pixel_attention_mask", "batch_num_images",
+                "image_position_ids", "pixel_values_local", "num_local_patches")
+# Token types of an answer: in a prefix language model it is what follows the prefix.
+ANSWER_TYPE = {"paligemma": 1}
 
 
 def special_tokens(spec: Vlm) -> list[str]:
@@ -73,44 +94,11 @@ def make_config(spec: Vlm, tokenizer):
             "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     config_class = getattr(transformers, FAMILIES[spec.family][0])
     top = {"tie_word_embeddings": spec.tied, **ids(spec.top)}
+    if spec.family == "paligemma":
+        top["vocab_size"] = len(tokenizer)
+    if spec.family == "gemma4":
+        text["vocab_size_per_layer_input"] = len(tokenizer)
     return config_class(text_config=text, vision_config=dict(spec.vision), **top)
-
-
-def scale_of(name: str, shape: torch.Size, tied: bool, gemma: bool) -> float:
-    """As checkpoint.scale_of, for the names of these families."""
-    if "mm_input_projection" in name:
-        return 1.0 / shape[0]**0.5
-    if "position" in name or "class_embedding" in name or "cls_token" in name:
-        return 0.5
-    gain = 1.0
-    if "q_proj" in name or "k_proj" in name:
-        gain = 1.8
-    elif "lm_head" in name:
-        gain = 2.5
-    elif "language_model" in name or "text_model" in name:
-        if "o_proj" in name or "down_proj" in name:
-            gain = 1.5
-        elif "embed_tokens" in name:
-            # Gemma multiplies embeddings by the root of the hidden size.
-            return (0.25 if tied else 1.0) / (shape[1]**0.5 if gemma else 1.0)
-    return gain / shape[1:].numel()**0.5
-
-
-def randomize(model, spec: Vlm, quiet_rows: list[int]) -> None:
-    generator = torch.Generator().manual_seed(spec.seed)
-    # Gemma's RMS norms store how far the factor is from 1.
-    offset = {f"{name}.weight" for name, module in model.named_modules()
-              if type(module).__name__ == "Gemma3RMSNorm"}
-    with torch.no_grad():
-        for name, parameter in sorted(model.named_parameters()):
-            noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.ndim > 1 or "class_embedding" in name:
-                parameter.copy_(noise * scale_of(name, parameter.shape, spec.tied, bool(offset)))
-            elif name.endswith("bias"):
-                parameter.copy_(noise * 0.2)
-            else:
-                parameter.copy_((0.0 if name in offset else 1.0) + noise * 0.25)
-        model.get_output_embeddings().weight[quiet_rows] *= 0.1
 
 
 def make_images(spec: Vlm):
@@ -124,9 +112,12 @@ def make_processor(spec: Vlm, tokenizer, images):
     if spec.family == "smolvlm":
         # Only for videos, and not installed everywhere.
         transformers.models.smolvlm.processing_smolvlm.num2words = str
-    if spec.family in ("smolvlm", "internvl"):
-        video = {"smolvlm": "SmolVLMVideoProcessor", "internvl": "InternVLVideoProcessor"}
-        more["video_processor"] = getattr(transformers, video[spec.family])()
+    if spec.family == "paligemma":  # It would add all 1,152; the tokenizer has some of them.
+        transformers.models.paligemma.processing_paligemma.EXTRA_TOKENS = PLACES
+    if spec.family == "gemma4":
+        more["feature_extractor"] = transformers.Gemma4AudioFeatureExtractor()
+    if spec.family in VIDEO_PROCESSORS:
+        more["video_processor"] = getattr(transformers, VIDEO_PROCESSORS[spec.family])()
     return getattr(transformers, name)(image_processor=images, tokenizer=tokenizer,
                                        chat_template=TEMPLATES[spec.template], **more)
 
@@ -151,16 +142,28 @@ def write_processor(spec: Vlm, processor, folder: Path) -> None:
                {"processor_class": type(processor).__name__, **spec.processor})
 
 
+def publish_config(spec: Vlm, path: Path) -> None:
+    """What published files say in other words: Gemma 4's sizes of full layers."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    text = config["text_config"]
+    if text.pop("per_layer_config", None):
+        sizes = ("global_head_dim", "num_global_key_value_heads")
+        text.update({key: spec.text[key] for key in sizes if key in spec.text})
+        write_json(path, config)
+
+
 def write_checkpoint(spec: Vlm, folder: Path) -> None:
     folder.mkdir(parents=True)
     tokenizer = make_tokenizer(spec)
     model_class = getattr(transformers, FAMILIES[spec.family][1])
     model = model_class(make_config(spec, tokenizer))
-    randomize(model, spec, [tokenizer.convert_tokens_to_ids(t) for t in special_tokens(spec)])
+    randomize(model, spec.seed, spec.tied,
+              [tokenizer.convert_tokens_to_ids(t) for t in special_tokens(spec)])
     model.to(DTYPES[spec.dtype]).save_pretrained(folder)
-    if spec.layout == "published" and spec.vision["model_type"] in (
-            "clip_vision_model", "siglip_vision_model"):
-        rename_tower(folder)
+    if spec.layout == "published":
+        publish_config(spec, folder / "config.json")
+        if spec.vision["model_type"] in ("clip_vision_model", "siglip_vision_model"):
+            rename_tower(folder)
     write_json(folder / "generation_config.json", {
         "eos_token_id": [tokenizer.eos_token_id], "pad_token_id": tokenizer.pad_token_id})
     write_processor(spec, make_processor(spec, tokenizer, make_images(spec)(**spec.images)), folder)
@@ -176,9 +179,9 @@ class Reference:
         assert not report["missing_keys"] and not report["unexpected_keys"], report
         self.model.eval()
         # Gemma's embedding scale is rounded to the dtype that a model runs in; as it is for us.
-        embedding = self.model.get_input_embeddings()
-        if hasattr(embedding, "embed_scale"):
-            embedding.embed_scale = embedding.embed_scale.to(DTYPES[spec.dtype]).float()
+        for module in self.model.modules():
+            if torch.is_tensor(getattr(module, "embed_scale", None)):
+                module.embed_scale = module.embed_scale.to(DTYPES[spec.dtype]).float()
         self.spec = spec
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
         self.processor = make_processor(spec, tokenizer, make_images(spec).from_pretrained(folder))
@@ -194,16 +197,39 @@ class Reference:
         files = [part["image"] for message in messages if isinstance(message["content"], list)
                  for part in message["content"] if part["type"] == "image"]
         images = [Image.open(IMAGES / file).convert("RGB") for file in files]
-        return dict(self.processor(text=[prompt], images=[images] if images else None,
-                                   return_tensors="pt", **self.spec.call))
+        if not images and self.spec.family in ("paligemma", "deepseek_ocr2"):
+            return self.text_inputs(prompt)
+        inputs = dict(self.processor(text=[prompt], images=[images] if images else None,
+                                     return_tensors="pt", **self.spec.call))
+        inputs.pop("labels", None)
+        return inputs
+
+    def text_inputs(self, prompt: str) -> dict:
+        """Inputs without pictures of families whose processors refuse them."""
+        tokenizer = self.processor.tokenizer
+        if self.spec.family == "paligemma":  # as its processor writes what follows the pictures
+            prompt = f"{tokenizer.bos_token}{prompt}\n"
+        inputs = dict(tokenizer([prompt], add_special_tokens=False, return_tensors="pt"))
+        inputs.pop("token_type_ids", None)
+        if self.spec.family == "paligemma":
+            inputs["token_type_ids"] = torch.zeros_like(inputs["input_ids"])
+        return inputs
 
     def image_embeds(self, inputs: dict) -> torch.Tensor:
         """The projector's output, all pictures one after another: [tokens, hidden]."""
-        wanted = ("pixel_values", "image_sizes", "pixel_attention_mask")
-        found = self.model.get_image_features(**{k: inputs[k] for k in wanted if k in inputs})
+        found = self.model.get_image_features(
+            **{key: inputs[key] for key in IMAGE_INPUTS if key in inputs})
         found = getattr(found, "pooler_output", found)
         found = found if torch.is_tensor(found) else torch.cat([part for part in found])
         return found.reshape(-1, found.shape[-1])
+
+
+def stored_pixels(spec: Vlm, inputs: dict) -> torch.Tensor:
+    """[tiles, 3, height, width], or Gemma 4's patches [patches, values], without padding."""
+    pixels = inputs["pixel_values"]
+    if spec.family == "gemma4":
+        return pixels[(inputs["image_position_ids"] >= 0).all(-1)]
+    return pixels.reshape(-1, *pixels.shape[-3:])
 
 
 def greedy(reference: Reference, first) -> list[int]:
@@ -220,9 +246,10 @@ def check_greedy(reference: Reference, inputs: dict, chosen: list[int]) -> None:
     whole, count = dict(inputs), inputs["input_ids"].shape[1]
     whole["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([chosen])], dim=1)
     whole["attention_mask"] = torch.ones_like(whole["input_ids"])
-    if "token_type_ids" in inputs:
-        zeros = torch.zeros(1, len(chosen), dtype=inputs["token_type_ids"].dtype)
-        whole["token_type_ids"] = torch.cat([inputs["token_type_ids"], zeros], dim=1)
+    for key in ("token_type_ids", "mm_token_type_ids"):
+        if key in inputs:
+            answer = torch.full((1, len(chosen)), ANSWER_TYPE.get(reference.spec.family, 0))
+            whole[key] = torch.cat([inputs[key], answer.to(inputs[key].dtype)], dim=1)
     logits = reference.model(**whole, use_cache=False).logits[0, count - 1:-1]
     assert logits.argmax(-1).tolist() == chosen
 
@@ -239,8 +266,7 @@ def run_case(reference: Reference, name: str, noun: str) -> tuple[dict, dict]:
     if "pixel_values" in inputs:
         tensors[f"{name}.image_embeds"] = reference.image_embeds(inputs)
         if name in reference.spec.pixels:
-            pixels = inputs["pixel_values"]
-            tensors[f"{name}.pixel_values"] = pixels.reshape(-1, *pixels.shape[-3:])
+            tensors[f"{name}.pixel_values"] = stored_pixels(reference.spec, inputs)
     case = {"name": name, "messages": messages, "prompt": prompt,
             "input_ids": inputs["input_ids"][0].tolist(), "greedy": chosen}
     return case, {key: value.float().clone() for key, value in tensors.items()}
@@ -282,10 +308,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=GOLDENS)
     parser.add_argument("--only", help="one configuration's name")
-    parser.add_argument("--family", help="one family's configurations")
+    parser.add_argument("--family", nargs="+", help="these families' configurations")
     arguments = parser.parse_args()
-    specs = [spec for spec in VLMS if arguments.only in (None, spec.name)
-             and arguments.family in (None, spec.family)]
+    specs = [spec for spec in VLMS + TILED + GEMMAS if arguments.only in (None, spec.name)
+             and (not arguments.family or spec.family in arguments.family)]
     with multiprocessing.get_context("spawn").Pool(min(len(specs), 16)) as pool:
         pending = [(spec, pool.apply_async(write_model, (spec, arguments.out))) for spec in specs]
         failed = 0

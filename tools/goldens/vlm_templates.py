@@ -54,4 +54,29 @@ TEMPLATES = {
         "{%- if message['role'] == 'assistant' -%}" + parts("[IMG]") + "{{- eos_token -}}"
         "{%- else -%}{{- '[INST]' -}}" + parts("[IMG]") + "{{- '[/INST]' -}}{%- endif -%}"
         "{%- endfor -%}"),
+    "llava_mistral": (
+        "{{- bos_token -}}{%- for message in messages -%}"
+        "{%- if message['role'] == 'assistant' -%}" + parts("<image>\\n") +
+        "{{- eos_token -}}{%- else -%}{{- '[INST] ' -}}" + parts("<image>\\n") +
+        "{{- ' [/INST]' -}}{%- endif -%}{%- endfor -%}"),
+    "chatml_image": (
+        "{%- for message in messages -%}{{- '<|im_start|>' + message['role'] + '\\n' -}}" +
+        parts("<image>\\n") + "{{- '<|im_end|>\\n' -}}{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}"),
+    "idefics2": (
+        "{%- for message in messages -%}{{- message['role'] | capitalize -}}"
+        "{{- ':' if message['content'] is not string and message['content'][0]['type'] == 'image'"
+        " else ': ' -}}" + parts("<image>") +
+        "{{- '<end_of_utterance>\\n' -}}{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{- 'Assistant:' -}}{%- endif -%}"),
+    # The processor puts <bos> behind the last picture, and a line feed at the end.
+    "paligemma": "{%- for message in messages -%}" + parts("<image>") + "{%- endfor -%}",
+    "deepseek_ocr2": (
+        "{{- bos_token -}}{%- for message in messages -%}" + parts("<image>\\n") +
+        "{{- eos_token if message['role'] == 'assistant' else '\\n' -}}{%- endfor -%}"),
+    "gemma4": (
+        "{{- bos_token -}}{%- for message in messages -%}"
+        "{{- '<|turn>' + ('model' if message['role'] == 'assistant' else message['role'])"
+        " + '\\n' -}}" + parts("<|image|>") + "{{- '<turn|>\\n' -}}{%- endfor -%}"
+        "{%- if add_generation_prompt -%}{{- '<|turn>model\\n' -}}{%- endif -%}"),
 }
