@@ -22,19 +22,20 @@ inline std::filesystem::path root() {
 /// Families with goldens.
 inline const std::vector<std::string>& families() {
   static const std::vector<std::string> kFamilies = {
-      "gemma2",       //
-      "gemma3_text",  //
-      "granite",      //
-      "llama",        //
-      "mistral",      //
-      "phi3",         //
-      "qwen2",        //
-      "qwen2_5_vl",   //
-      "qwen2_vl",     //
-      "qwen3",        //
-      "qwen3_moe",    //
-      "qwen3_vl",     //
-      "smollm3",      //
+      "gemma2",        //
+      "gemma3_text",   //
+      "granite",       //
+      "llama",         //
+      "mistral",       //
+      "phi3",          //
+      "qwen2",         //
+      "qwen2_5_vl",    //
+      "qwen2_vl",      //
+      "qwen3",         //
+      "qwen3_moe",     //
+      "qwen3_vl",      //
+      "qwen3_vl_moe",  //
+      "smollm3",       //
   };
   return kFamilies;
 }

@@ -34,6 +34,7 @@ const std::vector<Family>& families() {
       qwen2_5_vl::family(),                     //
       qwen2_vl::family(),                       //
       qwen3_vl::family(),                       //
+      qwen3_vl::moe_family(),                   //
       text_only(text_families::gemma()),        //
       text_only(text_families::gemma2()),       //
       text_only(text_families::gemma3_text()),  //

@@ -42,6 +42,17 @@ MixtureOfExperts MixtureOfExperts::load(WeightLoader& weights, const std::string
   MixtureOfExperts moe;
   moe.config_ = config;
   moe.router_ = Linear::load(weights, name + ".gate", config.num_experts, hidden_size, false);
+  const std::string fused = name + ".experts.gate_up_proj";
+  if (weights.has(fused)) {
+    const std::int64_t inner = config.intermediate_size;
+    auto gate_up = weights.experts(fused, config.num_experts, 2 * inner, hidden_size);
+    auto down =
+        weights.experts(name + ".experts.down_proj", config.num_experts, hidden_size, inner);
+    for (int i = 0; i < config.num_experts; ++i) {
+      moe.experts_.push_back({{std::move(gate_up[i]), {}}, {std::move(down[i]), {}}, activation});
+    }
+    return moe;
+  }
   for (int i = 0; i < config.num_experts; ++i) {
     moe.experts_.push_back(GatedMlp::load(weights, fmt::format("{}.experts.{}", name, i),
                                           hidden_size, config.intermediate_size, false,

@@ -20,7 +20,8 @@ struct MoeConfig {
 /// their sum, weighted by the router's softmax.
 class MixtureOfExperts {
  public:
-  /// Loads `name`.gate, the router, and `name`.experts.N.
+  /// Loads `name`.gate, the router, and `name`.experts.N, or all experts in the two tensors
+  /// `name`.experts.gate_up_proj and .down_proj.
   static MixtureOfExperts load(WeightLoader& weights, const std::string& name,
                                std::int64_t hidden_size, const MoeConfig& config,
                                compute::Activation activation);

@@ -7,6 +7,19 @@
 #include "base/error.h"
 
 namespace saccade::nn {
+namespace {
+
+/// to [columns, rows] = from [rows, columns], elements of `width` bytes.
+void transpose(std::byte* to, const std::byte* from, std::int64_t rows, std::int64_t columns,
+               std::int64_t width) {
+  for (std::int64_t column = 0; column < columns; ++column) {
+    for (std::int64_t row = 0; row < rows; ++row, to += width) {
+      std::memcpy(to, from + (row * columns + column) * width, width);
+    }
+  }
+}
+
+}  // namespace
 
 WeightLoader::WeightLoader(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
                            std::function<void(std::int64_t)> on_bytes)
@@ -46,6 +59,33 @@ std::shared_ptr<const compute::Weight> WeightLoader::stacked(
   auto packed = device_.pack(parts);
   for (const std::string& name : names) loaded(name, checkpoint_.info(name).bytes);
   return packed;
+}
+
+std::vector<std::shared_ptr<const compute::Weight>> WeightLoader::experts(const std::string& name,
+                                                                          std::int64_t count,
+                                                                          std::int64_t outputs,
+                                                                          std::int64_t inputs) {
+  const HostTensor tensor = checkpoint_.tensor(name);
+  const bool as_applied = tensor.shape == Shape{count, outputs, inputs};
+  if (!as_applied && tensor.shape != Shape{count, inputs, outputs}) {
+    fail("{}: tensor {} has shape {}; config.json implies [{}, {}, {}]", checkpoint_.where(), name,
+         tensor.shape.text(), count, outputs, inputs);
+  }
+  const std::int64_t width = dtype_bytes(tensor.dtype);
+  const std::int64_t bytes = outputs * inputs * width;
+  std::vector<std::byte> turned(as_applied ? 0 : bytes);
+  std::vector<std::shared_ptr<const compute::Weight>> matrices;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::byte* data = tensor.data + i * bytes;
+    if (!as_applied) {
+      transpose(turned.data(), data, inputs, outputs, width);
+      data = turned.data();
+    }
+    const HostMatrix matrix = float_matrix({tensor.dtype, {outputs, inputs}, data, tensor.storage});
+    matrices.push_back(device_.pack({&matrix, 1}));
+  }
+  loaded(name, checkpoint_.info(name).bytes);
+  return matrices;
 }
 
 Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int64_t columns) {

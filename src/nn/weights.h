@@ -30,6 +30,13 @@ class WeightLoader {
   std::shared_ptr<const compute::Weight> stacked(const std::vector<std::string>& names,
                                                  const std::vector<std::int64_t>& outputs,
                                                  std::int64_t inputs);
+  /// The matrices [outputs, inputs] of experts that a file holds as one tensor [experts, outputs,
+  /// inputs] or, as some are published, [experts, inputs, outputs]. Told apart by the shape alone,
+  /// as transformers does; where both fit, it is the former.
+  std::vector<std::shared_ptr<const compute::Weight>> experts(const std::string& name,
+                                                              std::int64_t count,
+                                                              std::int64_t outputs,
+                                                              std::int64_t inputs);
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
   /// Dimensions of 1 do not count: files disagree on whether such a table has one more of them.
   Tensor table(const std::string& name, std::int64_t rows, std::int64_t columns);

@@ -10,6 +10,7 @@
 #include "models/qwen_vl/model.h"
 #include "models/qwen_vl/plain_tower.h"
 #include "models/qwen_vl/processor.h"
+#include "models/text/experts.h"
 
 namespace saccade::models::qwen3_vl {
 namespace {
@@ -27,7 +28,22 @@ TextFamily text_family() {
   };
 }
 
+/// The decoder of the mixtures of experts.
+TextFamily moe_text_family() {
+  TextFamily family = text_family();
+  family.model_type = "qwen3_vl_moe_text";
+  family.finish = [](const JsonObject& text, const JsonObject&, nn::DecoderConfig& decoder) {
+    // Shares always add up to 1: norm_topk_prob is not read.
+    text_families::read_experts(
+        text,
+        {.num_experts = 60, .experts_per_token = 4, .intermediate_size = 1408, .normalize = true},
+        decoder);
+  };
+  return family;
+}
+
 struct Config : qwen_vl::Config {
+  std::string model_type;
   qwen_vl::VisionConfig vision;
   qwen_vl::PlainTowerForm tower;
 };
@@ -67,10 +83,13 @@ std::vector<std::int64_t> read_deepstack(const JsonObject& config, int depth, in
 }
 
 Config read_config(const checkpoint::Checkpoint& checkpoint) {
-  const JsonObject vision =
-      JsonObject(checkpoint.config(), checkpoint.where("config.json")).object("vision_config");
+  const JsonObject top(checkpoint.config(), checkpoint.where("config.json"));
+  const JsonObject vision = top.object("vision_config");
   const qwen_vl::VisionConfig tower = read_vision(vision);
-  Config config{qwen_vl::read_model(checkpoint, text_family(), tower.out_hidden_size), tower, {}};
+  const std::string model_type = top.string("model_type");
+  const TextFamily text = model_type == "qwen3_vl_moe" ? moe_text_family() : text_family();
+  Config config{
+      qwen_vl::read_model(checkpoint, text, tower.out_hidden_size), model_type, tower, {}};
   config.tower = {
       .patch_bias = true,
       .mlp_up = "mlp.linear_fc1",
@@ -87,7 +106,7 @@ Config read_config(const checkpoint::Checkpoint& checkpoint) {
 Description describe(const checkpoint::Checkpoint& checkpoint) {
   const Config config = read_config(checkpoint);
   return qwen_vl::describe(
-      checkpoint, "qwen3_vl", config, config.vision,
+      checkpoint, config.model_type, config, config.vision,
       fmt::format(" ({} with DeepStack)", config.tower.deepstack_blocks.size()),
       fmt::format(", {0}x{0} positions", config.tower.position_side));
 }
@@ -110,6 +129,10 @@ std::unique_ptr<Processor> load_processor(const checkpoint::Checkpoint& checkpoi
 
 Family family() {
   return {"qwen3_vl", describe, load_model, load_processor};
+}
+
+Family moe_family() {
+  return {"qwen3_vl_moe", describe, load_model, load_processor};
 }
 
 }  // namespace saccade::models::qwen3_vl
