@@ -33,7 +33,7 @@ ActivationKind kernel_kind(Activation activation) {
 
 CpuDevice::CpuDevice(const CpuOptions& options)
     : kernels_(kernels_for(options.isa)),
-      integer_products_(options.integer_products),
+      rounded_inputs_(options.rounded_inputs),
       threads_(options.threads > 0 ? options.threads : available_cores()) {}
 
 DeviceInfo CpuDevice::info() const {
@@ -67,7 +67,7 @@ std::int64_t CpuDevice::kv_bytes_per_token(const KvLayout& layout) const {
 }
 
 std::shared_ptr<const Weight> CpuDevice::pack(std::span<const HostMatrix> parts) {
-  return std::make_shared<PackedMatrix>(parts, threads_);
+  return std::make_shared<PackedMatrix>(parts, rounded_inputs_ && kernels_.pack_pairs, threads_);
 }
 
 Tensor CpuDevice::to_f32(const HostTensor& tensor) {

@@ -31,6 +31,12 @@ const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           activate,
                           gate,
                           rotate,
-                          widen};
+                          widen,
+#if defined(SACCADE_ISA_AVX512_BF16)
+                          pack_pairs
+#else
+                          nullptr
+#endif
+};
 
 }  // namespace saccade::compute::cpu::SACCADE_ISA

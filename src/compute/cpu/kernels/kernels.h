@@ -19,14 +19,17 @@ inline constexpr int kMaxAttentionRows = 64;
 /// The widest attention head.
 inline constexpr int kMaxHeadDim = 256;
 
-enum class WeightType : std::uint8_t { kF32, kF16, kBF16 };
+/// How float panels are stored. Pairs are for bf16 dot products: [(k + 1) / 2, kPanel, 2], an odd k
+/// filled up with zeros.
+enum class WeightType : std::uint8_t { kF32, kF16, kBF16, kBF16Pairs };
 enum class ActivationKind : std::uint8_t { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu };
 
 /// Rows [0, rows) of y = x w^T + bias for panels [panel_begin, panel_end).
 struct GemmArgs {
   const void* weight;  // [panels, k, kPanel]
   WeightType type;
-  const float* x;     // tiles of tile_rows rows, each [k, rows of the tile]; see pack_rows
+  const void* x;      // tiles of tile_rows rows, the last of fewer: see pack_rows and pack_pairs
+  int tile_rows;      // at most those of the kernels
   float* y;           // [rows, y_stride]
   const float* bias;  // [outputs] or null
   std::int64_t k;
@@ -114,6 +117,9 @@ struct Kernels {
   /// Rotates the pairs (x[i], x[i + half]) by the angle whose cosine and sine are given.
   void (*rotate)(float* x, const float* cos, const float* sin, std::int64_t half);
   void (*widen)(float* y, const void* x, WeightType type, std::int64_t n);
+  /// A tile for products with WeightType::kBF16Pairs, rounded to bf16: [(k + 1) / 2, rows, 2]. Null
+  /// where there are no such products.
+  void (*pack_pairs)(void* to, const float* x, std::int64_t stride, int rows, std::int64_t k);
 };
 
 /// Interleaves the rows of one tile for gemm: y[k * rows + r] = x[r * stride + k].
@@ -123,6 +129,9 @@ inline void pack_rows(float* y, const float* x, std::int64_t stride, int rows, s
   }
 }
 
+namespace avx512_bf16 {
+extern const Kernels kKernels;
+}
 namespace avx512_vnni {
 extern const Kernels kKernels;
 }

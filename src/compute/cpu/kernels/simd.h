@@ -8,7 +8,8 @@
 
 #include <cstdint>
 
-#if defined(SACCADE_ISA_AVX512) || defined(SACCADE_ISA_AVX512_VNNI)
+#if defined(SACCADE_ISA_AVX512) || defined(SACCADE_ISA_AVX512_VNNI) || \
+    defined(SACCADE_ISA_AVX512_BF16)
 #include "compute/cpu/kernels/simd_avx512.h"
 #elif defined(SACCADE_ISA_AVX2)
 #include "compute/cpu/kernels/simd_avx2.h"
@@ -17,7 +18,7 @@
 #elif defined(SACCADE_ISA_SCALAR)
 #include "compute/cpu/kernels/simd_scalar.h"
 #else
-#error "define one of SACCADE_ISA_AVX512_VNNI, _AVX512, _AVX2, _NEON, _SCALAR"
+#error "define one of SACCADE_ISA_AVX512_BF16, _AVX512_VNNI, _AVX512, _AVX2, _NEON, _SCALAR"
 #endif
 
 namespace saccade::compute::cpu::SACCADE_ISA {
