@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -70,6 +71,41 @@ INSTANTIATE_TEST_SUITE_P(
                     LinearCase{3, 17, 33, DType::kF32}, LinearCase{5, 40, 130, DType::kF16},
                     LinearCase{12, 300, 65, DType::kBF16}, LinearCase{13, 1100, 20, DType::kF32},
                     LinearCase{29, 513, 70, DType::kF16}, LinearCase{130, 96, 257, DType::kBF16}));
+
+TEST(OpTest, LinearOfBf16PairsIsThatOfRoundedInputs) {
+  const std::string isa = "avx512_bf16";
+  const auto built = cpu::built_isas();
+  if (std::find(built.begin(), built.end(), isa) == built.end() || !cpu::isa_runs_here(isa)) {
+    GTEST_SKIP() << "this processor has no bf16 dot products";
+  }
+  const auto rounded = [](Matrix values) {
+    for (float& value : values) value = bf16_to_f32(f32_to_bf16(value));
+    return values;
+  };
+  for (const auto& [rows, inputs, outputs, dtype] : {LinearCase{1, 63, 48, DType::kBF16},
+                                                     {5, 40, 130, DType::kF16},
+                                                     {29, 513, 70, DType::kBF16},
+                                                     {130, 1300, 257, DType::kF16}}) {
+    const Matrix x = random_matrix(rows * inputs, 1);
+    const Stored w = store_as(random_matrix(outputs * inputs, 2), dtype);
+    const Matrix bias = random_matrix(outputs, 3);
+    cpu::CpuDevice device({2, isa});
+    const HostMatrix part = float_matrix({dtype, {outputs, inputs}, w.bytes.data()});
+    const auto weight = device.pack(std::span(&part, 1));
+    const Tensor y = device.empty(DType::kF32, {rows, outputs});
+    const Tensor b = upload(device, bias, {outputs});
+    device.linear(y, upload(device, x, {rows, inputs}), *weight, {.bias = &b});
+    expect_close(download(device, y),
+                 reference::linear(rounded(x), rounded(w.values), bias, rows, inputs, outputs),
+                 2e-6);
+    const Tensor row = device.empty(DType::kF32, {1, inputs});
+    device.embed(row, *weight, std::vector<std::int32_t>{static_cast<std::int32_t>(outputs - 1)});
+    const Matrix embedded = download(device, row);
+    for (std::int64_t i = 0; i < inputs; ++i) {
+      EXPECT_EQ(embedded[i], rounded(w.values)[(outputs - 1) * inputs + i]);
+    }
+  }
+}
 
 TEST(OpTest, LinearStacksPartsAndReadsUnalignedFiles) {
   const Matrix x = random_matrix(2 * 24, 1);

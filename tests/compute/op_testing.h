@@ -73,14 +73,15 @@ inline std::vector<std::unique_ptr<Device>> gpu_devices(bool exact = true) {
 /// GPUs add up in an order of their own, and their exponentials differ in the last bits.
 inline constexpr double kGpuTolerance = 1e-5;
 
-/// Runs `body` on a device of each instruction set and thread count; all results must be the same
-/// bits. GPUs must come close to them, relative to the largest. Returns the bits.
+/// Runs `body` on a device of each instruction set and thread count, inputs of products unrounded;
+/// all results must be the same bits. GPUs must come close to them, relative to the largest.
+/// Returns the bits.
 inline Matrix on_all_devices(const std::function<Matrix(Device&)>& body) {
   Matrix first;
   std::string first_name;
   for (const std::string& isa : isas_here()) {
     for (const int threads : {1, 3}) {
-      cpu::CpuDevice device({threads, isa});
+      cpu::CpuDevice device({threads, isa, /*rounded_inputs=*/false});
       const Matrix result = body(device);
       if (first_name.empty()) {
         first = result;

@@ -33,7 +33,7 @@ ActivationKind kernel_kind(Activation activation) {
 
 CpuDevice::CpuDevice(const CpuOptions& options)
     : kernels_(kernels_for(options.isa)),
-      integer_products_(options.integer_products),
+      rounded_inputs_(options.rounded_inputs),
       threads_(options.threads > 0 ? options.threads : available_cores()) {}
 
 DeviceInfo CpuDevice::info() const {
@@ -59,15 +59,15 @@ void CpuDevice::download(void* to, const Tensor& from) {
 }
 
 std::unique_ptr<KvCache> CpuDevice::make_kv_cache(const KvLayout& layout, int num_pages) {
-  return std::make_unique<PagedKv>(layout, num_pages);
+  return std::make_unique<PagedKv>(layout, rounded_inputs_, num_pages);
 }
 
 std::int64_t CpuDevice::kv_bytes_per_token(const KvLayout& layout) const {
-  return PagedKv::page_floats(layout) * static_cast<std::int64_t>(sizeof(float)) / kKeyBlock;
+  return PagedKv::page_bytes(layout, rounded_inputs_) / kKeyBlock;
 }
 
 std::shared_ptr<const Weight> CpuDevice::pack(std::span<const HostMatrix> parts) {
-  return std::make_shared<PackedMatrix>(parts, threads_);
+  return std::make_shared<PackedMatrix>(parts, rounded_inputs_ && kernels_.pack_pairs, threads_);
 }
 
 Tensor CpuDevice::to_f32(const HostTensor& tensor) {

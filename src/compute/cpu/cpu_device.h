@@ -16,9 +16,12 @@ namespace saccade::compute::cpu {
 struct CpuOptions {
   int threads = 0;            ///< 0: one for each core this process may use
   std::string_view isa = {};  ///< empty: the best this processor has
-  /// Inputs of quantized weights are rounded to int8, each 32 with a scale of their own, so that
-  /// products are integers. Without, weights are dequantized and all products are of floats.
-  bool integer_products = true;
+  /// Inputs of products are rounded to what the processor multiplies fastest: with quantized
+  /// weights to int8, each 32 with a scale of their own, so that products are integers; with bf16
+  /// and f16 weights to bf16 where there are bf16 dot products; in attention to 16-bit integers
+  /// with a scale for each head of a token. Without, weights are dequantized and all products are
+  /// of float32.
+  bool rounded_inputs = true;
 };
 
 // Elements of a work item of row-by-row operations: about ten microseconds of work.
@@ -79,11 +82,22 @@ class CpuDevice : public Device {
 
   /// A layer's input in the forms that kernels want, each made when first asked for.
   class LinearInput;
-  void multiply(const PackedSegment& segment, LinearInput& input, const Tensor& y,
-                const float* bias);
+  struct ProductItems;
+  ProductItems product_items(std::int64_t rows, int tile_rows, const PackedSegment& segment) const;
+  void multiply_floats(const PackedSegment& segment, LinearInput& input, const Tensor& y,
+                       const float* bias);
+  void multiply_quantized(const PackedSegment& segment, LinearInput& input, const Tensor& y,
+                          const float* bias);
+
+  /// A stretch of rows of one segment or span.
+  struct RowBlock {
+    std::int64_t group;  // which segment or span
+    std::int64_t begin;  // first token in it
+    std::int64_t count;
+  };
 
   const Kernels& kernels_;
-  bool integer_products_;
+  bool rounded_inputs_;
   ThreadPool threads_;
   BufferPool buffers_;
   struct Scratch {
@@ -91,6 +105,8 @@ class CpuDevice : public Device {
     std::int64_t floats = 0;
   };
   std::vector<Scratch> scratch_;
+  std::vector<RowBlock>
+      row_blocks_;  // of the operation in hand; kept, so that steps do not allocate
 };
 
 template <typename Body>

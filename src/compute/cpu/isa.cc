@@ -14,9 +14,14 @@
 namespace saccade::compute::cpu {
 namespace {
 
+bool always() {
+  return true;
+}
+
 struct Entry {
   const Kernels* kernels;
   bool (*runs_here)();
+  bool (*chosen_here)() = always;  // without being asked for, where it runs
 };
 
 #if defined(__x86_64__)
@@ -26,6 +31,14 @@ bool has_avx512() {
 }
 bool has_avx512_vnni() {
   return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+bool has_avx512_bf16() {
+  return has_avx512_vnni() && __builtin_cpu_supports("avx512bf16");
+}
+/// Zen 4 and 5 multiply pairs of bf16 at twice the rate of float32. Intel's cores do at half of it:
+/// 0.159 against 0.310 TFLOP/s on two cores of a Sapphire Rapids.
+bool has_fast_bf16() {
+  return __builtin_cpu_is("amd");
 }
 /// Conversion of halves; clang 14 does not know it by name.
 bool has_f16c() {
@@ -37,13 +50,10 @@ bool has_avx2() {
 }
 #endif
 
-bool always() {
-  return true;
-}
-
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> kEntries = {
 #if defined(__x86_64__)
+    {&avx512_bf16::kKernels, has_avx512_bf16, has_fast_bf16},
     {&avx512_vnni::kKernels, has_avx512_vnni},
     {&avx512::kKernels, has_avx512},
     {&avx2::kKernels, has_avx2},
@@ -72,7 +82,8 @@ bool isa_runs_here(std::string_view isa) {
 const Kernels& kernels_for(std::string_view isa) {
   for (const Entry& entry : entries()) {
     const std::string_view name = entry.kernels->name;
-    if (isa.empty() && name != "scalar" && entry.runs_here()) return *entry.kernels;
+    if (isa.empty() && name != "scalar" && entry.runs_here() && entry.chosen_here())
+      return *entry.kernels;
     if (name != isa) continue;
     if (!entry.runs_here()) fail("instruction set {}: this processor does not have it", isa);
     return *entry.kernels;

@@ -31,10 +31,14 @@ std::int64_t total_outputs(std::span<const HostMatrix> parts) {
   return outputs;
 }
 
-/// Interleaves up to kPanel rows into one panel, T being an integer as wide as the element.
-template <typename T>
+/// Interleaves up to kPanel rows into one panel, T being an integer as wide as the element, and
+/// kPairs the consecutive inputs of an output that lie together.
+template <typename T, int kPairs = 1>
 void pack_panel(T* to, const std::byte* const* rows, int count, std::int64_t inputs) {
-  if (count < kPanel) std::memset(to, 0, sizeof(T) * inputs * kPanel);
+  const std::int64_t steps = (inputs + kPairs - 1) / kPairs;
+  if (count < kPanel || steps * kPairs > inputs) {
+    std::memset(to, 0, sizeof(T) * steps * kPairs * kPanel);
+  }
   // Rows of a mapped file may lie at any address, so elements are copied as bytes. Taking a stretch
   // of columns at a time keeps the panel part being written in the L1 cache.
   constexpr std::int64_t kStretch = 256;
@@ -42,15 +46,49 @@ void pack_panel(T* to, const std::byte* const* rows, int count, std::int64_t inp
     const std::int64_t end = std::min(inputs, begin + kStretch);
     for (int r = 0; r < count; ++r) {
       for (std::int64_t i = begin; i < end; ++i) {
-        std::memcpy(&to[i * kPanel + r], rows[r] + i * sizeof(T), sizeof(T));
+        T* place = to + (i / kPairs * kPanel + r) * kPairs + i % kPairs;
+        std::memcpy(place, rows[r] + i * sizeof(T), sizeof(T));
       }
     }
   }
 }
 
-std::shared_ptr<void> pack_floats(std::span<const HostMatrix> parts, ThreadPool& threads) {
+/// The same for rows of f16, rounded to bf16.
+void pack_rounded_panel(std::uint16_t* to, const std::byte* const* rows, int count,
+                        std::int64_t inputs) {
+  std::vector<std::uint16_t> rounded(count * inputs);
+  const std::byte* starts[kPanel] = {};
+  for (int r = 0; r < count; ++r) {
+    std::uint16_t* row = rounded.data() + r * inputs;
+    std::memcpy(row, rows[r], inputs * sizeof(std::uint16_t));
+    for (std::int64_t i = 0; i < inputs; ++i) row[i] = f32_to_bf16(f16_to_f32(row[i]));
+    starts[r] = reinterpret_cast<const std::byte*>(row);
+  }
+  pack_panel<std::uint16_t, 2>(to, starts, count, inputs);
+}
+
+WeightType stored_type(DType dtype, bool bf16_pairs) {
+  const WeightType type = weight_type(dtype);
+  return bf16_pairs && type != WeightType::kF32 ? WeightType::kBF16Pairs : type;
+}
+
+std::int64_t float_panel_bytes(WeightType type, std::int64_t inputs) {
+  switch (type) {
+    case WeightType::kF32:
+      return inputs * kPanel * 4;
+    case WeightType::kF16:
+    case WeightType::kBF16:
+      return inputs * kPanel * 2;
+    case WeightType::kBF16Pairs:
+      return (inputs + 1) / 2 * kPanel * 4;
+  }
+  return 0;
+}
+
+std::shared_ptr<void> pack_floats(std::span<const HostMatrix> parts, WeightType type,
+                                  ThreadPool& threads) {
   const std::int64_t inputs = parts[0].inputs;
-  const std::size_t element = dtype_bytes(parts[0].format.dtype);
+  const bool rounded = type == WeightType::kBF16Pairs && parts[0].format.dtype == DType::kF16;
   std::vector<const std::byte*> rows;
   for (const HostMatrix& part : parts) {
     for (std::int64_t r = 0; r < part.outputs; ++r) {
@@ -59,16 +97,21 @@ std::shared_ptr<void> pack_floats(std::span<const HostMatrix> parts, ThreadPool&
   }
   const auto outputs = static_cast<std::int64_t>(rows.size());
   const std::int64_t panels = (outputs + kPanel - 1) / kPanel;
-  const std::int64_t panel_bytes = inputs * kPanel * static_cast<std::int64_t>(element);
+  const std::int64_t panel_bytes = float_panel_bytes(type, inputs);
   std::shared_ptr<void> data = allocate_aligned(panels * panel_bytes);
   threads.parallel_for(panels, [&](std::int64_t panel) {
     const std::int64_t first = panel * kPanel;
     const int count = static_cast<int>(std::min<std::int64_t>(kPanel, outputs - first));
     std::byte* to = static_cast<std::byte*>(data.get()) + panel * panel_bytes;
-    if (element == 4) {
+    auto* halves = reinterpret_cast<std::uint16_t*>(to);
+    if (type == WeightType::kF32) {
       pack_panel(reinterpret_cast<std::uint32_t*>(to), &rows[first], count, inputs);
+    } else if (rounded) {
+      pack_rounded_panel(halves, &rows[first], count, inputs);
+    } else if (type == WeightType::kBF16Pairs) {
+      pack_panel<std::uint16_t, 2>(halves, &rows[first], count, inputs);
     } else {
-      pack_panel(reinterpret_cast<std::uint16_t*>(to), &rows[first], count, inputs);
+      pack_panel(halves, &rows[first], count, inputs);
     }
   });
   return data;
@@ -111,7 +154,7 @@ WeightType weight_type(DType dtype) {
   }
 }
 
-PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, ThreadPool& threads)
+PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, bool bf16_pairs, ThreadPool& threads)
     : Weight(total_outputs(parts), parts[0].inputs) {
   for (std::size_t begin = 0, end = 0; begin < parts.size(); begin = end) {
     PackedSegment segment;
@@ -128,8 +171,8 @@ PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, ThreadPool& thread
         segment.input_order.assign(order, order + inputs());
       }
     } else {
-      segment.type = weight_type(run[0].format.dtype);
-      segment.data = pack_floats(run, threads);
+      segment.type = stored_type(run[0].format.dtype, bf16_pairs);
+      segment.data = pack_floats(run, segment.type, threads);
     }
     segments_.push_back(std::move(segment));
   }
@@ -137,7 +180,7 @@ PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, ThreadPool& thread
 
 std::int64_t PackedSegment::bytes(std::int64_t inputs) const {
   if (layout) return panels() * layout->panel_bytes(inputs);
-  return panels() * kPanel * inputs * (type == WeightType::kF32 ? 4 : 2);
+  return panels() * float_panel_bytes(type, inputs);
 }
 
 std::int64_t PackedMatrix::bytes() const {
@@ -154,15 +197,19 @@ const PackedSegment& PackedMatrix::segment_of(std::int64_t output) const {
 }
 
 void copy_row(void* to, const PackedSegment& segment, std::int64_t inputs, std::int64_t output) {
-  const std::int64_t first = output / kPanel * inputs * kPanel + output % kPanel;
-  const auto copy = [&]<typename T>(T* target) {
-    const T* from = static_cast<const T*>(segment.data.get()) + first;
-    for (std::int64_t i = 0; i < inputs; ++i) target[i] = from[i * kPanel];
+  const std::byte* panel = static_cast<const std::byte*>(segment.data.get()) +
+                           output / kPanel * float_panel_bytes(segment.type, inputs);
+  const std::int64_t lane = output % kPanel;
+  const auto copy = [&]<typename T>(T* target, std::int64_t pairs) {
+    const T* from = reinterpret_cast<const T*>(panel);
+    for (std::int64_t i = 0; i < inputs; ++i) {
+      target[i] = from[(i / pairs * kPanel + lane) * pairs + i % pairs];
+    }
   };
   if (segment.type == WeightType::kF32) {
-    copy(static_cast<std::uint32_t*>(to));
+    copy(static_cast<std::uint32_t*>(to), 1);
   } else {
-    copy(static_cast<std::uint16_t*>(to));
+    copy(static_cast<std::uint16_t*>(to), segment.type == WeightType::kBF16Pairs ? 2 : 1);
   }
 }
 

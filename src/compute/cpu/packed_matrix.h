@@ -15,8 +15,9 @@ namespace saccade::compute::cpu {
 
 /// Consecutive outputs of a matrix that are stored in one format, in panels of kPanel outputs; the
 /// last panel is filled up with zeros. Float panels are [inputs, kPanel]: one vector load brings
-/// the weights of sixteen outputs for one input, so products need no horizontal sums. Quantized
-/// panels are laid out as quant_layout.h says.
+/// the weights of sixteen outputs for one input, so products need no horizontal sums. For bf16 dot
+/// products they are [(inputs + 1) / 2, kPanel, 2]. Quantized panels are laid out as quant_layout.h
+/// says.
 struct PackedSegment {
   std::int64_t first = 0;  ///< output
   std::int64_t outputs = 0;
@@ -34,8 +35,10 @@ struct PackedSegment {
 /// A matrix [outputs, inputs] packed in the formats of its file.
 class PackedMatrix : public Weight {
  public:
-  /// Stacks `parts` ([outputs_i, inputs] each) and packs them in parallel.
-  PackedMatrix(std::span<const HostMatrix> parts, ThreadPool& threads);
+  /// Stacks `parts` ([outputs_i, inputs] each) and packs them in parallel. With `bf16_pairs`, bf16
+  /// and f16 become pairs for bf16 dot products; what f16 has more digits is rounded off then, to
+  /// the nearest with ties to even, as the inputs of such products are.
+  PackedMatrix(std::span<const HostMatrix> parts, bool bf16_pairs, ThreadPool& threads);
 
   std::int64_t bytes() const override;
   const std::vector<PackedSegment>& segments() const { return segments_; }

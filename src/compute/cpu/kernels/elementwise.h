@@ -182,6 +182,7 @@ inline void widen(float* y, const void* x, WeightType type, std::int64_t n) {
     case WeightType::kF16:
       return widen_typed(y, static_cast<const F16*>(x), n);
     case WeightType::kBF16:
+    case WeightType::kBF16Pairs:
       return widen_typed(y, static_cast<const Bf16*>(x), n);
   }
 }

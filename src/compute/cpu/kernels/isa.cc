@@ -21,6 +21,7 @@ const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           quantize_row,
                           dequantize_output,
                           attend,
+                          store_rounded_token,
                           rms_norm,
                           layer_norm,
                           add_rows,
@@ -31,6 +32,12 @@ const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           activate,
                           gate,
                           rotate,
-                          widen};
+                          widen,
+#if defined(SACCADE_ISA_AVX512_BF16)
+                          pack_pairs
+#else
+                          nullptr
+#endif
+};
 
 }  // namespace saccade::compute::cpu::SACCADE_ISA
