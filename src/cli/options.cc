@@ -81,6 +81,7 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
             "bombs (default " +
                 std::to_string(engine.max_image_pixels) + ")",
             [&engine](std::int64_t pixels) { engine.max_image_pixels = pixels; });
+  add_decode_option(command, engine);
   add_mmproj_option(command, engine);
   add_activations_option(
       command, "--activations",
@@ -89,6 +90,12 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
       engine);
   add_device_options(command, engine);
   add_threads_option(command, engine);
+}
+
+void add_decode_option(CLI::App& command, EngineOptions& engine) {
+  command.add_flag("--fast-decode", engine.fast_decode,
+                   "Decode large JPEG files at a half, a quarter or an eighth of their size, no "
+                   "smaller than the model looks at: faster, slightly other pixels");
 }
 
 void add_mmproj_option(CLI::App& command, EngineOptions& engine) {

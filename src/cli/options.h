@@ -26,6 +26,8 @@ void add_model_argument(CLI::App& command, std::string& model);
 void add_prompt_options(CLI::App& command, PromptOptions& options);
 /// How tokens are chosen and when the answer ends.
 void add_sampling_options(CLI::App& command, Request& request);
+/// --fast-decode
+void add_decode_option(CLI::App& command, EngineOptions& engine);
 void add_mmproj_option(CLI::App& command, EngineOptions& engine);
 void add_threads_option(CLI::App& command, EngineOptions& engine);
 /// --device, and --batch-invariant with it.

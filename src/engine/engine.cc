@@ -210,7 +210,7 @@ class Engine::Impl {
     engine::SequenceInput input;
     input.sampling = engine::merged_sampling(sampling_, request.sampling);
     engine::PreparedPrompt prepared =
-        engine::prepare_prompt(*processor_, request, options_.max_image_pixels, listener);
+        engine::prepare_prompt(*processor_, request, options_, listener);
     timings.media_ms = ms_since(begin);
     input.max_tokens = check_length(prepared, request.max_tokens);
     input.forced.assign(forced.begin(), forced.end());
@@ -355,7 +355,7 @@ TokenMath count_tokens(const std::string& model, const Request& request,
   const ModelInfo info = make_info(checkpoint, *make_device(options));
   const auto processor = models::family_of(checkpoint).load_processor(checkpoint);
   const engine::PreparedPrompt prepared =
-      engine::prepare_prompt(*processor, request, options.max_image_pixels, nullptr);
+      engine::prepare_prompt(*processor, request, options, nullptr);
   TokenMath math;
   math.parts = engine::prompt_parts(*processor, prepared);
   math.token_ids = prepared.prompt.token_ids;

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "media/image.h"
 #include "media/patches.h"
 #include "text/tokenizer.h"
 
@@ -63,8 +62,9 @@ class Processor {
   /// Tokens after which generation ends, from the checkpoint's files.
   virtual const std::vector<std::int32_t>& end_tokens() const = 0;
 
-  /// Resizes, normalizes and cuts a picture. Throws Error when its shape cannot be handled.
-  virtual media::Patches process_image(const media::Image& image,
+  /// Decodes, resizes, normalizes and cuts a picture. Throws Error when its shape cannot be
+  /// handled.
+  virtual media::Patches process_image(const media::Picture& picture,
                                        const PixelBudget& budget) const = 0;
   /// Tokens the picture will take.
   virtual std::int64_t image_tokens(const media::PatchGrid& grid) const = 0;

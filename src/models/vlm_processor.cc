@@ -33,14 +33,14 @@ std::string VlmProcessor::token_text(std::int32_t id) const {
   return text;
 }
 
-media::Patches VlmProcessor::process_image(const media::Image& image,
+media::Patches VlmProcessor::process_image(const media::Picture& picture,
                                            const PixelBudget& budget) const {
   if (budget.min_pixels || budget.max_pixels) {
     fail_usage(
         "min-pixels and max-pixels: this model takes pictures at the sizes its files say; leave "
         "them out");
   }
-  return prepare_image(image);
+  return prepare_image(picture);
 }
 
 std::string VlmProcessor::render(const std::vector<ChatMessage>& messages,

@@ -19,7 +19,8 @@ class VlmProcessor : public Processor {
   const std::vector<std::int32_t>& end_tokens() const override { return end_tokens_; }
 
   /// Refuses a pixel budget: sizes are the checkpoint's.
-  media::Patches process_image(const media::Image& image, const PixelBudget& budget) const final;
+  media::Patches process_image(const media::Picture& picture,
+                               const PixelBudget& budget) const final;
   std::string render(const std::vector<ChatMessage>& messages,
                      bool add_generation_prompt) const override;
   Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
@@ -35,7 +36,7 @@ class VlmProcessor : public Processor {
   const std::string& image_token_text() const { return image_token_text_; }
   std::int32_t image_token() const { return image_token_; }
 
-  virtual media::Patches prepare_image(const media::Image& image) const = 0;
+  virtual media::Patches prepare_image(const media::Picture& picture) const = 0;
   /// What a chat template writes for a picture.
   virtual std::string placeholder() const { return image_token_text_; }
   /// What stands in the prompt instead: image_tokens(grid) image tokens and what surrounds them.
