@@ -9,6 +9,7 @@ namespace saccade::nn {
 Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string& prefix,
                  const std::string& head)
     : config_(std::move(config)) {
+  const WeightLoader::OfDecoder of_decoder(weights);
   embedding_ =
       weights.matrix(prefix + ".embed_tokens.weight", config_.vocab_size, config_.hidden_size);
   for (int i = 0; i < config_.num_layers; ++i) {
