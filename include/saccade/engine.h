@@ -24,6 +24,10 @@ class Listener {
   virtual void on_progress(Stage, std::int64_t /*done*/, std::int64_t /*total*/) {}
   /// The prompt's token ids, before the model reads them.
   virtual void on_prompt(std::span<const std::int32_t> /*token_ids*/) {}
+  /// What the vision tower made of each picture of the request, in their order, as float32.
+  virtual void on_image(std::span<const float> /*embeddings*/) {}
+  /// Whether on_image is to be called: on a GPU the embeddings would have to be fetched for it.
+  virtual bool watches_images() const { return false; }
   /// What the next token is chosen from, [vocab_size], as the model gave it.
   virtual void on_logits(std::span<const float> /*logits*/) {}
   /// The next piece of the answer: whole UTF-8 characters.

@@ -98,7 +98,8 @@ void check_memory(const ModelInfo& info, const compute::Device& device) {
   }
 }
 
-/// Pages for sequences of the whole context, as far as memory goes that weights still to come leave.
+/// Pages for sequences of the whole context, as far as memory goes that weights still to come
+/// leave.
 int count_pages(const ModelInfo& info, const EngineOptions& options, const compute::Device& device,
                 std::int64_t deferred_bytes) {
   const int page_tokens = device.kv_page_tokens();
@@ -136,8 +137,8 @@ class Engine::Impl {
                                 .int8_towers = options.tower_precision == TowerPrecision::kInt8,
                                 .deferred = &deferred_,
                                 .threads = options.threads});
-    pool_ = std::make_unique<engine::KvPool>(*device_, model_->kv_layout(),
-                                             count_pages(info_, options_, *device_, deferred_.bytes()));
+    pool_ = std::make_unique<engine::KvPool>(
+        *device_, model_->kv_layout(), count_pages(info_, options_, *device_, deferred_.bytes()));
     scheduler_ = std::make_unique<engine::Scheduler>(
         *model_, *device_, *pool_, options_.max_batch_tokens.value_or(device_->batch_tokens()));
     load_ms_ = ms_since(begin);
@@ -219,6 +220,12 @@ class Engine::Impl {
     return vision_cache_.insert(patches.digest, model_->encode(patches));
   }
 
+  void show(const Tensor& embeddings, Listener& listener) const {
+    std::vector<float> values(embeddings.shape().elements());
+    device_->download(values.data(), embeddings);
+    listener.on_image(values);
+  }
+
   std::unique_ptr<engine::Sequence> make_sequence(const Request& request,
                                                   std::span<const std::int32_t> forced,
                                                   Listener* listener, Timings& timings) {
@@ -248,6 +255,7 @@ class Engine::Impl {
     for (std::int64_t i = 0; i < images; ++i) {
       if (listener) listener->on_progress(Stage::kVision, i, images);
       input.embeddings.push_back(encode(prepared.patches[i]));
+      if (listener && listener->watches_images()) show(*input.embeddings.back(), *listener);
       // Pixels are not needed any more, and are several times as large as what became of them.
       prepared.patches[i] = {};
     }

@@ -18,13 +18,14 @@ void in_pieces(const Device& device, std::int64_t rows, Run&& run) {
   }
 }
 
-/// The size between the two maps of an MLP: filled up where maps are rounded, whose inputs come in
-/// groups. What is added gives zeros and meets weights of zero.
+/// The size between the maps of an MLP: filled up where all of them will be rounded, whose inputs
+/// come in groups. What is added gives zeros and meets weights of zero.
 std::int64_t inner_size(const WeightLoader& weights, const std::vector<std::string>& maps,
-                        std::int64_t size) {
+                        std::int64_t inputs, std::int64_t size) {
   std::vector<std::string> names;
   for (const std::string& map : maps) names.push_back(map + ".weight");
-  if (size % kRoundedGroup == 0 || !weights.rounds(names)) return size;
+  const bool fill = size % kRoundedGroup != 0 && inputs % kRoundedGroup == 0;
+  if (!fill || !weights.rounds(names)) return size;
   return (size + kRoundedGroup - 1) / kRoundedGroup * kRoundedGroup;
 }
 
@@ -143,10 +144,11 @@ Tensor LayerNorm::forward_f32(Device& device, const Tensor& x) const {
 Mlp Mlp::load(WeightLoader& weights, const std::string& up, const std::string& down,
               std::int64_t inputs, std::int64_t intermediate_size, std::int64_t outputs,
               compute::Activation activation) {
-  const std::int64_t inner = inner_size(weights, {up, down}, intermediate_size);
-  return {Linear::load_padded(weights, {up}, {intermediate_size}, inputs, {inner}, inputs, true),
-          Linear::load_padded(weights, {down}, {outputs}, intermediate_size, {outputs}, inner, true),
-          activation};
+  const std::int64_t inner = inner_size(weights, {up, down}, inputs, intermediate_size);
+  return {
+      Linear::load_padded(weights, {up}, {intermediate_size}, inputs, {inner}, inputs, true),
+      Linear::load_padded(weights, {down}, {outputs}, intermediate_size, {outputs}, inner, true),
+      activation};
 }
 
 Tensor Mlp::inner(Device& device, const Tensor& x) const {
@@ -177,7 +179,7 @@ GatedMlp GatedMlp::load(WeightLoader& weights, const std::string& name, std::int
   const std::string gate = name + ".gate_proj";
   const std::string up = name + ".up_proj";
   const std::string down = name + ".down_proj";
-  const std::int64_t inner = inner_size(weights, {gate, up, down}, intermediate_size);
+  const std::int64_t inner = inner_size(weights, {gate, up, down}, hidden_size, intermediate_size);
   return {Linear::load_padded(weights, {gate, up}, {intermediate_size, intermediate_size},
                               hidden_size, {inner, inner}, hidden_size, with_bias),
           Linear::load_padded(weights, {down}, {hidden_size}, intermediate_size, {hidden_size},

@@ -55,13 +55,13 @@ class WeightLoader {
                                                  const std::vector<std::int64_t>& outputs,
                                                  std::int64_t inputs);
   /// The same for a linear map, which may be packed later and rounded to 8 bits. Each matrix is
-  /// filled up with zeros to padded_outputs[i], all to padded_inputs; other than the true sizes they
-  /// are allowed where rounds() says so.
+  /// filled up with zeros to padded_outputs[i], all to padded_inputs; other than the true
+  /// sizes they may be where rounds(names) and padded_inputs is made of whole groups.
   LateWeight linear_map(const std::vector<std::string>& names,
                         const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                         const std::vector<std::int64_t>& padded_outputs,
                         std::int64_t padded_inputs);
-  /// Whether all these matrices will be rounded, however many inputs they have.
+  /// Whether all these matrices are to be rounded, if their inputs are whole groups.
   bool rounds(const std::vector<std::string>& names) const;
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
   /// Dimensions of 1 do not count: files disagree on whether such a table has one more of them.
