@@ -30,6 +30,9 @@ class Listener {
   virtual bool watches_images() const { return false; }
   /// What the next token is chosen from, [vocab_size], as the model gave it.
   virtual void on_logits(std::span<const float> /*logits*/) {}
+  /// Whether on_logits is to be called: steps whose logits somebody sees are done one by one and
+  /// not repeated from a recording.
+  virtual bool watches_logits() const { return false; }
   /// The next piece of the answer: whole UTF-8 characters.
   virtual void on_text(const std::string& /*piece*/) {}
   /// Asked between steps; true ends the request with FinishReason::kCancelled.

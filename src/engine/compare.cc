@@ -86,6 +86,7 @@ class Follower : public Listener {
     listener_.on_progress(progress_);
   }
   void on_prompt(std::span<const std::int32_t> ids) override { take_prompt(ids); }
+  bool watches_logits() const override { return true; }
   void on_logits(std::span<const float> logits) override {
     const Clock::time_point begin = Clock::now();
     take_logits(logits);

@@ -168,6 +168,8 @@ class Engine::Impl {
       sequences.push_back(make_sequence(requests[i], forced, listener, timings[i]));
       if (listener) {
         sequences[i]->on_text = [listener](const std::string& text) { listener->on_text(text); };
+      }
+      if (listener && listener->watches_logits()) {
         sequences[i]->on_logits = [listener](std::span<const float> logits) {
           listener->on_logits(logits);
         };

@@ -126,7 +126,10 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
          kMaxAttentionRows);
   }
   const std::int64_t tokens_per_block = kMaxAttentionRows / group;
-  std::vector<RowBlock> rows;
+  // Kept from call to call, like the pages below: a step of decoding takes no new memory.
+  static thread_local std::vector<RowBlock> kept_rows;
+  std::vector<RowBlock>& rows = kept_rows;  // the workers read the caller's
+  rows.clear();
   for (std::size_t s = 0; s < spans.size(); ++s) {
     for (std::int64_t t = 0; t < spans[s].count; t += tokens_per_block) {
       rows.push_back(
@@ -153,8 +156,12 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
                             end};
       }
     }
-    std::vector<const float*> keys;
-    std::vector<const float*> values;
+    static thread_local std::vector<const float*> keys;
+    static thread_local std::vector<const float*> values;
+    keys.clear();
+    values.clear();
+    keys.reserve(pages.num_pages());
+    values.reserve(pages.num_pages());
     for (const std::int32_t page : span.pages) {
       keys.push_back(pages.keys(page, layer, kv_head));
       values.push_back(pages.values(page, layer, kv_head));
