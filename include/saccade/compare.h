@@ -62,12 +62,20 @@ struct Divergence {
   double max = 0.0;
 };
 
+/// How far B's vision tower is from A's: |b - a| / |a| (Euclidean norms) of all that a tower made
+/// of a picture.
+struct TowerError {
+  double mean = 0.0;  ///< over pictures
+  double max = 0.0;
+};
+
 struct CompareReport {
   bool complete = false;  ///< false: cancelled; the rest means nothing then
   std::int64_t questions = 0;
   std::int64_t positions = 0;   ///< tokens of A's answers
   std::int64_t vocab_size = 0;  ///< that distributions are compared over
   Divergence divergence;
+  std::optional<TowerError> tower_error;  ///< none without pictures, or for towers of other sizes
   double same_tokens = 0.0;   ///< share of positions where both find the same token likeliest
   double same_answers = 0.0;  ///< share of answers in which that is all of them
   double same_prefix = 0.0;   ///< share of tokens that come before their answer's first difference

@@ -24,8 +24,15 @@ class Listener {
   virtual void on_progress(Stage, std::int64_t /*done*/, std::int64_t /*total*/) {}
   /// The prompt's token ids, before the model reads them.
   virtual void on_prompt(std::span<const std::int32_t> /*token_ids*/) {}
+  /// What the vision tower made of each picture of the request, in their order, as float32.
+  virtual void on_image(std::span<const float> /*embeddings*/) {}
+  /// Whether on_image is to be called: on a GPU the embeddings would have to be fetched for it.
+  virtual bool watches_images() const { return false; }
   /// What the next token is chosen from, [vocab_size], as the model gave it.
   virtual void on_logits(std::span<const float> /*logits*/) {}
+  /// Whether on_logits is to be called: steps whose logits somebody sees are done one by one and
+  /// not repeated from a recording.
+  virtual bool watches_logits() const { return false; }
   /// The next piece of the answer: whole UTF-8 characters.
   virtual void on_text(const std::string& /*piece*/) {}
   /// Asked between steps; true ends the request with FinishReason::kCancelled.
@@ -41,11 +48,20 @@ enum class Activations {
   kF32,
 };
 
+/// How the linear maps of a vision tower and its projector are held.
+enum class TowerPrecision {
+  kStored,  ///< as the file has them
+  /// Float ones rounded to 8 bits at load, each 32 inputs with a scale: faster where products of
+  /// integers are, and half the memory of 16 bits. `saccade compare` tells what it costs.
+  kInt8,
+};
+
 struct EngineOptions {
   std::string mmproj;  ///< GGUF file of the vision tower; empty: the one beside the model
   /// "auto": the first GPU that works, otherwise the CPU; "cpu"; "cuda" or "cuda:N".
   std::string device = "auto";
   Activations activations = Activations::kInt8;
+  TowerPrecision tower_precision = TowerPrecision::kStored;
   /// Answers are the same bits whatever else is answered at the same time. The CPU's always are; a
   /// GPU is slower then.
   bool batch_invariant = false;
@@ -56,6 +72,9 @@ struct EngineOptions {
   std::optional<std::int64_t> kv_memory_bytes;
   /// Pictures with more pixels are refused before they are decoded.
   std::int64_t max_image_pixels = 178'956'970;
+  /// JPEG files much larger than what the model looks at are decoded at a half, a quarter or an
+  /// eighth of their size: faster, and not bit for bit the pixels of the model's own processor.
+  bool fast_decode = false;
   /// Tokens that one step of the model takes; longer prompts are read in chunks. The device's
   /// choice where it is not given.
   std::optional<std::int64_t> max_batch_tokens;

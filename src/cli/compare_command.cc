@@ -77,6 +77,7 @@ void add_model_options(CLI::App& command, const std::string& letter, CompareMode
   add_activations_option(command, "--activations-" + letter,
                          "Inputs of quantized layers of " + name + ": int8 (the default) or f32",
                          model.engine);
+  add_tower_precision_option(command, "--tower-precision-" + letter, model.engine);
 }
 
 void add_options(CLI::App& command, CommandOptions& options) {

@@ -68,6 +68,11 @@ std::string compare_text(const CompareReport& report) {
   found.add_row({"same token", share_text(report.same_tokens) + " of positions"});
   found.add_row({"same answer", share_text(report.same_answers) + " of answers"});
   found.add_row({"before a difference", share_text(report.same_prefix) + " of tokens"});
+  if (report.tower_error) {
+    found.add_row(
+        {"tower's relative error", fmt::format("{:.3g} mean, {:.3g} largest",
+                                               report.tower_error->mean, report.tower_error->max)});
+  }
   return models_table(report).text() +
          fmt::format("\nOver {} positions in {} answer{} of A, {} tokens to choose from\n",
                      thousands(report.positions), thousands(report.questions),
@@ -77,19 +82,23 @@ std::string compare_text(const CompareReport& report) {
 
 json::object compare_json(const CompareReport& report) {
   const Divergence& divergence = report.divergence;
-  return {{"a", side_json(report.a)},
-          {"b", side_json(report.b)},
-          {"questions", report.questions},
-          {"positions", report.positions},
-          {"vocab_size", report.vocab_size},
-          {"kl_divergence",
-           {{"mean", divergence.mean},
-            {"median", divergence.median},
-            {"p99", divergence.p99},
-            {"max", divergence.max}}},
-          {"same_tokens", report.same_tokens},
-          {"same_answers", report.same_answers},
-          {"same_prefix", report.same_prefix}};
+  json::object object = {{"a", side_json(report.a)},
+                         {"b", side_json(report.b)},
+                         {"questions", report.questions},
+                         {"positions", report.positions},
+                         {"vocab_size", report.vocab_size},
+                         {"kl_divergence",
+                          {{"mean", divergence.mean},
+                           {"median", divergence.median},
+                           {"p99", divergence.p99},
+                           {"max", divergence.max}}},
+                         {"same_tokens", report.same_tokens},
+                         {"same_answers", report.same_answers},
+                         {"same_prefix", report.same_prefix}};
+  if (report.tower_error) {
+    object["tower_error"] = {{"mean", report.tower_error->mean}, {"max", report.tower_error->max}};
+  }
+  return object;
 }
 
 std::string compare_progress_text(const CompareProgress& progress) {

@@ -28,6 +28,12 @@ Activations parse_activations(const std::string& name, const std::string& text) 
   throw Error(name + ": wanted int8 or f32, found \"" + text + "\"", ErrorKind::kUsage);
 }
 
+TowerPrecision parse_tower_precision(const std::string& name, const std::string& text) {
+  if (text == "stored") return TowerPrecision::kStored;
+  if (text == "int8") return TowerPrecision::kInt8;
+  throw Error(name + ": wanted stored or int8, found \"" + text + "\"", ErrorKind::kUsage);
+}
+
 }  // namespace
 
 CLI::Option* add_value(CLI::App& command, const std::string& name, const std::string& type,
@@ -81,7 +87,9 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
             "bombs (default " +
                 std::to_string(engine.max_image_pixels) + ")",
             [&engine](std::int64_t pixels) { engine.max_image_pixels = pixels; });
+  add_decode_option(command, engine);
   add_mmproj_option(command, engine);
+  add_tower_precision_option(command, "--tower-precision", engine);
   add_activations_option(
       command, "--activations",
       "Inputs of quantized layers: int8 (fastest; the default) or f32 (exactly the dequantized "
@@ -89,6 +97,21 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
       engine);
   add_device_options(command, engine);
   add_threads_option(command, engine);
+}
+
+void add_decode_option(CLI::App& command, EngineOptions& engine) {
+  command.add_flag("--fast-decode", engine.fast_decode,
+                   "Decode large JPEG files at a half, a quarter or an eighth of their size, no "
+                   "smaller than the model looks at: faster, slightly other pixels");
+}
+
+void add_tower_precision_option(CLI::App& command, const std::string& name, EngineOptions& engine) {
+  add_value(command, name, "TYPE",
+            "Weights of the vision tower: stored (as the file has them; the default) or int8 "
+            "(rounded to 8 bits: faster)",
+            [name, &engine](const std::string& text) {
+              engine.tower_precision = parse_tower_precision(name, text);
+            });
 }
 
 void add_mmproj_option(CLI::App& command, EngineOptions& engine) {

@@ -26,6 +26,10 @@ void add_model_argument(CLI::App& command, std::string& model);
 void add_prompt_options(CLI::App& command, PromptOptions& options);
 /// How tokens are chosen and when the answer ends.
 void add_sampling_options(CLI::App& command, Request& request);
+/// --fast-decode
+void add_decode_option(CLI::App& command, EngineOptions& engine);
+/// How the vision tower is held, under the name that the command gives the option.
+void add_tower_precision_option(CLI::App& command, const std::string& name, EngineOptions& engine);
 void add_mmproj_option(CLI::App& command, EngineOptions& engine);
 void add_threads_option(CLI::App& command, EngineOptions& engine);
 /// --device, and --batch-invariant with it.

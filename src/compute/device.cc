@@ -115,8 +115,8 @@ Tensor Device::indices(std::span<const std::int32_t> ids) {
   return tensor;
 }
 
-std::unique_ptr<SpanTable> Device::make_span_table(std::int64_t, std::int64_t) {
-  return std::make_unique<SpanTable>();
+std::unique_ptr<SpanTable> Device::make_span_table(std::int64_t spans, std::int64_t pages) {
+  return std::make_unique<SpanTable>(spans, pages);
 }
 
 std::unique_ptr<SamplerSlots> Device::make_sampler_slots(int count, std::int64_t) {
@@ -364,23 +364,6 @@ void Device::sample(const Tensor& ids, const Tensor& logits, SamplerSlots& sampl
   check_indices("sample", "ids", ids, logits.rows());
   check_indices("sample", "slots", slots, logits.rows());
   do_sample(ids, logits, samplers, slots);
-}
-
-void Device::do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
-                       const Tensor& slots) {
-  const std::int64_t vocab_size = logits.size(1);
-  std::vector<float> values(logits.shape().elements());
-  download(values.data(), logits);
-  std::vector<std::int32_t> row_slots(logits.rows());
-  download(row_slots.data(), slots);
-  std::vector<std::int32_t> chosen(logits.rows(), -1);
-  for (std::size_t row = 0; row < chosen.size(); ++row) {
-    const std::span of_row(values.data() + row * vocab_size, static_cast<std::size_t>(vocab_size));
-    const bool finite =
-        std::all_of(of_row.begin(), of_row.end(), [](float x) { return std::isfinite(x); });
-    if (row_slots[row] >= 0 && finite) chosen[row] = samplers.at(row_slots[row]).choose(of_row);
-  }
-  upload(ids, chosen.data());
 }
 
 }  // namespace saccade::compute

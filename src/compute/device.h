@@ -237,7 +237,7 @@ class Device {
                                   int layer, const AttentionShape& shape,
                                   const SpanTable& spans) = 0;
   virtual void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
-                         const Tensor& slots);
+                         const Tensor& slots) = 0;
 
  private:
   void check_matrix(std::string_view op, std::string_view name, const Tensor& tensor,

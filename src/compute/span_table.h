@@ -24,6 +24,11 @@ struct SequenceSpan {
 class SpanTable {
  public:
   SpanTable() = default;
+  /// With room for this many spans and pages without taking new memory.
+  SpanTable(std::int64_t spans, std::int64_t pages) {
+    spans_.reserve(spans);
+    pages_.reserve(pages);
+  }
   SpanTable(const SpanTable&) = delete;
   SpanTable& operator=(const SpanTable&) = delete;
   virtual ~SpanTable() = default;

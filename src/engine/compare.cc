@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <functional>
+#include <numeric>
 #include <span>
 #include <utility>
 
@@ -27,6 +29,12 @@ struct Answer {
 class Questions {
  public:
   explicit Questions(const CompareOptions& options) : options_(options) {}
+
+  /// The first one about a picture.
+  bool begins_picture(std::int64_t index) const {
+    return !options_.images.empty() &&
+           index % static_cast<std::int64_t>(options_.prompts.size()) == 0;
+  }
 
   std::int64_t count() const {
     const std::size_t images = std::max<std::size_t>(1, options_.images.size());
@@ -62,7 +70,8 @@ class Follower : public Listener {
 
   std::function<void(std::span<const std::int32_t>)> take_prompt;
   std::function<void(std::span<const float>)> take_logits;
-  double taking_ms = 0.0;  ///< spent in take_logits
+  std::function<void(std::span<const float>)> take_image;  ///< empty: not wanted
+  double taking_ms = 0.0;                                  ///< spent in take_logits
 
   void begin_question(std::int64_t index, std::int64_t total) {
     progress_ = {progress_.reference, false, index, total};
@@ -77,11 +86,14 @@ class Follower : public Listener {
     listener_.on_progress(progress_);
   }
   void on_prompt(std::span<const std::int32_t> ids) override { take_prompt(ids); }
+  bool watches_logits() const override { return true; }
   void on_logits(std::span<const float> logits) override {
     const Clock::time_point begin = Clock::now();
     take_logits(logits);
     taking_ms += std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
   }
+  void on_image(std::span<const float> embeddings) override { take_image(embeddings); }
+  bool watches_images() const override { return take_image != nullptr; }
   bool cancelled() override { return listener_.cancelled(); }
 
  private:
@@ -124,6 +136,17 @@ class Meter {
   double vision_ms_ = 0.0;
   double load_ms_ = 0.0;
 };
+
+/// |b - a| / |a|
+double relative_error(std::span<const float> a, std::span<const float> b) {
+  double difference = 0.0;
+  double norm = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += std::pow(static_cast<double>(b[i]) - a[i], 2);
+    norm += std::pow(static_cast<double>(a[i]), 2);
+  }
+  return norm > 0.0 ? std::sqrt(difference / norm) : 0.0;
+}
 
 void check_same_prompt(const CompareOptions& options, std::span<const std::int32_t> a,
                        std::span<const std::int32_t> b) {
@@ -175,6 +198,11 @@ class Comparison {
     report_.same_answers = share(same_answers_, report_.questions);
     report_.same_prefix = share(prefix_tokens_, positions);
     report_.divergence = engine::summarize(std::move(divergences_));
+    if (!tower_errors_.empty()) {
+      report_.tower_error = {std::accumulate(tower_errors_.begin(), tower_errors_.end(), 0.0) /
+                                 static_cast<double>(tower_errors_.size()),
+                             *std::max_element(tower_errors_.begin(), tower_errors_.end())};
+    }
     return report_;
   }
 
@@ -228,6 +256,13 @@ class Comparison {
       follower.take_logits = [&](std::span<const float> logits) {
         logits_.write(logits.first(report_.vocab_size));
       };
+      follower.take_image = nullptr;
+      if (questions_.begins_picture(i)) {
+        follower.take_image = [&](std::span<const float> embeddings) {
+          image_sizes_.push_back(embeddings.size());
+          images_.write(embeddings);
+        };
+      }
       const bool done = answer(options_.a, i, follower, meter, [&](const Request& request) {
         Result result = engine.generate(request, &follower);
         kept.tokens = result.token_ids;
@@ -253,6 +288,10 @@ class Comparison {
         same_so_far &= compare_position(logits.first(report_.vocab_size));
         if (same_so_far) ++prefix_tokens_;
       };
+      follower.take_image = nullptr;
+      if (questions_.begins_picture(i)) {
+        follower.take_image = [&](std::span<const float> embeddings) { compare_image(embeddings); };
+      }
       const bool done = answer(options_.b, i, follower, meter, [&](const Request& request) {
         return engine.score(request, given.tokens, &follower);
       });
@@ -261,6 +300,13 @@ class Comparison {
     }
     report_.b = meter.side(options_.b, engine, options_.images.size());
     return true;
+  }
+
+  void compare_image(std::span<const float> embeddings) {
+    std::vector<float> reference(image_sizes_[pictures_++]);
+    images_.read(reference);
+    if (reference.size() != embeddings.size()) return;
+    tower_errors_.push_back(relative_error(reference, embeddings));
   }
 
   /// Whether both find the same token likeliest.
@@ -277,6 +323,10 @@ class Comparison {
   CompareListener& listener_;
   Questions questions_;
   engine::SpillFile logits_;  // of A at every position, [positions, vocab_size]
+  engine::SpillFile images_;  // what A's tower made of each picture
+  std::vector<std::size_t> image_sizes_;
+  std::size_t pictures_ = 0;  // compared
+  std::vector<double> tower_errors_;
   std::vector<Answer> answers_;
   std::vector<float> reference_;  // [vocab_size]
   std::vector<double> divergences_;

@@ -28,29 +28,30 @@ DecodeSteps::Buffers& DecodeSteps::buffers_for(std::int64_t rows, int axes) {
 
 void DecodeSteps::fill_members(Buffers& buffers, std::span<Sequence* const> members,
                                std::int64_t rows) {
-  std::vector<std::int32_t> tokens(rows, 0);
-  std::vector<std::int32_t> slots(rows, -1);
+  buffers.host_tokens.assign(rows, 0);
+  buffers.host_slots.assign(rows, -1);
   for (std::size_t i = 0; i < members.size(); ++i) {
-    tokens[i] = members[i]->token(members[i]->known() - 1);
-    slots[i] = members[i]->slot;
+    buffers.host_tokens[i] = members[i]->token(members[i]->known() - 1);
+    buffers.host_slots[i] = members[i]->slot;
   }
-  device_.upload(buffers.inputs.token_ids, tokens.data());
-  device_.upload(buffers.slots, slots.data());
+  device_.upload(buffers.inputs.token_ids, buffers.host_tokens.data());
+  device_.upload(buffers.slots, buffers.host_slots.data());
 }
 
 void DecodeSteps::fill(Buffers& buffers, std::span<Sequence* const> members, std::int64_t rows) {
   const int axes = members[0]->prompt().axes;
-  std::vector<std::int32_t> positions(axes * rows, 0);
-  std::vector<compute::SequenceSpan> spans;
+  buffers.host_positions.assign(axes * rows, 0);
+  buffers.host_spans.clear();
   for (std::size_t i = 0; i < members.size(); ++i) {
     const std::int64_t index = members[i]->known() - 1 + pending();
     for (int axis = 0; axis < axes; ++axis) {
-      positions[axis * rows + static_cast<std::int64_t>(i)] = members[i]->position(axis, index);
+      buffers.host_positions[axis * rows + static_cast<std::int64_t>(i)] =
+          members[i]->position(axis, index);
     }
-    spans.push_back({static_cast<std::int64_t>(i), 1, index, members[i]->pages()});
+    buffers.host_spans.push_back({static_cast<std::int64_t>(i), 1, index, members[i]->pages()});
   }
-  device_.upload(buffers.inputs.positions, positions.data());
-  buffers.inputs.spans->assign(spans);
+  device_.upload(buffers.inputs.positions, buffers.host_positions.data());
+  buffers.inputs.spans->assign(buffers.host_spans);
 }
 
 void DecodeSteps::launch(std::span<Sequence* const> members) {
@@ -63,21 +64,33 @@ void DecodeSteps::launch(std::span<Sequence* const> members) {
     const Tensor logits = model_.forward(buffers.inputs, pool_.cache());
     device_.sample(buffers.inputs.token_ids, logits, samplers_, buffers.slots);
   });
+  std::vector<Sequence*> kept;
+  if (!spared_.empty()) {
+    kept = std::move(spared_.back());
+    spared_.pop_back();
+  }
+  kept.assign(members.begin(), members.end());
+  const bool ahead = device_.steps_ahead() > 0;
   launched_.push_back(
-      {{members.begin(), members.end()}, device_.read_back(buffers.inputs.token_ids), rows});
+      {std::move(kept), ahead ? device_.read_back(buffers.inputs.token_ids) : nullptr, rows});
 }
 
 void DecodeSteps::collect() {
   Launched step = std::move(launched_.front());
-  launched_.pop_front();
-  std::vector<std::int32_t> tokens(step.rows);
-  step.tokens->wait(tokens.data());
+  launched_.erase(launched_.begin());
+  chosen_.resize(step.rows);
+  if (step.tokens) {
+    step.tokens->wait(chosen_.data());
+  } else {
+    device_.download(chosen_.data(), buffers_.at(step.rows).inputs.token_ids);
+  }
   for (std::size_t i = 0; i < step.members.size(); ++i) {
     Sequence* sequence = step.members[i];
     if (!sequence || sequence->finished()) continue;
     sequence->advance(1);
-    sequence->accept(tokens[i]);
+    sequence->accept(chosen_[i]);
   }
+  spared_.push_back(std::move(step.members));
 }
 
 void DecodeSteps::forget(const Sequence* sequence) {

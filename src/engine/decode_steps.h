@@ -1,7 +1,6 @@
 // Steps in which every sequence takes one token, asked for ahead of their results.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <vector>
@@ -38,9 +37,14 @@ class DecodeSteps {
     models::StepInputs inputs;
     Tensor slots;  // int32 [rows]
     std::unique_ptr<compute::Recording> recording;
+    // What was uploaded last, kept so that a step takes no new memory.
+    std::vector<std::int32_t> host_tokens, host_slots;  // [rows]
+    std::vector<std::int32_t> host_positions;           // [axes, rows]
+    std::vector<compute::SequenceSpan> host_spans;
   };
   struct Launched {
     std::vector<Sequence*> members;  // null: forgotten
+    /// Where nothing is launched ahead, null: the tokens lie in the buffers of so many rows.
     std::unique_ptr<compute::Readback> tokens;
     std::int64_t rows;
   };
@@ -52,8 +56,10 @@ class DecodeSteps {
   compute::Device& device_;
   KvPool& pool_;
   compute::SamplerSlots& samplers_;
-  std::map<std::int64_t, Buffers> buffers_;  // by rows
-  std::deque<Launched> launched_;
+  std::map<std::int64_t, Buffers> buffers_;     // by rows
+  std::vector<Launched> launched_;              // the oldest first; never more than a few
+  std::vector<std::vector<Sequence*>> spared_;  // of steps collected, to be used again
+  std::vector<std::int32_t> chosen_;            // [rows], of the step being collected
 };
 
 }  // namespace saccade::engine

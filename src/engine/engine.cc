@@ -16,6 +16,7 @@
 #include "engine/sequence.h"
 #include "engine/vision_cache.h"
 #include "models/family.h"
+#include "nn/late_weight.h"
 
 namespace saccade {
 namespace {
@@ -97,13 +98,15 @@ void check_memory(const ModelInfo& info, const compute::Device& device) {
   }
 }
 
-/// Pages for sequences of the whole context, as far as memory goes.
-int count_pages(const ModelInfo& info, const EngineOptions& options,
-                const compute::Device& device) {
+/// Pages for sequences of the whole context, as far as memory goes that weights still to come
+/// leave.
+int count_pages(const ModelInfo& info, const EngineOptions& options, const compute::Device& device,
+                std::int64_t deferred_bytes) {
   const int page_tokens = device.kv_page_tokens();
   const std::int64_t page_bytes = info.kv_bytes_per_token * page_tokens;
-  const auto budget = options.kv_memory_bytes.value_or(static_cast<std::int64_t>(
-      kKvShare * static_cast<double>(device.info().available_memory_bytes)));
+  const std::int64_t available = device.info().available_memory_bytes - deferred_bytes;
+  const auto budget = options.kv_memory_bytes.value_or(
+      static_cast<std::int64_t>(kKvShare * static_cast<double>(available)));
   const std::int64_t tokens = std::max(kMaxFullSequences * info.context_length, kMinKvTokens);
   const std::int64_t wanted = (tokens + page_tokens - 1) / page_tokens;
   return static_cast<int>(std::clamp<std::int64_t>(budget / page_bytes, 1, wanted));
@@ -125,12 +128,17 @@ class Engine::Impl {
     processor_ = family.load_processor(checkpoint_);
     sampling_ = engine::default_sampling(checkpoint_);
     std::int64_t loaded = 0;
-    model_ = family.load_model(checkpoint_, *device_, [&](std::int64_t bytes) {
+    const auto on_bytes = [&](std::int64_t bytes) {
       loaded += bytes;
       if (listener) listener->on_progress(Stage::kLoading, loaded, info_.bytes);
-    });
-    pool_ = std::make_unique<engine::KvPool>(*device_, model_->kv_layout(),
-                                             count_pages(info_, options_, *device_));
+    };
+    model_ = family.load_model(checkpoint_, *device_,
+                               {.on_bytes = on_bytes,
+                                .int8_towers = options.tower_precision == TowerPrecision::kInt8,
+                                .deferred = &deferred_,
+                                .threads = options.threads});
+    pool_ = std::make_unique<engine::KvPool>(
+        *device_, model_->kv_layout(), count_pages(info_, options_, *device_, deferred_.bytes()));
     scheduler_ = std::make_unique<engine::Scheduler>(
         *model_, *device_, *pool_, options_.max_batch_tokens.value_or(device_->batch_tokens()));
     load_ms_ = ms_since(begin);
@@ -140,6 +148,7 @@ class Engine::Impl {
   compute::DeviceInfo device() const { return device_->info(); }
 
   BenchReport bench(const BenchOptions& options, BenchListener* listener) {
+    load_tower(nullptr);
     engine::Bench bench({*device_, *model_, *processor_, *pool_, *scheduler_, info_, load_ms_},
                         options, listener);
     BenchReport report = bench.run();
@@ -159,6 +168,8 @@ class Engine::Impl {
       sequences.push_back(make_sequence(requests[i], forced, listener, timings[i]));
       if (listener) {
         sequences[i]->on_text = [listener](const std::string& text) { listener->on_text(text); };
+      }
+      if (listener && listener->watches_logits()) {
         sequences[i]->on_logits = [listener](std::span<const float> logits) {
           listener->on_logits(logits);
         };
@@ -191,9 +202,30 @@ class Engine::Impl {
   }
 
  private:
+  /// Packs the vision tower's weights, which wait for the first picture: a prompt of text alone
+  /// does not need them. Part of the time to load, whenever it happens.
+  void load_tower(Listener* listener) {
+    if (deferred_.bytes() == 0) return;
+    const Clock::time_point begin = Clock::now();
+    const std::int64_t before = info_.bytes - deferred_.bytes();
+    const std::int64_t bytes = deferred_.bytes();
+    deferred_.load([&](std::int64_t done, std::int64_t total) {
+      if (listener) {
+        listener->on_progress(Stage::kLoading, before + bytes * done / total, info_.bytes);
+      }
+    });
+    load_ms_ += ms_since(begin);
+  }
+
   std::shared_ptr<const Tensor> encode(const media::Patches& patches) {
     if (auto found = vision_cache_.find(patches.digest)) return found;
     return vision_cache_.insert(patches.digest, model_->encode(patches));
+  }
+
+  void show(const Tensor& embeddings, Listener& listener) const {
+    std::vector<float> values(embeddings.shape().elements());
+    device_->download(values.data(), embeddings);
+    listener.on_image(values);
   }
 
   std::unique_ptr<engine::Sequence> make_sequence(const Request& request,
@@ -210,7 +242,7 @@ class Engine::Impl {
     engine::SequenceInput input;
     input.sampling = engine::merged_sampling(sampling_, request.sampling);
     engine::PreparedPrompt prepared =
-        engine::prepare_prompt(*processor_, request, options_.max_image_pixels, listener);
+        engine::prepare_prompt(*processor_, request, options_, listener);
     timings.media_ms = ms_since(begin);
     input.max_tokens = check_length(prepared, request.max_tokens);
     input.forced.assign(forced.begin(), forced.end());
@@ -219,11 +251,13 @@ class Engine::Impl {
            request.max_tokens);
     }
     if (listener) listener->on_prompt(prepared.prompt.token_ids);
+    if (!prepared.patches.empty()) load_tower(listener);
     const Clock::time_point vision = Clock::now();
     const auto images = static_cast<std::int64_t>(prepared.patches.size());
     for (std::int64_t i = 0; i < images; ++i) {
       if (listener) listener->on_progress(Stage::kVision, i, images);
       input.embeddings.push_back(encode(prepared.patches[i]));
+      if (listener && listener->watches_images()) show(*input.embeddings.back(), *listener);
       // Pixels are not needed any more, and are several times as large as what became of them.
       prepared.patches[i] = {};
     }
@@ -295,6 +329,7 @@ class Engine::Impl {
   std::int64_t memory_before_;  // free on the device before anything was loaded
   std::unique_ptr<models::Processor> processor_;
   engine::SamplingParams sampling_;
+  nn::DeferredWeights deferred_;  // of model_
   std::unique_ptr<models::Model> model_;
   std::unique_ptr<engine::KvPool> pool_;
   std::unique_ptr<engine::Scheduler> scheduler_;
@@ -355,7 +390,7 @@ TokenMath count_tokens(const std::string& model, const Request& request,
   const ModelInfo info = make_info(checkpoint, *make_device(options));
   const auto processor = models::family_of(checkpoint).load_processor(checkpoint);
   const engine::PreparedPrompt prepared =
-      engine::prepare_prompt(*processor, request, options.max_image_pixels, nullptr);
+      engine::prepare_prompt(*processor, request, options, nullptr);
   TokenMath math;
   math.parts = engine::prompt_parts(*processor, prepared);
   math.token_ids = prepared.prompt.token_ids;

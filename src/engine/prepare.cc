@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/json.h"
 
@@ -55,9 +56,25 @@ ImageBytes read_image(const std::string& path) {
 namespace engine {
 namespace {
 
+/// A picture's patches, under a digest that tells by how much the decoder shrank it.
+media::Patches process(const models::Processor& processor, const media::Picture& picture,
+                       const Request& request, bool alone) {
+  media::Patches patches =
+      processor.process_image(picture, {request.min_pixels, request.max_pixels}, alone);
+  if (picture.shrink() > 1) {
+    Digester digester;
+    digester.add(std::as_bytes(std::span(&patches.digest, 1)));
+    digester.add_number(std::int64_t{picture.shrink()});
+    patches.digest = digester.finish();
+  }
+  return patches;
+}
+
 /// Collects the pictures of all messages, decoding each.
 void prepare_images(PreparedPrompt& prepared, const models::Processor& processor,
-                    const Request& request, std::int64_t max_image_pixels, Listener* listener) {
+                    const Request& request, const EngineOptions& options, Listener* listener) {
+  const media::DecodeOptions decoding{{.max_pixels = options.max_image_pixels},
+                                      options.fast_decode};
   std::vector<const ImageBytes*> images;
   for (const Message& message : request.messages) {
     for (const auto& part : message.content) {
@@ -68,16 +85,16 @@ void prepare_images(PreparedPrompt& prepared, const models::Processor& processor
   for (std::int64_t i = 0; i < total; ++i) {
     if (listener) listener->on_progress(Stage::kMedia, i, total);
     const std::string& name = images[i]->name;
-    const media::Image image =
-        media::decode_image(images[i]->bytes, name, {.max_pixels = max_image_pixels});
+    const media::Picture picture(images[i]->bytes, name, decoding);
     try {
-      prepared.patches.push_back(
-          processor.process_image(image, {request.min_pixels, request.max_pixels}, total == 1));
+      prepared.patches.push_back(process(processor, picture, request, total == 1));
     } catch (const Error& error) {
+      // Errors of decoding name the picture already.
+      if (std::string_view(error.what()).starts_with(name + ":")) throw;
       throw Error(fmt::format("{}: {}", name, error.what()), error.kind());
     }
     prepared.image_names.push_back(name);
-    prepared.image_sizes.push_back({image.height, image.width});
+    prepared.image_sizes.push_back({picture.height(), picture.width()});
     prepared.order.push_back(static_cast<int>(i));
   }
 }
@@ -114,10 +131,10 @@ void check_budget(const Request& request) {
 }  // namespace
 
 PreparedPrompt prepare_prompt(const models::Processor& processor, const Request& request,
-                              std::int64_t max_image_pixels, Listener* listener) {
+                              const EngineOptions& options, Listener* listener) {
   check_budget(request);
   PreparedPrompt prepared;
-  prepare_images(prepared, processor, request, max_image_pixels, listener);
+  prepare_images(prepared, processor, request, options, listener);
   prepared.messages = chat_messages(request);
   prepared.rendered = processor.render(prepared.messages, true);
   std::vector<media::PatchGrid> grids;

@@ -24,9 +24,10 @@ struct PreparedPrompt {
   models::Prompt prompt;
 };
 
-/// Decodes, preprocesses, renders and tokenizes. Throws Error naming the picture or the template.
+/// Decodes, preprocesses, renders and tokenizes; of `options` those of picture files are read.
+/// Throws Error naming the picture or the template.
 PreparedPrompt prepare_prompt(const models::Processor& processor, const Request& request,
-                              std::int64_t max_image_pixels, Listener* listener);
+                              const EngineOptions& options, Listener* listener);
 
 /// The defaults that a checkpoint's generation_config.json sets, as transformers reads it: greedy
 /// unless do_sample is true. Throws Error for values out of range.

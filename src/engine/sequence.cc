@@ -4,12 +4,23 @@
 #include <utility>
 
 namespace saccade::engine {
+namespace {
+
+constexpr std::int64_t kExpectedTokens = 4096;
+constexpr std::int64_t kBytesPerToken = 6;  // 4 to 5 in English, fewer in most other languages
+
+}  // namespace
 
 Sequence::Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool& pool)
     : input_(std::move(input)),
       pool_(pool),
       detokenizer_(tokenizer, true),
       stop_matcher_(input_.stop) {
+  // So that steps take no new memory while the answer is no longer than most are.
+  const std::int64_t expected = std::clamp<std::int64_t>(input_.max_tokens, 0, kExpectedTokens);
+  generated_.reserve(expected);
+  text_.reserve(expected * kBytesPerToken);
+  pages_.reserve((prompt_tokens() + expected) / pool_.page_tokens() + 1);
   if (input_.max_tokens <= 0) finish(FinishReason::kLength);
 }
 

@@ -115,21 +115,23 @@ Size smart_resize(int height, int width, int factor, std::int64_t min_pixels,
   return {static_cast<int>(new_height), static_cast<int>(new_width)};
 }
 
-Patches image_to_patches(const Image& image, const PatchParams& params) {
+Patches image_to_patches(const Picture& picture, const PatchParams& params) {
   const int cell = params.patch_size * params.merge_size;
   Patches patches;
   Image resized;
-  const Image* source = &image;
+  const Image* source = &resized;
   if (params.do_resize) {
     const Size size =
-        smart_resize(image.height, image.width, cell, params.min_pixels, params.max_pixels);
-    resized = resize_bicubic(image, size.width, size.height);
-    source = &resized;
-  } else if (image.width < 1 || image.height < 1 || image.width % cell || image.height % cell) {
+        smart_resize(picture.height(), picture.width(), cell, params.min_pixels, params.max_pixels);
+    resized = picture.resized(size.width, size.height, Resample::kBicubic);
+  } else if (picture.width() < 1 || picture.height() < 1 || picture.width() % cell ||
+             picture.height() % cell) {
     fail(
         "a picture of {} x {} pixels is not made of whole cells of {} x {} pixels, and do_resize "
         "is off",
-        image.width, image.height, cell, cell);
+        picture.width(), picture.height(), cell, cell);
+  } else {
+    source = &picture.pixels();
   }
   patches.resized_width = source->width;
   patches.resized_height = source->height;

@@ -8,7 +8,7 @@
 
 #include "base/digest.h"
 #include "base/json.h"
-#include "media/image.h"
+#include "media/picture.h"
 
 namespace saccade::media {
 
@@ -79,7 +79,7 @@ Size smart_resize(int height, int width, int factor, std::int64_t min_pixels,
 /// Resizes, rescales to float32, normalizes and cuts. A still picture fills all of its
 /// temporal_patch_size time steps. Throws Error when smart_resize does, or when do_resize is off
 /// and the picture is not made of whole merged patches.
-Patches image_to_patches(const Image& image, const PatchParams& params);
+Patches image_to_patches(const Picture& picture, const PatchParams& params);
 
 /// Cuts the tiles of one picture, all of one size and made of whole patches, into patches of
 /// patch_size in reading order. `tile_rows`, `tile_columns` and `content` (in patches) are noted in

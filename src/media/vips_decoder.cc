@@ -43,7 +43,7 @@ struct Unref {
   void operator()(void* object) const { g_object_unref(object); }
 };
 
-int load(ImageFormat format, std::span<const std::byte> bytes, VipsImage** image) {
+int load(ImageFormat format, std::span<const std::byte> bytes, int shrink, VipsImage** image) {
   // The signature of libvips is not const, but loaders do not write to their source.
   void* data = const_cast<std::byte*>(bytes.data());
   const std::size_t size = bytes.size();
@@ -54,7 +54,8 @@ int load(ImageFormat format, std::span<const std::byte> bytes, VipsImage** image
   };
   switch (format) {
     case ImageFormat::kJpeg:
-      return open(vips_jpegload_buffer);
+      return vips_jpegload_buffer(data, size, image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                  VIPS_FAIL_ON_TRUNCATED, "shrink", shrink, nullptr);
     case ImageFormat::kPng:
       return open(vips_pngload_buffer);
     case ImageFormat::kWebp:
@@ -76,10 +77,10 @@ int load(ImageFormat format, std::span<const std::byte> bytes, VipsImage** image
 // Errors tell what we know, not what libvips says: its error buffer is shared by all threads, and
 // the text in it may be about another picture.
 VipsDecoder::VipsDecoder(ImageFormat format, std::span<const std::byte> bytes,
-                         std::string_view where)
+                         std::string_view where, int shrink)
     : format_(format), where_(where) {
   start_vips();
-  if (load(format, bytes, &image_) != 0) {
+  if (load(format, bytes, shrink, &image_) != 0) {
     vips_error_clear();
     fail("{}: a damaged, truncated or unsupported {} file: its header cannot be read", where_,
          format_name(format));

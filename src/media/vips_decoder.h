@@ -30,8 +30,10 @@ struct RowLayout {
 /// One file being decoded, from the top down.
 class VipsDecoder {
  public:
-  /// Reads the header; `bytes` must outlive the decoder. Throws Error that begins with `where`.
-  VipsDecoder(ImageFormat format, std::span<const std::byte> bytes, std::string_view where);
+  /// Reads the header; `bytes` must outlive the decoder. `shrink`, of 1, 2, 4 and 8, is for JPEG
+  /// files: rows come at that part of their size. Throws Error that begins with `where`.
+  VipsDecoder(ImageFormat format, std::span<const std::byte> bytes, std::string_view where,
+              int shrink = 1);
   ~VipsDecoder();
   VipsDecoder(const VipsDecoder&) = delete;
   VipsDecoder& operator=(const VipsDecoder&) = delete;

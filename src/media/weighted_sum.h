@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <vector>
 
 namespace saccade::media {
 
@@ -11,20 +13,26 @@ namespace saccade::media {
 /// pixel and 2 spare bits fill the rest of 32.
 inline constexpr int kWeightBits = 22;
 
-/// Bytes that one call of weighted_sum() makes.
+/// Rows and columns of a block that transpose_block() turns around.
 inline constexpr int kLanes = 16;
 
-/// Two neighbouring weights, each split as high * 2^15 + low. Products of bytes with such halves
-/// can be added in pairs of 16 bits, which every x86-64 can do in one instruction.
-struct WeightPair {
-  std::int16_t low[2];
-  std::int16_t high[2];
-};
+/// Bytes that one call of a weighted sum makes: the three channels of kLanes pixels.
+inline constexpr int kStep = 3 * kLanes;
 
-/// out[i] = clamp((1/2 + sum over k of weight k * rows[k * stride + i]) >> 22) to 0..255, for i in
-/// [0, kLanes). `taps` is the number of weights; an odd last one has a partner of zero in `pairs`.
-void weighted_sum(const std::uint8_t* rows, std::ptrdiff_t stride,
-                  std::span<const WeightPair> pairs, int taps, std::uint8_t* out);
+/// out[i] = clamp((1/2 + sum over k of weights[k] * rows[k * stride + i]) >> 22) to 0..255, for i
+/// in [0, kStep).
+using WeightedSum = void (*)(const std::uint8_t* rows, std::ptrdiff_t stride,
+                             std::span<const std::int32_t> weights, std::uint8_t* out);
+
+/// The fastest one that this processor can run. All give the same bits: the sums are whole numbers.
+WeightedSum weighted_sum();
+
+/// Those that this processor can run, by the names of their instruction sets, for tests.
+struct NamedWeightedSum {
+  std::string_view name;
+  WeightedSum run;
+};
+std::vector<NamedWeightedSum> weighted_sums();
 
 /// Turns kLanes rows of kLanes bytes (row i at in + i * in_stride) into columns.
 void transpose_block(const std::uint8_t* in, std::ptrdiff_t in_stride, std::uint8_t* out,

@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "models/model.h"
 #include "models/processor.h"
+#include "nn/weights.h"
 
 namespace saccade::models {
 
@@ -30,14 +31,12 @@ struct Description {
   compute::KvLayout kv_layout;
 };
 
-using LoadProgress = std::function<void(std::int64_t loaded_bytes)>;
-
 /// How one family is described, loaded and fed.
 struct Family {
   std::string model_type;  ///< as in config.json
   Description (*describe)(const checkpoint::Checkpoint&);
   std::unique_ptr<Model> (*load_model)(const checkpoint::Checkpoint&, compute::Device&,
-                                       const LoadProgress&);
+                                       const nn::LoadOptions&);
   std::unique_ptr<Processor> (*load_processor)(const checkpoint::Checkpoint&);
   const char* modalities = "text, images";  ///< of a request
 };

@@ -62,11 +62,11 @@ class PixtralProcessor : public VlmProcessor {
   }
 
  protected:
-  media::Patches prepare_image(const media::Image& image) const override {
-    const media::Size size = target_size(image);
-    const media::Image picture =
-        media::resize(image, size.width, size.height, params_.settings.resample);
-    return media::tiles_to_patches({&picture, 1}, 1, 1, prompt_.patch_size, params_.settings.scale);
+  media::Patches prepare_image(const media::Picture& picture) const override {
+    const media::Size size = target_size(picture);
+    const media::Image resized =
+        picture.resized(size.width, size.height, params_.settings.resample);
+    return media::tiles_to_patches({&resized, 1}, 1, 1, prompt_.patch_size, params_.settings.scale);
   }
 
   std::string picture_text(const media::PatchGrid& grid) const override {
@@ -81,9 +81,9 @@ class PixtralProcessor : public VlmProcessor {
 
  private:
   /// Shrunk into the largest size, the aspect kept, then each side up to whole tokens.
-  media::Size target_size(const media::Image& image) const {
-    const double ratio = std::max(image.height / static_cast<double>(params_.largest.height),
-                                  image.width / static_cast<double>(params_.largest.width));
+  media::Size target_size(const media::Picture& picture) const {
+    const double ratio = std::max(picture.height() / static_cast<double>(params_.largest.height),
+                                  picture.width() / static_cast<double>(params_.largest.width));
     const int cell = prompt_.patch_size * prompt_.merge_size;
     const auto side = [&](int length) {
       if (ratio > 1.0) length = static_cast<int>(std::floor(length / ratio));
@@ -93,11 +93,11 @@ class PixtralProcessor : public VlmProcessor {
         fail(
             "a picture of {} x {} pixels is too long: its shorter side shrinks to nothing; cut it "
             "into pieces",
-            image.width, image.height);
+            picture.width(), picture.height());
       }
       return cells * cell;
     };
-    return {side(image.height), side(image.width)};
+    return {side(picture.height()), side(picture.width())};
   }
 
   PixtralPrompt prompt_;

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "media/image.h"
 #include "media/patches.h"
 #include "text/tokenizer.h"
 
@@ -70,9 +69,9 @@ class Processor {
   /// Tokens after which generation ends, from the checkpoint's files.
   virtual const std::vector<std::int32_t>& end_tokens() const = 0;
 
-  /// Resizes, normalizes and cuts a picture; some families read one that is `alone` in its request
-  /// more closely. Throws Error when its shape cannot be handled.
-  virtual media::Patches process_image(const media::Image& image, const PixelBudget& budget,
+  /// Decodes, resizes, normalizes and cuts a picture; some families read one that is `alone` in its
+  /// request more closely. Throws Error when its shape cannot be handled.
+  virtual media::Patches process_image(const media::Picture& picture, const PixelBudget& budget,
                                        bool alone) const = 0;
   /// Tokens the picture will take.
   virtual std::int64_t image_tokens(const media::PatchGrid& grid) const = 0;

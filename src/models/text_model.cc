@@ -34,8 +34,8 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
 }
 
 std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
-                                  const LoadProgress& progress) {
-  nn::WeightLoader weights(checkpoint, device, progress);
+                                  const nn::LoadOptions& options) {
+  nn::WeightLoader weights(checkpoint, device, options);
   return std::make_unique<TextModel>(read_text_only(checkpoint).decoder, find_decoder(checkpoint),
                                      weights);
 }

@@ -24,7 +24,7 @@ TextProcessor::TextProcessor(const checkpoint::Checkpoint& checkpoint, std::int6
       chat_(checkpoint),
       end_tokens_(read_end_tokens(checkpoint)) {}
 
-media::Patches TextProcessor::process_image(const media::Image&, const PixelBudget&, bool) const {
+media::Patches TextProcessor::process_image(const media::Picture&, const PixelBudget&, bool) const {
   fail("{} models read text alone and take no pictures; choose a vision-language model",
        model_type_);
 }

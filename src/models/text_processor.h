@@ -19,7 +19,7 @@ class TextProcessor : public Processor {
 
   const text::Tokenizer& tokenizer() const override { return tokenizer_; }
   const std::vector<std::int32_t>& end_tokens() const override { return end_tokens_; }
-  media::Patches process_image(const media::Image& image, const PixelBudget& budget,
+  media::Patches process_image(const media::Picture& picture, const PixelBudget& budget,
                                bool alone) const override;
   std::int64_t image_tokens(const media::PatchGrid& grid) const override;
   std::string render(const std::vector<ChatMessage>& messages,

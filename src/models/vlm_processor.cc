@@ -34,14 +34,14 @@ std::string VlmProcessor::token_text(std::int32_t id) const {
   return text;
 }
 
-media::Patches VlmProcessor::process_image(const media::Image& image, const PixelBudget& budget,
+media::Patches VlmProcessor::process_image(const media::Picture& picture, const PixelBudget& budget,
                                            bool alone) const {
   if (budget.min_pixels || budget.max_pixels) {
     fail_usage(
         "min-pixels and max-pixels: this model takes pictures at the sizes its files say; leave "
         "them out");
   }
-  return alone ? prepare_image(image) : prepare_one_of_several(image);
+  return alone ? prepare_image(picture) : prepare_one_of_several(picture);
 }
 
 std::string VlmProcessor::render(const std::vector<ChatMessage>& messages,

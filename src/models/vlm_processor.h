@@ -23,7 +23,7 @@ class VlmProcessor : public Processor {
   const std::vector<std::int32_t>& end_tokens() const override { return end_tokens_; }
 
   /// Refuses a pixel budget: sizes are the checkpoint's.
-  media::Patches process_image(const media::Image& image, const PixelBudget& budget,
+  media::Patches process_image(const media::Picture& picture, const PixelBudget& budget,
                                bool alone) const final;
   std::string render(const std::vector<ChatMessage>& messages,
                      bool add_generation_prompt) const override;
@@ -41,10 +41,10 @@ class VlmProcessor : public Processor {
   const std::string& image_token_text() const { return image_token_text_; }
   std::int32_t image_token() const { return image_token_; }
 
-  virtual media::Patches prepare_image(const media::Image& image) const = 0;
+  virtual media::Patches prepare_image(const media::Picture& picture) const = 0;
   /// The same for a picture that is not alone in its request.
-  virtual media::Patches prepare_one_of_several(const media::Image& image) const {
-    return prepare_image(image);
+  virtual media::Patches prepare_one_of_several(const media::Picture& picture) const {
+    return prepare_image(picture);
   }
   /// What a chat template writes for a picture.
   virtual std::string placeholder() const { return image_token_text_; }

@@ -2,17 +2,32 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 
+#include "base/error.h"
+
 namespace saccade::nn {
+namespace {
+
+// Gemma 3 has two, one for layers with windows and one for those without. An array of so many needs
+// no memory of its own in each step.
+constexpr std::size_t kMaxRotaries = 4;
+
+}  // namespace
 
 Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string& prefix,
                  const std::string& head)
     : config_(std::move(config)) {
+  const WeightLoader::OfDecoder of_decoder(weights);
   embedding_ =
       weights.matrix(prefix + ".embed_tokens.weight", config_.vocab_size, config_.hidden_size);
   for (int i = 0; i < config_.num_layers; ++i) {
     layers_.push_back(load_layer(weights, fmt::format("{}.layers.{}", prefix, i), i));
+  }
+  if (config_.rotaries.size() > kMaxRotaries) {
+    fail("a decoder with {} kinds of rotary positions: at most {} are supported",
+         config_.rotaries.size(), kMaxRotaries);
   }
   for (const RotaryAxes& rotary : config_.rotaries) {
     rotaries_.push_back(Rotary::load(weights.device(), rotary));
@@ -144,8 +159,10 @@ void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
 void Decoder::forward(Device& device, const Tensor& hidden_states, const Tensor& positions,
                       compute::KvCache& cache, const compute::SpanTable& spans,
                       std::span<const LayerAddition> additions) const {
-  std::vector<RotaryTable> tables;
-  for (const Rotary& rotary : rotaries_) tables.push_back(rotary.table(device, positions));
+  std::array<RotaryTable, kMaxRotaries> tables;
+  for (std::size_t i = 0; i < rotaries_.size(); ++i) {
+    tables[i] = rotaries_[i].table(device, positions);
+  }
   const Pass pass{tables, cache, spans};
   for (int i = 0; i < config_.num_layers; ++i) {
     run_layer(device, i, hidden_states, pass);

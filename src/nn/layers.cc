@@ -1,6 +1,35 @@
 #include "nn/layers.h"
 
+#include <algorithm>
+
+#include "nn/round_weights.h"
+
 namespace saccade::nn {
+namespace {
+
+/// Calls run(first, count) for the rows piece by piece: what is between two maps, and what a device
+/// makes of its input, then takes as much memory as a few of its steps, however large the picture.
+/// On a CPU steps of 512 rows are as fast as all at once.
+template <typename Run>
+void in_pieces(const Device& device, std::int64_t rows, Run&& run) {
+  const std::int64_t most = 2 * device.batch_tokens();
+  for (std::int64_t first = 0; first < rows; first += most) {
+    run(first, std::min(most, rows - first));
+  }
+}
+
+/// The size between the maps of an MLP: filled up where all of them will be rounded, whose inputs
+/// come in groups. What is added gives zeros and meets weights of zero.
+std::int64_t inner_size(const WeightLoader& weights, const std::vector<std::string>& maps,
+                        std::int64_t inputs, std::int64_t size) {
+  std::vector<std::string> names;
+  for (const std::string& map : maps) names.push_back(map + ".weight");
+  const bool fill = size % kRoundedGroup != 0 && inputs % kRoundedGroup == 0;
+  if (!fill || !weights.rounds(names)) return size;
+  return (size + kRoundedGroup - 1) / kRoundedGroup * kRoundedGroup;
+}
+
+}  // namespace
 
 Linear Linear::load(WeightLoader& weights, const std::string& name, std::int64_t outputs,
                     std::int64_t inputs, bool with_bias) {
@@ -10,14 +39,21 @@ Linear Linear::load(WeightLoader& weights, const std::string& name, std::int64_t
 Linear Linear::load_stacked(WeightLoader& weights, const std::vector<std::string>& names,
                             const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                             bool with_bias) {
+  return load_padded(weights, names, outputs, inputs, outputs, inputs, with_bias);
+}
+
+Linear Linear::load_padded(WeightLoader& weights, const std::vector<std::string>& names,
+                           const std::vector<std::int64_t>& outputs, std::int64_t inputs,
+                           const std::vector<std::int64_t>& padded_outputs,
+                           std::int64_t padded_inputs, bool with_bias) {
   std::vector<std::string> matrices;
   std::vector<std::string> biases;
   for (const std::string& name : names) {
     matrices.push_back(name + ".weight");
     biases.push_back(name + ".bias");
   }
-  return {weights.stacked(matrices, outputs, inputs),
-          with_bias ? weights.joined(biases, outputs) : Tensor()};
+  return {weights.linear_map(matrices, outputs, inputs, padded_outputs, padded_inputs),
+          with_bias ? weights.joined(biases, outputs, padded_outputs) : Tensor()};
 }
 
 namespace {
@@ -36,20 +72,28 @@ compute::LinearOptions linear_options(const Tensor& bias, const RmsNorm* norm) {
 
 Tensor Linear::forward(Device& device, const Tensor& x, const RmsNorm* norm) const {
   Tensor y = device.activations({x.rows(), weight->outputs()});
-  device.linear(y, x, *weight, linear_options(bias, norm));
+  const compute::LinearOptions options = linear_options(bias, norm);
+  in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
+    device.linear(y.view_rows(first, count), x.view_rows(first, count), *weight, options);
+  });
   return y;
 }
 
 Tensor Linear::forward_f32(Device& device, const Tensor& x) const {
   Tensor y = device.empty(DType::kF32, {x.rows(), weight->outputs()});
-  device.linear(y, x, *weight, linear_options(bias, nullptr));
+  const compute::LinearOptions options = linear_options(bias, nullptr);
+  in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
+    device.linear(y.view_rows(first, count), x.view_rows(first, count), *weight, options);
+  });
   return y;
 }
 
 void Linear::add_to(Device& device, const Tensor& y, const Tensor& x) const {
   compute::LinearOptions options = linear_options(bias, nullptr);
   options.add = true;
-  device.linear(y, x, *weight, options);
+  in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
+    device.linear(y.view_rows(first, count), x.view_rows(first, count), *weight, options);
+  });
 }
 
 RmsNorm RmsNorm::load(WeightLoader& weights, const std::string& name, std::int64_t size, float eps,
@@ -100,8 +144,11 @@ Tensor LayerNorm::forward_f32(Device& device, const Tensor& x) const {
 Mlp Mlp::load(WeightLoader& weights, const std::string& up, const std::string& down,
               std::int64_t inputs, std::int64_t intermediate_size, std::int64_t outputs,
               compute::Activation activation) {
-  return {Linear::load(weights, up, intermediate_size, inputs, true),
-          Linear::load(weights, down, outputs, intermediate_size, true), activation};
+  const std::int64_t inner = inner_size(weights, {up, down}, inputs, intermediate_size);
+  return {
+      Linear::load_padded(weights, {up}, {intermediate_size}, inputs, {inner}, inputs, true),
+      Linear::load_padded(weights, {down}, {outputs}, intermediate_size, {outputs}, inner, true),
+      activation};
 }
 
 Tensor Mlp::inner(Device& device, const Tensor& x) const {
@@ -111,7 +158,13 @@ Tensor Mlp::inner(Device& device, const Tensor& x) const {
 }
 
 Tensor Mlp::forward(Device& device, const Tensor& x) const {
-  return down.forward(device, inner(device, x));
+  Tensor y = device.activations({x.rows(), down.weight->outputs()});
+  const compute::LinearOptions options = linear_options(down.bias, nullptr);
+  in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
+    device.linear(y.view_rows(first, count), inner(device, x.view_rows(first, count)), *down.weight,
+                  options);
+  });
+  return y;
 }
 
 Tensor Mlp::forward_f32(Device& device, const Tensor& x) const {
@@ -119,15 +172,22 @@ Tensor Mlp::forward_f32(Device& device, const Tensor& x) const {
 }
 
 void Mlp::add_to(Device& device, const Tensor& y, const Tensor& x) const {
-  down.add_to(device, y, inner(device, x));
+  in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
+    down.add_to(device, y.view_rows(first, count), inner(device, x.view_rows(first, count)));
+  });
 }
 
 GatedMlp GatedMlp::load(WeightLoader& weights, const std::string& name, std::int64_t hidden_size,
                         std::int64_t intermediate_size, bool with_bias,
                         compute::Activation activation) {
-  return {Linear::load_stacked(weights, {name + ".gate_proj", name + ".up_proj"},
-                               {intermediate_size, intermediate_size}, hidden_size, with_bias),
-          Linear::load(weights, name + ".down_proj", hidden_size, intermediate_size, with_bias),
+  const std::string gate = name + ".gate_proj";
+  const std::string up = name + ".up_proj";
+  const std::string down = name + ".down_proj";
+  const std::int64_t inner = inner_size(weights, {gate, up, down}, hidden_size, intermediate_size);
+  return {Linear::load_padded(weights, {gate, up}, {intermediate_size, intermediate_size},
+                              hidden_size, {inner, inner}, hidden_size, with_bias),
+          Linear::load_padded(weights, {down}, {hidden_size}, intermediate_size, {hidden_size},
+                              inner, with_bias),
           activation};
 }
 
@@ -149,11 +209,19 @@ Tensor GatedMlp::inner(Device& device, const Tensor& x, const RmsNorm* norm) con
 }
 
 Tensor GatedMlp::forward(Device& device, const Tensor& x, const RmsNorm* norm) const {
-  return down.forward(device, inner(device, x, norm));
+  Tensor y = device.activations({x.rows(), down.weight->outputs()});
+  const compute::LinearOptions options = linear_options(down.bias, nullptr);
+  in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
+    device.linear(y.view_rows(first, count), inner(device, x.view_rows(first, count), norm),
+                  *down.weight, options);
+  });
+  return y;
 }
 
 void GatedMlp::add_to(Device& device, const Tensor& y, const Tensor& x, const RmsNorm* norm) const {
-  down.add_to(device, y, inner(device, x, norm));
+  in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
+    down.add_to(device, y.view_rows(first, count), inner(device, x.view_rows(first, count), norm));
+  });
 }
 
 }  // namespace saccade::nn

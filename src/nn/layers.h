@@ -16,8 +16,8 @@ struct RmsNorm;
 
 /// y = x w^T (+ bias)
 struct Linear {
-  std::shared_ptr<const compute::Weight> weight;  // [outputs, inputs]
-  Tensor bias;                                    // [outputs] or empty
+  LateWeight weight;  // [outputs, inputs]
+  Tensor bias;        // [outputs] or empty
 
   /// Loads `name`.weight and, when wanted, `name`.bias.
   static Linear load(WeightLoader& weights, const std::string& name, std::int64_t outputs,
@@ -26,6 +26,11 @@ struct Linear {
   static Linear load_stacked(WeightLoader& weights, const std::vector<std::string>& names,
                              const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                              bool with_bias);
+  /// Either, filled up with zeros: see WeightLoader::linear_map.
+  static Linear load_padded(WeightLoader& weights, const std::vector<std::string>& names,
+                            const std::vector<std::int64_t>& outputs, std::int64_t inputs,
+                            const std::vector<std::int64_t>& padded_outputs,
+                            std::int64_t padded_inputs, bool with_bias);
 
   /// x [rows, inputs], normed first where a norm is given -> [rows, outputs] for the next layer
   Tensor forward(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;

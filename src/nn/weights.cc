@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "nn/round_weights.h"
 
 namespace saccade::nn {
 namespace {
@@ -22,11 +23,10 @@ void transpose(std::byte* to, const std::byte* from, std::int64_t rows, std::int
 }  // namespace
 
 WeightLoader::WeightLoader(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
-                           std::function<void(std::int64_t)> on_bytes)
-    : checkpoint_(checkpoint), device_(device), on_bytes_(std::move(on_bytes)) {}
+                           LoadOptions options)
+    : checkpoint_(checkpoint), device_(device), options_(std::move(options)) {}
 
-std::vector<HostMatrix> WeightLoader::checked(const std::string& name, std::int64_t outputs,
-                                              std::int64_t inputs) const {
+void WeightLoader::check(const std::string& name, std::int64_t outputs, std::int64_t inputs) const {
   const Shape& shape = checkpoint_.info(name).shape;
   const bool fits =
       shape.rank() >= 2 && shape[0] == outputs && shape.elements() == outputs * inputs;
@@ -34,12 +34,66 @@ std::vector<HostMatrix> WeightLoader::checked(const std::string& name, std::int6
     fail("{}: tensor {} has shape {}; config.json implies [{}, {}]", checkpoint_.where(), name,
          shape.text(), outputs, inputs);
   }
+}
+
+std::vector<HostMatrix> WeightLoader::checked(const std::string& name, std::int64_t outputs,
+                                              std::int64_t inputs) const {
+  check(name, outputs, inputs);
   return checkpoint_.matrix(name);
 }
 
 void WeightLoader::loaded(const std::string& name, std::int64_t bytes) {
   checkpoint_.release(name);
-  if (on_bytes_) on_bytes_(bytes);
+  if (options_.on_bytes) options_.on_bytes(bytes);
+}
+
+bool WeightLoader::rounds(const std::vector<std::string>& names) const {
+  if (!options_.int8_towers || of_decoder_) return false;
+  return std::ranges::all_of(names, [&](const std::string& name) {
+    return std::ranges::none_of(checkpoint_.matrix(name), [](const HostMatrix& part) {
+      return part.format.quantized();
+    });
+  });
+}
+
+LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
+                                    const std::vector<std::int64_t>& outputs, std::int64_t inputs,
+                                    const std::vector<std::int64_t>& padded_outputs,
+                                    std::int64_t padded_inputs) {
+  if (of_decoder_ || (!options_.int8_towers && !options_.deferred)) {
+    return stacked(names, outputs, inputs);
+  }
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    check(names[i], outputs[i], inputs);
+    bytes += checkpoint_.info(names[i]).bytes;
+  }
+  const bool round = padded_inputs % kRoundedGroup == 0 && rounds(names);
+  // Holds on to the files by itself: the loader is gone when a deferred weight is packed.
+  if (!shared_) shared_ = std::make_shared<checkpoint::Checkpoint>(checkpoint_);
+  LateWeight weight([checkpoint = shared_, &device = device_, names, padded_outputs,
+                     padded_inputs, round, threads = options_.threads] {
+    std::vector<HostMatrix> parts;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      std::vector<HostMatrix> stored = checkpoint->matrix(names[i]);
+      if (round) {
+        ThreadPool pool(threads > 0 ? threads : available_cores());
+        // A float matrix is one part.
+        stored = {round_to_q8(stored[0], padded_outputs[i], padded_inputs, pool)};
+      }
+      std::ranges::move(stored, std::back_inserter(parts));
+    }
+    auto packed = device.pack(parts);
+    for (const std::string& name : names) checkpoint->release(name);
+    return packed;
+  });
+  if (options_.deferred) {
+    options_.deferred->add(weight, bytes);
+  } else {
+    *weight;
+  }
+  if (options_.on_bytes) options_.on_bytes(bytes);
+  return weight;
 }
 
 std::shared_ptr<const compute::Weight> WeightLoader::matrix(const std::string& name,
@@ -106,13 +160,14 @@ Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int6
 }
 
 Tensor WeightLoader::vector(const std::string& name, std::int64_t elements) {
-  return joined({name}, {elements});
+  return joined({name}, {elements}, {elements});
 }
 
 Tensor WeightLoader::joined(const std::vector<std::string>& names,
-                            const std::vector<std::int64_t>& elements) {
+                            const std::vector<std::int64_t>& elements,
+                            const std::vector<std::int64_t>& padded) {
   std::int64_t total = 0;
-  for (const std::int64_t count : elements) total += count;
+  for (const std::int64_t count : padded) total += count;
   Tensor whole = device_.empty(DType::kF32, {total});
   std::vector<float> values(total);
   std::int64_t offset = 0;
@@ -123,7 +178,7 @@ Tensor WeightLoader::joined(const std::vector<std::string>& names,
            tensor.shape.text(), elements[i]);
     }
     device_.download(values.data() + offset, device_.to_f32(tensor));
-    offset += elements[i];
+    offset += padded[i];
     loaded(names[i], checkpoint_.info(names[i]).bytes);
   }
   device_.upload(whole, values.data());

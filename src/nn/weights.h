@@ -7,16 +7,40 @@
 
 #include "checkpoint/checkpoint.h"
 #include "compute/device.h"
+#include "nn/late_weight.h"
 
 namespace saccade::nn {
+
+/// How a model's weights are loaded.
+struct LoadOptions {
+  /// Told the bytes of each tensor as it is loaded; those of deferred ones when they are checked.
+  std::function<void(std::int64_t)> on_bytes = {};
+  /// Linear maps of towers and projectors that the file holds as floats are rounded to 8 bits, each
+  /// 32 inputs with a scale (Q8_0), so that devices can multiply integers.
+  bool int8_towers = false;
+  /// Where it is given, linear maps of towers and projectors are put there and packed later.
+  DeferredWeights* deferred = nullptr;
+  int threads = 0;  ///< that round weights; 0: one for each core
+};
 
 /// Loads the tensors of one model. Every getter throws Error naming the tensor, the shape that
 /// config.json implies and the shape found. File pages are let go as soon as they are packed.
 class WeightLoader {
  public:
-  /// `on_bytes`, when given, is told the bytes of each tensor as it is loaded.
   WeightLoader(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
-               std::function<void(std::int64_t)> on_bytes = {});
+               LoadOptions options = {});
+
+  /// While it lives, what is loaded is a decoder's: packed at once, as the file holds it.
+  class OfDecoder {
+   public:
+    explicit OfDecoder(WeightLoader& weights) : weights_(weights) { weights_.of_decoder_ = true; }
+    ~OfDecoder() { weights_.of_decoder_ = false; }
+    OfDecoder(const OfDecoder&) = delete;
+    OfDecoder& operator=(const OfDecoder&) = delete;
+
+   private:
+    WeightLoader& weights_;
+  };
 
   compute::Device& device() const { return device_; }
   bool has(const std::string& name) const { return checkpoint_.has(name); }
@@ -37,22 +61,36 @@ class WeightLoader {
                                                               std::int64_t count,
                                                               std::int64_t outputs,
                                                               std::int64_t inputs);
+  /// The same for a linear map, which may be packed later and rounded to 8 bits. Each matrix is
+  /// filled up with zeros to padded_outputs[i], all to padded_inputs; other than the true
+  /// sizes they may be where rounds(names) and padded_inputs is made of whole groups.
+  LateWeight linear_map(const std::vector<std::string>& names,
+                        const std::vector<std::int64_t>& outputs, std::int64_t inputs,
+                        const std::vector<std::int64_t>& padded_outputs,
+                        std::int64_t padded_inputs);
+  /// Whether all these matrices are to be rounded, if their inputs are whole groups.
+  bool rounds(const std::vector<std::string>& names) const;
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
   /// Dimensions of 1 do not count: files disagree on whether such a table has one more of them.
   Tensor table(const std::string& name, std::int64_t rows, std::int64_t columns);
   /// A vector as f32.
   Tensor vector(const std::string& name, std::int64_t elements);
-  /// Vectors one after the other, as f32.
-  Tensor joined(const std::vector<std::string>& names, const std::vector<std::int64_t>& elements);
+  /// Vectors one after the other, as f32, each filled up with zeros to padded[i].
+  Tensor joined(const std::vector<std::string>& names, const std::vector<std::int64_t>& elements,
+                const std::vector<std::int64_t>& padded);
 
  private:
   std::vector<HostMatrix> checked(const std::string& name, std::int64_t outputs,
                                   std::int64_t inputs) const;
   void loaded(const std::string& name, std::int64_t bytes);
 
+  void check(const std::string& name, std::int64_t outputs, std::int64_t inputs) const;
+
   const checkpoint::Checkpoint& checkpoint_;
   compute::Device& device_;
-  std::function<void(std::int64_t)> on_bytes_;
+  LoadOptions options_;
+  bool of_decoder_ = false;
+  std::shared_ptr<const checkpoint::Checkpoint> shared_;  // a copy that outlives the loader
 };
 
 }  // namespace saccade::nn

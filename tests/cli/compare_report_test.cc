@@ -11,8 +11,10 @@
 namespace saccade::cli {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 CompareReport sample() {
   CompareReport report;
@@ -21,6 +23,7 @@ CompareReport sample() {
   report.positions = 1234;
   report.vocab_size = 1536;
   report.divergence = {0.0123456, 0.0005, 0.25, 0.5};
+  report.tower_error = {0.0123456, 0.02};
   report.same_tokens = 0.98765;
   report.same_answers = 0.75;
   report.same_prefix = 0.875;
@@ -41,16 +44,18 @@ TEST(CompareText, IsATable) {
             "decode          50.0 tokens/s    120.2 tokens/s\n"
             "\n"
             "Over 1,234 positions in 4 answers of A, 1,536 tokens to choose from\n"
-            "KL(A||B) mean        0.0123 nats\n"
-            "median               0.0005 nats\n"
-            "99th percentile      0.25 nats\n"
-            "largest              0.5 nats\n"
-            "same token           98.77 % of positions\n"
-            "same answer          75.00 % of answers\n"
-            "before a difference  87.50 % of tokens\n");
+            "KL(A||B) mean           0.0123 nats\n"
+            "median                  0.0005 nats\n"
+            "99th percentile         0.25 nats\n"
+            "largest                 0.5 nats\n"
+            "same token              98.77 % of positions\n"
+            "same answer             75.00 % of answers\n"
+            "before a difference     87.50 % of tokens\n"
+            "tower's relative error  0.0123 mean, 0.02 largest\n");
   CompareReport text_alone = sample();
   text_alone.a.vision_ms = text_alone.b.vision_ms = 0.0;
-  EXPECT_THAT(compare_text(text_alone), Not(HasSubstr("image")));
+  text_alone.tower_error.reset();
+  EXPECT_THAT(compare_text(text_alone), AllOf(Not(HasSubstr("image")), Not(HasSubstr("tower"))));
 }
 
 TEST(CompareJson, HasEveryFigure) {
@@ -62,7 +67,8 @@ TEST(CompareJson, HasEveryFigure) {
       R"("prefill_tokens_per_second": 900, "decode_tokens_per_second": 120.25}, )"
       R"("questions": 4, "positions": 1234, "vocab_size": 1536, )"
       R"("kl_divergence": {"mean": 0.0123456, "median": 0.0005, "p99": 0.25, "max": 0.5}, )"
-      R"("same_tokens": 0.98765, "same_answers": 0.75, "same_prefix": 0.875})");
+      R"("same_tokens": 0.98765, "same_answers": 0.75, "same_prefix": 0.875, )"
+      R"("tower_error": {"mean": 0.0123456, "max": 0.02}})");
 }
 
 TEST(CompareProgressText, SaysWhichModelIsAtWhat) {

@@ -126,11 +126,27 @@ TEST(Compare, AModelIsNotFarFromItself) {
   EXPECT_EQ(report.questions, 4);
   EXPECT_EQ(report.a.bytes, report.b.bytes);
   EXPECT_GT(report.a.vision_ms, 0.0);
+  ASSERT_TRUE(report.tower_error);
+  EXPECT_EQ(report.tower_error->max, 0.0);
   EXPECT_GT(report.b.prefill_tokens_per_second, 0.0);
 }
 
 TEST(Compare, AnotherFormOfTheSameWeightsIsTheSame) {
-  expect_identical(compare(questions("llama/published_bf16", "gguf/llama.gguf")));
+  const CompareReport report = compare(questions("llama/published_bf16", "gguf/llama.gguf"));
+  expect_identical(report);
+  EXPECT_FALSE(report.tower_error) << "nobody looked at a picture";
+}
+
+TEST(Compare, TellsWhatARoundedTowerCosts) {
+  CompareOptions options = questions("qwen2_5_vl/saved_f32", "qwen2_5_vl/saved_f32");
+  options.images = {golden("images/odd_61x97.png"), golden("images/even_112x84.png")};
+  options.b.engine.tower_precision = TowerPrecision::kInt8;
+  const CompareReport report = compare(options);
+  ASSERT_TRUE(report.tower_error);
+  EXPECT_GT(report.tower_error->mean, 0.0);
+  EXPECT_GE(report.tower_error->max, report.tower_error->mean);
+  EXPECT_LT(report.tower_error->max, 0.03);
+  EXPECT_GT(report.divergence.mean, 0.0);
 }
 
 TEST(Compare, QuantizedActivationsAreNearAndNotTheSame) {

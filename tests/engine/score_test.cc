@@ -12,6 +12,7 @@ struct Recorder : Listener {
   void on_prompt(std::span<const std::int32_t> ids) override {
     prompt.assign(ids.begin(), ids.end());
   }
+  bool watches_logits() const override { return true; }
   void on_logits(std::span<const float> row) override {
     logits.emplace_back(row.begin(), row.end());
   }

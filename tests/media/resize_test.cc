@@ -79,24 +79,54 @@ TEST(resize, sizes_must_be_positive) {
   EXPECT_THROW(resize_bicubic(Image{}, 3, 3), Error);
 }
 
-TEST(weighted_sum, equals_plain_arithmetic) {
+TEST(weighted_sum, every_instruction_set_equals_plain_arithmetic) {
   std::mt19937 random(5);
-  for (int taps = 1; taps <= 9; ++taps) {
-    std::vector<std::uint8_t> rows(static_cast<std::size_t>(taps) * 20 + kLanes);
-    for (std::uint8_t& sample : rows) sample = static_cast<std::uint8_t>(random());
-    std::vector<std::int32_t> weights;
-    std::vector<WeightPair> pairs((taps + 1) / 2);
-    for (int k = 0; k < taps; ++k) {
-      weights.push_back(static_cast<std::int32_t>(random() % (1 << 20)) - (1 << 18));
-      pairs[k / 2].low[k % 2] = static_cast<std::int16_t>(weights[k] & 0x7fff);
-      pairs[k / 2].high[k % 2] = static_cast<std::int16_t>(weights[k] >> 15);
+  for (const NamedWeightedSum& sum : weighted_sums()) {
+    SCOPED_TRACE(sum.name);
+    for (int taps = 1; taps <= 9; ++taps) {
+      constexpr int kStride = 52;
+      std::vector<std::uint8_t> rows(static_cast<std::size_t>(taps) * kStride + kStep);
+      for (std::uint8_t& sample : rows) sample = static_cast<std::uint8_t>(random());
+      std::vector<std::int32_t> weights;
+      for (int k = 0; k < taps; ++k) {
+        weights.push_back(static_cast<std::int32_t>(random() % (1 << 20)) - (1 << 18));
+      }
+      std::uint8_t out[kStep];
+      sum.run(rows.data(), kStride, weights, out);
+      for (int i = 0; i < kStep; ++i) {
+        std::int64_t expected = 1 << (kWeightBits - 1);
+        for (int k = 0; k < taps; ++k) {
+          expected += std::int64_t{weights[k]} * rows[k * kStride + i];
+        }
+        EXPECT_EQ(out[i], std::clamp<std::int64_t>(expected >> kWeightBits, 0, 255))
+            << taps << ", " << i;
+      }
     }
-    std::uint8_t out[kLanes];
-    weighted_sum(rows.data(), 20, pairs, taps, out);
-    for (int i = 0; i < kLanes; ++i) {
-      std::int64_t sum = 1 << (kWeightBits - 1);
-      for (int k = 0; k < taps; ++k) sum += std::int64_t{weights[k]} * rows[k * 20 + i];
-      EXPECT_EQ(out[i], std::clamp<std::int64_t>(sum >> kWeightBits, 0, 255)) << taps << ", " << i;
+  }
+}
+
+TEST(resize, long_pictures_leave_the_band_in_time) {
+  // Rows come one by one and columns all at once, so the picture on its side is held against it.
+  const Image image = noise(5, 2000, 6);
+  for (const int height : {1, 7, 250, 500, 4000}) {
+    const Image resized = resize_bicubic(image, 5, height);
+    const Image turned = [&] {
+      Image columns{image.height, image.width, {}};
+      columns.pixels.resize(image.pixels.size());
+      for (int y = 0; y < image.height; ++y) {
+        for (int i = 0; i < 3 * image.width; ++i) {
+          columns.pixels[3 * (static_cast<std::size_t>(i / 3) * image.height + y) + i % 3] =
+              image.pixels[3 * static_cast<std::size_t>(image.width) * y + i];
+        }
+      }
+      return resize_bicubic(columns, height, image.width);
+    }();
+    for (int y = 0; y < height; ++y) {
+      for (int i = 0; i < 15; ++i) {
+        ASSERT_EQ(resized.pixels[15 * static_cast<std::size_t>(y) + i],
+                  turned.pixels[3 * (static_cast<std::size_t>(i / 3) * height + y) + i % 3])
+            << y << " of " << height;
+      }
     }
   }
 }

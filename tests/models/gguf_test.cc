@@ -140,8 +140,8 @@ TEST_P(GgufGolden, MakesTheSamePromptsAndPixels) {
   const auto of_file = models::family_of(found).load_processor(found);
   const auto of_directory = models::family_of(wanted).load_processor(wanted);
   for (const Request& request : requests_of(directory_)) {
-    const auto a = engine::prepare_prompt(*of_file, request, 1 << 24, nullptr);
-    const auto b = engine::prepare_prompt(*of_directory, request, 1 << 24, nullptr);
+    const auto a = engine::prepare_prompt(*of_file, request, {}, nullptr);
+    const auto b = engine::prepare_prompt(*of_directory, request, {}, nullptr);
     EXPECT_EQ(a.rendered, b.rendered);
     EXPECT_EQ(a.prompt.token_ids, b.prompt.token_ids);
     ASSERT_EQ(a.patches.size(), b.patches.size());

@@ -30,7 +30,7 @@ TEST_P(ModelGolden, PromptsTokensAndPositions) {
     const boost::json::object& golden = item.as_object();
     SCOPED_TRACE(golden.at("name").as_string().c_str());
     const auto prepared =
-        engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), 1 << 24, nullptr);
+        engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), {}, nullptr);
     EXPECT_EQ(prepared.rendered, golden.at("prompt").as_string());
     EXPECT_EQ(prepared.prompt.token_ids, goldens::ids(golden.at("input_ids")));
     // Goldens of text models leave out positions that only count up.
@@ -63,7 +63,7 @@ TEST_P(ModelGolden, EmbeddingsAndLogits) {
     const std::string name(golden.at("name").as_string());
     SCOPED_TRACE(name);
     const auto prepared =
-        engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), 1 << 24, nullptr);
+        engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), {}, nullptr);
     const models::Prompt& prompt = prepared.prompt;
     std::vector<float> embeds;
     std::vector<Tensor> images;

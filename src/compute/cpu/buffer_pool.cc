@@ -1,5 +1,7 @@
 #include "compute/cpu/buffer_pool.h"
 
+#include <algorithm>
+#include <atomic>
 #include <bit>
 
 #include "compute/cpu/packed_matrix.h"
@@ -14,31 +16,30 @@ std::int64_t size_class(std::int64_t bytes) {
   return static_cast<std::int64_t>((wanted + step - 1) / step * step);
 }
 
-// Per size class; more would be memory held for a burst that has passed.
-constexpr std::size_t kMaxShelved = 16;
+// Free ones per size class; more would be memory held for a burst that has passed.
+constexpr std::size_t kMaxFree = 16;
+
+bool is_free(const std::shared_ptr<void>& buffer) {
+  return buffer.use_count() == 1;
+}
 
 }  // namespace
 
-BufferPool::BufferPool() : shelf_(std::make_shared<Shelf>()) {}
-
 std::shared_ptr<void> BufferPool::take(std::int64_t bytes) {
   const std::int64_t size = size_class(bytes);
-  std::shared_ptr<void> memory;
-  {
-    std::lock_guard lock(shelf_->mutex);
-    auto& free = shelf_->free[size];
-    if (!free.empty()) {
-      memory = std::move(free.back());
-      free.pop_back();
-    }
+  std::lock_guard lock(mutex_);
+  auto& buffers = buffers_[size];
+  const auto found = std::ranges::find_if(buffers, is_free);
+  if (found != buffers.end()) {
+    // Whoever let go of it has done so before what is written to it next.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    std::shared_ptr<void> buffer = *found;
+    std::size_t free = 0;
+    std::erase_if(buffers, [&](const auto& other) { return is_free(other) && ++free > kMaxFree; });
+    return buffer;
   }
-  if (!memory) memory = allocate_aligned(size);
-  void* address = memory.get();
-  return {address, [memory = std::move(memory), shelf = shelf_, size](void*) mutable {
-            std::lock_guard lock(shelf->mutex);
-            auto& free = shelf->free[size];
-            if (free.size() < kMaxShelved) free.push_back(std::move(memory));
-          }};
+  buffers.push_back(allocate_aligned(size));
+  return buffers.back();
 }
 
 }  // namespace saccade::compute::cpu

@@ -14,17 +14,14 @@ namespace saccade::compute::cpu {
 /// Thread-safe. Buffers may outlive the pool object.
 class BufferPool {
  public:
-  BufferPool();
-
-  /// At least `bytes`, aligned for vectors, contents undefined; goes back to the pool by itself.
+  /// At least `bytes`, aligned for vectors, contents undefined; free again when nobody else holds
+  /// it. Takes no memory from the system, not even for the pointer, when there is a free one.
   std::shared_ptr<void> take(std::int64_t bytes);
 
  private:
-  struct Shelf {
-    std::mutex mutex;
-    std::map<std::int64_t, std::vector<std::shared_ptr<void>>> free;  // by size class
-  };
-  std::shared_ptr<Shelf> shelf_;
+  std::mutex mutex_;
+  // By size class, all of them: those that only the pool holds are free.
+  std::map<std::int64_t, std::vector<std::shared_ptr<void>>> buffers_;
 };
 
 }  // namespace saccade::compute::cpu

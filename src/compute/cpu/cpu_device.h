@@ -72,6 +72,8 @@ class CpuDevice : public Device {
                    const SpanTable& spans) override;
   void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                           const AttentionShape& shape, const SpanTable& spans) override;
+  void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
+                 const Tensor& slots) override;
 
  private:
   /// Calls body(row) for every row, several rows to a work item so that an item is worth its while.

@@ -205,7 +205,8 @@ void CpuDevice::do_embed(const Tensor& y, const Weight& w, const Tensor& ids_ten
     } else if (segment.type == WeightType::kF32) {
       copy_row(y.row(row), segment, w.inputs(), output);
     } else {
-      std::vector<std::uint16_t> stored(w.inputs());
+      static thread_local std::vector<std::uint16_t> stored;  // kept from step to step
+      stored.resize(w.inputs());
       copy_row(stored.data(), segment, w.inputs(), output);
       kernels_.widen(y.row(row), stored.data(), segment.type, w.inputs());
     }

@@ -88,22 +88,19 @@ class Gemma3Processor : public VlmProcessor {
   }
 
  protected:
-  media::Patches prepare_image(const Image& image) const override {
+  media::Patches prepare_image(const media::Picture& picture) const override {
     std::vector<Image> tiles;
-    const auto add = [&](const Image& picture) {
-      tiles.push_back(media::resize(picture, params_.size.width, params_.size.height,
-                                    params_.settings.resample));
+    const auto add = [&](const media::Picture& whole) {
+      tiles.push_back(
+          whole.resized(params_.size.width, params_.size.height, params_.settings.resample));
     };
-    add(image);
-    int crops = 0;
-    if (params_.pan_and_scan) {
-      for (const Image& part : pan_and_scan(image, params_)) {
-        add(part);
-        ++crops;
-      }
-    }
-    const bool wide = image.width >= image.height;
-    const int parts = std::max(1, crops);
+    // Before the whole is resized, so that a file is decoded once.
+    std::vector<Image> crops;
+    if (params_.pan_and_scan) crops = pan_and_scan(picture.pixels(), params_);
+    add(picture);
+    for (const Image& part : crops) add(part);
+    const bool wide = picture.width() >= picture.height();
+    const int parts = std::max(1, static_cast<int>(crops.size()));
     return media::tiles_to_patches(tiles, wide ? 1 : parts, wide ? parts : 1,
                                    config_.vision.patch_size, params_.settings.scale);
   }

@@ -47,11 +47,11 @@ int round_up(int length, int step) {
 
 /// The longer side becomes `edge`; the shorter one keeps the aspect and is made even. As
 /// transformers computes it, with the aspect as one rounded number.
-Size scale_to_edge(const Image& image, int edge) {
-  const double aspect = static_cast<double>(image.width) / image.height;
+Size scale_to_edge(const media::Picture& picture, int edge) {
+  const double aspect = static_cast<double>(picture.width()) / picture.height();
   Size size;
   const auto even = [](double length) { return (static_cast<int>(length) + 1) / 2 * 2; };
-  if (image.width >= image.height) {
+  if (picture.width() >= picture.height()) {
     size = {even(edge / aspect), edge};
   } else {
     size = {edge, even(edge * aspect)};
@@ -104,28 +104,27 @@ class Idefics3Processor : public VlmProcessor {
   }
 
  protected:
-  media::Patches prepare_image(const Image& image) const override {
+  media::Patches prepare_image(const media::Picture& picture) const override {
     const int side = params_.tile;
-    const auto resize = [&](const Image& picture, const Size& size) {
-      return media::resize(picture, size.width, size.height, params_.settings.resample);
+    const auto resize = [&](const media::Picture& from, const Size& size) {
+      return from.resized(size.width, size.height, params_.settings.resample);
     };
-    Image picture = image;
-    if (params_.settings.do_resize) {
-      picture = resize(picture, scale_to_edge(picture, params_.longest_edge));
-    }
+    Image image = params_.settings.do_resize
+                      ? resize(picture, scale_to_edge(picture, params_.longest_edge))
+                      : picture.pixels();
     std::vector<Image> tiles;
     int rows = 1;
     int columns = 1;
     if (params_.split) {
-      picture = resize(picture, whole_tiles({picture.height, picture.width}, side));
-      rows = picture.height / side;
-      columns = picture.width / side;
+      image = resize(image, whole_tiles({image.height, image.width}, side));
+      rows = image.height / side;
+      columns = image.width / side;
       for (int i = 0; i < rows * columns; ++i) {
-        tiles.push_back(media::crop(picture, i % columns * side, i / columns * side, side, side));
+        tiles.push_back(media::crop(image, i % columns * side, i / columns * side, side, side));
       }
     }
     // Last, the picture as a whole; one that is a single tile is that already.
-    if (tiles.size() != 1) tiles.push_back(resize(picture, {side, side}));
+    if (tiles.size() != 1) tiles.push_back(resize(image, {side, side}));
     return media::tiles_to_patches(tiles, rows, columns, config_.vision.patch_size,
                                    params_.settings.scale);
   }

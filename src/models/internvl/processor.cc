@@ -49,7 +49,7 @@ struct Arrangement {
 
 /// The arrangement of tiles whose aspect is closest to the picture's. Of equally close ones, those
 /// with more tiles win as long as they have less than twice the picture's pixels.
-Arrangement closest_arrangement(const Image& image, const ImageParams& params) {
+Arrangement closest_arrangement(const media::Picture& picture, const ImageParams& params) {
   std::vector<Arrangement> all;
   for (int columns = 1; columns <= params.max_tiles; ++columns) {
     for (int rows = 1; columns * rows <= params.max_tiles; ++rows) {
@@ -59,8 +59,8 @@ Arrangement closest_arrangement(const Image& image, const ImageParams& params) {
   std::stable_sort(all.begin(), all.end(), [](const Arrangement& a, const Arrangement& b) {
     return a.columns * a.rows < b.columns * b.rows;
   });
-  const double aspect = static_cast<double>(image.width) / image.height;
-  const double area = static_cast<double>(image.width) * image.height;
+  const double aspect = static_cast<double>(picture.width()) / picture.height();
+  const double area = static_cast<double>(picture.width()) * picture.height();
   const double tile_area = static_cast<double>(params.tile.width) * params.tile.height;
   double best_difference = std::numeric_limits<double>::infinity();
   Arrangement best;
@@ -111,12 +111,14 @@ class InternVlProcessor : public VlmProcessor {
   }
 
  protected:
-  media::Patches prepare_image(const Image& image) const override {
+  media::Patches prepare_image(const media::Picture& picture) const override {
     const auto [height, width] = params_.tile;
     const auto resize = [&](int columns, int rows) {
-      return media::resize(image, columns * width, rows * height, params_.settings.resample);
+      return picture.resized(columns * width, rows * height, params_.settings.resample);
     };
-    const Arrangement grid = closest_arrangement(image, params_);
+    const Arrangement grid = closest_arrangement(picture, params_);
+    // Needed twice then, and decoded once.
+    if (grid.columns * grid.rows > 1) picture.pixels();
     const Image whole = resize(grid.columns, grid.rows);
     std::vector<Image> tiles;
     for (int row = 0; row < grid.rows; ++row) {

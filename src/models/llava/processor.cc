@@ -58,12 +58,12 @@ ImageParams read_image_params(const JsonObject& config) {
 }
 
 /// The shorter side becomes `edge`, the longer one keeps the aspect, rounded down.
-media::Size size_of_shortest(const Image& image, int edge) {
-  const std::int64_t longer = std::max(image.width, image.height);
-  const std::int64_t shorter = std::min(image.width, image.height);
+media::Size size_of_shortest(const media::Picture& picture, int edge) {
+  const std::int64_t longer = std::max(picture.width(), picture.height());
+  const std::int64_t shorter = std::min(picture.width(), picture.height());
   const auto other =
       static_cast<int>(static_cast<double>(edge * longer) / static_cast<double>(shorter));
-  return image.width <= image.height ? media::Size{other, edge} : media::Size{edge, other};
+  return picture.width() <= picture.height() ? media::Size{other, edge} : media::Size{edge, other};
 }
 
 class LlavaProcessor : public VlmProcessor {
@@ -81,32 +81,19 @@ class LlavaProcessor : public VlmProcessor {
   }
 
  protected:
-  media::Patches prepare_image(const Image& image) const override {
-    Image picture = image;
-    const media::ImageSettings& settings = params_.settings;
-    if (params_.pad_to_square) {
-      std::array<std::uint8_t, 3> mean;
-      for (int c = 0; c < 3; ++c) {
-        // As Python has it: the mean is a double there, and the product cut off.
-        mean[c] = static_cast<std::uint8_t>(mean_[c] * 255);
-      }
-      picture = media::pad_to_square(picture, mean);
-    }
-    if (settings.do_resize) {
-      const media::Size size =
-          params_.shortest_edge ? size_of_shortest(picture, *params_.shortest_edge) : params_.size;
-      picture = media::resize(picture, size.width, size.height, settings.resample);
-    }
-    if (params_.crop)
-      picture = media::center_crop(picture, params_.crop->width, params_.crop->height);
+  media::Patches prepare_image(const media::Picture& picture) const override {
+    Image image = params_.pad_to_square
+                      ? resized(media::pad_to_square(picture.pixels(), mean_colour()))
+                      : resized(picture);
+    if (params_.crop) image = media::center_crop(image, params_.crop->width, params_.crop->height);
     // What is left over after whole patches is not looked at by the convolution.
     const int patch = config_.vision.patch_size;
-    const int width = picture.width / patch * patch;
-    const int height = picture.height / patch * patch;
-    if (width != picture.width || height != picture.height) {
-      picture = media::crop(picture, 0, 0, width, height);
+    const int width = image.width / patch * patch;
+    const int height = image.height / patch * patch;
+    if (width != image.width || height != image.height) {
+      image = media::crop(image, 0, 0, width, height);
     }
-    return media::tiles_to_patches({&picture, 1}, 1, 1, patch, settings.scale);
+    return media::tiles_to_patches({&image, 1}, 1, 1, patch, params_.settings.scale);
   }
 
   std::string picture_text(const media::PatchGrid& grid) const override {
@@ -114,6 +101,22 @@ class LlavaProcessor : public VlmProcessor {
   }
 
  private:
+  std::array<std::uint8_t, 3> mean_colour() const {
+    std::array<std::uint8_t, 3> mean;
+    for (int c = 0; c < 3; ++c) {
+      // As Python has it: the mean is a double there, and the product cut off.
+      mean[c] = static_cast<std::uint8_t>(mean_[c] * 255);
+    }
+    return mean;
+  }
+
+  Image resized(const media::Picture& picture) const {
+    if (!params_.settings.do_resize) return picture.pixels();
+    const media::Size size =
+        params_.shortest_edge ? size_of_shortest(picture, *params_.shortest_edge) : params_.size;
+    return picture.resized(size.width, size.height, params_.settings.resample);
+  }
+
   /// The processor counts tokens from settings of its own; they must tell of this model.
   void check(const ProcessorFiles& files) {
     files.refuse_unknown({"patch_size", "vision_feature_select_strategy", "image_token",

@@ -57,8 +57,8 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
 }
 
 std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
-                                  const LoadProgress& progress) {
-  nn::WeightLoader weights(checkpoint, device, progress);
+                                  const nn::LoadOptions& options) {
+  nn::WeightLoader weights(checkpoint, device, options);
   const qwen_vl::VisionConfig vision = read_vision(checkpoint);
   return std::make_unique<qwen_vl::VisionLanguageModel<qwen_vl::PlainTower>>(
       read_model(checkpoint, vision).text, checkpoint, weights,

@@ -112,8 +112,8 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
 }
 
 std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
-                                  const LoadProgress& progress) {
-  nn::WeightLoader weights(checkpoint, device, progress);
+                                  const nn::LoadOptions& options) {
+  nn::WeightLoader weights(checkpoint, device, options);
   const Config config = read_config(checkpoint);
   return std::make_unique<qwen_vl::VisionLanguageModel<qwen_vl::PlainTower>>(
       config.text, checkpoint, weights,

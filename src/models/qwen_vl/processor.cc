@@ -54,7 +54,7 @@ class QwenVlProcessor : public Processor {
   const text::Tokenizer& tokenizer() const override { return tokenizer_; }
   const std::vector<std::int32_t>& end_tokens() const override { return end_tokens_; }
 
-  media::Patches process_image(const media::Image& image, const PixelBudget& budget,
+  media::Patches process_image(const media::Picture& picture, const PixelBudget& budget,
                                bool /*alone*/) const override {
     media::PatchParams params = patch_params_;
     if (budget.min_pixels) params.min_pixels = *budget.min_pixels;
@@ -62,7 +62,7 @@ class QwenVlProcessor : public Processor {
     // A request that moves one end of the range past the other means the end it names.
     if (!budget.min_pixels) params.min_pixels = std::min(params.min_pixels, params.max_pixels);
     if (!budget.max_pixels) params.max_pixels = std::max(params.min_pixels, params.max_pixels);
-    return media::image_to_patches(image, params);
+    return media::image_to_patches(picture, params);
   }
 
   std::int64_t image_tokens(const media::PatchGrid& grid) const override {

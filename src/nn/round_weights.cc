@@ -1,0 +1,90 @@
+#include "nn/round_weights.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "tensor/dequantize.h"
+
+namespace saccade::nn {
+namespace {
+
+// Rows of a work item.
+constexpr std::int64_t kRows = 16;
+constexpr int kBlockBytes = 2 + kRoundedGroup;  // a scale and the codes
+constexpr float kLargestCode = 127.0f;
+// Adding it leaves a float no digits behind the point: its last bits are the rounded number.
+constexpr float kRounding = 0x1.8p23f;
+
+/// A row as float32. Plain loops that the compiler turns into vectors; float_at() takes ten times
+/// as long, and a tower has hundreds of millions of weights.
+void widen_row(const HostMatrix& matrix, std::int64_t row, float* to) {
+  const std::int64_t count = matrix.inputs;
+  const DType dtype = matrix.format.dtype;
+  if (dtype == DType::kF32) {
+    std::memcpy(to, matrix.data + row * count * 4, count * 4);
+    return;
+  }
+  const std::byte* from = matrix.data + row * count * 2;
+  if (dtype == DType::kBF16) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::uint16_t bits;
+      std::memcpy(&bits, from + 2 * i, 2);
+      to[i] = std::bit_cast<float>(std::uint32_t{bits} << 16);
+    }
+    return;
+  }
+  // The exponents of float16 and float32 differ by 112, for subnormal numbers too.
+  std::uint32_t largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::uint16_t bits;
+    std::memcpy(&bits, from + 2 * i, 2);
+    const std::uint32_t magnitude = bits & 0x7fffu;
+    largest = std::max(largest, magnitude);
+    const float value = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
+    to[i] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) |
+                                 (std::uint32_t{bits} & 0x8000u) << 16);
+  }
+  if (largest >= 0x7c00u) dequantize_row(matrix, row, to);  // infinite, or not a number
+}
+
+/// One block of Q8_0: 32 codes of the largest magnitude's 127th part, rounded to nearest.
+void round_block(const float* values, std::byte* to) {
+  float largest = 0.0f;
+  for (int i = 0; i < kRoundedGroup; ++i) largest = std::max(largest, std::abs(values[i]));
+  const std::uint16_t scale = f32_to_f16(largest / kLargestCode);
+  std::memcpy(to, &scale, 2);
+  const float inverse = largest > 0.0f ? kLargestCode / largest : 0.0f;
+  for (int i = 0; i < kRoundedGroup; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(values[i] * inverse + kRounding);
+    to[2 + i] = static_cast<std::byte>(bits & 0xffu);
+  }
+}
+
+}  // namespace
+
+HostMatrix round_to_q8(const HostMatrix& matrix, std::int64_t padded_outputs,
+                       std::int64_t padded_inputs, ThreadPool& threads) {
+  const std::int64_t row_bytes = padded_inputs / kRoundedGroup * kBlockBytes;
+  // Blocks of zeros where there are no rows.
+  auto bytes = std::make_shared<std::vector<std::byte>>(padded_outputs * row_bytes);
+  threads.parallel_for((matrix.outputs + kRows - 1) / kRows, [&](std::int64_t item) {
+    std::vector<float> values(padded_inputs, 0.0f);
+    const std::int64_t end = std::min(matrix.outputs, (item + 1) * kRows);
+    for (std::int64_t row = item * kRows; row < end; ++row) {
+      widen_row(matrix, row, values.data());
+      std::byte* to = bytes->data() + row * row_bytes;
+      for (std::int64_t i = 0; i < padded_inputs; i += kRoundedGroup, to += kBlockBytes) {
+        round_block(&values[i], to);
+      }
+    }
+  });
+  HostMatrix result{WeightFormat::blocks(GgmlType::kQ8_0), padded_outputs, padded_inputs};
+  result.data = bytes->data();
+  result.storage = std::move(bytes);
+  return result;
+}
+
+}  // namespace saccade::nn
