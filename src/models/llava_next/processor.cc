@@ -63,21 +63,21 @@ class LlavaNextProcessor : public VlmProcessor {
   }
 
  protected:
-  media::Patches prepare_image(const Image& image) const override {
+  media::Patches prepare_image(const media::Picture& picture) const override {
     const media::Size resolution =
-        best_resolution({image.height, image.width}, config_.resolutions);
-    const AnyresTiles cut =
-        cut_tiles(image, resolution, config_.tile(), config_.vision.patch_size, settings_.resample);
+        best_resolution({picture.height(), picture.width()}, config_.resolutions);
+    const AnyresTiles cut = cut_tiles(picture.pixels(), resolution, config_.tile(),
+                                      config_.vision.patch_size, settings_.resample);
     return media::tiles_to_patches(cut.tiles, cut.rows, cut.columns, config_.vision.patch_size,
                                    settings_.scale, cut.content);
   }
 
   /// LLaVA-OneVision reads each of several pictures as one tile.
-  media::Patches prepare_one_of_several(const Image& image) const override {
-    if (!config_.onevision()) return prepare_image(image);
+  media::Patches prepare_one_of_several(const media::Picture& picture) const override {
+    if (!config_.onevision()) return prepare_image(picture);
     const int tile = config_.tile();
-    const Image square =
-        media::resize(media::pad_to_square(image, mean_), tile, tile, settings_.resample);
+    const Image square = media::resize(media::pad_to_square(picture.pixels(), mean_), tile, tile,
+                                       settings_.resample);
     return media::tiles_to_patches({&square, 1}, 1, 1, config_.vision.patch_size, settings_.scale);
   }
 

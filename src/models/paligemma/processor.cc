@@ -67,10 +67,10 @@ class PaliGemmaProcessor : public VlmProcessor {
   }
 
  protected:
-  media::Patches prepare_image(const Image& image) const override {
+  media::Patches prepare_image(const media::Picture& picture) const override {
     const nn::VitConfig& tower = config_.vision;
-    const Image resized = media::resize(image, tower.grid_width * tower.patch_size,
-                                        tower.grid_height * tower.patch_size, settings_.resample);
+    const Image resized = picture.resized(tower.grid_width * tower.patch_size,
+                                          tower.grid_height * tower.patch_size, settings_.resample);
     return media::tiles_to_patches({&resized, 1}, 1, 1, tower.patch_size, settings_.scale);
   }
 
