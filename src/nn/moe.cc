@@ -76,7 +76,7 @@ Tensor MixtureOfExperts::forward(Device& device, const Tensor& x) const {
     if (rows.empty()) continue;
     Tensor given = device.activations({static_cast<std::int64_t>(rows.size()), x.size(1)});
     device.gather(given, x, rows);
-    device.scatter_add(y, experts_[i].forward(device, given), rows, shares);
+    device.scatter_add(y, experts_[i].forward_f32(device, given), rows, shares);
   }
   return y;
 }

@@ -89,13 +89,8 @@ GPU_FN float half_to_float(u16 bits) {
 GPU_FN u16 float_to_half(float value) {
   return as_type<u16>(half(value));
 }
-GPU_FN u16 float_to_bfloat(float value) {
-  const u32 bits = as_bits(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return u16(bits >> 16 | 0x40u);
-  return u16((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
-}
-GPU_FN u32 float_to_bfloat_pair(float low, float high) {
-  return u32(float_to_bfloat(low)) | u32(float_to_bfloat(high)) << 16;
+GPU_FN u32 float_to_half_pair(float low, float high) {
+  return u32(float_to_half(low)) | u32(float_to_half(high)) << 16;
 }
 GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
   return u64(pointer);
