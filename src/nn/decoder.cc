@@ -130,7 +130,8 @@ void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
                  layer.attention_output_norm);
   }
   if (layer.experts) {
-    const Tensor normed = layer.mlp_norm.forward(device, hidden_states);
+    // In f32: 16 bits are enough to choose other experts, where two are nearly as good.
+    const Tensor normed = layer.mlp_norm.forward_f32(device, hidden_states);
     add_residual(device, hidden_states, layer.experts->forward(device, normed),
                  layer.mlp_output_norm);
   } else if (plain_residual()) {

@@ -135,7 +135,8 @@ class GpuDevice : public Device {
   Tensor aligned_input(const Tensor& x);
   void multiply_segment(const Tensor& y, const Tensor& x, const GpuSegment& segment,
                         const Tensor* bias, bool add);
-  void multiply(const Tensor& y, const Tensor& x, const GpuWeight& w, const LinearOptions& options);
+  void multiply_segments(const Tensor& y, const Tensor& x, const GpuWeight& w,
+                         const LinearOptions& options);
 
   bool exact_;
   std::deque<Segments> segments_;  // used lately first

@@ -52,16 +52,10 @@ GPU_FN float to_float(f16 value) {
   return half_to_float(u16(value));
 }
 
-/// The largest f16.
-GPU_CONSTEXPR float kMaxF16 = 65504.0f;
-/// What f16 can hold of a value: beyond its range the largest, since infinities become
-/// not-a-numbers in the next sum. Libraries' products write infinities, so what is read is held to
-/// it as well. Not-a-numbers stay, so that whoever looks for them finds them.
-GPU_FN float within_f16(float value) {
-  return value > kMaxF16 ? kMaxF16 : value < -kMaxF16 ? -kMaxF16 : value;
-}
-
-/// Conversion from float, rounded to the nearest, ties to even, and back.
+/// Conversion from float, rounded to the nearest, ties to even, and back. What f16 cannot hold
+/// becomes its largest number, since infinities become not-a-numbers in the next sum; libraries'
+/// products write infinities, so these are read as that, too. Not-a-numbers stay, so that whoever
+/// looks for them finds them.
 template <typename T>
 struct Rounded;
 template <>
@@ -71,8 +65,8 @@ struct Rounded<float> {
 };
 template <>
 struct Rounded<f16> {
-  static GPU_FN f16 from(float value) { return f16(float_to_half(within_f16(value))); }
-  static GPU_FN float read(f16 value) { return within_f16(to_float(value)); }
+  static GPU_FN f16 from(float value) { return f16(held_halves(float_to_half(value))); }
+  static GPU_FN float read(f16 value) { return half_to_float(u16(held_halves(u32(value)))); }
 };
 
 /// What one thread reads or writes at once of rows that are read by many: 16 bytes of 16-bit
@@ -93,14 +87,18 @@ GPU_FN void load_unit(GPU_GLOBAL const float* from, GPU_THREAD float* to) {
 }
 GPU_FN void load_unit(GPU_GLOBAL const f16* from, GPU_THREAD float* to) {
   const Words4 words = *(GPU_GLOBAL const Words4*)from;
-  to[0] = within_f16(half_to_float(u16(words.x)));
-  to[1] = within_f16(half_to_float(u16(words.x >> 16)));
-  to[2] = within_f16(half_to_float(u16(words.y)));
-  to[3] = within_f16(half_to_float(u16(words.y >> 16)));
-  to[4] = within_f16(half_to_float(u16(words.z)));
-  to[5] = within_f16(half_to_float(u16(words.z >> 16)));
-  to[6] = within_f16(half_to_float(u16(words.w)));
-  to[7] = within_f16(half_to_float(u16(words.w >> 16)));
+  const u32 x = held_halves(words.x);
+  const u32 y = held_halves(words.y);
+  const u32 z = held_halves(words.z);
+  const u32 w = held_halves(words.w);
+  to[0] = half_to_float(u16(x));
+  to[1] = half_to_float(u16(x >> 16));
+  to[2] = half_to_float(u16(y));
+  to[3] = half_to_float(u16(y >> 16));
+  to[4] = half_to_float(u16(z));
+  to[5] = half_to_float(u16(z >> 16));
+  to[6] = half_to_float(u16(w));
+  to[7] = half_to_float(u16(w >> 16));
 }
 GPU_FN void store_unit(GPU_GLOBAL float* to, GPU_THREAD const float* from) {
   Words4 low;
@@ -118,7 +116,7 @@ GPU_FN void store_unit(GPU_GLOBAL float* to, GPU_THREAD const float* from) {
 }
 /// Two f16 in a word, `low` in its low half.
 GPU_FN u32 f16_pair(float low, float high) {
-  return float_to_half_pair(within_f16(low), within_f16(high));
+  return held_halves(float_to_half_pair(low, high));
 }
 GPU_FN void store_unit(GPU_GLOBAL f16* to, GPU_THREAD const float* from) {
   Words4 words;
@@ -142,10 +140,12 @@ GPU_FN void load_pieces(GPU_GLOBAL const f16* from, GPU_THREAD float* to) {
   GPU_UNROLL
   for (u32 i = 0; i < kUnit / 4; ++i) {
     const Words2 words = *((GPU_GLOBAL const Words2*)from + i);
-    to[4 * i] = within_f16(half_to_float(u16(words.x)));
-    to[4 * i + 1] = within_f16(half_to_float(u16(words.x >> 16)));
-    to[4 * i + 2] = within_f16(half_to_float(u16(words.y)));
-    to[4 * i + 3] = within_f16(half_to_float(u16(words.y >> 16)));
+    const u32 x = held_halves(words.x);
+    const u32 y = held_halves(words.y);
+    to[4 * i] = half_to_float(u16(x));
+    to[4 * i + 1] = half_to_float(u16(x >> 16));
+    to[4 * i + 2] = half_to_float(u16(y));
+    to[4 * i + 3] = half_to_float(u16(y >> 16));
   }
 }
 GPU_FN void store_pieces(GPU_GLOBAL float* to, GPU_THREAD const float* from) {

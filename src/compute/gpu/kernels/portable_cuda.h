@@ -90,6 +90,13 @@ GPU_FN u32 float_to_half_pair(float low, float high) {
   const __half2 pair = __floats2half2_rn(low, high);
   return u32(__half_as_ushort(pair.x)) | u32(__half_as_ushort(pair.y)) << 16;
 }
+/// Two f16 in a word, infinities as the largest numbers; not-a-numbers stay.
+GPU_FN u32 held_halves(u32 pair) {
+  u32 held;
+  asm("min.NaN.f16x2 %0, %1, %2;" : "=r"(held) : "r"(pair), "r"(0x7bff7bffu));
+  asm("max.NaN.f16x2 %0, %0, %1;" : "+r"(held) : "r"(0xfbfffbffu));
+  return held;
+}
 GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
   return u64(pointer);
 }

@@ -92,6 +92,11 @@ GPU_FN u16 float_to_half(float value) {
 GPU_FN u32 float_to_half_pair(float low, float high) {
   return u32(float_to_half(low)) | u32(float_to_half(high)) << 16;
 }
+GPU_FN u32 held_halves(u32 pair) {
+  const u32 low = (pair & 0x7fffu) == 0x7c00u ? 1u : 0u;
+  const u32 high = (pair & 0x7fff0000u) == 0x7c000000u ? 0x10000u : 0u;
+  return pair - low - high;
+}
 GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
   return u64(pointer);
 }

@@ -20,7 +20,7 @@ GPU_FN float read_element(GPU_GLOBAL const u8* x, GPU_GLOBAL const i32* input_or
   if (column >= inputs) return 0.0f;
   const u32 at = input_order ? u32(input_order[column]) : column;
   return type == NumberType::kF32 ? ((GPU_GLOBAL const float*)x)[at]
-                                  : to_float(((GPU_GLOBAL const f16*)x)[at]);
+                                  : Rounded<f16>::read(((GPU_GLOBAL const f16*)x)[at]);
 }
 
 /// How rows can be read.
@@ -85,8 +85,8 @@ struct RowReader {
     GPU_UNROLL
     for (u32 i = 0; i < kColumns; ++i) {
       if (kKind == RowKind::kPairs) {
-        const u32 pair = raw.words[i / 2];
-        to[i] = within_f16(half_to_float(u16(i % 2 == 0 ? pair : pair >> 16)));
+        const u32 pair = held_halves(raw.words[i / 2]);
+        to[i] = half_to_float(u16(i % 2 == 0 ? pair : pair >> 16));
       } else {
         to[i] = as_float(raw.words[i % (sizeof(Raw) / 4)]);
       }
