@@ -157,18 +157,14 @@ Tensor Mlp::inner(Device& device, const Tensor& x) const {
   return activated;
 }
 
-Tensor Mlp::forward(Device& device, const Tensor& x) const {
-  Tensor y = device.activations({x.rows(), down.weight->outputs()});
+Tensor Mlp::forward_f32(Device& device, const Tensor& x) const {
+  Tensor y = device.empty(DType::kF32, {x.rows(), down.weight->outputs()});
   const compute::LinearOptions options = linear_options(down.bias, nullptr);
   in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
     device.linear(y.view_rows(first, count), inner(device, x.view_rows(first, count)), *down.weight,
                   options);
   });
   return y;
-}
-
-Tensor Mlp::forward_f32(Device& device, const Tensor& x) const {
-  return down.forward_f32(device, inner(device, x));
 }
 
 void Mlp::add_to(Device& device, const Tensor& y, const Tensor& x) const {
@@ -208,8 +204,8 @@ Tensor GatedMlp::inner(Device& device, const Tensor& x, const RmsNorm* norm) con
   return gated;
 }
 
-Tensor GatedMlp::forward(Device& device, const Tensor& x, const RmsNorm* norm) const {
-  Tensor y = device.activations({x.rows(), down.weight->outputs()});
+Tensor GatedMlp::forward_f32(Device& device, const Tensor& x, const RmsNorm* norm) const {
+  Tensor y = device.empty(DType::kF32, {x.rows(), down.weight->outputs()});
   const compute::LinearOptions options = linear_options(down.bias, nullptr);
   in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
     device.linear(y.view_rows(first, count), inner(device, x.view_rows(first, count), norm),

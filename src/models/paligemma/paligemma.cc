@@ -30,7 +30,7 @@ class PaliGemma : public TextModel {
                                      true)) {}
 
   Tensor encode(const media::Patches& patches) override {
-    return projection_.forward(device(), vision_.forward(device(), patches));
+    return projection_.forward_f32(device(), vision_.forward(device(), patches));
   }
 
  private:
