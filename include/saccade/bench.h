@@ -25,13 +25,18 @@ struct PictureSize {
   int height = 0;
 };
 
+/// How many multiplications and additions a second a device can do, counted each.
+struct BenchPeak {
+  std::string arithmetic;  ///< "int8", "bf16", "f32"; "quantized": of a GPU's own product
+  double operations_per_second = 0.0;
+};
+
 /// Limits of a device, measured on it.
 struct BenchRoofline {
   double bytes_per_second = 0.0;
   std::string bandwidth;         ///< what was measured for it
-  double float_flops = 0.0;      ///< a second, of products with floating-point weights
-  double quantized_flops = 0.0;  ///< a second, of products with quantized weights
-  std::string matmul;            ///< what was measured for them
+  std::vector<BenchPeak> peaks;  ///< of what the device has
+  std::string products;          ///< what was measured for them
 };
 
 /// Measures a device's limits, in a second or so. Throws Error when the options name none. Best
@@ -44,14 +49,15 @@ struct BenchOptions {
   std::int64_t decode = 0;                 ///< tokens that each sequence gets
   std::vector<std::int64_t> batch = {1};   ///< sequences that decode together
   std::int64_t context = 512;              ///< tokens of each sequence before it decodes
-  std::vector<PictureSize> images;         ///< that the vision tower encodes
+  std::vector<PictureSize> images;         ///< read as JPEG, and encoded by the vision tower
   std::optional<std::int64_t> max_pixels;  ///< the checkpoint's own budget without
   int repeat = 5;                          ///< runs, after one that does not count
   std::optional<BenchRoofline> roofline;   ///< of the device, to say what share is reached
 };
 
 struct BenchRow {
-  std::string what;  ///< "load", "vision", "prefill", "decode", "memory"
+  /// "load", "first_token", "media", "vision", "prefill", "decode", "memory"
+  std::string what;
   std::vector<std::pair<std::string, std::int64_t>> parameters;
   double median = 0.0;
   double min = 0.0;
@@ -61,7 +67,9 @@ struct BenchRow {
   std::optional<double> ms;
   std::optional<double> limit;  ///< in the unit, from the work counted and the roofline measured
   std::optional<double> share;  ///< of the limit that the median reaches, from 0 to about 1
-  std::string bound;            ///< what the limit comes from: "memory" or "matmul"
+  std::string bound;            ///< what the limit comes from: "memory" or a peak's arithmetic
+  /// Median energy of the whole device for a token, or a picture, where it is reported.
+  std::optional<double> joules;
 };
 
 struct BenchReport {
@@ -70,6 +78,7 @@ struct BenchReport {
   /// Of the device's memory, what was taken since before the model was loaded. On a processor
   /// others take and give back of the same memory meanwhile.
   std::int64_t memory_taken_bytes = 0;
+  std::string energy_source;              ///< what reports energy; empty: nothing does
   std::int64_t weight_bytes = 0;          ///< of the checkpoint
   std::int64_t kv_bytes = 0;              ///< that keys and values may take
   std::optional<BenchRoofline> roofline;  ///< as it was given

@@ -22,11 +22,12 @@ namespace {
 constexpr const char* kExamples =
     "What is asked for is measured; without --prefill, --decode and --image: a prompt of 512\n"
     "tokens, 128 tokens of answer and, if the model has a tower, a picture of 640x480 pixels.\n"
-    "Prompts are random tokens and pictures random pixels. Figures are medians over --repeat\n"
-    "runs, after one that does not count.\n\n"
+    "Prompts are random tokens and pictures look like photographs. Figures are medians over\n"
+    "--repeat runs, after one that does not count; load and first_token, which counts from the\n"
+    "start of loading, are of the one time that the model is loaded.\n\n"
     "Examples:\n"
     "  saccade bench ./Qwen2.5-VL-3B-Instruct --roofline\n"
-    "  saccade bench ./model.gguf --prefill 512,4096 --decode 128 --batch 1,16 --threads 8\n"
+    "  saccade bench ./model.gguf --prefill 512,4096 --decode 128 --batch 1,16 --threads 1,8\n"
     "  saccade bench --random qwen2.5-vl-7b --weights mlx4 --device cuda --decode 128 --json";
 
 constexpr int kMaxSide = 1 << 16;
@@ -39,6 +40,7 @@ struct CommandOptions {
   RandomModel random;
   EngineOptions engine;
   BenchOptions bench;
+  std::vector<std::int64_t> threads;  ///< one measurement after the other; empty: all cores
   bool roofline = false;
   bool json = false;
 };
@@ -57,11 +59,12 @@ std::vector<std::string> words_of(const std::string& text) {
 }
 
 void add_counts(CLI::App& command, const std::string& name, const std::string& option,
-                const std::string& help, std::vector<std::int64_t>& counts) {
-  add_value(command, name, "N,...", help, [option, &counts](const std::string& text) {
+                const std::string& help, std::vector<std::int64_t>& counts,
+                std::int64_t high = std::numeric_limits<std::int64_t>::max()) {
+  add_value(command, name, "N,...", help, [option, &counts, high](const std::string& text) {
     counts.clear();
     for (const std::string& word : words_of(text)) {
-      counts.push_back(parse_integer(option, word, 1));
+      counts.push_back(parse_integer(option, word, 1, high));
     }
   });
 }
@@ -96,19 +99,22 @@ class BenchTerminalListener : public BenchListener {
   ProgressLine line_{stderr_shows_progress()};
 };
 
-BenchReport measure(const CommandOptions& options) {
+/// `threads` 0: one for each core.
+BenchReport measure(const CommandOptions& options, std::int64_t threads) {
   const InterruptScope interrupt_scope;
   BenchTerminalListener listener;
   BenchOptions bench = options.bench;
+  EngineOptions engine_options = options.engine;
+  engine_options.threads = static_cast<int>(threads);
   if (options.roofline) {
     listener.on_progress("the device's limits", 0, 1);
-    bench.roofline = measure_roofline(options.engine);
+    bench.roofline = measure_roofline(engine_options);
     if (interrupted()) throw Interrupted();
   }
   TerminalListener loading(false);
   Engine engine = options.random.shape.empty()
-                      ? Engine::load(options.model, options.engine, &loading)
-                      : Engine::load_random(options.random, options.engine, &loading);
+                      ? Engine::load(options.model, engine_options, &loading)
+                      : Engine::load_random(options.random, engine_options, &loading);
   loading.finish(false);
   fill_defaults(bench, engine.info());
   BenchReport report = engine.bench(bench, &listener);
@@ -121,11 +127,17 @@ int run(const CommandOptions& options) {
   if (random == !options.model.empty()) {
     fail_usage("bench: wanted MODEL or --random SHAPE, found {}", random ? "both" : "neither");
   }
-  const BenchReport report = measure(options);
   const std::string name =
       random ? options.random.shape + " (random, " + options.random.weights + ")" : options.model;
-  write_output(options.json ? json_text(bench_json(report, name)) + "\n"
-                            : bench_text(report, name));
+  std::vector<std::int64_t> thread_counts = options.threads;
+  if (thread_counts.empty()) thread_counts = {0};
+  std::vector<BenchReport> reports;
+  for (const std::int64_t threads : thread_counts) {
+    reports.push_back(measure(options, threads));
+    if (options.json) continue;
+    write_output((reports.size() > 1 ? "\n" : "") + bench_text(reports.back(), name));
+  }
+  if (options.json) write_output(json_text(bench_json(reports, name)) + "\n");
   return kSuccess;
 }
 
@@ -149,7 +161,10 @@ void add_model_options(CLI::App& command, CommandOptions& options) {
   add_activations_option(command, "--activations",
                          "Inputs of quantized layers: int8 (the default) or f32", options.engine);
   add_device_options(command, options.engine);
-  add_threads_option(command, options.engine);
+  add_counts(command, "--threads", "--threads",
+             "Threads of the processor (default: one for each core); with several numbers "
+             "everything is measured with each. Without --device, these compute",
+             options.threads, kMaxThreads);
 }
 
 void add_measures(CLI::App& command, BenchOptions& bench) {
@@ -164,7 +179,7 @@ void add_measures(CLI::App& command, BenchOptions& bench) {
   add_count(command, "--context", 1,
             "Tokens that each sequence has before it decodes (default 512)",
             [&bench](std::int64_t count) { bench.context = count; });
-  add_value(command, "--image", "WxH,...", "Encode a picture of so many pixels",
+  add_value(command, "--image", "WxH,...", "Read a JPEG of so many pixels, and encode it",
             [&bench](const std::string& text) {
               for (const std::string& word : words_of(text)) {
                 bench.images.push_back(parse_size(word));

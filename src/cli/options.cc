@@ -8,8 +8,6 @@
 namespace saccade::cli {
 namespace {
 
-constexpr std::int64_t kMaxThreads = 1024;
-
 /// A repeatable option of texts. Each use takes one value, so that PROMPT may follow it.
 void add_texts(CLI::App& command, const std::string& name, std::vector<std::string>& texts,
                const std::string& type, const std::string& help) {

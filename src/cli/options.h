@@ -21,6 +21,9 @@ struct PromptOptions {
   EngineOptions engine;
 };
 
+/// What --threads takes at most.
+inline constexpr std::int64_t kMaxThreads = 1024;
+
 void add_model_argument(CLI::App& command, std::string& model);
 /// MODEL, PROMPT, --image, --system, --max-tokens and the pixel limits.
 void add_prompt_options(CLI::App& command, PromptOptions& options);

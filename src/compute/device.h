@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compute/energy.h"
 #include "compute/kv_cache.h"
 #include "compute/roofline.h"
 #include "compute/sampler.h"
@@ -98,6 +99,12 @@ class Device {
   virtual Roofline measure_roofline() { return measure_by_operations(*this); }
   /// Adds up what the operations that follow amount to, until this is called with null.
   void count_work(Work* work) { work_ = work; }
+  /// What attention, and products with a matrix, are made of here.
+  virtual Arithmetic attention_arithmetic() const;
+  virtual Arithmetic product_arithmetic(const Weight& w) const;
+
+  /// The energy that the device has used since some moment, where it is reported.
+  virtual std::optional<Energy> energy() { return std::nullopt; }
 
   // Memory.
 

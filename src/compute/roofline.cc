@@ -109,12 +109,34 @@ double flops_a_key(const AttentionShape& shape) {
 
 }  // namespace
 
-void Device::count_product(std::int64_t rows, const Weight& w) {
+std::string_view arithmetic_name(Arithmetic arithmetic) {
+  switch (arithmetic) {
+    case Arithmetic::kF32:
+      return "f32";
+    case Arithmetic::kBf16:
+      return "bf16";
+    case Arithmetic::kInt8:
+      return "int8";
+    case Arithmetic::kQuantized:
+      return "quantized";
+  }
+  return "";
+}
+
+Arithmetic Device::attention_arithmetic() const {
+  return activation_dtype() == DType::kBF16 ? Arithmetic::kBf16 : Arithmetic::kF32;
+}
+
+Arithmetic Device::product_arithmetic(const Weight& w) const {
   constexpr double kBits = 12.0;  // fewer are quantized
   const double weights = static_cast<double>(w.outputs()) * static_cast<double>(w.inputs());
-  const double flops = 2.0 * static_cast<double>(rows) * weights;
-  const bool quantized = 8.0 * static_cast<double>(w.bytes()) < kBits * weights;
-  (quantized ? work_->quantized_flops : work_->float_flops) += flops;
+  if (8.0 * static_cast<double>(w.bytes()) < kBits * weights) return Arithmetic::kQuantized;
+  return attention_arithmetic();
+}
+
+void Device::count_product(std::int64_t rows, const Weight& w) {
+  const double weights = static_cast<double>(w.outputs()) * static_cast<double>(w.inputs());
+  work_->operations[product_arithmetic(w)] += 2.0 * static_cast<double>(rows) * weights;
   work_->weight_bytes += static_cast<double>(w.bytes());
 }
 
@@ -122,7 +144,7 @@ void Device::count_segments(const AttentionShape& shape, std::span<const std::in
   std::int64_t begin = 0;
   for (const std::int64_t end : ends) {
     const auto rows = static_cast<double>(end - begin);
-    work_->float_flops += flops_a_key(shape) * rows * rows;
+    work_->operations[attention_arithmetic()] += flops_a_key(shape) * rows * rows;
     begin = end;
   }
 }
@@ -140,19 +162,32 @@ void Device::count_attention(const KvLayout& layout, const AttentionShape& shape
       const std::int64_t end = span.end_keys.empty() ? span.start + i + 1 : span.end_keys[i];
       pairs += static_cast<double>(seen(end));
     }
-    work_->float_flops += flops_a_key(shape) * pairs;
+    work_->operations[attention_arithmetic()] += flops_a_key(shape) * pairs;
     // What the first token of the span sees, and the span's own keys.
     work_->kv_bytes += key_bytes * static_cast<double>(seen(span.start) + span.count);
   }
 }
 
-double Roofline::seconds(const Work& work) const {
-  const double products = work.float_flops / float_flops + work.quantized_flops / quantized_flops;
-  return std::max(products, (work.weight_bytes + work.kv_bytes) / bytes_per_second);
+namespace {
+
+double seconds_of(Arithmetic arithmetic, const Work& work, const Roofline& roofline) {
+  const double operations = work.operations[arithmetic];
+  return operations > 0.0 ? operations / roofline.operations[arithmetic] : 0.0;
 }
 
-bool Roofline::bound_by_memory(const Work& work) const {
-  return seconds({0.0, 0.0, work.weight_bytes, work.kv_bytes}) == seconds(work);
+}  // namespace
+
+double Roofline::seconds(const Work& work) const {
+  double computing = 0.0;
+  for (const Arithmetic kind : kAllArithmetics) computing += seconds_of(kind, work, *this);
+  return std::max(computing, (work.weight_bytes + work.kv_bytes) / bytes_per_second);
+}
+
+std::string_view Roofline::bound(const Work& work) const {
+  if (seconds({{}, work.weight_bytes, work.kv_bytes}) == seconds(work)) return "memory";
+  return arithmetic_name(*std::ranges::max_element(kAllArithmetics, {}, [&](Arithmetic arithmetic) {
+    return seconds_of(arithmetic, work, *this);
+  }));
 }
 
 Roofline measure_by_operations(Device& device) {
@@ -163,10 +198,11 @@ Roofline measure_by_operations(Device& device) {
   roofline.bytes_per_second = copy_bandwidth(device);
   roofline.bandwidth =
       fmt::format("copy of {} MiB, bytes read and written", sizes.copy_bytes() >> 20);
-  roofline.float_flops = product_rate(device, WeightFormat::floating(DType::kBF16));
-  roofline.quantized_flops = product_rate(device, four_bits);
-  roofline.matmul =
-      fmt::format("this program's own product of [{}, {}] by [{}, {}], bf16 and 4-bit weights",
+  roofline.operations[device.attention_arithmetic()] =
+      product_rate(device, WeightFormat::floating(DType::kBF16));
+  roofline.operations[Arithmetic::kQuantized] = product_rate(device, four_bits);
+  roofline.products =
+      fmt::format("this program's own products of [{}, {}] by [{}, {}], bf16 and 4-bit weights",
                   sizes.rows, sizes.columns, sizes.columns, sizes.columns);
   return roofline;
 }

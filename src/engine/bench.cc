@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/memory_info.h"
 #include "checkpoint/random_shape.h"
+#include "engine/bench_picture.h"
+#include "media/jpeg_encoder.h"
 
 namespace saccade {
 
@@ -17,6 +19,15 @@ namespace {
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// The prompt of the row first_token.
+constexpr std::int64_t kFirstPrompt = 20;
+// What cameras and phones save with, about.
+constexpr int kJpegQuality = 90;
+
+std::int64_t count_patches(const media::PatchGrid& grid) {
+  return std::int64_t{grid.tiles} * grid.t * grid.h * grid.w;
 }
 
 /// Waits until a tensor is computed.
@@ -40,13 +51,6 @@ class WorkCounter {
   compute::Device& device_;
 };
 
-media::Image random_picture(const PictureSize& size, std::mt19937& random) {
-  media::Image image{size.width, size.height, {}};
-  image.pixels.resize(std::size_t{3} * size.width * size.height);
-  for (std::uint8_t& value : image.pixels) value = static_cast<std::uint8_t>(random());
-  return image;
-}
-
 models::Prompt random_prompt(std::int64_t tokens, int axes, std::int64_t vocab_size,
                              std::mt19937& random) {
   models::Prompt prompt;
@@ -65,25 +69,6 @@ models::Prompt random_prompt(std::int64_t tokens, int axes, std::int64_t vocab_s
 
 }  // namespace
 
-void fill_row(BenchRow& row, std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  row.min = values.front();
-  row.max = values.back();
-  row.median = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2.0;
-}
-
-void fill_limit(BenchRow& row, const BenchRoofline& measured, const compute::Work& work,
-                double tokens) {
-  const compute::Roofline roofline{measured.bytes_per_second, measured.bandwidth,
-                                   measured.float_flops, measured.quantized_flops, measured.matmul};
-  const double seconds = roofline.seconds(work);
-  const bool time = row.unit == "ms";
-  row.limit = time ? 1000.0 * seconds : tokens / seconds;
-  row.share = time ? *row.limit / row.median : row.median / *row.limit;
-  row.bound = roofline.bound_by_memory(work) ? "memory" : "matmul";
-}
-
 Bench::Bench(const EngineParts& parts, const BenchOptions& options, BenchListener* listener)
     : parts_(parts),
       options_(options),
@@ -96,9 +81,11 @@ BenchReport Bench::run() {
   report_.weight_bytes = parts_.info.bytes;
   report_.kv_bytes =
       parts_.info.kv_bytes_per_token * parts_.pool.page_tokens() * parts_.pool.num_pages();
+  if (const auto energy = parts_.device.energy()) report_.energy_source = energy->source;
   try {
     report_.rows.push_back({"load", {}, parts_.load_ms, parts_.load_ms, parts_.load_ms, "ms"});
-    for (const PictureSize& size : options_.images) measure_vision(size);
+    measure_first_token();
+    for (const PictureSize& size : options_.images) measure_picture(size);
     for (const std::int64_t tokens : options_.prefill) measure_prefill(tokens);
     if (options_.decode > 0) {
       for (const std::int64_t batch : options_.batch) measure_decode(batch);
@@ -106,23 +93,39 @@ BenchReport Bench::run() {
     report_.complete = true;
   } catch (const Cancelled&) {
   }
-  const auto peak = static_cast<double>(peak_memory_bytes());
-  report_.rows.push_back({"memory", {}, peak, peak, peak, "bytes"});
+  add_memory_row();
   return std::move(report_);
+}
+
+/// What the process held at most, and of it what weights and the pages in use account for. On a
+/// GPU these lie elsewhere, and the report has its own figures.
+void Bench::add_memory_row() {
+  const std::int64_t peak = peak_memory_bytes();
+  const auto value = static_cast<double>(peak);
+  BenchRow row{"memory", {}, value, value, value, "bytes"};
+  if (parts_.device.info().name == "cpu") {
+    const std::int64_t kv =
+        most_pages_ * parts_.pool.page_tokens() * parts_.info.kv_bytes_per_token;
+    row.parameters = {{"weight_bytes", parts_.info.bytes},
+                      {"kv_bytes", kv},
+                      {"working_bytes", peak - parts_.info.bytes - kv}};
+  }
+  report_.rows.push_back(std::move(row));
+}
+
+void Bench::check_fits(std::int64_t sequences, std::int64_t tokens) const {
+  if (tokens > parts_.info.context_length) {
+    fail("bench: {} tokens, the model's context has {}", tokens, parts_.info.context_length);
+  }
+  const std::int64_t page = parts_.pool.page_tokens();
+  if (sequences * ((tokens + page - 1) / page) > parts_.pool.num_pages()) {
+    fail("bench: {} x {} tokens; free memory holds keys and values of {}", sequences, tokens,
+         parts_.pool.num_pages() * page);
+  }
 }
 
 void Bench::check_options() const {
   const std::int64_t context_length = parts_.info.context_length;
-  const auto check_fits = [&](std::int64_t sequences, std::int64_t tokens) {
-    if (tokens > context_length) {
-      fail("bench: {} tokens, the model's context has {}", tokens, context_length);
-    }
-    const std::int64_t page = parts_.pool.page_tokens();
-    if (sequences * ((tokens + page - 1) / page) > parts_.pool.num_pages()) {
-      fail("bench: {} x {} tokens; free memory holds keys and values of {}", sequences, tokens,
-           parts_.pool.num_pages() * page);
-    }
-  };
   const auto check_count = [](std::string_view name, std::int64_t count, std::int64_t high) {
     if (count >= 1 && count <= high) return;
     fail_usage("{}: wanted a number from 1 to {}, found {}", name, high, count);
@@ -141,17 +144,27 @@ void Bench::check_options() const {
   }
 }
 
-std::vector<double> Bench::repeated(const std::string& what, const std::function<double()>& once) {
+void Bench::repeat(BenchRow& row, const std::string& what, double units,
+                   const std::function<double()>& once) {
   std::vector<double> values;
+  std::vector<double> joules;
   for (int i = 0; i <= options_.repeat; ++i) {
     if (listener_) {
       listener_->on_progress(what, i, options_.repeat + 1);
       if (listener_->cancelled()) throw Cancelled();
     }
+    const auto before = parts_.device.energy();
     const double value = once();
-    if (i > 0) values.push_back(value);
+    const auto after = parts_.device.energy();
+    if (i == 0) continue;
+    values.push_back(value);
+    if (before && after) joules.push_back((after->joules - before->joules) / units);
   }
-  return values;
+  fill_row(row, std::move(values));
+  if (joules.empty()) return;
+  BenchRow energy;
+  fill_row(energy, std::move(joules));
+  row.joules = energy.median;
 }
 
 void Bench::step(const Sequences& sequences) {
@@ -171,8 +184,23 @@ void Bench::run_out(const Sequences& sequences) {
   while (!parts_.scheduler.idle()) step(sequences);
 }
 
+/// The first thing that the engine does, once, as at the start of a program: a second time
+/// everything would be warm.
+void Bench::measure_first_token() {
+  const Sequences sequences = make_sequences(1, kFirstPrompt, 1);
+  const Clock::time_point begin = Clock::now();
+  parts_.scheduler.add(sequences[0].get());
+  run_out(sequences);
+  const std::chrono::duration<double, std::milli> taken = sequences[0]->first_token_time() - begin;
+  const double ms = parts_.load_ms + taken.count();
+  report_.rows.push_back({"first_token", {{"tokens", kFirstPrompt}}, ms, ms, ms, "ms"});
+}
+
 Bench::Sequences Bench::make_sequences(std::int64_t batch, std::int64_t context,
                                        std::int64_t answer) {
+  const std::int64_t page = parts_.pool.page_tokens();
+  // The last token of an answer is never read.
+  most_pages_ = std::max(most_pages_, batch * ((context + answer - 1 + page - 1) / page));
   Sequences sequences;
   for (std::int64_t i = 0; i < batch; ++i) {
     SequenceInput input;
@@ -200,16 +228,36 @@ void Bench::add_row(BenchRow row, const compute::Work& work, double tokens) {
   report_.rows.push_back(std::move(row));
 }
 
-void Bench::measure_vision(const PictureSize& size) {
-  const media::Patches patches = parts_.processor.process_image(
-      random_picture(size, random_), {std::nullopt, options_.max_pixels}, /*alone=*/true);
-  const media::PatchGrid& grid = patches.grid;
-  const std::int64_t count = std::int64_t{grid.tiles} * grid.t * grid.h * grid.w;
+void Bench::measure_picture(const PictureSize& size) {
+  measure_vision(size, measure_media(size));
+}
+
+/// From the bytes of a JPEG file to patches, on the calling thread, as a request's pictures go.
+media::Patches Bench::measure_media(const PictureSize& size) {
+  const std::vector<std::byte> file = media::encode_jpeg(photo_like(size), kJpegQuality);
+  BenchRow row{"media", {{"width", size.width}, {"height", size.height}}};
+  row.unit = "ms";
+  media::Patches patches;
+  const auto once = [&] {
+    const Clock::time_point begin = Clock::now();
+    const media::Picture picture(file, "a picture of bench");
+    patches = parts_.processor.process_image(picture, {std::nullopt, options_.max_pixels},
+                                             /*alone=*/true);
+    return 1000.0 * seconds_since(begin);
+  };
+  repeat(row, fmt::format("reading of {}x{} pixels", size.width, size.height), 1.0, once);
+  row.parameters.emplace_back("file_bytes", file.size());
+  row.parameters.emplace_back("patches", count_patches(patches.grid));
+  report_.rows.push_back(std::move(row));
+  return patches;
+}
+
+void Bench::measure_vision(const PictureSize& size, const media::Patches& patches) {
   BenchRow row{"vision",
                {{"width", size.width},
                 {"height", size.height},
-                {"patches", count},
-                {"tokens", parts_.processor.image_tokens(grid)}}};
+                {"patches", count_patches(patches.grid)},
+                {"tokens", parts_.processor.image_tokens(patches.grid)}}};
   row.unit = "ms";
   compute::Work work;
   const auto once = [&] {
@@ -219,7 +267,7 @@ void Bench::measure_vision(const PictureSize& size) {
     wait_for(parts_.device, parts_.model.encode(patches));
     return 1000.0 * seconds_since(begin);
   };
-  fill_row(row, repeated(fmt::format("encoding of {}x{} pixels", size.width, size.height), once));
+  repeat(row, fmt::format("encoding of {}x{} pixels", size.width, size.height), 1.0, once);
   add_row(std::move(row), work, 0.0);
 }
 
@@ -237,8 +285,9 @@ void Bench::measure_prefill(std::int64_t tokens) {
     const auto time = sequences[0]->first_token_time() - begin;
     return static_cast<double>(tokens) / std::chrono::duration<double>(time).count();
   };
-  fill_row(row, repeated(fmt::format("prefill of {} tokens", tokens), once));
-  add_row(std::move(row), work, static_cast<double>(tokens));
+  const auto units = static_cast<double>(tokens);
+  repeat(row, fmt::format("prefill of {} tokens", tokens), units, once);
+  add_row(std::move(row), work, units);
 }
 
 /// Of a step in the middle of what is timed: one in which every sequence takes its last prompt
@@ -280,7 +329,8 @@ void Bench::measure_decode(std::int64_t batch) {
   BenchRow row{"decode",
                {{"batch", batch}, {"context", options_.context}, {"tokens", options_.decode}}};
   row.unit = "tokens/s";
-  fill_row(row, repeated(what, [&] { return timed_decode(batch); }));
+  repeat(row, what, static_cast<double>(batch * options_.decode),
+         [&] { return timed_decode(batch); });
   add_row(std::move(row), decode_work(batch), static_cast<double>(batch));
 }
 

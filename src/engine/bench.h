@@ -29,12 +29,15 @@ struct EngineParts {
 
 /// Median, smallest and largest of `values`, of which there is at least one.
 void fill_row(BenchRow& row, std::vector<double> values);
+/// A device's limits as the public API has them, and back.
+BenchRoofline to_public(const compute::Roofline& roofline);
+compute::Roofline to_internal(const BenchRoofline& roofline);
 /// The limit of a row of times ("ms") or of rates; `tokens` are those that come of the work.
 void fill_limit(BenchRow& row, const BenchRoofline& measured, const compute::Work& work,
                 double tokens);
 
-/// Prefill and decoding go through the scheduler as requests do, with random tokens; pictures of
-/// random pixels go through the processor, and the tower is timed.
+/// Prefill and decoding go through the scheduler as requests do, with random tokens; pictures are
+/// decoded from JPEG, go through the processor, and the tower is timed.
 class Bench {
  public:
   /// `listener` may be null.
@@ -48,12 +51,19 @@ class Bench {
   using Sequences = std::vector<std::unique_ptr<Sequence>>;
 
   void check_options() const;
-  void measure_vision(const PictureSize& size);
+  void check_fits(std::int64_t sequences, std::int64_t tokens) const;
+  void measure_first_token();
+  void measure_picture(const PictureSize& size);
+  media::Patches measure_media(const PictureSize& size);
+  void measure_vision(const PictureSize& size, const media::Patches& patches);
   void measure_prefill(std::int64_t tokens);
   void measure_decode(std::int64_t batch);
 
-  /// Calls `once` for the warm-up and then as often as options say; its results but the first.
-  std::vector<double> repeated(const std::string& what, const std::function<double()>& once);
+  /// Fills a row with what `once` returns, called for the warm-up and then as often as options say.
+  /// A call is for `units` tokens or pictures, which share the energy of it.
+  void repeat(BenchRow& row, const std::string& what, double units,
+              const std::function<double()>& once);
+  void add_memory_row();
   /// One more step of the model. Throws Cancelled and what sequences failed with.
   void step(const Sequences& sequences);
   /// Until no sequence is left.
@@ -73,6 +83,7 @@ class Bench {
   BenchListener* listener_;
   int axes_ = 1;  // of positions
   std::mt19937 random_{1};
+  std::int64_t most_pages_ = 0;  // of keys and values in use at a time
   BenchReport report_;
 };
 

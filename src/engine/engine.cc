@@ -116,13 +116,14 @@ int count_pages(const ModelInfo& info, const EngineOptions& options, const compu
 
 class Engine::Impl {
  public:
-  Impl(checkpoint::Checkpoint checkpoint, const EngineOptions& options, Listener* listener)
+  /// `begin`: when loading began, which is before the checkpoint is opened.
+  Impl(checkpoint::Checkpoint checkpoint, const EngineOptions& options, Listener* listener,
+       Clock::time_point begin)
       : options_(options),
         device_(make_device(options)),
         checkpoint_(std::move(checkpoint)),
         info_(make_info(checkpoint_, *device_)),
         memory_before_(device_->info().available_memory_bytes) {
-    const Clock::time_point begin = Clock::now();
     check_memory(info_, *device_);
     const models::Family& family = models::family_of(checkpoint_);
     processor_ = family.load_processor(checkpoint_);
@@ -344,14 +345,16 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
 Engine Engine::load(const std::string& model, const EngineOptions& options, Listener* listener) {
-  return Engine(std::make_unique<Impl>(open_checkpoint(model, options), options, listener));
+  const Clock::time_point begin = Clock::now();
+  return Engine(std::make_unique<Impl>(open_checkpoint(model, options), options, listener, begin));
 }
 
 Engine Engine::load_random(const RandomModel& model, const EngineOptions& options,
                            Listener* listener) {
+  const Clock::time_point begin = Clock::now();
   checkpoint::Checkpoint checkpoint(
       std::make_shared<checkpoint::RandomSource>(model.shape, model.weights));
-  return Engine(std::make_unique<Impl>(std::move(checkpoint), options, listener));
+  return Engine(std::make_unique<Impl>(std::move(checkpoint), options, listener, begin));
 }
 
 const ModelInfo& Engine::info() const {
@@ -408,8 +411,7 @@ DeviceInfo device_info(const EngineOptions& options) {
 BenchRoofline measure_roofline(const EngineOptions& options) {
   const compute::Roofline roofline = make_device(options)->measure_roofline();
   forget_peak_memory();
-  return {roofline.bytes_per_second, roofline.bandwidth, roofline.float_flops,
-          roofline.quantized_flops, roofline.matmul};
+  return engine::to_public(roofline);
 }
 
 std::vector<DeviceInfo> list_devices(const EngineOptions& options) {

@@ -16,6 +16,8 @@ constexpr int kStripRows = 16;
 
 void drop_message(const gchar*, GLogLevelFlags, const gchar*, gpointer) {}
 
+}  // namespace
+
 /// libvips keeps its state in the process, so it is set up once, on the first picture.
 void start_vips() {
   static std::once_flag once;
@@ -37,6 +39,8 @@ void start_vips() {
     fail("libvips could not be started; is the package libvips42 complete?");
   }
 }
+
+namespace {
 
 // g_object_unref as a deleter.
 struct Unref {

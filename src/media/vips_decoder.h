@@ -15,6 +15,9 @@ typedef struct _VipsImage VipsImage;  // NOLINT(bugprone-reserved-identifier)
 
 namespace saccade::media {
 
+/// Sets libvips up for this process, once. Throws Error when it cannot be.
+void start_vips();
+
 /// What one decoded row holds.
 enum class SampleType { kUint8, kInt8, kUint16, kInt16, kUint32, kInt32, kFloat32, kFloat64 };
 enum class ColourSpace { kGrayOrRgb, kCmyk, kLab };

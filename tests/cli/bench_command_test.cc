@@ -34,11 +34,12 @@ TEST(BenchCommand, MeasuresWhatIsAskedFor) {
   const json::object report =
       bench({"--random", "tiny", "--weights", "mlx4", "--prompt-tokens", "10,20", "--gen-tokens",
              "3", "--batch", "1,2", "--context", "9", "--image", "56x56,84x56"});
-  EXPECT_THAT(names_of(report), testing::ElementsAre("load", "vision", "vision", "prefill",
-                                                     "prefill", "decode", "decode", "memory"));
+  EXPECT_THAT(names_of(report),
+              testing::ElementsAre("load", "first_token", "media", "vision", "media", "vision",
+                                   "prefill", "prefill", "decode", "decode", "memory"));
   EXPECT_EQ(report.at("machine").at("name"), "cpu");
-  EXPECT_FALSE(report.at("machine").as_object().contains("roofline"));
-  const json::object& decode = report.at("rows").at(6).as_object();
+  EXPECT_FALSE(report.at("machine").as_object().contains("rooflines"));
+  const json::object& decode = report.at("rows").at(9).as_object();
   EXPECT_EQ(decode.at("batch"), 2);
   EXPECT_EQ(decode.at("context"), 9);
   EXPECT_EQ(decode.at("tokens"), 3);
@@ -48,18 +49,34 @@ TEST(BenchCommand, MeasuresWhatIsAskedFor) {
 
 TEST(BenchCommand, ComparesWithTheDevicesLimits) {
   const json::object report = bench({golden_model(), "--prefill", "16", "--roofline"});
-  EXPECT_GT(report.at("machine").at("roofline").at("bytes_per_second").to_number<double>(), 0.0);
-  const json::object& row = report.at("rows").at(1).as_object();
+  const json::object& limits = report.at("machine").at("rooflines").at(0).as_object();
+  for (const char* peak :
+       {"bytes_per_second", "int8_operations_per_second", "f32_operations_per_second"}) {
+    EXPECT_GT(limits.at(peak).to_number<double>(), 0.0);
+  }
+  const json::object& row = report.at("rows").at(2).as_object();
   EXPECT_EQ(row.at("what"), "prefill");
   EXPECT_GT(row.at("share").to_number<double>(), 0.0);
   EXPECT_NEAR(row.at("share").to_number<double>(),
               row.at("median").to_number<double>() / row.at("limit").to_number<double>(), 1e-3);
 }
 
+TEST(BenchCommand, MeasuresWithEachNumberOfThreads) {
+  const json::object report =
+      bench({"--random", "tiny", "--prefill", "16", "--threads", "2,1", "--roofline"});
+  EXPECT_THAT(names_of(report), testing::ElementsAre("load", "first_token", "prefill", "memory",
+                                                     "load", "first_token", "prefill", "memory"));
+  EXPECT_EQ(report.at("rows").at(2).at("threads"), 2);
+  EXPECT_EQ(report.at("rows").at(6).at("threads"), 1);
+  EXPECT_EQ(report.at("machine").at("rooflines").at(0).at("threads"), 2);
+  EXPECT_EQ(report.at("machine").at("rooflines").at(1).at("threads"), 1);
+}
+
 TEST(BenchCommand, HasAMeasurementOfEachKindWithoutOptions) {
   const Outcome outcome = run_program({"bench", "--random", "tiny", "--repeat", "1"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
-  for (const char* word : {"vision", "640x480", "prefill", "512 tokens", "decode", "memory"}) {
+  for (const char* word : {"first_token", "media", "vision", "640x480", "prefill", "512 tokens",
+                           "decode", "memory", "keys and values", "energy: "}) {
     EXPECT_THAT(outcome.out, HasSubstr(word));
   }
 }
@@ -71,6 +88,7 @@ TEST(BenchCommand, MistakesAreUsageErrors) {
   expect_refused(run_program({"bench", "--random", "tiny", "--weights", "q3"}), 2, "mlx4");
   expect_refused(run_program({"bench", "--random", "tiny", "--image", "big"}), 2, "WxH");
   expect_refused(run_program({"bench", "--random", "tiny", "--image", "0x5"}), 2, "--image");
+  expect_refused(run_program({"bench", "--random", "tiny", "--threads", "1,0"}), 2, "--threads");
   expect_refused(run_program({"bench", "--random", "tiny", "--prefill", "5,"}), 2, "--prefill");
   expect_refused(run_program({"bench", "--random", "tiny", "--batch", "300", "--decode", "2"}), 2,
                  "256");

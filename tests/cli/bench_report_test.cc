@@ -18,7 +18,9 @@ BenchReport sample() {
   report.memory_taken_bytes = 40LL << 30;
   report.weight_bytes = 15LL << 30;
   report.kv_bytes = 24LL << 30;
-  report.roofline = BenchRoofline{4.2e12, "copy", 7.5e14, 7.4e14, "bf16 product"};
+  report.roofline =
+      BenchRoofline{4.2e12, "copy", {{"bf16", 7.5e14}, {"int8", 1.4e15}}, "own products"};
+  report.energy_source = "NVML";
   report.rows = {{"load", {}, 1234.5, 1234.5, 1234.5, "ms"},
                  {"vision",
                   {{"width", 1008}, {"height", 1008}, {"patches", 5184}, {"tokens", 1296}},
@@ -29,7 +31,8 @@ BenchReport sample() {
                   std::nullopt,
                   9.0,
                   0.5454,
-                  "matmul"},
+                  "bf16",
+                  4.5},
                  {"decode",
                   {{"batch", 16}, {"context", 512}, {"tokens", 128}},
                   2400.0,
@@ -39,7 +42,8 @@ BenchReport sample() {
                   6.6667,
                   3000.0,
                   0.8,
-                  "memory"},
+                  "memory",
+                  0.25},
                  {"memory", {}, 3.0 * (1 << 30), 3.0 * (1 << 30), 3.0 * (1 << 30), "bytes"}};
   return report;
 }
@@ -67,24 +71,50 @@ TEST(BenchText, SaysNothingOfLimitsThatWereNotMeasured) {
   BenchReport report = sample();
   report.roofline.reset();
   report.device = {"cpu", "Some Processor", 2, "avx2", {}, 0, 0};
+  report.energy_source.clear();
+  report.rows.back().parameters = {
+      {"weight_bytes", 2LL << 30}, {"kv_bytes", 1LL << 29}, {"working_bytes", 1LL << 29}};
   const std::string text = bench_text(report, "some model");
   EXPECT_THAT(text, HasSubstr("some model on cpu (Some Processor, avx2, 2 threads)\n\nwhat"));
   EXPECT_THAT(text, Not(HasSubstr("bound by")));
+  EXPECT_THAT(text, HasSubstr("memory: 2.00 GiB are weights, 512 MiB keys and values in use, 512 "
+                              "MiB besides\nenergy: not available\n"));
   EXPECT_THAT(text, Not(HasSubstr("device memory")));
 }
 
-TEST(BenchJson, HasEveryFigure) {
-  const boost::json::object object = bench_json(sample(), "some model");
-  EXPECT_EQ(object.at("model"), "some model");
-  EXPECT_EQ(object.at("machine").at("name"), "cuda:0");
-  EXPECT_EQ(object.at("machine").at("roofline").at("bytes_per_second"), 4.2e12);
-  EXPECT_EQ(object.at("machine").at("memory_taken_bytes"), 40LL << 30);
+TEST(BenchJson, HasTheMachineAndItsRows) {
+  const std::vector<BenchReport> reports = {sample()};
+  const boost::json::object object = bench_json(reports, "some model");
+  EXPECT_EQ(object.size(), 2U);
+  const boost::json::object& machine = object.at("machine").as_object();
+  EXPECT_EQ(machine.at("name"), "cuda:0");
+  EXPECT_EQ(machine.at("energy"), "NVML");
+  EXPECT_EQ(machine.at("memory_taken_bytes"), 40LL << 30);
+  EXPECT_EQ(json_text(machine.at("model")),
+            R"({"name": "some model", "weight_bytes": 16106127360, "kv_bytes": 25769803776})");
+  EXPECT_EQ(json_text(machine.at("rooflines")),
+            R"([{"bytes_per_second": 4200000000000, "bandwidth": "copy", )"
+            R"("bf16_operations_per_second": 750000000000000, )"
+            R"("int8_operations_per_second": 1400000000000000, "products": "own products"}])");
   EXPECT_EQ(json_text(object.at("rows").at(0)),
             R"({"what": "load", "median": 1234.5, "min": 1234.5, "max": 1234.5, "unit": "ms"})");
   EXPECT_EQ(json_text(object.at("rows").at(2)),
             R"({"what": "decode", "batch": 16, "context": 512, "tokens": 128, "median": 2400, )"
             R"("min": 2300, "max": 2450, "unit": "tokens/s", "median_ms": 6.667, "limit": 3000, )"
-            R"("share": 0.8, "bound": "memory"})");
+            R"("share": 0.8, "bound": "memory", "joules_per_token": 0.25})");
+}
+
+TEST(BenchJson, NamesTheThreadsOfAProcessorInEveryRow) {
+  std::vector<BenchReport> reports = {sample(), sample()};
+  for (int i = 0; i < 2; ++i) {
+    reports[i].device = {"cpu", "Some Processor", i + 1, "avx2", {}, 0, 0};
+    reports[i].energy_source.clear();
+  }
+  const boost::json::object object = bench_json(reports, "some model");
+  EXPECT_EQ(object.at("machine").at("energy"), "not available");
+  EXPECT_EQ(object.at("rows").as_array().size(), 2 * reports[0].rows.size());
+  EXPECT_EQ(object.at("rows").as_array().front().at("threads"), 1);
+  EXPECT_EQ(object.at("rows").as_array().back().at("threads"), 2);
 }
 
 }  // namespace

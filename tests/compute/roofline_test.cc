@@ -3,20 +3,33 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "../temporary_directory.h"
+#include "compute/cpu/isa.h"
+#include "compute/cpu/rapl_meter.h"
 #include "op_testing.h"
 
 namespace saccade::compute {
 namespace {
 
-constexpr Roofline kDevice{100.0, "copy", 1000.0, 4000.0, "product"};
+Operations operations(double f32, double int8) {
+  Operations result;
+  result[Arithmetic::kF32] = f32;
+  result[Arithmetic::kInt8] = int8;
+  return result;
+}
 
 TEST(Roofline, IsMemoryOrProductsWhicheverIsLonger) {
-  const Work reading{1000.0, 4000.0, 250.0, 50.0};  // 2 s of products, 3 s of memory
-  EXPECT_DOUBLE_EQ(kDevice.seconds(reading), 3.0);
-  EXPECT_TRUE(kDevice.bound_by_memory(reading));
-  const Work multiplying{3000.0, 8000.0, 250.0, 50.0};
-  EXPECT_DOUBLE_EQ(kDevice.seconds(multiplying), 5.0);
-  EXPECT_FALSE(kDevice.bound_by_memory(multiplying));
+  const Roofline device{100.0, "copy", operations(1000.0, 4000.0), "product"};
+  const Work reading{operations(1000.0, 4000.0), 250.0, 50.0};  // 2 s of products, 3 s of memory
+  EXPECT_DOUBLE_EQ(device.seconds(reading), 3.0);
+  EXPECT_EQ(device.bound(reading), "memory");
+  const Work multiplying{operations(3000.0, 8000.0), 250.0, 50.0};
+  EXPECT_DOUBLE_EQ(device.seconds(multiplying), 5.0);
+  EXPECT_EQ(device.bound(multiplying), "f32");
+  EXPECT_EQ(device.bound({operations(1000.0, 40000.0), 0.0, 0.0}), "int8");
 }
 
 TEST(Work, OfAProductIsTwoFlopsAWeightAndRow) {
@@ -32,8 +45,8 @@ TEST(Work, OfAProductIsTwoFlopsAWeightAndRow) {
   device.linear(y, x, *weight);
   device.count_work(nullptr);
   device.linear(y, x, *weight);
-  EXPECT_EQ(work.float_flops, 2.0 * 5 * 64 * 32);
-  EXPECT_EQ(work.quantized_flops, 0.0);
+  EXPECT_EQ(work.operations[Arithmetic::kF32], 2.0 * 5 * 64 * 32);
+  EXPECT_EQ(work.operations[Arithmetic::kInt8], 0.0);
   EXPECT_EQ(work.weight_bytes, 4.0 * 64 * 32);
 }
 
@@ -51,8 +64,8 @@ TEST(Work, OfQuantizedWeightsIsCountedApart) {
   Work work;
   device.count_work(&work);
   device.linear(y, x, *weight);
-  EXPECT_EQ(work.float_flops, 0.0);
-  EXPECT_EQ(work.quantized_flops, 2.0 * 64 * 64);
+  EXPECT_EQ(work.operations[Arithmetic::kF32], 0.0);
+  EXPECT_EQ(work.operations[Arithmetic::kInt8], 2.0 * 64 * 64);
   EXPECT_EQ(work.weight_bytes, static_cast<double>(weight->bytes()));
 }
 
@@ -73,21 +86,74 @@ TEST(Work, OfPagedAttentionEndsAtTheTokenAndAtTheWindow) {
     return work;
   };
   const double key_bytes = 2 * 16 * 4;  // key and value of a layer
-  EXPECT_EQ(counted(0).float_flops, 4.0 * 2 * 16 * (71 + 72 + 73 + 10));
+  EXPECT_EQ(counted(0).operations[Arithmetic::kF32], 4.0 * 2 * 16 * (71 + 72 + 73 + 10));
   EXPECT_EQ(counted(0).kv_bytes, key_bytes * (73 + 10));
-  EXPECT_EQ(counted(20).float_flops, 4.0 * 2 * 16 * (20 + 20 + 20 + 10));
+  EXPECT_EQ(counted(20).operations[Arithmetic::kF32], 4.0 * 2 * 16 * (20 + 20 + 20 + 10));
   EXPECT_EQ(counted(20).kv_bytes, key_bytes * (23 + 10));
 }
 
-TEST(Measuring, FindsPositiveRates) {
-  cpu::CpuDevice device;
-  const Roofline roofline = device.measure_roofline();
-  for (const double rate :
-       {roofline.bytes_per_second, roofline.float_flops, roofline.quantized_flops}) {
-    EXPECT_GT(rate, 1e6);
-    EXPECT_LT(rate, 1e16);
+TEST(Work, OfQuantizedWeightsIsOfFloatsWhereInputsStayFloats) {
+  cpu::CpuDevice device({1, {}, false});
+  const std::vector<std::byte> numbers(64 * 64, std::byte{0x3b});
+  HostMatrix matrix{
+      {.kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64},
+      64,
+      64};
+  matrix.data = matrix.scales = matrix.offsets = numbers.data();
+  EXPECT_EQ(device.product_arithmetic(*device.pack(std::span(&matrix, 1))), Arithmetic::kF32);
+}
+
+TEST(Measuring, FindsThePeaksOfTheInstructionSetInUse) {
+  for (const std::string& isa : cpu::built_isas()) {
+    if (!cpu::isa_runs_here(isa)) continue;
+    cpu::CpuDevice device({2, isa});
+    const Roofline roofline = device.measure_roofline();
+    const double f32 = roofline.operations[Arithmetic::kF32];
+    const double int8 = roofline.operations[Arithmetic::kInt8];
+    // Any computer, and none that could be: the bounds hold on one that is busy with other things.
+    for (const double rate : {roofline.bytes_per_second, f32, int8}) {
+      EXPECT_GT(rate, 1e7) << isa;
+      EXPECT_LT(rate, 1e16) << isa;
+    }
+    // Four products a lane: where there is an instruction for that, four times as many.
+    if (isa.find("vnni") != std::string::npos) {
+      EXPECT_GT(int8, 2.0 * f32) << isa;
+    }
+    EXPECT_NE(roofline.products.find(isa), std::string::npos);
+    EXPECT_FALSE(roofline.bandwidth.empty());
   }
-  EXPECT_FALSE(roofline.bandwidth.empty() || roofline.matmul.empty());
+}
+
+// Counters as Linux shows them: one package with a part, and the platform, which contains them.
+TEST(RaplMeter, AddsUpPackagesOverTheEndOfTheirCounters) {
+  const TemporaryDirectory powercap;
+  const auto write = [&](const std::string& domain, const std::string& file,
+                         const std::string& text) {
+    std::filesystem::create_directories(powercap.path() / domain);
+    std::ofstream(powercap.path() / domain / file) << text << "\n";
+  };
+  const std::string first = "intel-rapl:0", second = "intel-rapl:1", part = "intel-rapl:0:0";
+  for (const std::string& domain : {first, second, part, std::string("intel-rapl:2")}) {
+    write(domain, "name",
+          domain == part             ? "core"
+          : domain == "intel-rapl:2" ? "psys"
+                                     : "package-0");
+    write(domain, "energy_uj", "900000");
+    write(domain, "max_energy_range_uj", "1000000");
+  }
+  cpu::RaplMeter meter(powercap.path());
+  EXPECT_DOUBLE_EQ(meter.read()->joules, 0.0);
+  write(first, "energy_uj", "950000");
+  write(part, "energy_uj", "999999");
+  write(second, "energy_uj", "100000");  // started anew at 1,000,000
+  EXPECT_DOUBLE_EQ(meter.read()->joules, 0.05 + 0.2);
+  EXPECT_EQ(meter.read()->source, "RAPL, 2 packages");
+}
+
+TEST(RaplMeter, HasNothingToSayWithoutCounters) {
+  const TemporaryDirectory empty;
+  EXPECT_FALSE(cpu::RaplMeter(empty.path()).read());
+  EXPECT_FALSE(cpu::RaplMeter(empty.path() / "nowhere").read());
 }
 
 }  // namespace

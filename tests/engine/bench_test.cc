@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "engine/bench.h"
+#include "engine/bench_picture.h"
+#include "media/jpeg_encoder.h"
 #include "saccade/error.h"
 
 namespace saccade {
@@ -47,8 +52,8 @@ TEST(BenchRowOf, SeveralRunsHasTheirMedian) {
 }
 
 TEST(BenchLimit, OfATimeAndOfARate) {
-  const BenchRoofline roofline{1000.0, "", 1e6, 1e7, ""};
-  const compute::Work work{0.0, 0.0, 300.0, 200.0};  // half a second of memory
+  const BenchRoofline roofline{1000.0, "", {{"f32", 1e6}}, ""};
+  const compute::Work work{{}, 300.0, 200.0};  // half a second of memory
   BenchRow row{.what = "vision", .median = 800.0, .unit = "ms"};
   engine::fill_limit(row, roofline, work, 0.0);
   EXPECT_DOUBLE_EQ(*row.limit, 500.0);
@@ -76,13 +81,13 @@ constexpr double kBytesAKey = 2.0 * 2 * 32 * 4;
 
 TEST(Bench, LimitOfDecodingIsWhatMustBeRead) {
   BenchOptions options{.decode = 10, .batch = {1, 3}, .context = 70, .repeat = 2};
-  options.roofline = BenchRoofline{1e9, "", 1e30, 1e30, ""};
+  options.roofline = BenchRoofline{1e9, "", {{"f32", 1e30}}, ""};
   Engine engine = tiny();
   const BenchReport report = engine.bench(options);
   EXPECT_TRUE(report.complete);
-  ASSERT_EQ(report.rows.size(), 4U) << "load, two batches, memory";
+  ASSERT_EQ(report.rows.size(), 5U) << "load, first token, two batches, memory";
   for (const double batch : {1.0, 3.0}) {
-    const BenchRow& row = report.rows[batch == 1.0 ? 1 : 2];
+    const BenchRow& row = report.rows[batch == 1.0 ? 2 : 3];
     EXPECT_EQ(row.what, "decode");
     EXPECT_EQ(row.parameters[0].second, static_cast<std::int64_t>(batch));
     const double bytes = 2.0 * (kLayers + kHead) + batch * kBytesAKey * (70 + 10 / 2);
@@ -98,18 +103,18 @@ TEST(Bench, LimitOfDecodingIsWhatMustBeRead) {
 
 TEST(Bench, LimitOfPrefillIsItsProductsWhateverTheChunks) {
   BenchOptions options{.prefill = {90}, .repeat = 1};
-  options.roofline = BenchRoofline{1e30, "", 1e9, 1e30, ""};
+  options.roofline = BenchRoofline{1e30, "", {{"f32", 1e9}}, ""};
   Engine engine = Engine::load_random({"tiny", "bf16"}, {.device = "cpu", .max_batch_tokens = 32});
   const BenchRow row = row_of(engine.bench(options), "prefill");
   const double flops = 90 * 2 * kLayers + 2 * kHead + kFlopsAKey * 90 * 91 / 2;
   // Only a chunk with the last token has logits, of one row.
   EXPECT_NEAR(*row.limit, 90 * 1e9 / flops, 1e-6 * *row.limit);
-  EXPECT_EQ(row.bound, "matmul");
+  EXPECT_EQ(row.bound, "f32");
 }
 
 TEST(Bench, LimitOfAPictureIsTheTowersProducts) {
   BenchOptions options{.images = {{56, 56}}, .repeat = 1};
-  options.roofline = BenchRoofline{1e30, "", 1e9, 1e30, ""};
+  options.roofline = BenchRoofline{1e30, "", {{"f32", 1e9}}, ""};
   Engine engine = tiny();
   const BenchRow row = row_of(engine.bench(options), "vision");
   const double block = 2.0 * 16 * (4 * 64 * 64 + 3 * 64 * 128) + 4.0 * 2 * 32 * 16 * 16;
@@ -117,6 +122,58 @@ TEST(Bench, LimitOfAPictureIsTheTowersProducts) {
   EXPECT_EQ(row.unit, "ms");
   EXPECT_NEAR(*row.limit, flops / 1e6, 1e-6 * *row.limit);
   EXPECT_DOUBLE_EQ(*row.share, *row.limit / row.median);
+}
+
+TEST(Bench, FirstTokenComesAfterLoading) {
+  const BenchReport report = tiny().bench({.prefill = {20}, .repeat = 1});
+  const BenchRow first = row_of(report, "first_token");
+  EXPECT_EQ(first.parameters[0], std::pair(std::string("tokens"), std::int64_t{20}));
+  EXPECT_GT(first.median, row_of(report, "load").median);
+  EXPECT_EQ(first.unit, "ms");
+}
+
+TEST(Bench, MediaIsTheWayFromAFileToTheTowersPatches) {
+  Engine engine = tiny();
+  const BenchReport report =
+      engine.bench({.images = {{640, 480}}, .max_pixels = 28224, .repeat = 2});
+  const BenchRow media = row_of(report, "media");
+  const auto& patches = media.parameters.back();
+  EXPECT_EQ(patches.first, "patches");
+  EXPECT_LE(patches.second, 144);  // of 14 x 14 pixels
+  EXPECT_GT(patches.second, 100);
+  const auto& vision = row_of(report, "vision").parameters;
+  EXPECT_NE(std::find(vision.begin(), vision.end(), patches), vision.end());
+  EXPECT_GT(media.min, 0.0);
+}
+
+TEST(Bench, MemoryIsWeightsKeysAndValuesAndTheRest) {
+  BenchOptions options{.prefill = {100}, .decode = 4, .batch = {3}, .context = 70, .repeat = 1};
+  const BenchReport report = tiny().bench(options);
+  const BenchRow memory = row_of(report, "memory");
+  ASSERT_EQ(memory.parameters.size(), 3U);
+  EXPECT_EQ(memory.parameters[0].second, report.weight_bytes);
+  // Three sequences of two pages of 64 tokens.
+  EXPECT_EQ(memory.parameters[1].second, 3 * 2 * 64 * static_cast<std::int64_t>(kBytesAKey));
+  std::int64_t sum = 0;
+  for (const auto& [name, bytes] : memory.parameters) sum += bytes;
+  EXPECT_EQ(static_cast<double>(sum), memory.median);
+}
+
+TEST(Bench, APictureCompressesAsPhotographsDo) {
+  const PictureSize size{640, 480};
+  const media::Image image = engine::photo_like(size);
+  const std::vector<std::byte> file = media::encode_jpeg(image, 90);
+  const double bits = 8.0 * static_cast<double>(file.size()) / (size.width * size.height);
+  EXPECT_GT(bits, 1.0);
+  EXPECT_LT(bits, 4.0);
+  const media::Image decoded = media::decode_image(file, "test");
+  EXPECT_EQ(decoded.width, 640);
+  EXPECT_EQ(decoded.height, 480);
+  double off = 0.0;
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) {
+    off += std::abs(image.pixels[i] - decoded.pixels[i]);
+  }
+  EXPECT_LT(off / static_cast<double>(image.pixels.size()), 4.0);
 }
 
 TEST(Bench, LeavesTheEngineAsItWas) {

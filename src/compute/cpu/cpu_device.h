@@ -9,6 +9,7 @@
 #include "compute/cpu/buffer_pool.h"
 #include "compute/cpu/kernels/kernels.h"
 #include "compute/cpu/packed_matrix.h"
+#include "compute/cpu/rapl_meter.h"
 #include "compute/device.h"
 
 namespace saccade::compute::cpu {
@@ -34,8 +35,10 @@ class CpuDevice : public Device {
   explicit CpuDevice(const CpuOptions& options = {});
 
   DeviceInfo info() const override;
-  /// As for every device, but memory is that of reading, which is what weights cost here.
+  /// Peaks of the arithmetic units, from registers, and the reading of memory, on all threads.
   Roofline measure_roofline() override;
+  Arithmetic product_arithmetic(const Weight& w) const override;
+  std::optional<Energy> energy() override;
   Tensor empty(DType dtype, const Shape& shape) override;
   void upload(const Tensor& to, const void* from) override;
   void download(void* to, const Tensor& from) override;
@@ -100,6 +103,7 @@ class CpuDevice : public Device {
 
   const Kernels& kernels_;
   bool rounded_inputs_;
+  std::optional<RaplMeter> energy_meter_;  // made when first asked for
   ThreadPool threads_;
   BufferPool buffers_;
   struct Scratch {

@@ -34,6 +34,7 @@ class CudaDevice : public gpu::GpuDevice {
   ~CudaDevice() override;
 
   DeviceInfo info() const override;
+  std::optional<Energy> energy() override;
   int steps_ahead() const override { return 1; }
   std::int64_t padded_rows(std::int64_t rows) const override;
   std::unique_ptr<Readback> read_back(const Tensor& from) override;
@@ -62,6 +63,7 @@ class CudaDevice : public gpu::GpuDevice {
 
  private:
   class Graph;
+  class EnergyMeter;
   /// CUDA keeps a current GPU for each thread of the host; a device may be used from any of them.
   void make_current() const;
   struct QuantizedRows;
@@ -90,6 +92,7 @@ class CudaDevice : public gpu::GpuDevice {
   // Recordings go on with the one they found, so older ones stay as well.
   std::vector<Workspace> decode_workspaces_;
   std::vector<Workspace> quant_workspaces_;
+  std::shared_ptr<const EnergyMeter> energy_meter_;  // made when first asked for
 };
 
 }  // namespace saccade::compute::cuda

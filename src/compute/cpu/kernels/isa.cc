@@ -5,6 +5,7 @@
 #include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"
+#include "compute/cpu/kernels/peak.h"
 #include "compute/cpu/kernels/quant_gemm.h"
 
 #define SACCADE_TEXT_OF(x) #x
@@ -14,6 +15,7 @@ namespace saccade::compute::cpu::SACCADE_ISA {
 
 extern const Kernels kKernels;
 const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
+                          kPeak,
                           kTileRows,
                           gemm,
                           quant_gemm,

@@ -85,8 +85,23 @@ struct AttentionArgs {
   float softcap;  // 0: none
 };
 
+/// Bytes that the kernels of PeakKernels work on: moderate floats.
+inline constexpr int kPeakMemory = 1024;
+
+/// What a core can do at best (peak.h). Products do so many rounds on kPeakMemory bytes, to which
+/// they write what came of it, and return the multiplications and additions that they did.
+struct PeakKernels {
+  std::int64_t (*f32)(std::int64_t rounds, void* memory);
+  std::int64_t (*int8)(std::int64_t rounds, void* memory);
+  /// Null where the instruction set has no products of bf16.
+  std::int64_t (*bf16)(std::int64_t rounds, void* memory);
+  /// The largest of `count` floats (a multiple of 256), or 0.
+  float (*read)(const float* from, std::int64_t count);
+};
+
 struct Kernels {
   const char* name;
+  PeakKernels peak;
   int tile_rows;
   void (*gemm)(const GemmArgs&);
   void (*quant_gemm)(const QuantGemmArgs&);
