@@ -101,8 +101,10 @@ std::optional<Energy> CpuDevice::energy() {
 
 Arithmetic CpuDevice::product_arithmetic(const Weight& w) const {
   const auto& segments = static_cast<const PackedMatrix&>(w).segments();
-  const bool integer = rounded_inputs_ && !segments.empty() && segments[0].integer();
-  return integer ? Arithmetic::kInt8 : Arithmetic::kF32;
+  if (!rounded_inputs_ || segments.empty()) return Arithmetic::kF32;
+  if (segments[0].integer()) return Arithmetic::kInt8;
+  const bool pairs = !segments[0].layout && segments[0].type == WeightType::kBF16Pairs;
+  return pairs ? Arithmetic::kBf16 : Arithmetic::kF32;
 }
 
 }  // namespace saccade::compute::cpu
