@@ -59,11 +59,11 @@ void CpuDevice::download(void* to, const Tensor& from) {
 }
 
 std::unique_ptr<KvCache> CpuDevice::make_kv_cache(const KvLayout& layout, int num_pages) {
-  return std::make_unique<PagedKv>(layout, num_pages);
+  return std::make_unique<PagedKv>(layout, rounded_inputs_, num_pages);
 }
 
 std::int64_t CpuDevice::kv_bytes_per_token(const KvLayout& layout) const {
-  return PagedKv::page_floats(layout) * static_cast<std::int64_t>(sizeof(float)) / kKeyBlock;
+  return PagedKv::page_bytes(layout, rounded_inputs_) / kKeyBlock;
 }
 
 std::shared_ptr<const Weight> CpuDevice::pack(std::span<const HostMatrix> parts) {

@@ -18,8 +18,9 @@ struct CpuOptions {
   std::string_view isa = {};  ///< empty: the best this processor has
   /// Inputs of products are rounded to what the processor multiplies fastest: with quantized
   /// weights to int8, each 32 with a scale of their own, so that products are integers; with bf16
-  /// and f16 weights to bf16 where there are bf16 dot products. Without, weights are dequantized
-  /// and all products are of float32.
+  /// and f16 weights to bf16 where there are bf16 dot products; in attention to 16-bit integers
+  /// with a scale for each head of a token. Without, weights are dequantized and all products are
+  /// of float32.
   bool rounded_inputs = true;
 };
 
@@ -88,6 +89,13 @@ class CpuDevice : public Device {
   void multiply_quantized(const PackedSegment& segment, LinearInput& input, const Tensor& y,
                           const float* bias);
 
+  /// A stretch of rows of one segment or span.
+  struct RowBlock {
+    std::int64_t group;  // which segment or span
+    std::int64_t begin;  // first token in it
+    std::int64_t count;
+  };
+
   const Kernels& kernels_;
   bool rounded_inputs_;
   ThreadPool threads_;
@@ -97,6 +105,8 @@ class CpuDevice : public Device {
     std::int64_t floats = 0;
   };
   std::vector<Scratch> scratch_;
+  std::vector<RowBlock>
+      row_blocks_;  // of the operation in hand; kept, so that steps do not allocate
 };
 
 template <typename Body>

@@ -1,6 +1,7 @@
 // The CPU's key-value pages.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "compute/cpu/kernels/kernels.h"
@@ -8,28 +9,29 @@
 
 namespace saccade::compute::cpu {
 
-/// One page holds kKeyBlock tokens of all layers. For each layer and head, keys lie transposed,
-/// [head_dim, kKeyBlock], so that sixteen scores are one chain of multiply-adds, and values as
-/// [kKeyBlock, padded(head_dim)].
+/// One page holds kKeyBlock tokens of all layers: for each layer and head a block as KvBlockLayout
+/// says, all of them float32 or all of them rounded.
 class PagedKv : public KvCache {
  public:
-  PagedKv(const KvLayout& layout, int num_pages);
+  PagedKv(const KvLayout& layout, bool rounded, int num_pages);
 
-  float* keys(std::int32_t page, int layer, int head) const {
-    return data_.get() + page * page_floats_ +
-           (layer * layout().num_kv_heads + head) * head_floats_;
+  const KvBlockLayout& block_layout() const { return block_; }
+  std::byte* block(std::int32_t page, int layer, int head) const {
+    return data_.get() + page * page_bytes_ +
+           (static_cast<std::int64_t>(layer) * layout().num_kv_heads + head) * block_.bytes();
   }
-  float* values(std::int32_t page, int layer, int head) const {
-    return keys(page, layer, head) + static_cast<std::int64_t>(layout().head_dim) * kKeyBlock;
+  /// The blocks of one layer's head in a sequence with these pages.
+  KvBlocks blocks(int layer, int head, const std::int32_t* pages) const {
+    return {block(0, layer, head), page_bytes_, pages};
   }
 
-  /// Floats of one page of this layout.
-  static std::int64_t page_floats(const KvLayout& layout);
+  /// Bytes of one page of this layout.
+  static std::int64_t page_bytes(const KvLayout& layout, bool rounded);
 
  private:
-  std::int64_t head_floats_;
-  std::int64_t page_floats_;
-  std::shared_ptr<float> data_;
+  KvBlockLayout block_;
+  std::int64_t page_bytes_;
+  std::shared_ptr<std::byte> data_;
 };
 
 }  // namespace saccade::compute::cpu

@@ -6,174 +6,281 @@
 // which pages were cached.
 #pragma once
 
+#include <utility>
+
+#include "compute/cpu/kernels/attention_tiles.h"
 #include "compute/cpu/kernels/kernels.h"
 #include "compute/cpu/kernels/simd.h"
 
 namespace saccade::compute::cpu::SACCADE_ISA {
 
-inline constexpr int kBlockVectors = kKeyBlock / kLanes;
 inline constexpr float kMinusInfinity = -__builtin_inff();
+inline constexpr float kLog2E = 1.44269504088896341f;
 
-/// scores[r][t] = query[r] . key[t] for all kKeyBlock keys of a block.
-template <int kRows>
-void attention_scores(float* scores, const AttentionRow* rows, const float* keys, int head_dim) {
-  F32x16 acc[kRows][kBlockVectors];
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kBlockVectors; ++v) acc[r][v] = broadcast(0.0f);
+/// Stores a token's rounded key and value, [head_dim] each, as number `slot` of a block.
+inline void store_rounded_token(std::byte* block, int slot, const float* key, const float* value,
+                                int head_dim) {
+  const KvBlockLayout layout{head_dim, true};
+  alignas(64) std::int16_t codes[kMaxHeadDim + kLanes];
+  auto* scales = reinterpret_cast<float*>(block + layout.scales_offset());
+  scales[slot] = round_by_norm(codes, key, head_dim);
+  const int pairs = (head_dim + 1) / 2;  // codes after the last are zero
+  for (int i = 0; i < pairs; ++i) {
+    __builtin_memcpy(block + (i * kKeyBlock + slot) * 4, codes + 2 * i, 4);
   }
-  for (int d = 0; d < head_dim; ++d) {
-    F32x16 key[kBlockVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kBlockVectors; ++v) key[v] = load(keys + d * kKeyBlock + v * kLanes);
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      const F32x16 query = broadcast(rows[r].query[d]);
-#pragma GCC unroll 4
-      for (int v = 0; v < kBlockVectors; ++v) acc[r][v] = fma(query, key[v], acc[r][v]);
-    }
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kBlockVectors; ++v) store(scores + r * kKeyBlock + v * kLanes, acc[r][v]);
-  }
+  scales[kKeyBlock + slot] = round_by_largest(codes, value, head_dim);
+  auto* values = reinterpret_cast<std::int16_t*>(block + layout.values_offset()) +
+                 static_cast<std::int64_t>(slot / 2) * layout.width() * 2 + slot % 2;
+  for (int i = 0; i < layout.width(); ++i) values[2 * i] = codes[i];
 }
 
-struct SoftmaxState {
-  float max = kMinusInfinity;
-  float sum = 0.0f;
-  float correction = 1.0f;  // what the block in hand multiplies earlier results with
+/// Keys of a block that a row sees.
+struct KeyRange {
+  int low;
+  int high;
+  bool none() const { return low >= high; }
+  bool all() const { return low == 0 && high == kKeyBlock; }
 };
 
-/// Turns the scores of keys [low, high) of a block into exp(score - max) and folds them into the
-/// state; other keys get weight 0.
-inline void softmax_block(float* scores, int low, int high, const AttentionArgs& a,
-                          SoftmaxState& state) {
-  F32x16 value[kBlockVectors];
-  F32x16 largest = broadcast(kMinusInfinity);
-  const auto clamp = [](int n) { return n < 0 ? 0 : n > kLanes ? kLanes : n; };
-  for (int v = 0; v < kBlockVectors; ++v) {
-    value[v] = mul(load(scores + v * kLanes), broadcast(a.scale));
-    if (a.softcap > 0.0f) value[v] = softcap(value[v], a.softcap);
-    value[v] = keep_first(value[v], clamp(high - v * kLanes), broadcast(kMinusInfinity));
-    value[v] = keep_first(broadcast(kMinusInfinity), clamp(low - v * kLanes), value[v]);
-    largest = max(largest, value[v]);
-  }
-  const float block_max = reduce_max(largest);
-  const float new_max = block_max > state.max ? block_max : state.max;
-  float old_and_none[kLanes] = {};
-  old_and_none[0] = state.max - new_max;
-  store(old_and_none, exp(load(old_and_none)));
-  state.correction = old_and_none[0];
-  F32x16 sum = broadcast(0.0f);
-  for (int v = 0; v < kBlockVectors; ++v) {
-    const F32x16 weight = exp(sub(value[v], broadcast(new_max)));
-    store(scores + v * kLanes, weight);
-    sum = add(sum, weight);
-  }
-  state.sum = state.sum * state.correction + reduce_add(sum);
-  state.max = new_max;
-}
+/// What attend() works on: its rows so far, and the block of keys in hand.
+template <typename P>
+struct AttentionWork {
+  using Element = typename P::Element;
+  static constexpr int kRows = kMaxAttentionRows;
 
-/// acc[r] = acc[r] * correction[r] + sum over t of weights[r][t] * values[t], kVectors lanes-groups
-/// wide; `keys` is one past the last key that any row looks at (memory after it may hold anything).
-template <int kRows, int kVectors>
-void attention_values(float* acc, const float* weights, const SoftmaxState* states,
-                      const float* values, int keys, int width) {
-  F32x16 sum[kRows][kVectors];
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) {
-    const F32x16 correction = broadcast(states[r].correction);
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      sum[r][v] = mul(load(acc + r * width + v * kLanes), correction);
-    }
-  }
-  for (int t = 0; t < keys; ++t) {
-    F32x16 value[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) value[v] = load(values + t * width + v * kLanes);
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      const F32x16 weight = broadcast(weights[r * kKeyBlock + t]);
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(weight, value[v], sum[r][v]);
-    }
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) store(acc + r * width + v * kLanes, sum[r][v]);
-  }
-}
+  // Leaves the arrays as they are: clearing them would cost as much as a block of keys.
+  explicit AttentionWork(const AttentionArgs& arguments)
+      : args(arguments), layout{arguments.head_dim, P::kRounded}, width(layout.width()) {}
 
-/// One block of keys for kRows rows.
-template <int kRows>
-void attend_rows(const AttentionArgs& a, std::int64_t block, int row, SoftmaxState* states) {
-  const int width = padded(a.head_dim);
-  float* scores = a.scratch + row * kKeyBlock;
-  float* acc = a.scratch + kMaxAttentionRows * kKeyBlock + row * width;
+  const AttentionArgs& args;
+  KvBlockLayout layout;
+  int width;  // of queries and acc
+
+  alignas(64) Element queries[kRows * kMaxHeadDim];  // [num_rows, width]
+  float query_scales[kRows];                         // of scores in powers of two
+  alignas(64) float acc[kRows * kMaxHeadDim];        // [num_rows, width]
+  float max[kRows];                                  // of scores so far
+  alignas(64) float sums[kRows * kLanes];            // of weights, a lane each
+
+  KeyRange ranges[kRows];
+  alignas(64) float scores[kRows * kKeyBlock];
+  alignas(64) Element weights[kRows * kKeyBlock];
+  alignas(64) float corrections[kRows];  // what earlier results are multiplied with
+  BlockFactors factors[kRows];
+};
+
+inline KeyRange keys_in_block(const AttentionRow& row, std::int64_t block) {
   const std::int64_t begin = block * kKeyBlock;
-  int low[kRows];
-  int high[kRows];
+  const auto inside = [&](std::int64_t key) {
+    return static_cast<int>(key < begin ? 0 : key - begin > kKeyBlock ? kKeyBlock : key - begin);
+  };
+  return {inside(row.first_key), inside(row.end_key)};
+}
+
+/// The lanes of vector v that are keys of the range, `other` in the rest.
+inline F32x16 keep_range(F32x16 x, int v, KeyRange range, F32x16 other) {
+  const auto clamp = [](int n) { return n < 0 ? 0 : n > kLanes ? kLanes : n; };
+  const F32x16 kept = keep_first(x, clamp(range.high - v * kLanes), other);
+  return keep_first(other, clamp(range.low - v * kLanes), kept);
+}
+
+/// Products with keys to scores in powers of two, minus infinity outside the range; returns the
+/// largest.
+template <typename P>
+float scale_scores(float* scores, const AttentionArgs& a, float query_scale,
+                   const float* key_scales, KeyRange range) {
+  F32x16 largest = broadcast(kMinusInfinity);
+  const bool masked = !range.all();
+#pragma GCC unroll 4
+  for (int v = 0; v < kBlockVectors; ++v) {
+    F32x16 value = load(scores + v * kLanes);
+    if constexpr (P::kRounded) value = mul(value, load(key_scales + v * kLanes));
+    value = mul(value, broadcast(query_scale));
+    if (a.softcap > 0.0f) value = mul(softcap(value, a.softcap), broadcast(kLog2E));
+    if (masked) value = keep_range(value, v, range, broadcast(kMinusInfinity));
+    store(scores + v * kLanes, value);
+    largest = max(largest, value);
+  }
+  return reduce_max(largest);
+}
+
+/// Turns scores into weights 2^(score - max), adds them to the row's sums, and writes them as
+/// elements of products with values. Returns the scale of those products.
+template <typename P>
+float make_weights(typename P::Element* weights, const float* scores, float max, float correction,
+                   float* row_sums, const float* value_scales, KeyRange range) {
+  F32x16 weight[kBlockVectors];
+  const F32x16 highest = broadcast(max);
+  F32x16 sums = mul(load(row_sums), broadcast(correction));
+#pragma GCC unroll 4
+  for (int v = 0; v < kBlockVectors; ++v) {
+    weight[v] = exp2(sub(load(scores + v * kLanes), highest));
+    if (!range.all()) weight[v] = keep_range(weight[v], v, range, broadcast(0.0f));
+    sums = add(sums, weight[v]);
+  }
+  store(row_sums, sums);
+  if constexpr (!P::kRounded) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kBlockVectors; ++v) store(weights + v * kLanes, weight[v]);
+    return 1.0f;
+  } else {
+    // Each value has a scale of its own, which goes into its weight.
+    F32x16 total = broadcast(0.0f);
+#pragma GCC unroll 4
+    for (int v = 0; v < kBlockVectors; ++v) {
+      weight[v] = mul(weight[v], load(value_scales + v * kLanes));
+      if (!range.all()) weight[v] = keep_range(weight[v], v, range, broadcast(0.0f));
+      total = add(total, weight[v]);
+    }
+    const float sum = reduce_add(total);
+    const F32x16 inverse = broadcast(sum > 0.0f ? kLargest / sum : 0.0f);
+#pragma GCC unroll 4
+    for (int v = 0; v < kBlockVectors; ++v) {
+      store_words(weights + v * kLanes, to_nearest(mul(weight[v], inverse)));
+    }
+    return sum / kLargest;
+  }
+}
+
+/// Scores of rows [row, row + kRows) with the keys of a block.
+template <typename P, int kRows>
+void score_rows(AttentionWork<P>& w, const std::byte* block, int row) {
+  using Element = typename P::Element;
+  score_tile<P, kRows>(w.scores + row * kKeyBlock, w.queries + row * w.width, w.width,
+                       reinterpret_cast<const Element*>(block), w.args.head_dim);
+  const auto* key_scales = reinterpret_cast<const float*>(block + w.layout.scales_offset());
+  for (int r = row; r < row + kRows; ++r) {
+    w.corrections[r] = 0.0f;
+    if (w.ranges[r].none()) continue;
+    const float largest = scale_scores<P>(w.scores + r * kKeyBlock, w.args, w.query_scales[r],
+                                          key_scales, w.ranges[r]);
+    const float highest = largest > w.max[r] ? largest : w.max[r];
+    w.corrections[r] = w.max[r] - highest;
+    w.max[r] = highest;
+  }
+}
+
+/// The weights of all rows, of which none is left for a row that sees nothing of the block: with a
+/// correction of 1 its results stay as they are.
+template <typename P>
+void weigh_rows(AttentionWork<P>& w, const std::byte* block) {
+  const auto* scales = reinterpret_cast<const float*>(block + w.layout.scales_offset());
+  for (int r = 0; r < w.args.num_rows; r += kLanes) {
+    store(w.corrections + r, exp2(load(w.corrections + r)));
+  }
+  for (int r = 0; r < w.args.num_rows; ++r) {
+    typename P::Element* weights = w.weights + r * kKeyBlock;
+    if (w.ranges[r].none()) {
+      for (int t = 0; t < kKeyBlock; ++t) weights[t] = 0;
+      w.factors[r] = {1.0f, 0.0f};
+      continue;
+    }
+    const float scale =
+        make_weights<P>(weights, w.scores + r * kKeyBlock, w.max[r], w.corrections[r],
+                        w.sums + r * kLanes, scales + kKeyBlock, w.ranges[r]);
+    w.factors[r] = {w.corrections[r], scale};
+  }
+}
+
+/// Adds what the values of a block give to rows [row, row + kRows).
+template <typename P, int kRows>
+void value_rows(AttentionWork<P>& w, const std::byte* block, int row) {
   int keys = 0;
-  for (int r = 0; r < kRows; ++r) {
-    const AttentionRow& query = a.rows[row + r];
-    const auto inside = [&](std::int64_t key) {
-      return static_cast<int>(key < begin ? 0 : key - begin > kKeyBlock ? kKeyBlock : key - begin);
-    };
-    low[r] = inside(query.first_key);
-    high[r] = inside(query.end_key);
-    if (low[r] < high[r] && high[r] > keys) keys = high[r];
+  for (int r = row; r < row + kRows; ++r) {
+    if (!w.ranges[r].none() && w.ranges[r].high > keys) keys = w.ranges[r].high;
   }
   if (keys == 0) return;
-  attention_scores<kRows>(scores, a.rows + row, a.key_blocks[block], a.head_dim);
-  for (int r = 0; r < kRows; ++r) {
-    if (low[r] < high[r]) {
-      softmax_block(scores + r * kKeyBlock, low[r], high[r], a, states[row + r]);
-    } else {
-      // Nothing here for this row: weights 0 and correction 1 leave its accumulator as it is.
-      for (int t = 0; t < kKeyBlock; ++t) scores[r * kKeyBlock + t] = 0.0f;
-      states[row + r].correction = 1.0f;
+  const auto* values =
+      reinterpret_cast<const typename P::Element*>(block + w.layout.values_offset());
+  add_values<P, kRows>(w.acc + row * w.width, w.weights + row * kKeyBlock, w.factors + row, values,
+                       keys, w.width);
+}
+
+/// The functions for 1 .. kScoreRows rows.
+template <typename P>
+struct RowFunctions {
+  using Function = void (*)(AttentionWork<P>&, const std::byte*, int);
+  Function score[kScoreRows];
+  Function add[kScoreRows];
+};
+
+template <typename P, int... kIndex>
+constexpr RowFunctions<P> make_row_functions(std::integer_sequence<int, kIndex...>) {
+  return {{score_rows<P, kIndex + 1>...}, {value_rows<P, kIndex + 1>...}};
+}
+
+/// One block of keys for all rows. First all scores, then all weights, then all values: keys and
+/// values each stay in the L1 cache for all rows, and no product waits for an exponential.
+template <typename P>
+void attend_block(AttentionWork<P>& w, const std::byte* block) {
+  static constexpr RowFunctions<P> kFunctions =
+      make_row_functions<P>(std::make_integer_sequence<int, kScoreRows>());
+  // The fewest groups of rows, as even as can be.
+  const int num_rows = w.args.num_rows;
+  const int groups = (num_rows + kScoreRows - 1) / kScoreRows;
+  const auto for_groups = [&](const auto& functions) {
+    for (int group = 0; group < groups; ++group) {
+      const int row = num_rows * group / groups;
+      functions[num_rows * (group + 1) / groups - row - 1](w, block, row);
     }
+  };
+  for_groups(kFunctions.score);
+  weigh_rows(w, block);
+  for_groups(kFunctions.add);
+}
+
+/// Copies or rounds the queries, and clears what is summed up.
+template <typename P>
+void start_rows(AttentionWork<P>& w) {
+  const AttentionArgs& a = w.args;
+  // With a cap, scores become powers of two behind it.
+  const float scale = a.softcap > 0.0f ? a.scale : a.scale * kLog2E;
+  for (int r = 0; r < a.num_rows; ++r) {
+    auto* to = w.queries + r * w.width;
+    if constexpr (P::kRounded) {
+      w.query_scales[r] = round_by_norm(to, a.rows[r].query, a.head_dim) * scale;
+    } else {
+      for (int d = 0; d < a.head_dim; ++d) to[d] = a.rows[r].query[d];
+      w.query_scales[r] = scale;
+    }
+    for (int d = 0; d < w.width; ++d) w.acc[r * w.width + d] = 0.0f;
+    for (int i = 0; i < kLanes; ++i) w.sums[r * kLanes + i] = 0.0f;
+    w.max[r] = kMinusInfinity;
   }
-  const float* values = a.value_blocks[block];
-  int d = 0;
-  for (; d + 4 * kLanes <= width; d += 4 * kLanes) {
-    attention_values<kRows, 4>(acc + d, scores, states + row, values + d, keys, width);
+  for (float& correction : w.corrections) correction = 0.0f;
+}
+
+template <typename P>
+void attend_with(const AttentionArgs& a) {
+  AttentionWork<P> w(a);
+  start_rows(w);
+  // Keys that any row sees, and those that all see.
+  std::int64_t first = a.rows[0].first_key, end = a.rows[0].end_key;
+  std::int64_t all_first = first, all_end = end;
+  for (int r = 1; r < a.num_rows; ++r) {
+    first = a.rows[r].first_key < first ? a.rows[r].first_key : first;
+    all_first = a.rows[r].first_key > all_first ? a.rows[r].first_key : all_first;
+    end = a.rows[r].end_key > end ? a.rows[r].end_key : end;
+    all_end = a.rows[r].end_key < all_end ? a.rows[r].end_key : all_end;
   }
-  for (; d < width; d += kLanes) {
-    attention_values<kRows, 1>(acc + d, scores, states + row, values + d, keys, width);
+  for (std::int64_t block = first / kKeyBlock; block * kKeyBlock < end; ++block) {
+    const bool whole = block * kKeyBlock >= all_first && (block + 1) * kKeyBlock <= all_end;
+    for (int r = 0; r < a.num_rows; ++r) {
+      w.ranges[r] = whole ? KeyRange{0, kKeyBlock} : keys_in_block(a.rows[r], block);
+    }
+    attend_block(w, a.blocks.at(block));
+  }
+  for (int r = 0; r < a.num_rows; ++r) {
+    const F32x16 sum = broadcast(reduce_add(load(w.sums + r * kLanes)));
+    for (int d = 0; d < a.head_dim; d += kLanes) {
+      const int lanes = a.head_dim - d < kLanes ? a.head_dim - d : kLanes;
+      store_first(a.rows[r].out + d, div(load(w.acc + r * w.width + d), sum), lanes);
+    }
   }
 }
 
 inline void attend(const AttentionArgs& a) {
-  SoftmaxState states[kMaxAttentionRows];
-  const int width = padded(a.head_dim);
-  float* acc = a.scratch + kMaxAttentionRows * kKeyBlock;
-  std::int64_t first = a.rows[0].first_key;
-  std::int64_t end = a.rows[0].end_key;
-  for (int r = 0; r < a.num_rows; ++r) {
-    for (int d = 0; d < width; ++d) acc[r * width + d] = 0.0f;
-    first = a.rows[r].first_key < first ? a.rows[r].first_key : first;
-    end = a.rows[r].end_key > end ? a.rows[r].end_key : end;
-  }
-  for (std::int64_t block = first / kKeyBlock; block * kKeyBlock < end; ++block) {
-    int row = 0;
-    for (; row + kScoreRows <= a.num_rows; row += kScoreRows) {
-      attend_rows<kScoreRows>(a, block, row, states);
-    }
-    for (; row < a.num_rows; ++row) attend_rows<1>(a, block, row, states);
-  }
-  for (int r = 0; r < a.num_rows; ++r) {
-    const F32x16 sum = broadcast(states[r].sum);
-    for (int d = 0; d < a.head_dim; d += kLanes) {
-      const int lanes = a.head_dim - d < kLanes ? a.head_dim - d : kLanes;
-      store_first(a.rows[r].out + d, div(load(acc + r * width + d), sum), lanes);
-    }
-  }
+  a.rounded ? attend_with<RoundedProducts>(a) : attend_with<FloatProducts>(a);
 }
 
 }  // namespace saccade::compute::cpu::SACCADE_ISA

@@ -4,20 +4,16 @@
 // rows, sequences or threads take part (DESIGN, decision 6).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
+#include "compute/cpu/kernels/kv_block.h"
 #include "compute/cpu/kernels/quant_layout.h"
 
 namespace saccade::compute::cpu {
 
 /// Columns of one weight panel: outputs that one vector computes together.
 inline constexpr int kPanel = 16;
-/// Keys that one attention step takes together; also the tokens of one KV page.
-inline constexpr int kKeyBlock = 64;
-/// Query rows one attend() call may carry.
-inline constexpr int kMaxAttentionRows = 64;
-/// The widest attention head.
-inline constexpr int kMaxHeadDim = 256;
 
 /// How float panels are stored. Pairs are for bf16 dot products: [(k + 1) / 2, kPanel, 2], an odd k
 /// filled up with zeros.
@@ -67,24 +63,27 @@ struct AttentionRow {
   std::int64_t end_key;
 };
 
+/// The blocks of keys and values of a sequence (KvBlockLayout), one after the other or in pages.
+struct KvBlocks {
+  const std::byte* first;
+  std::int64_t stride;        // bytes
+  const std::int32_t* pages;  // block b is number pages[b]; null: number b
+
+  const std::byte* at(std::int64_t block) const {
+    return first + (pages ? pages[block] : block) * stride;
+  }
+};
+
 /// Up to kMaxAttentionRows rows against one key-value head.
 struct AttentionArgs {
   const AttentionRow* rows;
   int num_rows;
-  const float* const* key_blocks;    // each [head_dim, kKeyBlock]
-  const float* const* value_blocks;  // each [kKeyBlock, padded(head_dim)]
+  KvBlocks blocks;
+  bool rounded;  // what the blocks hold
   int head_dim;
   float scale;
-  float softcap;   // 0: none
-  float* scratch;  // attention_scratch_floats(head_dim)
+  float softcap;  // 0: none
 };
-
-constexpr int padded(int n) {
-  return (n + kPanel - 1) / kPanel * kPanel;
-}
-constexpr std::int64_t attention_scratch_floats(int head_dim) {
-  return static_cast<std::int64_t>(kMaxAttentionRows) * (kKeyBlock + padded(head_dim));
-}
 
 struct Kernels {
   const char* name;
@@ -98,6 +97,9 @@ struct Kernels {
   void (*dequantize_output)(float* to, const std::uint8_t* weight, const QuantLayout& layout,
                             std::int64_t k, std::int64_t output);
   void (*attend)(const AttentionArgs&);
+  /// Stores a token's key and value [head_dim] as number `slot` of a rounded block.
+  void (*store_rounded_token)(std::byte* block, int slot, const float* key, const float* value,
+                              int head_dim);
   /// y[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]
   void (*rms_norm)(float* y, const float* x, const float* weight, std::int64_t n, float eps);
   /// y[i] = (x[i] - mean) / sqrt(variance + eps) * weight[i] + bias[i]; bias may be null.

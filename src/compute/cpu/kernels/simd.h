@@ -54,6 +54,23 @@ inline F32x16 exp(F32x16 x) {
   return select_less(x, broadcast(-87.0f), broadcast(0.0f), result);
 }
 
+/// 2^x for x <= 0 to 3e-7 relative, below -126 not less than 2^-126. On [-1/2, 1/2] 1 + x p(x), p
+/// of degree 4 fitted at the Chebyshev points, so that 2^0 is exactly 1.
+inline F32x16 exp2(F32x16 x) {
+  // x is the second operand, so a NaN comes through, as in exp.
+  const F32x16 clamped = max(broadcast(-126.0f), x);
+  const F32x16 magic = broadcast(12582912.0f);
+  const F32x16 biased = add(clamped, magic);
+  const F32x16 r = sub(clamped, sub(biased, magic));
+  F32x16 p = broadcast(0.001338130254f);
+  p = fma(p, r, broadcast(0.009666368515f));
+  p = fma(p, r, broadcast(0.05550381014f));
+  p = fma(p, r, broadcast(0.2402234904f));
+  p = fma(p, r, broadcast(0.6931471806f));
+  p = fma(p, r, broadcast(1.0f));
+  return mul(p, power_of_two(biased));
+}
+
 /// cap * tanh(x / cap), by tanh(u) = (1 - e^-2u) / (1 + e^-2u) for u >= 0: off by 1e-7 of the cap.
 inline F32x16 softcap(F32x16 x, float cap) {
   const F32x16 zero = broadcast(0.0f);

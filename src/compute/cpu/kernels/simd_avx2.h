@@ -267,4 +267,28 @@ I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
   return {dot<kWide>(sums.lo, x.lo, signed_bytes), dot<kWide>(sums.hi, x.hi, signed_bytes)};
 }
 
+/// Thirty-two 16-bit integers, in pairs.
+struct I16x32 {
+  __m256i lo;
+  __m256i hi;
+};
+inline I16x32 load_words(const std::int16_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16))};
+}
+/// Integers in [-2^15, 2^15) as words.
+inline void store_words(std::int16_t* p, I32x16 x) {
+  // Packing works in halves of the registers: words 0-3, 8-11, 4-7, 12-15.
+  const __m256i words = _mm256_packs_epi32(x.lo, x.hi);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(words, 0xd8));
+}
+/// sums[i] + the products of the pair i with the two integers at `two`.
+inline I32x16 dot(I32x16 sums, I16x32 x, const std::int16_t* two) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, two, sizeof word);
+  const __m256i pair = _mm256_set1_epi32(word);
+  return {_mm256_add_epi32(sums.lo, _mm256_madd_epi16(x.lo, pair)),
+          _mm256_add_epi32(sums.hi, _mm256_madd_epi16(x.hi, pair))};
+}
+
 }  // namespace saccade::compute::cpu::avx2

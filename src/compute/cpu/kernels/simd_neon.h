@@ -238,4 +238,29 @@ I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
   });
 }
 
+/// Thirty-two 16-bit integers in pairs, the firsts and the seconds apart.
+struct I16x32 {
+  int16x8x2_t v[2];
+};
+inline I16x32 load_words(const std::int16_t* p) {
+  return {{vld2q_s16(p), vld2q_s16(p + 16)}};
+}
+/// The lower halves of the integers.
+inline void store_words(std::int16_t* p, I32x16 x) {
+  vst1q_s16(p, vcombine_s16(vmovn_s32(x.v[0]), vmovn_s32(x.v[1])));
+  vst1q_s16(p + 8, vcombine_s16(vmovn_s32(x.v[2]), vmovn_s32(x.v[3])));
+}
+/// sums[i] + the products of the pair i with the two integers at `two`.
+inline I32x16 dot(I32x16 sums, I16x32 x, const std::int16_t* two) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, two, sizeof word);
+  const int16x4_t pair = vreinterpret_s16_s32(vdup_n_s32(word));
+  return int_quads([&](int i) {
+    const int16x8x2_t& half = x.v[i / 2];
+    const int16x4_t firsts = i % 2 ? vget_high_s16(half.val[0]) : vget_low_s16(half.val[0]);
+    const int16x4_t seconds = i % 2 ? vget_high_s16(half.val[1]) : vget_low_s16(half.val[1]);
+    return vmlal_lane_s16(vmlal_lane_s16(sums.v[i], firsts, pair, 0), seconds, pair, 1);
+  });
+}
+
 }  // namespace saccade::compute::cpu::neon

@@ -211,4 +211,23 @@ I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
   });
 }
 
+/// Thirty-two 16-bit integers, in pairs.
+struct I16x32 {
+  std::int16_t v[32];
+};
+inline I16x32 load_words(const std::int16_t* p) {
+  I16x32 r;
+  for (int i = 0; i < 32; ++i) r.v[i] = p[i];
+  return r;
+}
+/// The lower halves of the integers.
+inline void store_words(std::int16_t* p, I32x16 x) {
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int16_t>(x.v[i]);
+}
+/// sums[i] + the products of the pair i with the two integers at `two`.
+inline I32x16 dot(I32x16 sums, I16x32 x, const std::int16_t* two) {
+  for (int i = 0; i < 16; ++i) sums.v[i] += x.v[2 * i] * two[0] + x.v[2 * i + 1] * two[1];
+  return sums;
+}
+
 }  // namespace saccade::compute::cpu::scalar
