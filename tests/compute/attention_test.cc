@@ -11,6 +11,9 @@
 namespace saccade::compute {
 namespace {
 
+/// Of attention in 16-bit integers; bf16 in its place would be off by 5e-3.
+constexpr double kRoundedTolerance = 1e-3;
+
 struct AttentionCase {
   int heads, kv_heads, head_dim;
 };
@@ -25,14 +28,14 @@ TEST_P(AttentionTest, SegmentsMatchReferenceOnEveryIsa) {
   const Matrix kv = random_matrix(rows * 2 * kv_heads * head_dim, 2);
   const AttentionShape shape{heads, kv_heads, head_dim, 0.3f};
   const std::int64_t kv_width = static_cast<std::int64_t>(kv_heads) * head_dim;
-  const Matrix result = on_all_devices([&](Device& device) {
+  const auto attend = [&](Device& device) {
     const Tensor both = upload(device, kv, {rows, 2 * kv_width});
     const Tensor out = device.empty(DType::kF32, {rows, heads * head_dim});
     device.attention_segments(out, upload(device, q, {rows, heads * head_dim}),
                               both.view_columns(0, kv_width), both.view_columns(kv_width, kv_width),
                               shape, ends);
     return download(device, out);
-  });
+  };
   std::vector<double> wanted;
   for (std::int64_t row = 0; row < rows; ++row) {
     const auto segment = std::upper_bound(ends.begin(), ends.end(), row);
@@ -46,7 +49,8 @@ TEST_P(AttentionTest, SegmentsMatchReferenceOnEveryIsa) {
       wanted.insert(wanted.end(), out.begin(), out.end());
     }
   }
-  expect_close(result, wanted, 3e-6);
+  expect_close(on_all_devices(attend), wanted, 3e-6);
+  expect_close(on_all_rounding_devices(attend), wanted, kRoundedTolerance);
 }
 
 /// Feeds `tokens` tokens of one sequence through a paged cache in the given chunks, beside a
@@ -109,12 +113,19 @@ TEST_P(AttentionTest, PagedMatchesReferenceHoweverItIsChunked) {
       }
     }
     expect_close(whole, wanted, 3e-6);
+    const Matrix rounded = on_all_rounding_devices(
+        [&](Device& d) { return paged(d, shape, q, k, v, {kTokens}, false); });
+    expect_close(rounded, wanted, kRoundedTolerance);
     for (const std::string& isa : isas_here()) {
-      cpu::CpuDevice device({2, isa});
-      EXPECT_EQ(paged(device, shape, q, k, v, {1, 63, 1, 70, 64, 1}, false), whole) << isa;
-      EXPECT_EQ(paged(device, shape, q, k, v, {100, 3, 97}, true), whole) << isa;
-      EXPECT_EQ(paged(device, shape, q, k, v, std::vector<std::int64_t>(kTokens, 1), true), whole)
-          << isa;
+      for (const bool rounds : {false, true}) {
+        cpu::CpuDevice device({2, isa, rounds});
+        const Matrix& expected = rounds ? rounded : whole;
+        EXPECT_EQ(paged(device, shape, q, k, v, {1, 63, 1, 70, 64, 1}, false), expected) << isa;
+        EXPECT_EQ(paged(device, shape, q, k, v, {100, 3, 97}, true), expected) << isa;
+        EXPECT_EQ(paged(device, shape, q, k, v, std::vector<std::int64_t>(kTokens, 1), true),
+                  expected)
+            << isa;
+      }
     }
   }
 }
@@ -150,8 +161,13 @@ TEST_P(AttentionTest, TokensOfABlockSeeEachOther) {
     }
     expect_close(whole, wanted, 3e-6);
     for (const std::string& isa : isas_here()) {
-      cpu::CpuDevice device({2, isa});
+      cpu::CpuDevice device({2, isa, false});
       EXPECT_EQ(paged(device, shape, q, k, v, {5, 25, 20, 110, 40}, true, end_keys), whole) << isa;
+      cpu::CpuDevice rounding({2, isa});
+      const Matrix rounded = paged(rounding, shape, q, k, v, {kTokens}, false, end_keys);
+      expect_close(rounded, wanted, kRoundedTolerance);
+      EXPECT_EQ(paged(rounding, shape, q, k, v, {5, 25, 20, 110, 40}, true, end_keys), rounded)
+          << isa;
     }
   }
 }
@@ -191,7 +207,7 @@ TEST(PagedAttention, TurnsAndStoresAtOnce) {
       return download(device, out);
     };
     const Matrix at_once = on_all_devices([&](Device& device) { return attend(device, true); });
-    cpu::CpuDevice cpu({1, {}});
+    cpu::CpuDevice cpu({1, {}, false});
     EXPECT_EQ(at_once, attend(cpu, false));
   }
 }
@@ -270,21 +286,51 @@ INSTANTIATE_TEST_SUITE_P(Heads, AttentionTest,
                                          AttentionCase{3, 3, 80}, AttentionCase{8, 1, 16},
                                          AttentionCase{2, 1, 128}, AttentionCase{7, 7, 8}));
 
+TEST(PagedAttention, RoundsWithinWhatWeightsOfAnySizeAllow) {
+  // One feature of the keys a thousand times as large as the others, as in real models; one value
+  // that takes nearly all of the weight in a block of small ones; and values of any magnitude.
+  constexpr int kHeadDim = 64;
+  constexpr std::int64_t kTokens = 250;
+  const AttentionShape shape{1, 1, kHeadDim, 0.125f};
+  const Matrix q = random_matrix(kTokens * kHeadDim, 1);
+  Matrix k = random_matrix(kTokens * kHeadDim, 2);
+  Matrix v = random_matrix(kTokens * kHeadDim, 3);
+  for (std::int64_t t = 0; t < kTokens; ++t) {
+    k[t * kHeadDim + 5] = 1000.0f;
+    for (int d = 0; d < kHeadDim; ++d) v[t * kHeadDim + d] *= t % 3 == 0 ? 1e-3f : 1.0f;
+  }
+  for (int d = 0; d < kHeadDim; ++d) k[100 * kHeadDim + d] += 3.0f * q[200 * kHeadDim + d];
+  const Matrix found = on_all_rounding_devices(
+      [&](Device& device) { return paged(device, shape, q, k, v, {kTokens}, false); });
+  std::vector<double> wanted;
+  for (std::int64_t t = 0; t < kTokens; ++t) {
+    const auto out = reference::attend(
+        &q[t * kHeadDim], kHeadDim, shape.scale, 0, t + 1,
+        [&](std::int64_t i) { return &k[i * kHeadDim]; },
+        [&](std::int64_t i) { return &v[i * kHeadDim]; });
+    wanted.insert(wanted.end(), out.begin(), out.end());
+  }
+  // Scores are up to 1000 times larger than what tells keys apart.
+  expect_close(found, wanted, 3e-3);
+}
+
 TEST(PagedAttention, IgnoresWhatAPageHeldBefore) {
   // A page given back full of NaN must not reach the sequence that uses it next.
-  cpu::CpuDevice device({1, {}});
-  const AttentionShape shape{1, 1, 16, 1.0f};
-  const auto cache = device.make_kv_cache({1, 1, 16}, 1);
-  const std::vector<std::int32_t> pages = {0};
-  const Matrix nan(64 * 16, std::numeric_limits<float>::quiet_NaN());
-  const Tensor bad = upload(device, nan, {64, 16});
-  device.write_kv(*cache, 0, bad, bad, *span_table(device, {{0, 64, 0, pages}}));
-  const Tensor good = upload(device, random_matrix(3 * 16, 1), {3, 16});
-  const auto spans = span_table(device, {{0, 3, 0, pages}});
-  device.write_kv(*cache, 0, good, good, *spans);
-  const Tensor out = device.empty(DType::kF32, {3, 16});
-  device.attention_paged(out, good, *cache, 0, shape, *spans);
-  for (const float value : download(device, out)) EXPECT_TRUE(std::isfinite(value));
+  for (const bool rounded : {false, true}) {
+    cpu::CpuDevice device({1, {}, rounded});
+    const AttentionShape shape{1, 1, 16, 1.0f};
+    const auto cache = device.make_kv_cache({1, 1, 16}, 1);
+    const std::vector<std::int32_t> pages = {0};
+    const Matrix nan(64 * 16, std::numeric_limits<float>::quiet_NaN());
+    const Tensor bad = upload(device, nan, {64, 16});
+    device.write_kv(*cache, 0, bad, bad, *span_table(device, {{0, 64, 0, pages}}));
+    const Tensor good = upload(device, random_matrix(3 * 16, 1), {3, 16});
+    const auto spans = span_table(device, {{0, 3, 0, pages}});
+    device.write_kv(*cache, 0, good, good, *spans);
+    const Tensor out = device.empty(DType::kF32, {3, 16});
+    device.attention_paged(out, good, *cache, 0, shape, *spans);
+    for (const float value : download(device, out)) EXPECT_TRUE(std::isfinite(value));
+  }
 }
 
 }  // namespace

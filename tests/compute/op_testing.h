@@ -99,4 +99,20 @@ inline Matrix on_all_devices(const std::function<Matrix(Device&)>& body) {
   return first;
 }
 
+/// Runs `body` on a device of each instruction set and thread count, inputs of products rounded as
+/// they are unless float32 is asked for; all results must be the same bits. Not for products with
+/// bf16 weights, which avx512_bf16 multiplies in its own way.
+inline Matrix on_all_rounding_devices(const std::function<Matrix(Device&)>& body) {
+  Matrix first;
+  for (const std::string& isa : isas_here()) {
+    for (const int threads : {1, 3}) {
+      cpu::CpuDevice device({threads, isa});
+      const Matrix result = body(device);
+      if (first.empty()) first = result;
+      EXPECT_EQ(result, first) << isa << " with " << threads << " threads";
+    }
+  }
+  return first;
+}
+
 }  // namespace saccade::compute

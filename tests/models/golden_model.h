@@ -25,8 +25,8 @@ class GoldenModel : public testing::TestWithParam<std::string> {
   static constexpr double kTolerance = 1e-4;
 
   explicit GoldenModel(std::unique_ptr<compute::Device> device =
-                           std::make_unique<compute::cpu::CpuDevice>(compute::cpu::CpuOptions{2,
-                                                                                              {}}))
+                           std::make_unique<compute::cpu::CpuDevice>(compute::cpu::CpuOptions{
+                               2, {}, /*rounded_inputs=*/false}))
       : directory_(goldens::root() / GetParam()),
         checkpoint_(directory_),
         owned_device_(std::move(device)),

@@ -203,12 +203,15 @@ void CpuDevice::do_embed(const Tensor& y, const Weight& w, const Tensor& ids_ten
       kernels_.dequantize_output(y.row(row), static_cast<const std::uint8_t*>(segment.data.get()),
                                  *segment.layout, w.inputs(), output);
     } else if (segment.type == WeightType::kF32) {
-      copy_row(y.row(row), segment, w.inputs(), output);
+      copy_row(y.row(row), segment, w.inputs(), output, 0, w.inputs());
     } else {
-      static thread_local std::vector<std::uint16_t> stored;  // kept from step to step
-      stored.resize(w.inputs());
-      copy_row(stored.data(), segment, w.inputs(), output);
-      kernels_.widen(y.row(row), stored.data(), segment.type, w.inputs());
+      constexpr std::int64_t kPiece = 512;
+      std::uint16_t stored[kPiece];
+      for (std::int64_t begin = 0; begin < w.inputs(); begin += kPiece) {
+        const std::int64_t count = std::min(kPiece, w.inputs() - begin);
+        copy_row(stored, segment, w.inputs(), output, begin, count);
+        kernels_.widen(y.row(row) + begin, stored, segment.type, count);
+      }
     }
   });
 }

@@ -196,14 +196,15 @@ const PackedSegment& PackedMatrix::segment_of(std::int64_t output) const {
   fail("[embed] no output {} in {}", output, outputs());
 }
 
-void copy_row(void* to, const PackedSegment& segment, std::int64_t inputs, std::int64_t output) {
+void copy_row(void* to, const PackedSegment& segment, std::int64_t inputs, std::int64_t output,
+              std::int64_t begin, std::int64_t count) {
   const std::byte* panel = static_cast<const std::byte*>(segment.data.get()) +
                            output / kPanel * float_panel_bytes(segment.type, inputs);
   const std::int64_t lane = output % kPanel;
   const auto copy = [&]<typename T>(T* target, std::int64_t pairs) {
     const T* from = reinterpret_cast<const T*>(panel);
-    for (std::int64_t i = 0; i < inputs; ++i) {
-      target[i] = from[(i / pairs * kPanel + lane) * pairs + i % pairs];
+    for (std::int64_t i = begin; i < begin + count; ++i) {
+      target[i - begin] = from[(i / pairs * kPanel + lane) * pairs + i % pairs];
     }
   };
   if (segment.type == WeightType::kF32) {

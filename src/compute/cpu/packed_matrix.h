@@ -49,8 +49,9 @@ class PackedMatrix : public Weight {
   std::vector<PackedSegment> segments_;
 };
 
-/// Writes a row of float panels ([inputs], as stored) to `to`.
-void copy_row(void* to, const PackedSegment& segment, std::int64_t inputs, std::int64_t output);
+/// Writes elements [begin, begin + count) of a row of float panels, as stored, to `to`.
+void copy_row(void* to, const PackedSegment& segment, std::int64_t inputs, std::int64_t output,
+              std::int64_t begin, std::int64_t count);
 
 /// The kernels' name for a dtype. Throws Error for one that has no kernels.
 WeightType weight_type(DType dtype);
