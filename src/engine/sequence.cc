@@ -7,7 +7,7 @@ namespace saccade::engine {
 namespace {
 
 constexpr std::int64_t kExpectedTokens = 4096;
-constexpr std::int64_t kBytesPerToken = 6;  // 4 to 5 in English, fewer in most other languages
+constexpr std::int64_t kBytesPerToken = 16;  // about 4 in English
 
 }  // namespace
 

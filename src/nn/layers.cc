@@ -7,17 +7,6 @@
 namespace saccade::nn {
 namespace {
 
-/// Calls run(first, count) for the rows piece by piece: what is between two maps, and what a device
-/// makes of its input, then takes as much memory as a few of its steps, however large the picture.
-/// On a CPU steps of 512 rows are as fast as all at once.
-template <typename Run>
-void in_pieces(const Device& device, std::int64_t rows, Run&& run) {
-  const std::int64_t most = 2 * device.batch_tokens();
-  for (std::int64_t first = 0; first < rows; first += most) {
-    run(first, std::min(most, rows - first));
-  }
-}
-
 /// The size between the maps of an MLP: filled up where all of them will be rounded, whose inputs
 /// come in groups. What is added gives zeros and meets weights of zero.
 std::int64_t inner_size(const WeightLoader& weights, const std::vector<std::string>& maps,
@@ -81,11 +70,15 @@ Tensor Linear::forward(Device& device, const Tensor& x, const RmsNorm* norm) con
 
 Tensor Linear::forward_f32(Device& device, const Tensor& x) const {
   Tensor y = device.empty(DType::kF32, {x.rows(), weight->outputs()});
+  forward_to(device, y, x);
+  return y;
+}
+
+void Linear::forward_to(Device& device, const Tensor& y, const Tensor& x) const {
   const compute::LinearOptions options = linear_options(bias, nullptr);
   in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
     device.linear(y.view_rows(first, count), x.view_rows(first, count), *weight, options);
   });
-  return y;
 }
 
 void Linear::add_to(Device& device, const Tensor& y, const Tensor& x) const {

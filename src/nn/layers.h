@@ -1,6 +1,7 @@
 // Layers that model families share: linear maps, norms and gated MLPs.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,17 @@ namespace saccade::nn {
 using compute::Device;
 
 struct RmsNorm;
+
+/// Calls run(first, count) for `rows` rows piece by piece: what is between two maps, and what a
+/// device makes of its input, then takes as much memory as one of its steps, however large the
+/// picture. On a CPU pieces of 512 rows are as fast as all at once.
+template <typename Run>
+void in_pieces(const Device& device, std::int64_t rows, Run&& run) {
+  const std::int64_t most = device.batch_tokens();
+  for (std::int64_t first = 0; first < rows; first += most) {
+    run(first, std::min(most, rows - first));
+  }
+}
 
 /// y = x w^T (+ bias)
 struct Linear {
@@ -36,6 +48,8 @@ struct Linear {
   Tensor forward(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
   /// The same as f32, for what layers add to or what leaves the device.
   Tensor forward_f32(Device& device, const Tensor& x) const;
+  /// y [rows, outputs] = what forward would give, in y's type
+  void forward_to(Device& device, const Tensor& y, const Tensor& x) const;
   /// y f32 [rows, outputs] += what forward would give
   void add_to(Device& device, const Tensor& y, const Tensor& x) const;
 };

@@ -50,9 +50,8 @@ void WeightLoader::loaded(const std::string& name, std::int64_t bytes) {
 bool WeightLoader::rounds(const std::vector<std::string>& names) const {
   if (!options_.int8_towers || of_decoder_) return false;
   return std::ranges::all_of(names, [&](const std::string& name) {
-    return std::ranges::none_of(checkpoint_.matrix(name), [](const HostMatrix& part) {
-      return part.format.quantized();
-    });
+    return std::ranges::none_of(checkpoint_.matrix(name),
+                                [](const HostMatrix& part) { return part.format.quantized(); });
   });
 }
 
@@ -71,8 +70,8 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
   const bool round = padded_inputs % kRoundedGroup == 0 && rounds(names);
   // Holds on to the files by itself: the loader is gone when a deferred weight is packed.
   if (!shared_) shared_ = std::make_shared<checkpoint::Checkpoint>(checkpoint_);
-  LateWeight weight([checkpoint = shared_, &device = device_, names, padded_outputs,
-                     padded_inputs, round, threads = options_.threads] {
+  LateWeight weight([checkpoint = shared_, &device = device_, names, padded_outputs, padded_inputs,
+                     round, threads = options_.threads] {
     std::vector<HostMatrix> parts;
     for (std::size_t i = 0; i < names.size(); ++i) {
       std::vector<HostMatrix> stored = checkpoint->matrix(names[i]);

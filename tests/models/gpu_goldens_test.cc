@@ -36,7 +36,7 @@ class OnGpu : public GoldenModel {
       const std::string name(golden.at("name").as_string());
       SCOPED_TRACE(name);
       const auto prepared =
-          engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), 1 << 24, nullptr);
+          engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), {}, nullptr);
       std::vector<float> embeds;
       std::vector<Tensor> images;
       for (const media::Patches& patches : prepared.patches) {

@@ -144,7 +144,7 @@ TEST(TextModel, PicturesAreRefusedInOneLine) {
   const auto processor = family_of(checkpoint).load_processor(checkpoint);
   Request request;
   request.messages = {{"user", {read_image((goldens::root() / "images/cell_28x28.png").string())}}};
-  EXPECT_THAT([&] { engine::prepare_prompt(*processor, request, 1 << 24, nullptr); },
+  EXPECT_THAT([&] { engine::prepare_prompt(*processor, request, {}, nullptr); },
               ThrowsMessage<Error>(
                   HasSubstr("cell_28x28.png: llama models read text alone and take no pictures")));
 }

@@ -11,8 +11,7 @@ namespace {
 class VlmGolden : public GoldenModel {
  protected:
   engine::PreparedPrompt prepare(const boost::json::object& golden) {
-    return engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), 1 << 24,
-                                  nullptr);
+    return engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), {}, nullptr);
   }
 
   /// Pixels [tiles, channel, y, x] out of patches [tiles * rows * columns, channel * y * x].

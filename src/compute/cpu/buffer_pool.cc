@@ -9,10 +9,13 @@
 namespace saccade::compute::cpu {
 namespace {
 
-/// Sizes are rounded up to one of four steps between powers of two, so at most a fifth is wasted.
+constexpr std::uint64_t kLarge = 1 << 20;
+
+/// Sizes are rounded up to one of four steps between powers of two, large ones to one of 32, so at
+/// most a fifth is wasted, and of what counts a thirtieth.
 std::int64_t size_class(std::int64_t bytes) {
   const std::uint64_t wanted = bytes < 256 ? 256 : static_cast<std::uint64_t>(bytes);
-  const std::uint64_t step = std::bit_floor(wanted - 1) / 4;
+  const std::uint64_t step = std::bit_floor(wanted - 1) / (wanted > kLarge ? 32 : 4);
   return static_cast<std::int64_t>((wanted + step - 1) / step * step);
 }
 

@@ -62,8 +62,7 @@ Tensor VisionTower::embed_patches(compute::Device& device, const media::Patches&
                                   const WindowOrder& order) const {
   const auto groups = static_cast<std::int64_t>(order.groups.size());
   const std::int64_t group_size = config_.merge_unit() * config_.hidden_size;
-  const Tensor embedded =
-      patch_embed_.forward_f32(device, qwen_vl::upload_patches(device, patches, config_));
+  const Tensor embedded = qwen_vl::embed_patches(device, patches, config_, patch_embed_);
   Tensor ordered = device.empty(DType::kF32, {groups, group_size});
   device.gather(ordered, embedded.view_as({groups, group_size}), order.groups);
   return ordered.view_as({groups * config_.merge_unit(), config_.hidden_size});

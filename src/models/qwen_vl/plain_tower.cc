@@ -118,8 +118,7 @@ void PlainTower::merge(compute::Device& device, const Merger& merger, const Tens
 
 Tensor PlainTower::forward(compute::Device& device, const media::Patches& patches) const {
   const media::PatchGrid& grid = patches.grid;
-  const Tensor hidden_states =
-      patch_embed_.forward_f32(device, upload_patches(device, patches, config_));
+  const Tensor hidden_states = embed_patches(device, patches, config_, patch_embed_);
   if (form_.position_side > 0) add_positions(device, hidden_states, grid);
   const std::int64_t tokens = hidden_states.rows() / config_.merge_unit();
   const nn::RotaryTable rotary = patch_rotary(device, grid, config_, counting(tokens));

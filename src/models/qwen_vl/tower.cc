@@ -1,10 +1,17 @@
 #include "models/qwen_vl/tower.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 
 namespace saccade::models::qwen_vl {
+namespace {
+
+constexpr int kHeadGroups = 4;
+constexpr std::int64_t kLargeSteps = 4;  // of a device
+
+}  // namespace
 
 std::string find_vision(const checkpoint::Checkpoint& checkpoint) {
   for (const char* prefix : {"visual.", "model.visual."}) {
@@ -14,8 +21,8 @@ std::string find_vision(const checkpoint::Checkpoint& checkpoint) {
        checkpoint.where());
 }
 
-Tensor upload_patches(compute::Device& device, const media::Patches& patches,
-                      const VisionConfig& config) {
+Tensor embed_patches(compute::Device& device, const media::Patches& patches,
+                     const VisionConfig& config, const nn::Linear& map) {
   const media::PatchGrid& grid = patches.grid;
   const int merge = config.spatial_merge_size;
   const std::int64_t rows = static_cast<std::int64_t>(grid.t) * grid.h * grid.w;
@@ -24,9 +31,13 @@ Tensor upload_patches(compute::Device& device, const media::Patches& patches,
     fail("[vision tower] grid {}x{}x{} with {} values does not fit patches of {} values", grid.t,
          grid.h, grid.w, patches.values.size(), config.patch_elements());
   }
-  Tensor pixels = device.empty(DType::kF32, {rows, config.patch_elements()});
-  device.upload(pixels, patches.values.data());
-  return pixels;
+  Tensor embedded = device.empty(DType::kF32, {rows, config.hidden_size});
+  nn::in_pieces(device, rows, [&](std::int64_t first, std::int64_t count) {
+    Tensor pixels = device.empty(DType::kF32, {count, config.patch_elements()});
+    device.upload(pixels, patches.values.data() + first * config.patch_elements());
+    map.forward_to(device, embedded.view_rows(first, count), pixels);
+  });
+  return embedded;
 }
 
 nn::RotaryTable patch_rotary(compute::Device& device, const media::PatchGrid& grid,
@@ -66,8 +77,19 @@ void TowerAttention::add_to(compute::Device& device, const Tensor& y, const Tens
   const Tensor all = qkv.forward(device, x, norm);
   device.rotary(all.view_columns(0, 2 * hidden), rotary.cos, rotary.sin, shape.head_dim);
   Tensor attended = device.activations({x.rows(), hidden});
-  device.attention_segments(attended, all.view_columns(0, hidden), all.view_columns(hidden, hidden),
-                            all.view_columns(2 * hidden, hidden), shape, ends);
+  // A device may keep a copy of keys and values in a form of its own. Of large pictures it is made
+  // of a few heads at a time; each head is the same work.
+  const bool large = x.rows() > kLargeSteps * device.batch_tokens();
+  const int step = large ? std::max(1, shape.num_heads / kHeadGroups) : shape.num_heads;
+  for (int head = 0; head < shape.num_heads; head += step) {
+    compute::AttentionShape some = shape;
+    some.num_heads = some.num_kv_heads = std::min(step, shape.num_heads - head);
+    const std::int64_t first = std::int64_t{head} * shape.head_dim;
+    const std::int64_t width = std::int64_t{some.num_heads} * shape.head_dim;
+    device.attention_segments(attended.view_columns(first, width), all.view_columns(first, width),
+                              all.view_columns(hidden + first, width),
+                              all.view_columns(2 * hidden + first, width), some, ends);
+  }
   proj.add_to(device, y, attended);
 }
 

@@ -15,10 +15,10 @@ namespace saccade::models::qwen_vl {
 /// when there is none.
 std::string find_vision(const checkpoint::Checkpoint& checkpoint);
 
-/// The pixels of all patches on the device, [rows, patch_elements]. Throws Error when grid and
-/// values do not fit the tower.
-Tensor upload_patches(compute::Device& device, const media::Patches& patches,
-                      const VisionConfig& config);
+/// What a linear map makes of the pixels of all patches, f32 [rows, hidden_size]. Throws Error when
+/// grid and values do not fit the tower.
+Tensor embed_patches(compute::Device& device, const media::Patches& patches,
+                     const VisionConfig& config, const nn::Linear& map);
 
 /// Angles for patches in rows of whole merged patches: `groups` names the merged patch of each
 /// merge_size^2 rows, and inside one the patches run row by row.
