@@ -18,9 +18,6 @@ using kernels::u64;
 constexpr std::int64_t kStagingBytes = std::int64_t{32} << 20;
 // Weights are dequantized for matrix units in pieces of at most this size.
 constexpr std::int64_t kDenseBytes = std::int64_t{128} << 20;
-// Rows of a gated product at a time: of 4,096 rows of Qwen2.5-VL-7B gates and what they multiply
-// are 296 MiB, which would be most of a step's memory.
-constexpr std::int64_t kGatedRows = 2048;
 // Groups side by side in the second dimension of a grid.
 constexpr std::int64_t kMaxGridRows = 65535;
 
@@ -200,15 +197,7 @@ bool GpuDevice::do_fused_linear(const Tensor& y, const Tensor& x, const Weight& 
     apply_linear(y, normed, w, rest);
     return true;
   }
-  if (options.gate) {
-    if (x.rows() <= kGatedRows) return false;
-    // What is gated is twice as wide as the result.
-    for (std::int64_t row = 0; row < x.rows(); row += kGatedRows) {
-      const std::int64_t rows = std::min(kGatedRows, x.rows() - row);
-      apply_linear(y.view_rows(row, rows), x.view_rows(row, rows), w, options);
-    }
-    return true;
-  }
+  if (options.gate) return false;
   multiply_segments(y, x, w, options);
   return true;
 }
