@@ -16,7 +16,7 @@ namespace saccade::compute::cpu {
 struct CpuOptions {
   int threads = 0;            ///< 0: one for each core this process may use
   std::string_view isa = {};  ///< empty: the best this processor has
-  /// Inputs of quantized weights are rounded to int8, each 32 with a scale of their own, so that
+  /// Inputs of quantized weights are rounded to int8, each 256 with a scale of their own, so that
   /// products are integers. Without, weights are dequantized and all products are of floats.
   bool integer_products = true;
 };
@@ -81,6 +81,11 @@ class CpuDevice : public Device {
   class LinearInput;
   void multiply(const PackedSegment& segment, LinearInput& input, const Tensor& y,
                 const float* bias);
+
+  /// x as int8 for products with a segment, in scratch.
+  QuantizedRows quantize(const Tensor& x, const PackedSegment& segment);
+  void multiply_integers(const PackedSegment& segment, const QuantizedRows& x, std::int64_t inputs,
+                         const Tensor& y, const float* bias);
 
   const Kernels& kernels_;
   bool integer_products_;

@@ -12,7 +12,6 @@ class CpuDevice::LinearInput {
 
   std::int64_t rows() const { return x_.rows(); }
   std::int64_t inputs() const { return x_.size(1); }
-  std::int64_t chunks() const { return (inputs() + kChunk - 1) / kChunk; }
 
   /// The rows as the float kernels' tiles: see pack_rows.
   const float* tiles(const std::vector<std::int32_t>& order) {
@@ -35,61 +34,23 @@ class CpuDevice::LinearInput {
     return tiles;
   }
 
-  struct Quantized {
-    const std::int8_t* codes;  // [rows, chunks * kChunk]
-    const ChunkSums* sums;     // [rows, chunks]
-  };
-  /// The rows rounded to int8.
-  Quantized quantized(const std::vector<std::int32_t>& order) {
-    constexpr std::int64_t kSumFloats = sizeof(ChunkSums) / sizeof(float);
-    auto* codes = reinterpret_cast<std::int8_t*>(
-        device_.scratch(kCodes, rows() * chunks() * kChunk / static_cast<int>(sizeof(float))));
-    auto* sums =
-        reinterpret_cast<ChunkSums*>(device_.scratch(kSums, rows() * chunks() * kSumFloats));
-    if (made_codes_ == &order) return {codes, sums};
-    made_codes_ = &order;
-    device_.for_rows(rows(), inputs(), [&](std::int64_t row) {
-      const float* x = x_.row(row);
-      std::vector<float> ordered;
-      if (!order.empty()) {
-        ordered.resize(inputs());
-        for (std::int64_t i = 0; i < inputs(); ++i) ordered[i] = x[order[i]];
-        x = ordered.data();
-      }
-      device_.kernels_.quantize_row(codes + row * chunks() * kChunk, sums + row * chunks(), x,
-                                    inputs());
-    });
-    return {codes, sums};
-  }
-
  private:
   // Slots of CpuDevice::scratch.
   static constexpr int kTiles = 0;
-  static constexpr int kCodes = 1;
-  static constexpr int kSums = 2;
 
   CpuDevice& device_;
   const Tensor& x_;
   // The order of inputs that the scratch holds now; segments of one matrix mostly share it.
   const std::vector<std::int32_t>* made_tiles_ = nullptr;
-  const std::vector<std::int32_t>* made_codes_ = nullptr;
 };
 
 void CpuDevice::multiply(const PackedSegment& segment, LinearInput& input, const Tensor& y,
                          const float* bias) {
   static const std::vector<std::int32_t> kInOrder;
   const auto& order = segment.input_order.empty() ? kInOrder : segment.input_order;
-  const bool integer = segment.integer() && integer_products_;
-  LinearInput::Quantized quantized{};
-  const float* tiles_of_x = nullptr;
-  if (integer) {
-    quantized = input.quantized(order);
-  } else {
-    tiles_of_x = input.tiles(order);
-  }
+  const float* tiles_of_x = input.tiles(order);
   const std::int64_t rows = input.rows();
   const std::int64_t k = input.inputs();
-  const std::int64_t width = input.chunks() * kChunk;
   const int tile_rows = kernels_.tile_rows;
   const std::int64_t tiles = (rows + tile_rows - 1) / tile_rows;
   // Eight tiles of rows share each pass over a group of panels, and all rows where a pass unpacks
@@ -115,11 +76,9 @@ void CpuDevice::multiply(const PackedSegment& segment, LinearInput& input, const
     }
     const QuantGemmArgs args{static_cast<const std::uint8_t*>(segment.data.get()),
                              &*segment.layout,
-                             integer ? nullptr : tiles_of_x + row * k,
-                             integer ? quantized.codes + row * width : nullptr,
-                             integer ? quantized.sums + row * input.chunks() : nullptr,
-                             width,
-                             input.chunks(),
+                             tiles_of_x + row * k,
+                             nullptr,
+                             0,
                              to,
                              bias,
                              k,
@@ -128,15 +87,24 @@ void CpuDevice::multiply(const PackedSegment& segment, LinearInput& input, const
                              y.row_stride(),
                              panel,
                              panel_end};
-    integer ? kernels_.quant_gemm(args) : kernels_.quant_gemm_float(args);
+    kernels_.quant_gemm_float(args);
   });
 }
 
 void CpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {
   if (x.rows() == 0) return;
   LinearInput input(*this, x);
+  QuantizedRows rounded{};
+  const PackedSegment* rounded_for = nullptr;
   for (const PackedSegment& segment : static_cast<const PackedMatrix&>(w).segments()) {
-    multiply(segment, input, y, bias ? bias->data<float>() + segment.first : nullptr);
+    const float* segment_bias = bias ? bias->data<float>() + segment.first : nullptr;
+    if (!segment.integer() || !integer_products_) {
+      multiply(segment, input, y, segment_bias);
+      continue;
+    }
+    if (!rounded_for || !segment.same_inputs(*rounded_for)) rounded = quantize(x, segment);
+    rounded_for = &segment;
+    multiply_integers(segment, rounded, x.size(1), y, segment_bias);
   }
 }
 

@@ -257,14 +257,20 @@ __m256i dot(__m256i sums, __m256i x, __m256i signed_bytes) {
   const __m256i high = products(field<7, 1, 0>(x));
   return _mm256_add_epi32(sums, _mm256_add_epi32(low, _mm256_slli_epi32(high, 7)));
 }
-/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`. Bytes of x
-/// stay below 128 unless kWide.
-template <bool kWide>
-I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+/// Four signed bytes for every lane.
+struct SignedFour {
+  __m256i v;
+};
+inline SignedFour load_four(const std::int8_t* p) {
   std::int32_t word = 0;
-  __builtin_memcpy(&word, four, sizeof word);
-  const __m256i signed_bytes = _mm256_set1_epi32(word);
-  return {dot<kWide>(sums.lo, x.lo, signed_bytes), dot<kWide>(sums.hi, x.hi, signed_bytes)};
+  __builtin_memcpy(&word, p, sizeof word);
+  return {_mm256_set1_epi32(word)};
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes. Bytes of x stay below
+/// 128 unless kWide.
+template <bool kWide>
+I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
+  return {dot<kWide>(sums.lo, x.lo, four.v), dot<kWide>(sums.hi, x.hi, four.v)};
 }
 
 }  // namespace saccade::compute::cpu::avx2

@@ -220,12 +220,19 @@ template <int kIndex>
 I32x16 byte_of(U8x64 x) {
   return bit_and(shift_right<8 * kIndex>(as_words(x)), 0xff);
 }
-/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`.
-template <bool kWide>
-I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+/// Four signed bytes for every lane.
+struct SignedFour {
+  int8x16_t v;
+};
+inline SignedFour load_four(const std::int8_t* p) {
   std::int32_t word = 0;
-  __builtin_memcpy(&word, four, sizeof word);
-  const int16x8_t factors = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(word)));
+  __builtin_memcpy(&word, p, sizeof word);
+  return {vreinterpretq_s8_s32(vdupq_n_s32(word))};
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes.
+template <bool kWide>
+I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
+  const int16x8_t factors = vmovl_s8(vget_low_s8(four.v));
   return int_quads([&](int i) {
     const int16x8_t low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(x.v[i])));
     const int16x8_t high = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(x.v[i])));
