@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compute/cpu/cpu_device.h"
+#include "random_weights.h"
 
 namespace saccade::compute {
 namespace {
@@ -47,6 +48,35 @@ BENCHMARK(bench_linear)
     ->Args({512, 2048, 2560, 1})
     ->Args({512, 2048, 22016, 2})
     ->Args({1564, 1280, 3840, 2})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+/// The same with quantized weights; format: 0 is Q4_0, 1 MLX's 4 bits in groups of 64.
+void bench_quantized_linear(benchmark::State& state) {
+  cpu::CpuDevice device({static_cast<int>(state.range(3)), {}});
+  const std::int64_t rows = state.range(0), inputs = state.range(1), outputs = state.range(2);
+  const WeightFormat format = state.range(4) == 0
+                                  ? WeightFormat::blocks(GgmlType::kQ4_0)
+                                  : WeightFormat{.kind = WeightFormat::Kind::kAffine,
+                                                 .dtype = DType::kBF16,
+                                                 .bits = 4,
+                                                 .group_size = 64};
+  const HostMatrix part = random_weights(format, outputs, inputs, 1);
+  const auto weight = device.pack(std::span(&part, 1));
+  const Tensor x = random_tensor(device, {rows, inputs});
+  const Tensor y = device.empty(DType::kF32, {rows, outputs});
+  for (auto _ : state) device.linear(y, x, *weight);
+  const double products = static_cast<double>(rows) * static_cast<double>(inputs * outputs);
+  using benchmark::Counter;
+  state.counters["op"] = Counter(2.0 * products, Counter::kIsIterationInvariantRate);
+  state.counters["weight_bytes"] =
+      Counter(static_cast<double>(weight->bytes()), Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(bench_quantized_linear)
+    ->ArgNames({"rows", "inputs", "outputs", "threads", "format"})
+    ->Args({512, 2048, 22016, 1, 0})
+    ->ArgsProduct({{16, 512}, {2048}, {22016}, {2}, {0, 1}})
+    ->ArgsProduct({{16, 512}, {11008}, {2048}, {2}, {0, 1}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 

@@ -24,6 +24,9 @@ struct CpuOptions {
 // Elements of a work item of row-by-row operations: about ten microseconds of work.
 inline constexpr std::int64_t kItemElements = 16384;
 
+/// The kernels' name of an activation.
+ActivationKind kernel_kind(Activation activation);
+
 /// Runs every operation on a thread pool of its own. Throws Error from the constructor when the
 /// instruction set asked for is not there.
 class CpuDevice : public Device {
@@ -44,6 +47,8 @@ class CpuDevice : public Device {
 
  protected:
   void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
+  bool do_fused_linear(const Tensor& y, const Tensor& x, const Weight& w,
+                       const LinearOptions& options) override;
   void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) override;
   void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) override;
   void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
@@ -85,7 +90,7 @@ class CpuDevice : public Device {
   /// x as int8 for products with a segment, in scratch.
   QuantizedRows quantize(const Tensor& x, const PackedSegment& segment);
   void multiply_integers(const PackedSegment& segment, const QuantizedRows& x, std::int64_t inputs,
-                         const Tensor& y, const float* bias);
+                         const Tensor& y, const float* bias, const LinearOptions& options);
 
   const Kernels& kernels_;
   bool integer_products_;

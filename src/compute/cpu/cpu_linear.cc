@@ -104,7 +104,7 @@ void CpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, con
     }
     if (!rounded_for || !segment.same_inputs(*rounded_for)) rounded = quantize(x, segment);
     rounded_for = &segment;
-    multiply_integers(segment, rounded, x.size(1), y, segment_bias);
+    multiply_integers(segment, rounded, x.size(1), y, segment_bias, {});
   }
 }
 

@@ -44,8 +44,7 @@ void dot_tile(const DotTile& t) {
   const std::int8_t* x = t.codes;
   const std::uint8_t* weights[kPanels];
   for (int p = 0; p < kPanels; ++p) weights[p] = &t.panels[p].codes[0][0][0];
-  for (int step = 0; step < steps; ++term) {
-    const int scale = step;
+  for (int step = 0, unit = 0; step < steps; ++term, ++unit) {
     const int end = kParts == 1 ? std::min(steps, step + t.unit_chunks) : step + 1;
     I32x16 products[kRows][kPanels];
 #pragma GCC unroll 12
@@ -80,10 +79,10 @@ void dot_tile(const DotTile& t) {
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
       for (int p = 0; p < kPanels; ++p) {
-        acc[r][p] = fma(to_float(products[r][p]), load(t.panels[p].scale[scale]), acc[r][p]);
+        acc[r][p] = fma(to_float(products[r][p]), load(t.panels[p].scale[unit]), acc[r][p]);
         if constexpr (kOffset) {
           const F32x16 sum = broadcast(term[r * t.block_units].sum);
-          acc[r][p] = fma(load(t.panels[p].offset[scale]), sum, acc[r][p]);
+          acc[r][p] = fma(load(t.panels[p].offset[unit]), sum, acc[r][p]);
         }
       }
     }

@@ -56,6 +56,11 @@ struct QuantGemmArgs {
   std::int64_t y_stride;
   std::int64_t panel_begin;
   std::int64_t panel_end;
+  // What is done with integer products of several rows before they are written:
+  bool gated =
+      false;  // y = gate(product) * product outputs / 2 further on; panels of the first half
+  ActivationKind gate = ActivationKind::kSilu;
+  bool add = false;  // the results are added to y
 };
 
 /// One query row: attends to keys [first_key, end_key) of its sequence.
@@ -133,7 +138,16 @@ extern const Kernels kKernels;
 namespace avx512 {
 extern const Kernels kKernels;
 }
+namespace avx_vnni {
+extern const Kernels kKernels;
+}
 namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace neon_i8mm {
+extern const Kernels kKernels;
+}
+namespace neon_dotprod {
 extern const Kernels kKernels;
 }
 namespace neon {

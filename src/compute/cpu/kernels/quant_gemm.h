@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "compute/cpu/kernels/dot_tile.h"
+#include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"
 #include "compute/cpu/kernels/quant_gemv.h"
@@ -19,63 +20,54 @@
 
 namespace saccade::compute::cpu::SACCADE_ISA {
 
-/// Asks memory for bytes that will be wanted soon, a few lines at a time.
-class Prefetcher {
+/// Products of the rows with two panels at a time, or with one.
+class PairProducts {
  public:
-  Prefetcher() = default;
-  /// All of [first, first + bytes) in `steps` steps.
-  Prefetcher(const void* first, std::int64_t bytes, std::int64_t steps)
-      : at_(static_cast<const char*>(first)),
-        end_(at_ + bytes),
-        step_((bytes / kLine + steps - 1) / steps * kLine) {}
+  /// `step`: how many panels on the next pair starts.
+  PairProducts(const QuantGemmArgs& a, int step)
+      : a_(a),
+        layout_(*a.layout),
+        table_(dot_table(layout_)),
+        panel_bytes_(layout_.panel_bytes(a.k)),
+        block_bytes_(layout_.block_bytes()),
+        step_(step),
+        // Tiles as even as they can be: a small one at the end has too few products on the way.
+        tiles_(static_cast<int>((a.rows + kDotRows - 1) / kDotRows)),
+        tile_rows_(static_cast<int>(a.rows) / tiles_),
+        larger_tiles_(static_cast<int>(a.rows) % tiles_),
+        tile_prefetch_((static_cast<int>(block_bytes_) / kLine + tiles_ - 1) / tiles_ * kLine) {}
 
-  void step() {
-    const char* end = std::min(end_, at_ + step_);
-    for (; at_ < end; at_ += kLine) __builtin_prefetch(at_, 0, 2);
-  }
-
- private:
-  static constexpr std::int64_t kLine = 64;
-
-  const char* at_ = nullptr;
-  const char* end_ = nullptr;
-  std::int64_t step_ = 0;
-};
-
-/// Products of the rows with kDotPanels panels or one.
-class DotPanels {
- public:
-  DotPanels(const QuantGemmArgs& a, std::int64_t panel, int panels)
-      : a_(a), layout_(*a.layout), panel_(panel), panels_(panels) {}
-
-  void multiply() {
-    for (std::int64_t k0 = 0; k0 < a_.k; k0 += kBlock) {
-      const std::int64_t depth = std::min<std::int64_t>(kBlock, a_.k - k0);
-      for (int p = 0; p < panels_; ++p) {
-        unpack_block(panel_data(panel_ + p), k0, depth, layout_, unpacked_[p]);
+  /// `second` is below zero where there is none.
+  void multiply(std::int64_t first, std::int64_t second) {
+    panel_[0] = first;
+    panel_[1] = second;
+    panels_ = second < 0 ? 1 : 2;
+    const int width = std::min(panels_, kDotPanels);
+    for (int p = 0; p < panels_; p += width) {
+      for (std::int64_t k0 = 0; k0 < a_.k; k0 += kBlock) {
+        const std::int64_t depth = std::min<std::int64_t>(kBlock, a_.k - k0);
+        for (int i = 0; i < width; ++i) {
+          unpack_block(panel_data(panel_[p + i]), k0, depth, layout_, unpacked_[i]);
+        }
+        multiply_block(p, width, k0, depth);
       }
-      multiply_block(k0, depth);
     }
-    finish();
+    a_.gated ? finish_gated() : finish();
   }
 
  private:
+  static constexpr int kLine = 64;
+
   const std::uint8_t* panel_data(std::int64_t panel) const {
-    return a_.weight + panel * layout_.panel_bytes(a_.k);
+    return a_.weight + panel * panel_bytes_;
   }
 
-  void multiply_block(std::int64_t k0, std::int64_t depth) {
+  /// Adds the products of the block at k0 for panels p .. p + width - 1.
+  void multiply_block(int p, int width, std::int64_t k0, std::int64_t depth) {
     const QuantizedRows& x = *a_.inputs;
     const std::int64_t first = k0 / kBlock * x.rows + a_.first_row;
     const bool last = k0 + depth == a_.k;
-    // Tiles as even as they can be: a small one at the end has too few products on the way.
-    const std::int64_t tiles = (a_.rows + kDotRows - 1) / kDotRows;
-    const std::int64_t tile_rows = a_.rows / tiles;
-    const std::int64_t larger_tiles = a_.rows % tiles;
-    Prefetcher next_weights[kDotPanels];
-    for (int p = 0; p < panels_; ++p) next_weights[p] = next_block(p, k0, tiles);
-    const DotFunction* table =
-        panels_ == kDotPanels ? dot_table(layout_).wide : dot_table(layout_).single;
+    const DotFunction* table = width == kDotPanels ? table_.wide : table_.single;
     DotTile dot{unpacked_,
                 static_cast<int>((depth + kChunk - 1) / kChunk),
                 std::max(1, layout_.unit() / kChunk),
@@ -83,67 +75,99 @@ class DotPanels {
                 x.scales + first,
                 x.terms + first * layout_.block_units(),
                 layout_.block_units(),
-                sums_,
+                sums_ + p * kDotBlockRows * kPanel,
                 k0 == 0};
-    float* y = a_.y + panel_ * kPanel;
-    for (std::int64_t tile = 0; tile < tiles; ++tile) {
-      const std::int64_t rows = tile_rows + (tile < larger_tiles ? 1 : 0);
+    // Of the panel's next block, or of the first of the panel that is next.
+    const std::int64_t panel = panel_[p] + (last ? step_ : 0);
+    const std::uint8_t* next = panel_data(panel) + (last ? 0 : (k0 / kBlock + 1) * block_bytes_);
+    const bool more = panel_[0] + step_ < a_.panel_end || !last;
+    const std::int64_t stride = panel_bytes_ * (panel_[1] - panel_[0]);
+    float* y = a_.y + panel_[p] * kPanel;
+    for (int tile = 0; tile < tiles_; ++tile) {
+      const int rows = tile_rows_ + (tile < larger_tiles_ ? 1 : 0);
       if (last) fetch_outputs(y, rows);
       table[rows - 1](dot);
       dot.codes += rows * kBlock;
       dot.scales += rows;
       dot.terms += rows * dot.block_units;
-      dot.sums += rows * panels_ * kPanel;
+      dot.sums += rows * width * kPanel;
       y += rows * a_.y_stride;
-      for (Prefetcher& panel : next_weights) panel.step();
+      if (!more) continue;
+      for (int line = 0; line < tile_prefetch_; line += kLine, next += kLine) {
+        __builtin_prefetch(next, 0, 2);
+        if (width == 2) __builtin_prefetch(next + stride, 0, 2);
+      }
     }
-  }
-
-  /// The block that is unpacked after the one at k0 for panel p of these.
-  Prefetcher next_block(int p, std::int64_t k0, std::int64_t steps) const {
-    const std::int64_t offset = (k0 / kBlock + 1) * layout_.block_bytes();
-    const std::int64_t rest = layout_.panel_bytes(a_.k) - offset;
-    if (rest > 0) {
-      return {panel_data(panel_ + p) + offset, std::min(rest, layout_.block_bytes()), steps};
-    }
-    const bool more = panel_ + panels_ + p < a_.panel_end;
-    return {panel_data(panel_ + panels_ + p), more ? layout_.block_bytes() : 0, steps};
   }
 
   /// Brings the lines that `finish` will write: waiting for them there took 9 % of the time.
-  void fetch_outputs(const float* y, std::int64_t rows) const {
-    for (std::int64_t row = 0; row < rows; ++row, y += a_.y_stride) {
-      for (int p = 0; p < panels_; ++p) __builtin_prefetch(y + p * kPanel, 1, 2);
+  void fetch_outputs(const float* y, int rows) const {
+    for (int row = 0; row < rows; ++row, y += a_.y_stride) {
+      __builtin_prefetch(y, 1, 2);
+      if (!a_.gated) __builtin_prefetch(y + kPanel, 1, 2);
     }
+  }
+
+  F32x16 sum(std::int64_t row, int p) const {
+    const float* sums = panels_ == kDotPanels ? sums_ + (row * kDotPanels + p) * kPanel
+                                              : sums_ + (p * kDotBlockRows + row) * kPanel;
+    const std::int64_t column = panel_[p] * kPanel;
+    return a_.bias ? add(load(sums), load_first(a_.bias + column, columns(column))) : load(sums);
+  }
+
+  int columns(std::int64_t column) const {
+    return static_cast<int>(std::min<std::int64_t>(kPanel, a_.outputs - column));
   }
 
   void finish() const {
     for (std::int64_t row = 0; row < a_.rows; ++row) {
       for (int p = 0; p < panels_; ++p) {
-        const std::int64_t column = (panel_ + p) * kPanel;
-        const int columns = static_cast<int>(std::min<std::int64_t>(kPanel, a_.outputs - column));
-        F32x16 sum = load(sums_ + (row * panels_ + p) * kPanel);
-        if (a_.bias) sum = add(sum, load_first(a_.bias + column, columns));
-        store_first(a_.y + row * a_.y_stride + column, sum, columns);
+        const std::int64_t column = panel_[p] * kPanel;
+        float* y = a_.y + row * a_.y_stride + column;
+        F32x16 value = sum(row, p);
+        if (a_.add) value = add(load_first(y, columns(column)), value);
+        store_first(y, value, columns(column));
       }
+    }
+  }
+
+  void finish_gated() const {
+    for (std::int64_t row = 0; row < a_.rows; ++row) {
+      float* y = a_.y + row * a_.y_stride + panel_[0] * kPanel;
+      const F32x16 value = mul(apply(sum(row, 0), a_.gate), sum(row, 1));
+      store(y, a_.add ? add(load(y), value) : value);
     }
   }
 
   const QuantGemmArgs& a_;
   const QuantLayout& layout_;
-  std::int64_t panel_;
-  int panels_;
+  const DotTable& table_;
+  std::int64_t panel_bytes_;
+  std::int64_t block_bytes_;
+  int step_;
+  int tiles_;
+  int tile_rows_;
+  int larger_tiles_;   // the first so many have one row more
+  int tile_prefetch_;  // bytes of the next blocks asked for with each tile
+  std::int64_t panel_[2];
+  int panels_ = 0;
   UnpackedPanel unpacked_[kDotPanels];
-  alignas(64) float sums_[kDotBlockRows * kDotPanels * kPanel];  // [rows, panels_ * kPanel]
+  // [rows, 2, kPanel] where a tile has two panels, else [2, kDotBlockRows, kPanel]
+  alignas(64) float sums_[2 * kDotBlockRows * kPanel];
 };
 
 /// Integer products of packed weights with quantized activations.
 inline void quant_gemm(const QuantGemmArgs& a) {
   if (a.rows == 1) return quant_gemv(a);
-  for (std::int64_t panel = a.panel_begin; panel < a.panel_end;) {
-    const int panels = a.panel_end - panel >= kDotPanels ? kDotPanels : 1;
-    DotPanels(a, panel, panels).multiply();
-    panel += panels;
+  if (a.gated) {
+    PairProducts pairs(a, 1);
+    const std::int64_t half = a.outputs / 2 / kPanel;
+    for (std::int64_t p = a.panel_begin; p < a.panel_end; ++p) pairs.multiply(p, p + half);
+    return;
+  }
+  PairProducts pairs(a, 2);
+  for (std::int64_t p = a.panel_begin; p < a.panel_end; p += 2) {
+    pairs.multiply(p, p + 1 < a.panel_end ? p + 1 : -1);
   }
 }
 

@@ -52,9 +52,12 @@ void gemv_panels(const QuantGemmArgs& a, std::int64_t panel) {
     const UnitTerm* term = x.terms + index * layout.block_units();
     F32x16 acc[kPanels];
     for (int p = 0; p < kPanels; ++p) acc[p] = broadcast(0.0f);
-    /// Adds a unit: chunks [c, end), of which quads from kFirst on.
-    const auto add_unit = [&]<int kFirst>(int p, int c, int end, int scale) {
-      // Two sums, so that one product need not wait for the one before.
+    // Adds a unit: chunks [c, end), of which quads from kFirst on.
+    int unit = 0;
+    const auto add_unit = [&]<int kFirst>(int p, int c, int end) {
+      // Two sums, so that one product need not wait for the one before; halves are too short for
+      // it.
+      constexpr int kSums = kStepQuads / 4;
       I32x16 products[2] = {broadcast_int(kOffset ? 0 : term->start), broadcast_int(0)};
       for (; c < end; ++c) {
         const std::uint8_t* codes = block_codes + p * panel_bytes + c * 64 * kBits;
@@ -62,35 +65,36 @@ void gemv_panels(const QuantGemmArgs& a, std::int64_t panel) {
         const auto quad = [&]<int kQuad>() {
           U8x64 bytes = unpack_quad<kBits, kQuad>(codes);
           if constexpr (kTable) bytes = lookup(bytes, layout.values);
-          products[kQuad % 2] =
-              dot<kWide>(products[kQuad % 2], bytes, load_four(row + c * kChunk + 4 * kQuad));
+          products[kQuad % kSums] =
+              dot<kWide>(products[kQuad % kSums], bytes, load_four(row + c * kChunk + 4 * kQuad));
         };
         [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
           (quad.template operator()<kFirst + kIndex>(), ...);
         }
         (std::make_integer_sequence<int, kStepQuads>());
       }
-      acc[p] = fma(to_float(add(products[0], products[1])), load(scales[p].scale[scale]), acc[p]);
+      const I32x16 sum = kSums == 2 ? add(products[0], products[1]) : products[0];
+      acc[p] = fma(to_float(sum), load(scales[p].scale[unit]), acc[p]);
       if constexpr (kOffset) {
-        acc[p] = fma(load(scales[p].offset[scale]), broadcast(term->sum), acc[p]);
+        acc[p] = fma(load(scales[p].offset[unit]), broadcast(term->sum), acc[p]);
       }
     };
     for (int c = 0; c < chunks;) {
       if constexpr (kStepQuads == kQuads) {
         const int end = std::min(chunks, c + unit_chunks);
 #pragma GCC unroll 4
-        for (int p = 0; p < kPanels; ++p) add_unit.template operator()<0>(p, c, end, c);
-        ++term;
+        for (int p = 0; p < kPanels; ++p) add_unit.template operator()<0>(p, c, end);
+        ++term, ++unit;
         c = end;
       } else {
 #pragma GCC unroll 4
-        for (int p = 0; p < kPanels; ++p) add_unit.template operator()<0>(p, c, c + 1, 2 * c);
-        ++term;
+        for (int p = 0; p < kPanels; ++p) add_unit.template operator()<0>(p, c, c + 1);
+        ++term, ++unit;
 #pragma GCC unroll 4
         for (int p = 0; p < kPanels; ++p) {
-          add_unit.template operator()<kStepQuads>(p, c, c + 1, 2 * c + 1);
+          add_unit.template operator()<kStepQuads>(p, c, c + 1);
         }
-        ++term;
+        ++term, ++unit;
         ++c;
       }
     }
@@ -148,6 +152,7 @@ inline void quant_gemv(const QuantGemmArgs& a) {
 template <int kPanels>
 void e4m3_gemv_panels(const QuantGemmArgs& a, std::int64_t panel) {
   const QuantLayout& layout = *a.layout;
+  const int unit = layout.unit();
   const std::int64_t panel_bytes = layout.panel_bytes(a.k);
   const std::uint8_t* block = a.weight + panel * panel_bytes;
   PanelScales scales[kPanels];
@@ -167,7 +172,7 @@ void e4m3_gemv_panels(const QuantGemmArgs& a, std::int64_t panel) {
       for (int p = 0; p < kPanels; ++p) {
         __builtin_prefetch(codes + p * panel_bytes + kPrefetchBytes);
         const I32x16 words = as_words(load_bytes(codes + p * panel_bytes));
-        const F32x16 scale = load(scales[p].scale[k / kChunk]);
+        const F32x16 scale = load(scales[p].scale[k / unit]);
         const auto add_product = [&]<int kIndex>() {
           const F32x16 value = e4m3_top_byte(shift_left<24 - 8 * kIndex>(words));
           acc[p] = fma(broadcast(x[kIndex]), mul(value, scale), acc[p]);
