@@ -1,7 +1,10 @@
 // Quantized weights on every instruction set: unpacked in the kernels, they are what the formats'
 // formulas say, and products are the same bits everywhere.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cstdlib>
 
 #include "base/error.h"
 #include "compute/cpu/cpu_device.h"
@@ -105,6 +108,35 @@ TEST_P(QuantTest, RowsDoNotDependOnTheirNeighbours) {
   }
 }
 
+TEST_P(QuantTest, GatesAndSumsInOnePassAreThoseOfSeveral) {
+  // More rows than a block of them, so that there are two, and a last panel with one column.
+  constexpr std::int64_t kRows = cpu::kDotBlockRows + 3, kGated = 64;
+  const HostMatrix gated = random_weights(GetParam(), kGated, kInputs, 6);
+  const Matrix x_values = random_matrix(kRows * kInputs, 9);
+  const Matrix before = random_matrix(kRows * kOutputs, 10);
+  cpu::CpuDevice device({2, {}});
+  const auto gate_up = device.pack(std::span(&gated, 1));
+  const auto weight = device.pack(std::span(&weights_, 1));
+  for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{7}, kRows}) {
+    const Tensor x = upload(device, x_values, {kRows, kInputs}).view_rows(0, rows);
+    const Tensor product = device.empty(DType::kF32, {rows, kGated});
+    const Tensor wanted = device.empty(DType::kF32, {rows, kGated / 2});
+    const Tensor found = device.empty(DType::kF32, {rows, kGated / 2});
+    device.linear(product, x, *gate_up);
+    device.gate(wanted, product, Activation::kSilu);
+    device.linear(found, x, *gate_up, {.gate = Activation::kSilu});
+    EXPECT_EQ(download(device, found), download(device, wanted)) << rows;
+
+    const Tensor sum = upload(device, before, {kRows, kOutputs}).view_rows(0, rows);
+    const Tensor added = upload(device, before, {kRows, kOutputs}).view_rows(0, rows);
+    const Tensor second = device.empty(DType::kF32, {rows, kOutputs});
+    device.linear(second, x, *weight);
+    device.add(sum, second);
+    device.linear(added, x, *weight, {.add = true});
+    EXPECT_EQ(download(device, added), download(device, sum)) << rows;
+  }
+}
+
 TEST_P(QuantTest, PackingCostsAtMostThreePercent) {
   cpu::CpuDevice device({2, {}});
   const HostMatrix large = random_weights(GetParam(), 256, kInputs, 5);
@@ -157,6 +189,20 @@ std::string format_name(const testing::TestParamInfo<WeightFormat>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, QuantTest, testing::ValuesIn(quantized_formats()), format_name);
+
+TEST(InstructionSets, ThoseThatTheTestsAreMeantForRunHere) {
+  const char* wanted = std::getenv("SACCADE_TEST_ISAS");
+  if (!wanted) GTEST_SKIP() << "SACCADE_TEST_ISAS names none";
+  EXPECT_EQ(fmt::format("{}", fmt::join(isas_here(), ",")), wanted);
+}
+
+TEST(InstructionSets, AnUnknownOneIsAnError) {
+  EXPECT_THAT(
+      [] {
+        cpu::CpuDevice({1, "avx1024"});
+      },
+      ThrowsMessage<Error>(HasSubstr("\"avx1024\": not known here")));
+}
 
 TEST(QuantMix, PartsOfDifferentFormatsStandSideBySide) {
   const std::vector<HostMatrix> parts = {

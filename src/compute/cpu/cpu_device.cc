@@ -11,7 +11,6 @@
 #include "compute/cpu/paged_kv.h"
 
 namespace saccade::compute::cpu {
-namespace {
 
 ActivationKind kernel_kind(Activation activation) {
   switch (activation) {
@@ -28,8 +27,6 @@ ActivationKind kernel_kind(Activation activation) {
   }
   return ActivationKind::kSilu;
 }
-
-}  // namespace
 
 CpuDevice::CpuDevice(const CpuOptions& options)
     : kernels_(kernels_for(options.isa)),

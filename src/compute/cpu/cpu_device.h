@@ -18,7 +18,7 @@ struct CpuOptions {
   int threads = 0;            ///< 0: one for each core this process may use
   std::string_view isa = {};  ///< empty: the best this processor has
   /// Inputs of products are rounded to what the processor multiplies fastest: with quantized
-  /// weights to int8, each 32 with a scale of their own, so that products are integers; with bf16
+  /// weights to int8, each 256 with a scale of their own, so that products are integers; with bf16
   /// and f16 weights to bf16 where there are bf16 dot products; in attention to 16-bit integers
   /// with a scale for each head of a token. Without, weights are dequantized and all products are
   /// of float32.
@@ -27,6 +27,9 @@ struct CpuOptions {
 
 // Elements of a work item of row-by-row operations: about ten microseconds of work.
 inline constexpr std::int64_t kItemElements = 16384;
+
+/// The kernels' name of an activation.
+ActivationKind kernel_kind(Activation activation);
 
 /// Runs every operation on a thread pool of its own. Throws Error from the constructor when the
 /// instruction set asked for is not there.
@@ -50,6 +53,8 @@ class CpuDevice : public Device {
 
  protected:
   void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
+  bool do_fused_linear(const Tensor& y, const Tensor& x, const Weight& w,
+                       const LinearOptions& options) override;
   void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) override;
   void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) override;
   void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
@@ -91,8 +96,9 @@ class CpuDevice : public Device {
   ProductItems product_items(std::int64_t rows, int tile_rows, const PackedSegment& segment) const;
   void multiply_floats(const PackedSegment& segment, LinearInput& input, const Tensor& y,
                        const float* bias);
-  void multiply_quantized(const PackedSegment& segment, LinearInput& input, const Tensor& y,
-                          const float* bias);
+  /// Float products with quantized weights, which are dequantized piece by piece.
+  void multiply_dequantized(const PackedSegment& segment, LinearInput& input, const Tensor& y,
+                            const float* bias);
 
   /// A stretch of rows of one segment or span.
   struct RowBlock {
@@ -100,6 +106,11 @@ class CpuDevice : public Device {
     std::int64_t begin;  // first token in it
     std::int64_t count;
   };
+
+  /// x as int8 for products with a segment, in scratch.
+  QuantizedRows quantize(const Tensor& x, const PackedSegment& segment);
+  void multiply_integers(const PackedSegment& segment, const QuantizedRows& x, std::int64_t inputs,
+                         const Tensor& y, const float* bias, const LinearOptions& options);
 
   const Kernels& kernels_;
   bool rounded_inputs_;

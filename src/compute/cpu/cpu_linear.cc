@@ -17,7 +17,6 @@ class CpuDevice::LinearInput {
 
   std::int64_t rows() const { return x_.rows(); }
   std::int64_t inputs() const { return x_.size(1); }
-  std::int64_t chunks() const { return (inputs() + kChunk - 1) / kChunk; }
 
   /// Rows of a tile of the float kernels: as even as they fill the fewest tiles, so that the last
   /// is not a small one, which keeps few products on the way at a time.
@@ -55,38 +54,9 @@ class CpuDevice::LinearInput {
     return tiles;
   }
 
-  struct Quantized {
-    const std::int8_t* codes;  // [rows, chunks * kChunk]
-    const ChunkSums* sums;     // [rows, chunks]
-  };
-  /// The rows rounded to int8.
-  Quantized quantized(const std::vector<std::int32_t>& order) {
-    constexpr std::int64_t kSumFloats = sizeof(ChunkSums) / sizeof(float);
-    auto* codes = reinterpret_cast<std::int8_t*>(
-        device_.scratch(kCodes, rows() * chunks() * kChunk / static_cast<int>(sizeof(float))));
-    auto* sums =
-        reinterpret_cast<ChunkSums*>(device_.scratch(kSums, rows() * chunks() * kSumFloats));
-    if (made_codes_ == &order) return {codes, sums};
-    made_codes_ = &order;
-    device_.for_rows(rows(), inputs(), [&](std::int64_t row) {
-      const float* x = x_.row(row);
-      std::vector<float> ordered;
-      if (!order.empty()) {
-        ordered.resize(inputs());
-        for (std::int64_t i = 0; i < inputs(); ++i) ordered[i] = x[order[i]];
-        x = ordered.data();
-      }
-      device_.kernels_.quantize_row(codes + row * chunks() * kChunk, sums + row * chunks(), x,
-                                    inputs());
-    });
-    return {codes, sums};
-  }
-
  private:
   // Slots of CpuDevice::scratch.
   static constexpr int kTiles = 0;
-  static constexpr int kCodes = 1;
-  static constexpr int kSums = 2;
 
   CpuDevice& device_;
   const Tensor& x_;
@@ -94,7 +64,6 @@ class CpuDevice::LinearInput {
   const std::vector<std::int32_t>* made_tiles_ = nullptr;
   int made_tile_rows_ = 0;
   bool made_pairs_ = false;
-  const std::vector<std::int32_t>* made_codes_ = nullptr;
 };
 
 /// Work items of a product: stretches of rows by stretches of panels, a row's stretches one after
@@ -140,35 +109,24 @@ void CpuDevice::multiply_floats(const PackedSegment& segment, LinearInput& input
   });
 }
 
-void CpuDevice::multiply_quantized(const PackedSegment& segment, LinearInput& input,
-                                   const Tensor& y, const float* bias) {
+void CpuDevice::multiply_dequantized(const PackedSegment& segment, LinearInput& input,
+                                     const Tensor& y, const float* bias) {
   const auto& order = segment.input_order.empty() ? kInOrder : segment.input_order;
-  const bool integer = segment.integer() && rounded_inputs_;
   const int tile_rows = kernels_.tile_rows;
-  LinearInput::Quantized quantized{};
-  const float* tiles_of_x = nullptr;
-  if (integer) {
-    quantized = input.quantized(order);
-  } else {
-    tiles_of_x = input.tiles(order, tile_rows, false);
-  }
+  const float* tiles = input.tiles(order, tile_rows, false);
   const std::int64_t k = input.inputs();
-  const std::int64_t width = input.chunks() * kChunk;
   const ProductItems items = product_items(input.rows(), tile_rows, segment);
   threads_.parallel_for(items.row_items * items.panel_items, [&](std::int64_t item) {
     const std::int64_t row = item % items.row_items * items.rows_per_item;
     const std::int64_t count = std::min(input.rows() - row, items.rows_per_item);
     const std::int64_t panel = item / items.row_items * items.panels_per_item;
     const std::int64_t panel_end = std::min(segment.panels(), panel + items.panels_per_item);
-    float* to = y.row(row) + segment.first;
     const QuantGemmArgs args{static_cast<const std::uint8_t*>(segment.data.get()),
                              &*segment.layout,
-                             integer ? nullptr : tiles_of_x + row * k,
-                             integer ? quantized.codes + row * width : nullptr,
-                             integer ? quantized.sums + row * input.chunks() : nullptr,
-                             width,
-                             input.chunks(),
-                             to,
+                             tiles + row * k,
+                             nullptr,
+                             0,
+                             y.row(row) + segment.first,
                              bias,
                              k,
                              segment.outputs,
@@ -176,19 +134,25 @@ void CpuDevice::multiply_quantized(const PackedSegment& segment, LinearInput& in
                              y.row_stride(),
                              panel,
                              panel_end};
-    integer ? kernels_.quant_gemm(args) : kernels_.quant_gemm_float(args);
+    kernels_.quant_gemm_float(args);
   });
 }
 
 void CpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {
   if (x.rows() == 0) return;
   LinearInput input(*this, x);
+  QuantizedRows rounded{};
+  const PackedSegment* rounded_for = nullptr;
   for (const PackedSegment& segment : static_cast<const PackedMatrix&>(w).segments()) {
     const float* own_bias = bias ? bias->data<float>() + segment.first : nullptr;
-    if (segment.layout) {
-      multiply_quantized(segment, input, y, own_bias);
-    } else {
+    if (!segment.layout) {
       multiply_floats(segment, input, y, own_bias);
+    } else if (!segment.integer() || !rounded_inputs_) {
+      multiply_dequantized(segment, input, y, own_bias);
+    } else {
+      if (!rounded_for || !segment.same_inputs(*rounded_for)) rounded = quantize(x, segment);
+      rounded_for = &segment;
+      multiply_integers(segment, rounded, x.size(1), y, own_bias, {});
     }
   }
 }

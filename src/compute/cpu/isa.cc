@@ -2,6 +2,11 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 #include <fmt/format.h>
@@ -48,6 +53,31 @@ bool has_f16c() {
 bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
+/// Dot products of bytes in AVX's own encoding, which GCC 12 does not know by name.
+bool has_avx_vnni() {
+  constexpr unsigned kAvxVnni = 1u << 4;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kAvxVnni) != 0;
+}
+#elif defined(__aarch64__) && defined(__linux__)
+bool has_dotprod() {
+  return (::getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+}
+bool has_i8mm() {
+  return has_dotprod() && (::getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0;
+}
+#elif defined(__aarch64__) && defined(__APPLE__)
+bool has_feature(const char* name) {
+  int value = 0;
+  std::size_t bytes = sizeof value;
+  return ::sysctlbyname(name, &value, &bytes, nullptr, 0) == 0 && value != 0;
+}
+bool has_dotprod() {
+  return has_feature("hw.optional.arm.FEAT_DotProd");
+}
+bool has_i8mm() {
+  return has_dotprod() && has_feature("hw.optional.arm.FEAT_I8MM");
+}
 #endif
 
 const std::vector<Entry>& entries() {
@@ -56,8 +86,11 @@ const std::vector<Entry>& entries() {
     {&avx512_bf16::kKernels, has_avx512_bf16, has_fast_bf16},
     {&avx512_vnni::kKernels, has_avx512_vnni},
     {&avx512::kKernels, has_avx512},
+    {&avx_vnni::kKernels, has_avx_vnni},
     {&avx2::kKernels, has_avx2},
 #elif defined(__aarch64__)
+    {&neon_i8mm::kKernels, has_i8mm},
+    {&neon_dotprod::kKernels, has_dotprod},
     {&neon::kKernels, always},
 #endif
     {&scalar::kKernels, always},

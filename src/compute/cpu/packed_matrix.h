@@ -29,6 +29,11 @@ struct PackedSegment {
   std::int64_t panels() const { return (outputs + kPanel - 1) / kPanel; }
   /// Products of integers are possible, not only of floats.
   bool integer() const { return layout && !layout->e4m3; }
+  /// Integer products with this and another segment take the same rounded inputs.
+  bool same_inputs(const PackedSegment& other) const {
+    return layout->unit() == other.layout->unit() && layout->zero == other.layout->zero &&
+           layout->has_offset() == other.layout->has_offset() && input_order == other.input_order;
+  }
   std::int64_t bytes(std::int64_t inputs) const;
 };
 

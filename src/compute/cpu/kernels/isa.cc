@@ -7,6 +7,7 @@
 #include "compute/cpu/kernels/kernels.h"
 #include "compute/cpu/kernels/peak.h"
 #include "compute/cpu/kernels/quant_gemm.h"
+#include "compute/cpu/kernels/quantize.h"
 
 #define SACCADE_TEXT_OF(x) #x
 #define SACCADE_TEXT(x) SACCADE_TEXT_OF(x)

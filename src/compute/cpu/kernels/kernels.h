@@ -36,15 +36,17 @@ struct GemmArgs {
   std::int64_t panel_end;
 };
 
+/// Rows of one call with integer products: their sums, 24 KiB, stay in the L1 cache beside a block
+/// of weights, and unpacking that block costs 2 % of the products.
+inline constexpr int kDotBlockRows = 192;
+
 /// Rows [0, rows) of y = x w^T + bias for panels [panel_begin, panel_end) of quantized weights.
 struct QuantGemmArgs {
   const std::uint8_t* weight;
   const QuantLayout* layout;
-  const float* x;            // as in GemmArgs, for float products
-  const std::int8_t* codes;  // [rows, code_stride], for integer products
-  const ChunkSums* sums;     // [rows, sum_stride], a chunk each
-  std::int64_t code_stride;
-  std::int64_t sum_stride;
+  const float* x;               // as in GemmArgs, for float products
+  const QuantizedRows* inputs;  // for integer products, of which rows from first_row on are taken
+  std::int64_t first_row;
   float* y;           // [rows, y_stride]
   const float* bias;  // [outputs] or null
   std::int64_t k;
@@ -53,6 +55,11 @@ struct QuantGemmArgs {
   std::int64_t y_stride;
   std::int64_t panel_begin;
   std::int64_t panel_end;
+  // What is done with integer products of several rows before they are written:
+  bool gated =
+      false;  // y = gate(product) * product outputs / 2 further on; panels of the first half
+  ActivationKind gate = ActivationKind::kSilu;
+  bool add = false;  // the results are added to y
 };
 
 /// One query row: attends to keys [first_key, end_key) of its sequence.
@@ -104,10 +111,12 @@ struct Kernels {
   PeakKernels peak;
   int tile_rows;
   void (*gemm)(const GemmArgs&);
+  /// At most kDotBlockRows rows.
   void (*quant_gemm)(const QuantGemmArgs&);
   void (*quant_gemm_float)(const QuantGemmArgs&);
-  /// codes [n rounded up to kChunk], sums [n / kChunk rounded up] of x [n]
-  void (*quantize_row)(std::int8_t* codes, ChunkSums* sums, const float* x, std::int64_t n);
+  /// Rounds x [n] to a row of `to`.
+  void (*quantize_row)(const QuantizedRows& to, std::int64_t row, const float* x, std::int64_t n,
+                       const QuantLayout& layout);
   /// The k weights of one output of a quantized matrix.
   void (*dequantize_output)(float* to, const std::uint8_t* weight, const QuantLayout& layout,
                             std::int64_t k, std::int64_t output);
@@ -155,7 +164,16 @@ extern const Kernels kKernels;
 namespace avx512 {
 extern const Kernels kKernels;
 }
+namespace avx_vnni {
+extern const Kernels kKernels;
+}
 namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace neon_i8mm {
+extern const Kernels kKernels;
+}
+namespace neon_dotprod {
 extern const Kernels kKernels;
 }
 namespace neon {

@@ -72,7 +72,7 @@ inline std::int64_t peak_int8(std::int64_t rounds, void* memory) {
 #pragma GCC unroll 2
       for (int p = 0; p < kPeakPanels; ++p) {
         I32x16& sum = sums[r * kPeakPanels + p];
-        sum = dot<false>(sum, panels[p], codes + 4 * r);
+        sum = dot<false>(sum, panels[p], load_four(codes + 4 * r));
       }
     }
   }

@@ -1,14 +1,16 @@
 // y = x w^T + bias for quantized weights.
 //
-// Two ways. With int8 activations, integer products of codes are exact, and each chunk of 32 inputs
-// adds one float product to the output, chunks in their order: tiles of any size give the same
-// bits. With float activations, weights are dequantized piece by piece into a buffer that the float
-// kernel reads, and the results are those of the dequantized matrix, bit for bit.
+// Two ways. With int8 activations, integer products of codes are exact, and each unit of inputs
+// that share a scale adds one float product to the output: see dot_tile.h. With float activations,
+// weights are dequantized piece by piece into a buffer that the float kernel reads, and the results
+// are those of the dequantized matrix, bit for bit.
 #pragma once
 
 #include <algorithm>
 #include <utility>
 
+#include "compute/cpu/kernels/dot_tile.h"
+#include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"
 #include "compute/cpu/kernels/quant_gemv.h"
@@ -18,178 +20,154 @@
 
 namespace saccade::compute::cpu::SACCADE_ISA {
 
-/// A row of activations as int8: chunk by chunk, value = scale * code with the largest code 127.
-inline void quantize_row(std::int8_t* codes, ChunkSums* sums, const float* x, std::int64_t n) {
-  for (std::int64_t begin = 0; begin < n; begin += kChunk, codes += kChunk, ++sums) {
-    const int count = static_cast<int>(std::min<std::int64_t>(kChunk, n - begin));
-    const F32x16 low = load_first(x + begin, std::min(count, 16));
-    const F32x16 high = load_first(x + begin + std::min(count, 16), std::max(count - 16, 0));
-    const auto magnitude = [](F32x16 v) { return max(v, sub(broadcast(0.0f), v)); };
-    const float largest = reduce_max(max(magnitude(low), magnitude(high)));
-    const float scale = largest / 127.0f;
-    const F32x16 inverse = broadcast(largest > 0.0f ? 127.0f / largest : 0.0f);
-    const I32x16 codes_low = to_nearest(mul(low, inverse));
-    const I32x16 codes_high = to_nearest(mul(high, inverse));
-    store_bytes(codes, codes_low);
-    store_bytes(codes + 16, codes_high);
-    const std::int32_t sum_low = reduce_add(codes_low);
-    const std::int32_t sum_high = reduce_add(codes_high);
-    *sums = {scale,
-             {sum_low, sum_high},
-             {scale * static_cast<float>(sum_low), scale * static_cast<float>(sum_high)}};
-  }
-}
+/// Products of the rows with two panels at a time, or with one.
+class PairProducts {
+ public:
+  /// `step`: how many panels on the next pair starts.
+  PairProducts(const QuantGemmArgs& a, int step)
+      : a_(a),
+        layout_(*a.layout),
+        table_(dot_table(layout_)),
+        panel_bytes_(layout_.panel_bytes(a.k)),
+        block_bytes_(layout_.block_bytes()),
+        step_(step),
+        // Tiles as even as they can be: a small one at the end has too few products on the way.
+        tiles_(static_cast<int>((a.rows + kDotRows - 1) / kDotRows)),
+        tile_rows_(static_cast<int>(a.rows) / tiles_),
+        larger_tiles_(static_cast<int>(a.rows) % tiles_),
+        tile_prefetch_((static_cast<int>(block_bytes_) / kLine + tiles_ - 1) / tiles_ * kLine) {}
 
-struct DotTile {
-  const UnpackedPanel* panels;
-  int chunks;
-  const std::int8_t* codes;  // of the first row, at the first input of the tile
-  std::int64_t code_stride;
-  const ChunkSums* sums;
-  std::int64_t sum_stride;
-  int zero;
-  float* y;
-  std::int64_t y_stride;
-  int columns;  // of the last panel that exist
-  bool first;   // start from zero instead of from y
-  const float* bias;
-};
-
-template <int kRows, int kPanels, int kParts, bool kOffset, bool kWide>
-void dot_tile(const DotTile& t) {
-  F32x16 acc[kRows][kPanels];
-  const auto columns = [&](int p) { return p == kPanels - 1 ? t.columns : kLanes; };
-#pragma GCC unroll 6
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-    for (int p = 0; p < kPanels; ++p) {
-      acc[r][p] =
-          t.first ? broadcast(0.0f) : load_first(t.y + r * t.y_stride + p * kLanes, columns(p));
-    }
-  }
-  for (int c = 0; c < t.chunks; ++c) {
-#pragma GCC unroll 2
-    for (int part = 0; part < kParts; ++part) {
-      constexpr int kPartQuads = kQuads / kParts;
-      const int index = c * kParts + part;
-      I32x16 products[kRows][kPanels];
-#pragma GCC unroll 6
-      for (int r = 0; r < kRows; ++r) {
-        const ChunkSums& sums = t.sums[r * t.sum_stride + c];
-        const std::int32_t sum = kParts == 2 ? sums.sum[part] : sums.sum[0] + sums.sum[1];
-        // Codes are `zero` too large.
-        const I32x16 start = broadcast_int(-t.zero * sum);
-#pragma GCC unroll 2
-        for (int p = 0; p < kPanels; ++p) products[r][p] = start;
-      }
-#pragma GCC unroll 8
-      for (int q = part * kPartQuads; q < (part + 1) * kPartQuads; ++q) {
-        U8x64 codes[kPanels];
-#pragma GCC unroll 2
-        for (int p = 0; p < kPanels; ++p) codes[p] = load_bytes(t.panels[p].codes[c][q]);
-#pragma GCC unroll 6
-        for (int r = 0; r < kRows; ++r) {
-          const std::int8_t* four = t.codes + r * t.code_stride + c * kChunk + 4 * q;
-#pragma GCC unroll 2
-          for (int p = 0; p < kPanels; ++p) {
-            products[r][p] = dot<kWide>(products[r][p], codes[p], four);
-          }
+  /// `second` is below zero where there is none.
+  void multiply(std::int64_t first, std::int64_t second) {
+    panel_[0] = first;
+    panel_[1] = second;
+    panels_ = second < 0 ? 1 : 2;
+    const int width = std::min(panels_, kDotPanels);
+    for (int p = 0; p < panels_; p += width) {
+      for (std::int64_t k0 = 0; k0 < a_.k; k0 += kBlock) {
+        const std::int64_t depth = std::min<std::int64_t>(kBlock, a_.k - k0);
+        for (int i = 0; i < width; ++i) {
+          unpack_block(panel_data(panel_[p + i]), k0, depth, layout_, unpacked_[i]);
         }
+        multiply_block(p, width, k0, depth);
       }
-#pragma GCC unroll 6
-      for (int r = 0; r < kRows; ++r) {
-        const ChunkSums& sums = t.sums[r * t.sum_stride + c];
-        const F32x16 scale = broadcast(sums.scale);
-        const float weighted =
-            kParts == 2 ? sums.weighted[part] : sums.weighted[0] + sums.weighted[1];
-#pragma GCC unroll 2
-        for (int p = 0; p < kPanels; ++p) {
-          acc[r][p] =
-              fma(to_float(products[r][p]), mul(load(t.panels[p].scale[index]), scale), acc[r][p]);
-          if constexpr (kOffset) {
-            acc[r][p] = fma(load(t.panels[p].offset[index]), broadcast(weighted), acc[r][p]);
-          }
-        }
+    }
+    a_.gated ? finish_gated() : finish();
+  }
+
+ private:
+  static constexpr int kLine = 64;
+
+  const std::uint8_t* panel_data(std::int64_t panel) const {
+    return a_.weight + panel * panel_bytes_;
+  }
+
+  /// Adds the products of the block at k0 for panels p .. p + width - 1.
+  void multiply_block(int p, int width, std::int64_t k0, std::int64_t depth) {
+    const QuantizedRows& x = *a_.inputs;
+    const std::int64_t first = k0 / kBlock * x.rows + a_.first_row;
+    const bool last = k0 + depth == a_.k;
+    const DotFunction* table = width == kDotPanels ? table_.wide : table_.single;
+    DotTile dot{unpacked_,
+                static_cast<int>((depth + kChunk - 1) / kChunk),
+                std::max(1, layout_.unit() / kChunk),
+                x.codes + first * kBlock,
+                x.scales + first,
+                x.terms + first * layout_.block_units(),
+                layout_.block_units(),
+                sums_ + p * kDotBlockRows * kPanel,
+                k0 == 0};
+    // Of the panel's next block, or of the first of the panel that is next.
+    const std::int64_t panel = panel_[p] + (last ? step_ : 0);
+    const std::uint8_t* next = panel_data(panel) + (last ? 0 : (k0 / kBlock + 1) * block_bytes_);
+    const bool more = panel_[0] + step_ < a_.panel_end || !last;
+    const std::int64_t stride = panel_bytes_ * (panel_[1] - panel_[0]);
+    float* y = a_.y + panel_[p] * kPanel;
+    for (int tile = 0; tile < tiles_; ++tile) {
+      const int rows = tile_rows_ + (tile < larger_tiles_ ? 1 : 0);
+      if (last) fetch_outputs(y, rows);
+      table[rows - 1](dot);
+      dot.codes += rows * kBlock;
+      dot.scales += rows;
+      dot.terms += rows * dot.block_units;
+      dot.sums += rows * width * kPanel;
+      y += rows * a_.y_stride;
+      if (!more) continue;
+      for (int line = 0; line < tile_prefetch_; line += kLine, next += kLine) {
+        __builtin_prefetch(next, 0, 2);
+        if (width == 2) __builtin_prefetch(next + stride, 0, 2);
       }
     }
   }
-#pragma GCC unroll 6
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-    for (int p = 0; p < kPanels; ++p) {
-      F32x16 sum = acc[r][p];
-      if (t.bias) sum = add(sum, load_first(t.bias + p * kLanes, columns(p)));
-      store_first(t.y + r * t.y_stride + p * kLanes, sum, columns(p));
+
+  /// Brings the lines that `finish` will write: waiting for them there took 9 % of the time.
+  void fetch_outputs(const float* y, int rows) const {
+    for (int row = 0; row < rows; ++row, y += a_.y_stride) {
+      __builtin_prefetch(y, 1, 2);
+      if (!a_.gated) __builtin_prefetch(y + kPanel, 1, 2);
     }
   }
-}
 
-using DotFunction = void (*)(const DotTile&);
+  F32x16 sum(std::int64_t row, int p) const {
+    const float* sums = panels_ == kDotPanels ? sums_ + (row * kDotPanels + p) * kPanel
+                                              : sums_ + (p * kDotBlockRows + row) * kPanel;
+    const std::int64_t column = panel_[p] * kPanel;
+    return a_.bias ? add(load(sums), load_first(a_.bias + column, columns(column))) : load(sums);
+  }
 
-/// dot_tile for 1 .. kDotRows rows, for one panel and for kDotPanels.
-struct DotTable {
-  DotFunction wide[kDotRows];
-  DotFunction single[kDotRows];
+  int columns(std::int64_t column) const {
+    return static_cast<int>(std::min<std::int64_t>(kPanel, a_.outputs - column));
+  }
+
+  void finish() const {
+    for (std::int64_t row = 0; row < a_.rows; ++row) {
+      for (int p = 0; p < panels_; ++p) {
+        const std::int64_t column = panel_[p] * kPanel;
+        float* y = a_.y + row * a_.y_stride + column;
+        F32x16 value = sum(row, p);
+        if (a_.add) value = add(load_first(y, columns(column)), value);
+        store_first(y, value, columns(column));
+      }
+    }
+  }
+
+  void finish_gated() const {
+    for (std::int64_t row = 0; row < a_.rows; ++row) {
+      float* y = a_.y + row * a_.y_stride + panel_[0] * kPanel;
+      const F32x16 value = mul(apply(sum(row, 0), a_.gate), sum(row, 1));
+      store(y, a_.add ? add(load(y), value) : value);
+    }
+  }
+
+  const QuantGemmArgs& a_;
+  const QuantLayout& layout_;
+  const DotTable& table_;
+  std::int64_t panel_bytes_;
+  std::int64_t block_bytes_;
+  int step_;
+  int tiles_;
+  int tile_rows_;
+  int larger_tiles_;   // the first so many have one row more
+  int tile_prefetch_;  // bytes of the next blocks asked for with each tile
+  std::int64_t panel_[2];
+  int panels_ = 0;
+  UnpackedPanel unpacked_[kDotPanels];
+  // [rows, 2, kPanel] where a tile has two panels, else [2, kDotBlockRows, kPanel]
+  alignas(64) float sums_[2 * kDotBlockRows * kPanel];
 };
-
-template <int kParts, bool kOffset, bool kWide, int... kIndex>
-constexpr DotTable make_dot_table(std::integer_sequence<int, kIndex...>) {
-  return {{dot_tile<kIndex + 1, kDotPanels, kParts, kOffset, kWide>...},
-          {dot_tile<kIndex + 1, 1, kParts, kOffset, kWide>...}};
-}
-
-template <int kParts, bool kOffset, bool kWide>
-const DotTable& dot_table() {
-  static constexpr DotTable kTable =
-      make_dot_table<kParts, kOffset, kWide>(std::make_integer_sequence<int, kDotRows>());
-  return kTable;
-}
-
-inline const DotTable& dot_table(const QuantLayout& layout) {
-  const bool offset = layout.has_offset();
-  const bool wide = layout.wide();
-  if (layout.chunk_parts() == 2) {
-    if (offset) return dot_table<2, true, false>();  // Q2_K; its codes are small
-    return wide ? dot_table<2, false, true>() : dot_table<2, false, false>();
-  }
-  if (offset) return wide ? dot_table<1, true, true>() : dot_table<1, true, false>();
-  return wide ? dot_table<1, false, true>() : dot_table<1, false, false>();
-}
 
 /// Integer products of packed weights with quantized activations.
 inline void quant_gemm(const QuantGemmArgs& a) {
-  if (a.rows <= kGemvRows) return quant_gemv(a);
-  const QuantLayout& layout = *a.layout;
-  const DotTable& table = dot_table(layout);
-  const std::int64_t panel_bytes = layout.panel_bytes(a.k);
-  UnpackedPanel unpacked[kDotPanels];
-  for (std::int64_t panel = a.panel_begin; panel < a.panel_end;) {
-    const int panels = a.panel_end - panel >= kDotPanels ? kDotPanels : 1;
-    const std::int64_t column = panel * kPanel;
-    const std::int64_t rest = a.outputs - column - (panels - 1) * kPanel;
-    for (std::int64_t k0 = 0; k0 < a.k; k0 += kBlock) {
-      const std::int64_t depth = std::min<std::int64_t>(kBlock, a.k - k0);
-      for (int p = 0; p < panels; ++p) {
-        unpack_block(a.weight + (panel + p) * panel_bytes, k0, depth, layout, unpacked[p]);
-      }
-      for (std::int64_t row = 0; row < a.rows; row += kDotRows) {
-        const int rows = static_cast<int>(std::min<std::int64_t>(kDotRows, a.rows - row));
-        const DotTile tile{unpacked,
-                           static_cast<int>((depth + kChunk - 1) / kChunk),
-                           a.codes + row * a.code_stride + k0,
-                           a.code_stride,
-                           a.sums + row * a.sum_stride + k0 / kChunk,
-                           a.sum_stride,
-                           layout.zero,
-                           a.y + row * a.y_stride + column,
-                           a.y_stride,
-                           rest < kPanel ? static_cast<int>(rest) : kPanel,
-                           k0 == 0,
-                           a.bias && k0 + depth == a.k ? a.bias + column : nullptr};
-        (panels == kDotPanels ? table.wide : table.single)[rows - 1](tile);
-      }
-    }
-    panel += panels;
+  if (a.rows == 1) return quant_gemv(a);
+  if (a.gated) {
+    PairProducts pairs(a, 1);
+    const std::int64_t half = a.outputs / 2 / kPanel;
+    for (std::int64_t p = a.panel_begin; p < a.panel_end; ++p) pairs.multiply(p, p + half);
+    return;
+  }
+  PairProducts pairs(a, 2);
+  for (std::int64_t p = a.panel_begin; p < a.panel_end; p += 2) {
+    pairs.multiply(p, p + 1 < a.panel_end ? p + 1 : -1);
   }
 }
 

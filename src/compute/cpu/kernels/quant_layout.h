@@ -11,14 +11,15 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 
 namespace saccade::compute::cpu {
 
-/// Inputs that share one activation scale, and codes of one output in a chunk.
+/// Codes of one output in a chunk.
 inline constexpr int kChunk = 32;
 /// Vectors of a chunk: four inputs of sixteen outputs each.
 inline constexpr int kQuads = 8;
-/// Inputs of a block.
+/// Inputs of a block, and inputs that share one activation scale.
 inline constexpr int kBlock = 256;
 inline constexpr int kBlockChunks = kBlock / kChunk;
 
@@ -65,6 +66,15 @@ struct QuantLayout {
                         scales == ScaleKind::kParts16Min || group == kChunk / 2;
     return halves ? 2 : 1;
   }
+  /// Inputs that products of one output add up as integers: as many of a block as share a scale.
+  /// 16, 32, 64, 128 or 256; there are no more than 256, so sums of 8-bit codes stay below 2^23.
+  int unit() const {
+    if (chunk_parts() == 2) return kChunk / 2;
+    if (scales == ScaleKind::kParts8Min || scales == ScaleKind::kParts8) return kChunk;
+    // A group that is no multiple of a chunk is that of a whole row.
+    return group % kChunk == 0 ? static_cast<int>(std::gcd(group, std::int64_t{kBlock})) : kBlock;
+  }
+  int block_units() const { return kBlock / unit(); }
   /// Codes may need all eight bits, after the table too.
   bool wide() const { return bits == 8 || zero > 64; }
 
@@ -112,11 +122,18 @@ struct QuantLayout {
   }
 };
 
-/// What a chunk of an activation row is worth beside its int8 codes.
-struct ChunkSums {
-  float scale;          ///< value = scale * code
-  std::int32_t sum[2];  ///< of the codes of each half
-  float weighted[2];    ///< scale * sum
+/// What a unit of an activation row adds to products beside its codes.
+union UnitTerm {
+  std::int32_t start;  ///< -zero * the sum of its codes: where integer products start
+  float sum;           ///< of its codes, for layouts with offsets
+};
+
+/// Rows of activations rounded to int8, value = scale * code, for products with one layout.
+struct QuantizedRows {
+  std::int8_t* codes;  ///< [blocks, rows, kBlock], zeros beyond the last input
+  float* scales;       ///< [blocks, rows]
+  UnitTerm* terms;     ///< [blocks, rows, units of a block]
+  std::int64_t rows;
 };
 
 }  // namespace saccade::compute::cpu

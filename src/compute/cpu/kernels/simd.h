@@ -11,14 +11,15 @@
 #if defined(SACCADE_ISA_AVX512) || defined(SACCADE_ISA_AVX512_VNNI) || \
     defined(SACCADE_ISA_AVX512_BF16)
 #include "compute/cpu/kernels/simd_avx512.h"
-#elif defined(SACCADE_ISA_AVX2)
+#elif defined(SACCADE_ISA_AVX2) || defined(SACCADE_ISA_AVX_VNNI)
 #include "compute/cpu/kernels/simd_avx2.h"
-#elif defined(SACCADE_ISA_NEON)
+#elif defined(SACCADE_ISA_NEON) || defined(SACCADE_ISA_NEON_DOTPROD) || \
+    defined(SACCADE_ISA_NEON_I8MM)
 #include "compute/cpu/kernels/simd_neon.h"
 #elif defined(SACCADE_ISA_SCALAR)
 #include "compute/cpu/kernels/simd_scalar.h"
 #else
-#error "define one of SACCADE_ISA_AVX512_BF16, _AVX512_VNNI, _AVX512, _AVX2, _NEON, _SCALAR"
+#error "define SACCADE_ISA_ and the name of an instruction set that isa.cc knows"
 #endif
 
 namespace saccade::compute::cpu::SACCADE_ISA {

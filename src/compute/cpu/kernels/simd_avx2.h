@@ -1,13 +1,17 @@
-// F32x16 as two AVX2 registers.
+// F32x16 as two AVX2 registers. With SACCADE_ISA_AVX_VNNI, byte products are single instructions.
 #pragma once
 
 #include <immintrin.h>
 
 #include <cstdint>
 
+#if defined(SACCADE_ISA_AVX_VNNI)
+#define SACCADE_ISA avx_vnni
+#else
 #define SACCADE_ISA avx2
+#endif
 
-namespace saccade::compute::cpu::avx2 {
+namespace saccade::compute::cpu::SACCADE_ISA {
 
 /// Rows and 16-column panels of one matrix-multiplication tile: 12 accumulators of 16 registers.
 inline constexpr int kTileRows = 6;
@@ -247,6 +251,11 @@ I32x16 byte_of(U8x64 x) {
 }
 template <bool kWide>
 __m256i dot(__m256i sums, __m256i x, __m256i signed_bytes) {
+#if defined(SACCADE_ISA_AVX_VNNI)
+  // As the intrinsic, GCC 12 copies sums from register to register.
+  asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sums) : "x"(x), "x"(signed_bytes));
+  return sums;
+#else
   const __m256i ones = _mm256_set1_epi16(1);
   const auto products = [&](__m256i bytes) {
     return _mm256_madd_epi16(_mm256_maddubs_epi16(bytes, signed_bytes), ones);
@@ -256,15 +265,22 @@ __m256i dot(__m256i sums, __m256i x, __m256i signed_bytes) {
   const __m256i low = products(field<0, 7, 0>(x));
   const __m256i high = products(field<7, 1, 0>(x));
   return _mm256_add_epi32(sums, _mm256_add_epi32(low, _mm256_slli_epi32(high, 7)));
+#endif
 }
-/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`. Bytes of x
-/// stay below 128 unless kWide.
-template <bool kWide>
-I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+/// Four signed bytes for every lane.
+struct SignedFour {
+  __m256i v;
+};
+inline SignedFour load_four(const std::int8_t* p) {
   std::int32_t word = 0;
-  __builtin_memcpy(&word, four, sizeof word);
-  const __m256i signed_bytes = _mm256_set1_epi32(word);
-  return {dot<kWide>(sums.lo, x.lo, signed_bytes), dot<kWide>(sums.hi, x.hi, signed_bytes)};
+  __builtin_memcpy(&word, p, sizeof word);
+  return {_mm256_set1_epi32(word)};
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes. Bytes of x stay below
+/// 128 unless kWide.
+template <bool kWide>
+I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
+  return {dot<kWide>(sums.lo, x.lo, four.v), dot<kWide>(sums.hi, x.hi, four.v)};
 }
 
 /// Thirty-two 16-bit integers, in pairs.
@@ -291,4 +307,4 @@ inline I32x16 dot(I32x16 sums, I16x32 x, const std::int16_t* two) {
           _mm256_add_epi32(sums.hi, _mm256_madd_epi16(x.hi, pair))};
 }
 
-}  // namespace saccade::compute::cpu::avx2
+}  // namespace saccade::compute::cpu::SACCADE_ISA

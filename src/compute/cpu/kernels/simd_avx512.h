@@ -238,19 +238,27 @@ template <int kIndex>
 I32x16 byte_of(U8x64 x) {
   return {_mm512_and_si512(_mm512_srli_epi32(x.v, 8 * kIndex), _mm512_set1_epi32(0xff))};
 }
-/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`. Bytes of x
-/// stay below 128 unless kWide.
-template <bool kWide>
-I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+/// Four signed bytes for every lane.
+struct SignedFour {
+  __m512i v;
+};
+inline SignedFour load_four(const std::int8_t* p) {
   std::int32_t word = 0;
-  __builtin_memcpy(&word, four, sizeof word);
-  const __m512i signed_bytes = _mm512_set1_epi32(word);
+  __builtin_memcpy(&word, p, sizeof word);
+  return {_mm512_set1_epi32(word)};
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes. Bytes of x stay below
+/// 128 unless kWide.
+template <bool kWide>
+I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
 #if defined(SACCADE_ISA_AVX512_VNNI) || defined(SACCADE_ISA_AVX512_BF16)
-  return {_mm512_dpbusd_epi32(sums.v, x.v, signed_bytes)};
+  // As the intrinsic, GCC 12 copies all sums of a tile from register to register in every chunk.
+  asm("vpdpbusd %2, %1, %0" : "+v"(sums.v) : "v"(x.v), "v"(four.v));
+  return sums;
 #else
   const __m512i ones = _mm512_set1_epi16(1);
   const auto products = [&](__m512i bytes) {
-    return _mm512_madd_epi16(_mm512_maddubs_epi16(bytes, signed_bytes), ones);
+    return _mm512_madd_epi16(_mm512_maddubs_epi16(bytes, four.v), ones);
   };
   if constexpr (!kWide) return {_mm512_add_epi32(sums.v, products(x.v))};
   // The pairwise sums of bytes above 127 would not fit 16 bits, so the highest bit goes apart.

@@ -1,13 +1,20 @@
-// F32x16 as four NEON registers (64-bit Arm).
+// F32x16 as four NEON registers (64-bit Arm). With SACCADE_ISA_NEON_DOTPROD, byte products are dot
+// products of signed bytes, with SACCADE_ISA_NEON_I8MM of unsigned by signed ones.
 #pragma once
 
 #include <arm_neon.h>
 
 #include <cstdint>
 
+#if defined(SACCADE_ISA_NEON_I8MM)
+#define SACCADE_ISA neon_i8mm
+#elif defined(SACCADE_ISA_NEON_DOTPROD)
+#define SACCADE_ISA neon_dotprod
+#else
 #define SACCADE_ISA neon
+#endif
 
-namespace saccade::compute::cpu::neon {
+namespace saccade::compute::cpu::SACCADE_ISA {
 
 /// Rows and 16-column panels of one matrix-multiplication tile: 24 accumulators of 32 registers.
 inline constexpr int kTileRows = 6;
@@ -15,7 +22,7 @@ inline constexpr int kTilePanels = 1;
 /// Query rows by 16-key vectors of one attention-score tile.
 inline constexpr int kScoreRows = 1;
 /// Rows and panels of one tile of byte products.
-inline constexpr int kDotRows = 2;
+inline constexpr int kDotRows = 4;
 inline constexpr int kDotPanels = 1;
 
 struct F32x16 {
@@ -220,12 +227,35 @@ template <int kIndex>
 I32x16 byte_of(U8x64 x) {
   return bit_and(shift_right<8 * kIndex>(as_words(x)), 0xff);
 }
-/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`.
-template <bool kWide>
-I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+/// Four signed bytes for every lane.
+struct SignedFour {
+  int8x16_t v;
+};
+inline SignedFour load_four(const std::int8_t* p) {
   std::int32_t word = 0;
-  __builtin_memcpy(&word, four, sizeof word);
-  const int16x8_t factors = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(word)));
+  __builtin_memcpy(&word, p, sizeof word);
+  return {vreinterpretq_s8_s32(vdupq_n_s32(word))};
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes. Bytes of x stay below
+/// 128 unless kWide.
+template <bool kWide>
+I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
+#if defined(SACCADE_ISA_NEON_I8MM)
+  return int_quads([&](int i) { return vusdotq_s32(sums.v[i], x.v[i], four.v); });
+#elif defined(SACCADE_ISA_NEON_DOTPROD)
+  if constexpr (!kWide) {
+    return int_quads(
+        [&](int i) { return vdotq_s32(sums.v[i], vreinterpretq_s8_u8(x.v[i]), four.v); });
+  }
+  // As signed bytes these are 128 too small: 64 times the four, twice.
+  const int8x16_t half = vdupq_n_s8(64);
+  const int32x4_t rest = vdotq_s32(vdotq_s32(vdupq_n_s32(0), half, four.v), half, four.v);
+  return int_quads([&](int i) {
+    const int8x16_t bytes = vreinterpretq_s8_u8(veorq_u8(x.v[i], vdupq_n_u8(0x80)));
+    return vaddq_s32(vdotq_s32(sums.v[i], bytes, four.v), rest);
+  });
+#else
+  const int16x8_t factors = vmovl_s8(vget_low_s8(four.v));
   return int_quads([&](int i) {
     const int16x8_t low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(x.v[i])));
     const int16x8_t high = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(x.v[i])));
@@ -236,6 +266,7 @@ I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
     const int32x4_t d = vmull_s16(vget_high_s16(high), four_factors);
     return vaddq_s32(sums.v[i], vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
   });
+#endif
 }
 
 /// Thirty-two 16-bit integers in pairs, the firsts and the seconds apart.
@@ -263,4 +294,4 @@ inline I32x16 dot(I32x16 sums, I16x32 x, const std::int16_t* two) {
   });
 }
 
-}  // namespace saccade::compute::cpu::neon
+}  // namespace saccade::compute::cpu::SACCADE_ISA

@@ -201,12 +201,19 @@ template <int kIndex>
 I32x16 byte_of(U8x64 x) {
   return int_lanes([&](int i) { return x.v[4 * i + kIndex]; });
 }
-/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes at `four`.
+/// Four signed bytes for every lane.
+struct SignedFour {
+  std::int8_t v[4];
+};
+inline SignedFour load_four(const std::int8_t* p) {
+  return {{p[0], p[1], p[2], p[3]}};
+}
+/// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes.
 template <bool kWide>
-I32x16 dot(I32x16 sums, U8x64 x, const std::int8_t* four) {
+I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
   return int_lanes([&](int i) {
     std::int32_t sum = sums.v[i];
-    for (int j = 0; j < 4; ++j) sum += x.v[4 * i + j] * four[j];
+    for (int j = 0; j < 4; ++j) sum += x.v[4 * i + j] * four.v[j];
     return sum;
   });
 }

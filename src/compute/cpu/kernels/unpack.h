@@ -12,8 +12,8 @@
 
 namespace saccade::compute::cpu::SACCADE_ISA {
 
-/// Scales and offsets of a block of one panel, of part p of chunk c:
-/// [c * chunk_parts + p][output]. Offsets are there for layouts that have them.
+/// Scales and offsets of a block of one panel, [unit][output] (see QuantLayout::unit). Offsets are
+/// there for layouts that have them.
 struct PanelScales {
   alignas(64) float scale[2 * kBlockChunks][kPanel];
   alignas(64) float offset[2 * kBlockChunks][kPanel];
@@ -101,37 +101,48 @@ inline F32x16 e4m3_top_byte(I32x16 words) {
   return half_to_float(bit_and(shift_right_signed<17>(words), 0xbf80));
 }
 
-/// The scale and offset of one group from its record.
-struct ScaleOffset {
-  F32x16 scale;
-  F32x16 offset;
-};
+/// Calls read(record, unit) for each unit of the block of inputs that starts at `first`, with the
+/// record of its group.
+template <typename Read>
+void for_units(const std::uint8_t* records, std::int64_t first, int chunks,
+               const QuantLayout& layout, Read&& read) {
+  const int unit = layout.unit();
+  const std::int64_t record_bytes = layout.record_bytes();
+  // Most groups start where blocks do, and a division costs as much as two chunks.
+  const bool aligned = kBlock % layout.group == 0;
+  std::int64_t left = layout.group - (aligned ? 0 : first % layout.group);  // inputs of the group
+  for (int u = 0; u * unit < chunks * kChunk; ++u, left -= unit) {
+    if (left <= 0) {
+      records += record_bytes;
+      left = layout.group;
+    }
+    read(records, u);
+  }
+}
 
-inline ScaleOffset read_group(const std::uint8_t* record, const QuantLayout& layout) {
-  const std::int64_t number = layout.scale_type == ScaleType::kF32 ? 64 : 32;
+/// Records of kType numbers: a scale, and an offset or a zero point.
+template <ScaleType kType>
+void unpack_numbers(const std::uint8_t* records, std::int64_t first, int chunks,
+                    const QuantLayout& layout, PanelScales& to) {
+  constexpr int kNumberBytes = kType == ScaleType::kF32 ? 64 : 32;
+  const auto for_each = [&](auto&& read) { for_units(records, first, chunks, layout, read); };
   switch (layout.scales) {
     case ScaleKind::kScaleOffset:
-      return {load_scales(record, layout.scale_type),
-              load_scales(record + number, layout.scale_type)};
-    case ScaleKind::kScaleZero: {
-      const F32x16 scale = load_scales(record, layout.scale_type);
-      const F32x16 zero = to_float(load_unsigned(record + number));
-      return {scale, mul(scale, sub(broadcast(0.0f), zero))};
-    }
-    case ScaleKind::kPanelScale: {
-      float scale = 0.0f;
-      std::memcpy(&scale, record, sizeof scale);
-      return {broadcast(scale * layout.factor), broadcast(0.0f)};
-    }
-    case ScaleKind::kE8m0:
-      return {mul(e8m0_to_float(load_unsigned(record)), broadcast(layout.factor)), broadcast(0.0f)};
-    case ScaleKind::kE4m3:
-      return {mul(e4m3_top_byte(shift_left<24>(load_unsigned(record))),
-                  broadcast(layout.factor * kE4m3Factor)),
-              broadcast(0.0f)};
+      return for_each([&](const std::uint8_t* record, int unit) {
+        store(to.scale[unit], load_scales(record, kType));
+        store(to.offset[unit], load_scales(record + kNumberBytes, kType));
+      });
+    case ScaleKind::kScaleZero:
+      return for_each([&](const std::uint8_t* record, int unit) {
+        const F32x16 scale = load_scales(record, kType);
+        const F32x16 zero = to_float(load_unsigned(record + kNumberBytes));
+        store(to.scale[unit], scale);
+        store(to.offset[unit], mul(scale, sub(broadcast(0.0f), zero)));
+      });
     default:
-      return {mul(load_scales(record, layout.scale_type), broadcast(layout.factor)),
-              broadcast(0.0f)};
+      return for_each([&](const std::uint8_t* record, int unit) {
+        store(to.scale[unit], mul(load_scales(record, kType), broadcast(layout.factor)));
+      });
   }
 }
 
@@ -139,17 +150,34 @@ inline ScaleOffset read_group(const std::uint8_t* record, const QuantLayout& lay
 /// `first`.
 inline void unpack_groups(const std::uint8_t* records, std::int64_t first, int chunks,
                           const QuantLayout& layout, PanelScales& to) {
-  const int parts = layout.chunk_parts();
-  const std::int64_t step = kChunk / parts;
-  const std::int64_t first_group = first / layout.group;
-  std::int64_t last_group = -1;
-  ScaleOffset now{};
-  for (int i = 0; i < chunks * parts; ++i) {
-    const std::int64_t group = (first + i * step) / layout.group - first_group;
-    if (group != last_group) now = read_group(records + group * layout.record_bytes(), layout);
-    last_group = group;
-    store(to.scale[i], now.scale);
-    store(to.offset[i], now.offset);
+  const auto for_each = [&](auto&& read) { for_units(records, first, chunks, layout, read); };
+  switch (layout.scales) {
+    case ScaleKind::kPanelScale:
+      return for_each([&](const std::uint8_t* record, int unit) {
+        float scale = 0.0f;
+        std::memcpy(&scale, record, sizeof scale);
+        store(to.scale[unit], broadcast(scale * layout.factor));
+      });
+    case ScaleKind::kE8m0:
+      return for_each([&](const std::uint8_t* record, int unit) {
+        const F32x16 scale = e8m0_to_float(load_unsigned(record));
+        store(to.scale[unit], mul(scale, broadcast(layout.factor)));
+      });
+    case ScaleKind::kE4m3:
+      return for_each([&](const std::uint8_t* record, int unit) {
+        const F32x16 scale = e4m3_top_byte(shift_left<24>(load_unsigned(record)));
+        store(to.scale[unit], mul(scale, broadcast(layout.factor * kE4m3Factor)));
+      });
+    default:
+      break;
+  }
+  switch (layout.scale_type) {
+    case ScaleType::kF32:
+      return unpack_numbers<ScaleType::kF32>(records, first, chunks, layout, to);
+    case ScaleType::kF16:
+      return unpack_numbers<ScaleType::kF16>(records, first, chunks, layout, to);
+    case ScaleType::kBF16:
+      return unpack_numbers<ScaleType::kBF16>(records, first, chunks, layout, to);
   }
 }
 
@@ -219,28 +247,28 @@ inline void unpack_block(const std::uint8_t* panel, std::int64_t first, std::int
 /// formula says.
 inline void dequantize_panel(const UnpackedPanel& panel, std::int64_t depth,
                              const QuantLayout& layout, float* to) {
-  const int parts = layout.chunk_parts();
+  const int unit_inputs = layout.unit();
   const F32x16 zero = broadcast(static_cast<float>(layout.zero));
   const bool offsets = layout.has_offset();
-  const auto input = [&](I32x16 code, int part, float* out) {
+  const auto input = [&](I32x16 code, int unit, float* out) {
     const F32x16 value =
         layout.e4m3 ? e4m3_top_byte(shift_left<24>(code)) : sub(to_float(code), zero);
-    F32x16 weight = mul(value, load(panel.scale[part]));
-    if (offsets) weight = add(weight, load(panel.offset[part]));
+    F32x16 weight = mul(value, load(panel.scale[unit]));
+    if (offsets) weight = add(weight, load(panel.offset[unit]));
     store(out, weight);
   };
   // The last chunk may be padded; what lies beyond `depth` is not written.
   for (std::int64_t k = 0; k < depth; k += 4) {
     const auto chunk = static_cast<int>(k / kChunk);
     const auto quad = static_cast<int>(k % kChunk / 4);
-    const int part = chunk * parts + (parts == 2 ? quad / 4 : 0);
+    const auto unit = static_cast<int>(k / unit_inputs);
     const U8x64 codes = load_bytes(panel.codes[chunk][quad]);
     float* out = to + k * kPanel;
     const std::int64_t count = depth - k;
-    input(byte_of<0>(codes), part, out);
-    if (count > 1) input(byte_of<1>(codes), part, out + kPanel);
-    if (count > 2) input(byte_of<2>(codes), part, out + 2 * kPanel);
-    if (count > 3) input(byte_of<3>(codes), part, out + 3 * kPanel);
+    input(byte_of<0>(codes), unit, out);
+    if (count > 1) input(byte_of<1>(codes), unit, out + kPanel);
+    if (count > 2) input(byte_of<2>(codes), unit, out + 2 * kPanel);
+    if (count > 3) input(byte_of<3>(codes), unit, out + 3 * kPanel);
   }
 }
 

@@ -1,0 +1,56 @@
+// Activations rounded to int8 for integer products.
+#pragma once
+
+#include <algorithm>
+
+#include "compute/cpu/kernels/kernels.h"
+#include "compute/cpu/kernels/quant_layout.h"
+#include "compute/cpu/kernels/simd.h"
+
+namespace saccade::compute::cpu::SACCADE_ISA {
+
+/// Lanes [0, n) from memory and zeros for any n, also one below zero or above kLanes.
+inline F32x16 load_at_most(const float* p, std::int64_t n) {
+  if (n >= kLanes) return load(p);
+  return n > 0 ? load_first(p, static_cast<int>(n)) : broadcast(0.0f);
+}
+
+/// A row as int8, block by block: value = scale * code with the largest code 127.
+inline void quantize_row(const QuantizedRows& to, std::int64_t row, const float* x, std::int64_t n,
+                         const QuantLayout& layout) {
+  constexpr int kVectors = kBlock / kLanes;
+  const int unit_vectors = layout.unit() / kLanes;
+  const bool offset = layout.has_offset();
+  for (std::int64_t block = 0; block * kBlock < n; ++block) {
+    const std::int64_t begin = block * kBlock;
+    const std::int64_t index = block * to.rows + row;
+    F32x16 values[kVectors];
+    F32x16 largest_lanes = broadcast(0.0f);
+    for (int v = 0; v < kVectors; ++v) {
+      values[v] = load_at_most(x + begin + v * kLanes, n - begin - v * kLanes);
+      largest_lanes = max(largest_lanes, max(values[v], sub(broadcast(0.0f), values[v])));
+    }
+    const float largest = reduce_max(largest_lanes);
+    to.scales[index] = largest / 127.0f;
+    const F32x16 inverse = broadcast(largest > 0.0f ? 127.0f / largest : 0.0f);
+    std::int8_t* codes = to.codes + index * kBlock;
+    UnitTerm* term = to.terms + index * layout.block_units();
+    I32x16 sum_lanes = broadcast_int(0);
+    for (int v = 0; v < kVectors; ++v) {
+      const I32x16 rounded = to_nearest(mul(values[v], inverse));
+      store_bytes(codes + v * kLanes, rounded);
+      sum_lanes = add(sum_lanes, rounded);
+      if ((v + 1) % unit_vectors != 0) continue;
+      const std::int32_t sum = reduce_add(sum_lanes);
+      if (offset) {
+        term->sum = static_cast<float>(sum);
+      } else {
+        term->start = -layout.zero * sum;
+      }
+      ++term;
+      sum_lanes = broadcast_int(0);
+    }
+  }
+}
+
+}  // namespace saccade::compute::cpu::SACCADE_ISA
