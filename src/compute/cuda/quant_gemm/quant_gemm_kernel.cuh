@@ -119,7 +119,8 @@ GPU_FN void put_codes(const QuantGemmKernelArgs& a, u32 row, u32 output, float4 
   const u32 second = __shfl_xor_sync(mask, sum, 4);
   const u64 chunk = u64(row) * (a.pair_distance / kChunk) + output / kChunk;
   a.y_codes[chunk * (kChunk / 4) + output % kChunk / 4] = codes;
-  if (lane % 8 == 0) a.y_chunks[chunk] = {largest * (1.0f / 127.0f), (sum & 0xffffu) | second << 16};
+  if (lane % 8 == 0)
+    a.y_chunks[chunk] = {largest * (1.0f / 127.0f), (sum & 0xffffu) | second << 16};
 }
 
 /// What becomes of a tile's sums.

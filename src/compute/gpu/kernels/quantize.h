@@ -97,9 +97,9 @@ struct RowReader {
   struct NormWeights {
     u32 words[kColumns];
   };
-  GPU_FN NormWeights read_norm(u32 column) const {
-    NormWeights weights = {};
-    if (!norm_weight || column >= inputs) return weights;
+  /// Of columns that there are; the norm is one.
+  GPU_FN NormWeights read_norm_inside(u32 column) const {
+    NormWeights weights;
     GPU_GLOBAL const u8* from = (GPU_GLOBAL const u8*)norm_weight;
     if (kKind != RowKind::kAny) {
       read_words(from + 4 * column, weights.words);
@@ -109,14 +109,17 @@ struct RowReader {
     }
     return weights;
   }
+  /// Of any columns, and none where there is no norm.
+  GPU_FN NormWeights read_norm(u32 column) const {
+    if (norm_weight && column < inputs) return read_norm_inside(column);
+    return NormWeights{};
+  }
 
   /// Multiplies columns by the norm's weights; returns the sum of their squares before.
   GPU_FN float apply_norm(u32 column, GPU_THREAD float* values) const {
-    return apply_norm(column, values, read_norm(column));
-  }
-  GPU_FN float apply_norm(u32 column, GPU_THREAD float* values, NormWeights weights) const {
     float squares = 0.0f;
     if (!norm_weight || column >= inputs) return squares;
+    const NormWeights weights = read_norm_inside(column);
     GPU_UNROLL
     for (u32 i = 0; i < kColumns; ++i) {
       squares = fused(values[i], values[i], squares);
@@ -209,7 +212,8 @@ GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared,
     }
     float values[kColumns];
     reader.unpack(raw, values);
-    reader.apply_norm(kColumns * i, values, weights);
+    GPU_UNROLL
+    for (u32 k = 0; args.norm_weight && k < kColumns; ++k) values[k] *= as_float(weights.words[k]);
     const QuantizedColumns columns = quantize_columns(values, group);
     const u32 chunk = i / kChunkLanes;
     if (chunk >= args.chunks_of_row) continue;
