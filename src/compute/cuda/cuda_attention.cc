@@ -40,6 +40,7 @@ void CudaDevice::do_attention_paged(const Tensor& out, const Tensor& q, const Kv
   if (!on_tensor_cores(q, shape)) {
     return GpuDevice::do_attention_paged(out, q, cache, layer, shape, spans);
   }
+  gated_ = {};
   const auto& pages = static_cast<const gpu::GpuKvCache&>(cache);
   const auto& table = static_cast<const gpu::GpuSpanTable&>(spans);
   const auto* device_spans = reinterpret_cast<const DeviceSpan*>(table.view().spans);
@@ -86,6 +87,7 @@ void CudaDevice::do_attention_segments(const Tensor& out, const Tensor& q, const
     return GpuDevice::do_attention_segments(out, q, k, v, shape, ends);
   }
   if (q.rows() == 0) return;
+  gated_ = {};
   const Segments& segments = segments_for(ends);
   check(segment_attention(stream_, {.shape = kernel_shape(shape),
                                     .queries = q.raw(),

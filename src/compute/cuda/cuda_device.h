@@ -67,6 +67,13 @@ class CudaDevice : public gpu::GpuDevice {
   /// CUDA keeps a current GPU for each thread of the host; a device may be used from any of them.
   void make_current() const;
   struct QuantizedRows;
+  /// What a gated product has left as codes besides, for the product that follows at once.
+  struct GatedRows {
+    const void* data = nullptr;
+    std::int64_t rows = 0, columns = 0;
+    std::shared_ptr<QuantizedRows> quantized;
+  };
+  QuantizedRows room_for(std::int64_t rows, std::int64_t chunks);
   /// x, normed where the options say so, as the inputs of a weight.
   QuantizedRows quantize(const Tensor& x, const saccade::gpu::WeightView& view,
                          const LinearOptions& options);
@@ -93,6 +100,7 @@ class CudaDevice : public gpu::GpuDevice {
   std::vector<Workspace> decode_workspaces_;
   std::vector<Workspace> quant_workspaces_;
   std::shared_ptr<const EnergyMeter> energy_meter_;  // made when first asked for
+  GatedRows gated_;  // empty as soon as anything else is launched
 };
 
 }  // namespace saccade::compute::cuda

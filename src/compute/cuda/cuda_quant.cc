@@ -1,5 +1,6 @@
 // Products of a few rows with quantized weights by tensor cores.
 #include <algorithm>
+#include <utility>
 
 #include "compute/cuda/cuda_device.h"
 #include "compute/cuda/quant_gemm/quant_gemm.h"
@@ -30,12 +31,16 @@ struct CudaDevice::QuantizedRows {
   Tensor chunks;  // u8 [rows, chunks * sizeof(ActivationChunk)]
 };
 
+CudaDevice::QuantizedRows CudaDevice::room_for(std::int64_t rows, std::int64_t chunks) {
+  constexpr auto kChunkBytes = static_cast<std::int64_t>(sizeof(kernels::ActivationChunk));
+  return {empty(DType::kU8, {rows, chunks * kernels::kChunk}),
+          empty(DType::kU8, {rows, chunks * kChunkBytes})};
+}
+
 CudaDevice::QuantizedRows CudaDevice::quantize(const Tensor& x, const kernels::WeightView& view,
                                                const LinearOptions& options) {
   const std::int64_t chunks = view.chunks;
-  constexpr auto kChunkBytes = static_cast<std::int64_t>(sizeof(kernels::ActivationChunk));
-  QuantizedRows quantized{empty(DType::kU8, {x.rows(), chunks * kernels::kChunk}),
-                          empty(DType::kU8, {x.rows(), chunks * kChunkBytes})};
+  QuantizedRows quantized = room_for(x.rows(), chunks);
   kernels::QuantizeArgs args{};
   args.codes = static_cast<kernels::u32*>(quantized.codes.raw());
   args.chunks = static_cast<kernels::ActivationChunk*>(quantized.chunks.raw());
@@ -61,8 +66,13 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
       })) {
     return false;
   }
+  GatedRows gated = std::exchange(gated_, {});
   QuantizedRows quantized;
   const std::int32_t* order = nullptr;
+  if (gated.data == x.raw() && gated.rows == x.rows() && gated.columns == x.size(1) &&
+      !options.norm_weight) {
+    quantized = std::move(*gated.quantized);
+  }
   for (const gpu::GpuSegment& segment : w.segments()) {
     if (quantized.codes.empty() || segment.view.input_order != order) {
       quantized = quantize(x, segment.view, options);
@@ -72,6 +82,10 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
         quant_gemm_plan(segment.view, options.gate.has_value(), processors());
     const std::size_t bytes =
         quant_gemm_workspace_bytes(segment.view, static_cast<int>(x.rows()), plan);
+    std::shared_ptr<QuantizedRows> results;
+    if (options.gate && y.dtype() == DType::kBF16 && quant_gemm_quantizes(segment.view, plan)) {
+      results = std::make_shared<QuantizedRows>(room_for(y.rows(), y.size(1) / kernels::kChunk));
+    }
     const Tensor part = options.gate ? y.view() : y.view_columns(segment.first, segment.outputs);
     QuantGemmArgs args;
     args.weight = segment.view;
@@ -83,9 +97,14 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
     args.rows = static_cast<int>(x.rows());
     args.output = output_of(y, options);
     if (options.gate) args.activation = gpu::function_of(*options.gate);
+    if (results) {
+      args.y_codes = results->codes.raw();
+      args.y_chunks = static_cast<kernels::ActivationChunk*>(results->chunks.raw());
+    }
     args.workspace = cleared_workspace(quant_workspaces_, static_cast<std::int64_t>(bytes));
     args.overlap = true;
     quant_gemm(args, plan, stream_);
+    if (results) gated_ = {y.raw(), y.rows(), y.size(1), std::move(results)};
   }
   return true;
 }

@@ -103,6 +103,11 @@ bool quant_gemm_supported(const WeightView& weight) {
   return weight.codes <= CodeKind::kTable4 && weight.scale_kind != ScaleKind::kNone;
 }
 
+bool quant_gemm_quantizes(const WeightView& weight, const QuantGemmPlan& plan) {
+  // A tile's gated outputs must be whole chunks.
+  return weight.outputs % (2 * kChunk) == 0 && plan.output_warps % 2 == 0;
+}
+
 QuantGemmPlan quant_gemm_plan(const WeightView& weight, bool gated, int multiprocessors) {
   const u32 blocks = blocks_of(weight);
   const u32 narrow = (weight.outputs + kWarpOutputs - 1) / kWarpOutputs;
@@ -151,6 +156,11 @@ void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream
       const std::int64_t chunk = std::int64_t{row} * w.chunks;
       slice.codes = static_cast<const u8*>(args.codes) + chunk * kChunk;
       slice.chunks = args.chunks + chunk;
+      if (args.y_codes != nullptr) {
+        const std::int64_t gate_chunk = std::int64_t{row} * (w.outputs / 2 / kChunk);
+        slice.y_codes = static_cast<u8*>(args.y_codes) + gate_chunk * kChunk;
+        slice.y_chunks = args.y_chunks + gate_chunk;
+      }
       slice.y = static_cast<u8*>(args.y) + row * args.y_stride * (half ? 2 : 4);
       slice.rows = std::min(kLaunchRows, args.rows - row);
       quant_gemm(slice, plan, stream);
@@ -169,6 +179,8 @@ void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream
   a.chunks = args.chunks;
   a.bias = args.bias;
   a.y = args.y;
+  a.y_codes = static_cast<u32*>(args.y_codes);
+  a.y_chunks = args.y_chunks;
   a.y_stride = static_cast<u64>(args.y_stride);
   a.rows = static_cast<u32>(args.rows);
   a.pair_distance = gated(args.output) ? w.outputs / 2 : 0;

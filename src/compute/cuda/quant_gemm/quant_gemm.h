@@ -52,6 +52,10 @@ struct QuantGemmArgs {
   int rows = 0;               ///< 1 or more
   QuantGemmOutput output = QuantGemmOutput::kF32;
   saccade::gpu::Function activation = saccade::gpu::Function::kSilu;
+  /// Of kGateBf16: the results once more as inputs of the next product, with `codes` int8 [rows,
+  /// outputs / 2] and `chunks` as above. Null, or where quant_gemm_quantizes().
+  void* y_codes = nullptr;
+  saccade::gpu::ActivationChunk* y_chunks = nullptr;
   /// Of quant_gemm_workspace_bytes(), aligned to 16 bytes; the first kQuantGemmCounterBytes are
   /// zeros at the first use, and again after each. All products of a stream can share one.
   void* workspace = nullptr;
@@ -70,6 +74,9 @@ QuantGemmPlan quant_gemm_plan(const saccade::gpu::WeightView& weight, bool gated
 /// Bytes of workspace that up to `rows` rows need.
 std::size_t quant_gemm_workspace_bytes(const saccade::gpu::WeightView& weight, int rows,
                                        const QuantGemmPlan& plan);
+
+/// Whether a gated product can write its results as codes as well.
+bool quant_gemm_quantizes(const saccade::gpu::WeightView& weight, const QuantGemmPlan& plan);
 
 /// Queues the product. Throws Error where the launch fails.
 void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream_t stream);

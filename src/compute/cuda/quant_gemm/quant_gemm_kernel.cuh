@@ -89,6 +89,38 @@ GPU_FN float4 add_bias(const QuantGemmKernelArgs& a, float4 v, u32 output, u32 e
   return v + make_float4(bias[0], bias[1], bias[2], bias[3]);
 }
 
+/// Four gated results of each of eight neighbouring lanes, rounded to bf16, as a chunk of the next
+/// product's inputs: the same bits as quantize_rows makes of them.
+GPU_FN void put_codes(const QuantGemmKernelArgs& a, u32 row, u32 output, float4 v) {
+  const u32 lane = threadIdx.x % kLanes;
+  const u32 mask = 0xffu << (lane & 24u);
+  const float values[4] = {v.x, v.y, v.z, v.w};
+  float rounded[4];
+  float largest = 0.0f;
+  GPU_UNROLL
+  for (u32 i = 0; i < 4; ++i) {
+    rounded[i] = as_float(u32(float_to_bfloat(values[i])) << 16);
+    largest = max_of(largest, absolute(rounded[i]));
+  }
+  GPU_UNROLL
+  for (u32 step = 1; step < 8; step *= 2) {
+    largest = max_of(largest, __shfl_xor_sync(mask, largest, step));
+  }
+  const float inverse = largest > 1e-30f ? quotient(127.0f, largest) : 0.0f;
+  u32 bits[4];
+  GPU_UNROLL
+  for (u32 i = 0; i < 4; ++i) bits[i] = as_bits(fused(rounded[i], inverse, kMagic));
+  const u32 codes = pack_bytes(bits[0], bits[1], bits[2], bits[3]);
+  u32 sum = u32(dot4(codes, 0x01010101u, 0));
+  sum += __shfl_xor_sync(mask, sum, 1);
+  sum += __shfl_xor_sync(mask, sum, 2);
+  const u32 second = __shfl_xor_sync(mask, sum, 4);
+  const u64 chunk = u64(row) * (a.pair_distance / kChunk) + output / kChunk;
+  a.y_codes[chunk * (kChunk / 4) + output % kChunk / 4] = codes;
+  if (lane % 8 == 0)
+    a.y_chunks[chunk] = {largest * (1.0f / 127.0f), (sum & 0xffffu) | second << 16};
+}
+
 /// What becomes of a tile's sums.
 template <u32 kOutputs, typename Sums>
 GPU_FN void put_tile(const QuantGemmKernelArgs& a, const Sums& sums, u32 tile, u32 first_row,
@@ -111,11 +143,11 @@ GPU_FN void put_tile(const QuantGemmKernelArgs& a, const Sums& sums, u32 tile, u
     const float4 gate = add_bias(a, sums(row, at), output, end);
     const float4 up =
         add_bias(a, sums(row, at + 16), output + a.pair_distance, end + a.pair_distance);
-    put_numbers(a, first_row + row, output, end,
-                make_float4(apply(a.activation, gate.x, 0.0f) * up.x,
-                            apply(a.activation, gate.y, 0.0f) * up.y,
-                            apply(a.activation, gate.z, 0.0f) * up.z,
-                            apply(a.activation, gate.w, 0.0f) * up.w));
+    const float4 result = make_float4(
+        apply(a.activation, gate.x, 0.0f) * up.x, apply(a.activation, gate.y, 0.0f) * up.y,
+        apply(a.activation, gate.z, 0.0f) * up.z, apply(a.activation, gate.w, 0.0f) * up.w);
+    put_numbers(a, first_row + row, output, end, result);
+    if (a.y_codes) put_codes(a, first_row + row, output, result);
   }
 }
 

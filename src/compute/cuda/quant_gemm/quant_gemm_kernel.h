@@ -32,6 +32,8 @@ struct QuantGemmKernelArgs {
   void* y;
   float* partials;  // [row tiles, workers, 2, rows of a block, outputs of a block]
   u32* counters;    // [row tiles, workers]: parts of the tile that a worker begins and leaves
+  u32* y_codes;     // null: none
+  ActivationChunk* y_chunks;  // [rows, pair_distance / 32]
   u64 y_stride;
   u32 rows;
   u32 pair_distance;  // rows r and r + this are one gated output; 0: not gated

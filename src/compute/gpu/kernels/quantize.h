@@ -93,22 +93,37 @@ struct RowReader {
     }
   }
 
+  /// The norm's weights of eight columns, which no launch writes.
+  struct NormWeights {
+    u32 words[kColumns];
+  };
+  /// Of columns that there are; the norm is one.
+  GPU_FN NormWeights read_norm_inside(u32 column) const {
+    NormWeights weights;
+    GPU_GLOBAL const u8* from = (GPU_GLOBAL const u8*)norm_weight;
+    if (kKind != RowKind::kAny) {
+      read_words(from + 4 * column, weights.words);
+      read_words(from + 4 * column + 16, weights.words + 4);
+    } else {
+      read_elements(from, NumberType::kF32, column, weights.words);
+    }
+    return weights;
+  }
+  /// Of any columns, and none where there is no norm.
+  GPU_FN NormWeights read_norm(u32 column) const {
+    if (norm_weight && column < inputs) return read_norm_inside(column);
+    return NormWeights{};
+  }
+
   /// Multiplies columns by the norm's weights; returns the sum of their squares before.
   GPU_FN float apply_norm(u32 column, GPU_THREAD float* values) const {
     float squares = 0.0f;
     if (!norm_weight || column >= inputs) return squares;
-    u32 weights[kColumns];
-    GPU_GLOBAL const u8* from = (GPU_GLOBAL const u8*)norm_weight;
-    if (kKind != RowKind::kAny) {
-      read_words(from + 4 * column, weights);
-      read_words(from + 4 * column + 16, weights + 4);
-    } else {
-      read_elements(from, NumberType::kF32, column, weights);
-    }
+    const NormWeights weights = read_norm_inside(column);
     GPU_UNROLL
     for (u32 i = 0; i < kColumns; ++i) {
       squares = fused(values[i], values[i], squares);
-      values[i] *= as_float(weights[i]);
+      values[i] *= as_float(weights.words[i]);
     }
     return squares;
   }
@@ -146,7 +161,8 @@ GPU_FN QuantizedColumns quantize_columns(GPU_THREAD const float* values, Group g
   return to;
 }
 
-GPU_CONSTEXPR u32 kQuantizeThreads = 256;
+/// Rows of up to 4096 columns are read once.
+GPU_CONSTEXPR u32 kQuantizeThreads = 512;
 
 /// The groups of a row (y) side by side (x) share its columns; each norms the row for itself: int8
 /// codes [rows, chunks * 32], the last chunk filled up with zeros, and ActivationChunk [rows,
@@ -170,13 +186,18 @@ GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared,
   const u64 first = row * args.x_stride * (args.x_type == NumberType::kF32 ? 4 : 2);
   const RowReader<kKind> reader = {(GPU_GLOBAL const u8*)args.x + first, args.norm_weight,
                                    args.input_order, args.x_type, args.inputs};
+  const u32 first_item = group.x() * group.threads() + group.thread_index();
+  // What this thread quantizes first is on its way while the norm is found; its weights are there
+  // before the inputs are.
+  typename RowReader<kKind>::NormWeights weights = reader.read_norm(kColumns * first_item);
+  group.wait_for_inputs();
+  typename RowReader<kKind>::Raw raw = reader.read(kColumns * first_item);
   float factor = 1.0f;
   if (args.norm_weight) {
     float squares = 0.0f;
-    for (u32 column = kColumns * group.thread_index(); column < args.inputs;
-         column += kColumns * group.threads()) {
+    for (u32 item = group.thread_index(); kColumns * item < args.inputs; item += group.threads()) {
       float values[kColumns];
-      reader.unpack(reader.read(column), values);
+      reader.unpack(item == first_item ? raw : reader.read(kColumns * item), values);
       for (u32 i = 0; i < kColumns; ++i) squares = fused(values[i], values[i], squares);
     }
     squares = group_sum(squares, (GPU_SHARED float*)shared, group);
@@ -184,11 +205,15 @@ GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared,
   }
   // Whole warps take part in the shuffles, also where the row ends.
   const u32 rounded = (args.chunks_of_row * kChunkLanes + kLanes - 1) / kLanes * kLanes;
-  const u32 first_item = group.x() * group.threads() + group.thread_index();
   for (u32 i = first_item; i < rounded; i += group.groups_x() * group.threads()) {
+    if (i != first_item) {
+      raw = reader.read(kColumns * i);
+      weights = reader.read_norm(kColumns * i);
+    }
     float values[kColumns];
-    reader.unpack(reader.read(kColumns * i), values);
-    reader.apply_norm(kColumns * i, values);
+    reader.unpack(raw, values);
+    GPU_UNROLL
+    for (u32 k = 0; args.norm_weight && k < kColumns; ++k) values[k] *= as_float(weights.words[k]);
     const QuantizedColumns columns = quantize_columns(values, group);
     const u32 chunk = i / kChunkLanes;
     if (chunk >= args.chunks_of_row) continue;
@@ -207,7 +232,6 @@ GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared,
 /// codes, so the norm's only enters the scales.
 GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared, Group group) {
   group.allow_next();
-  group.wait_for_inputs();
   switch (row_kind(args.input_order, args.x_stride, args.inputs, args.x_type)) {
     case RowKind::kAny:
       return quantize_row<RowKind::kAny>(args, shared, group);
