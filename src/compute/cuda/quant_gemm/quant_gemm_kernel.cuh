@@ -89,7 +89,7 @@ GPU_FN float4 add_bias(const QuantGemmKernelArgs& a, float4 v, u32 output, u32 e
   return v + make_float4(bias[0], bias[1], bias[2], bias[3]);
 }
 
-/// Four gated results of each of eight neighbouring lanes, rounded to bf16, as a chunk of the next
+/// Four gated results of each of eight neighbouring lanes, rounded to f16, as a chunk of the next
 /// product's inputs: the same bits as quantize_rows makes of them.
 GPU_FN void put_codes(const QuantGemmKernelArgs& a, u32 row, u32 output, float4 v) {
   const u32 lane = threadIdx.x % kLanes;
@@ -99,7 +99,7 @@ GPU_FN void put_codes(const QuantGemmKernelArgs& a, u32 row, u32 output, float4 
   float largest = 0.0f;
   GPU_UNROLL
   for (u32 i = 0; i < 4; ++i) {
-    rounded[i] = as_float(u32(float_to_bfloat(values[i])) << 16);
+    rounded[i] = half_to_float(u16(held_halves(float_to_half(values[i]))));
     largest = max_of(largest, absolute(rounded[i]));
   }
   GPU_UNROLL
