@@ -3,7 +3,7 @@
 //   bench/gpu/attention_bench.cu src/compute/cuda/attention/*.cu -o attention_bench
 // attention_bench [check | small | time]: all checks; few small ones (for compute-sanitizer);
 // timings.
-#include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@
 #include "compute/cuda/attention/attention.h"
 
 using namespace saccade::compute::cuda;
-using Bf16 = __nv_bfloat16;
+using F16 = __half;
 
 namespace {
 
@@ -61,18 +61,18 @@ __device__ std::uint32_t hash(std::uint64_t x) {
 }
 
 /// About normal with the given deviation (a sum of four uniform numbers).
-__global__ void randomize(Bf16* data, std::size_t n, std::uint64_t seed, float deviation) {
+__global__ void randomize(F16* data, std::size_t n, std::uint64_t seed, float deviation) {
   const std::size_t stride = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   for (std::size_t i = blockIdx.x * static_cast<std::size_t>(blockDim.x) + threadIdx.x; i < n;
        i += stride) {
     float sum = 0.0f;
     for (int j = 0; j < 4; ++j)
       sum += hash(seed * 0x9e3779b97f4a7c15ull + i * 4 + j) * 0x1p-31f - 0.5f;
-    data[i] = __float2bfloat16(sum * deviation * 1.7320508f);
+    data[i] = __float2half(sum * deviation * 1.7320508f);
   }
 }
 
-void random_fill(Bf16* data, std::size_t n, std::uint64_t seed, float deviation = 1.0f) {
+void random_fill(F16* data, std::size_t n, std::uint64_t seed, float deviation = 1.0f) {
   randomize<<<1024, 256>>>(data, n, seed, deviation);
   CUDA(cudaGetLastError());
 }
@@ -87,7 +87,7 @@ struct ReferenceJob {
 };
 
 struct ReferenceArgs {
-  const Bf16 *queries, *keys, *values;
+  const F16 *queries, *keys, *values;
   float* out;
   const std::int32_t* page_ids;  ///< null: rows of a matrix
   std::int64_t stride;           ///< of that matrix
@@ -109,8 +109,7 @@ __global__ void reference(const ReferenceJob* jobs, ReferenceArgs args) {
   for (int key = job.begin + threadIdx.x; key < job.end; key += blockDim.x) {
     float sum = 0.0f;
     for (int d = 0; d < args.head_dim; ++d) {
-      sum +=
-          __bfloat162float(args.queries[job.query + d]) * __bfloat162float(args.keys[row(key) + d]);
+      sum += __half2float(args.queries[job.query + d]) * __half2float(args.keys[row(key) + d]);
     }
     sum *= args.scale;
     if (args.softcap > 0.0f) sum = args.softcap * tanhf(sum / args.softcap);
@@ -128,7 +127,7 @@ __global__ void reference(const ReferenceJob* jobs, ReferenceArgs args) {
   for (int d = threadIdx.x; d < args.head_dim; d += blockDim.x) {
     float sum = 0.0f;
     for (int i = 0; i < n; ++i) {
-      sum += expf(scores[i] - highest) * __bfloat162float(args.values[row(job.begin + i) + d]);
+      sum += expf(scores[i] - highest) * __half2float(args.values[row(job.begin + i) + d]);
     }
     args.out[job.out + d] = sum / total;
   }
@@ -147,7 +146,7 @@ std::vector<float> run_reference(const std::vector<ReferenceJob>& jobs, Referenc
 }
 
 /// Relative error over what `jobs` wrote; elsewhere out must still be the poison.
-void compare(const std::string& name, const std::vector<Bf16>& out,
+void compare(const std::string& name, const std::vector<F16>& out,
              const std::vector<float>& expected, const std::vector<ReferenceJob>& jobs,
              int head_dim) {
   std::vector<char> written(out.size(), 0);
@@ -156,7 +155,7 @@ void compare(const std::string& name, const std::vector<Bf16>& out,
     for (int d = 0; d < head_dim; ++d) {
       written[job.out + d] = 1;
       const double error =
-          static_cast<double>(__bfloat162float(out[job.out + d])) - expected[job.out + d];
+          static_cast<double>(__half2float(out[job.out + d])) - expected[job.out + d];
       difference += error * error;
       worst = std::isnan(error) ? INFINITY : std::max(worst, std::fabs(error));
       norm += static_cast<double>(expected[job.out + d]) * expected[job.out + d];
@@ -235,8 +234,8 @@ struct Paged {
 };
 
 /// Writes NaN over every key that no sequence has.
-void poison_unused(Buffer<Bf16>& pool, const Paged& batch) {
-  std::vector<Bf16> host = pool.host();
+void poison_unused(Buffer<F16>& pool, const Paged& batch) {
+  std::vector<F16> host = pool.host();
   const int head_dim = batch.shape.head_dim, heads = batch.shape.num_kv_heads;
   std::vector<int> used(batch.num_pages, 0);
   for (std::size_t i = 0; i < batch.spans.size(); ++i) {
@@ -264,7 +263,7 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
   const Paged batch(shape, std::move(list), bidirectional, seed);
   const std::size_t pool_size =
       static_cast<std::size_t>(batch.num_pages) * shape.num_kv_heads * 64 * shape.head_dim;
-  Buffer<Bf16> queries(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
+  Buffer<F16> queries(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
       out(batch.rows * batch.out_stride);
   Buffer<DeviceSpan> spans(batch.spans);
   Buffer<std::int32_t> page_ids(batch.page_ids), end_keys(batch.end_keys);
@@ -331,13 +330,13 @@ void check_invariance(AttentionShape shape, std::vector<int> chunks, bool portab
   const Paged batch(shape, {{0, total}}, false, 5);
   const std::size_t pool_size =
       static_cast<std::size_t>(batch.num_pages) * shape.num_kv_heads * 64 * shape.head_dim;
-  Buffer<Bf16> queries(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
+  Buffer<F16> queries(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
       out(batch.rows * batch.out_stride);
   Buffer<std::int32_t> page_ids(batch.page_ids);
   random_fill(queries.data, queries.size, 1);
   random_fill(keys.data, keys.size, 2);
   random_fill(values.data, values.size, 3);
-  std::vector<std::vector<Bf16>> results;
+  std::vector<std::vector<F16>> results;
   for (const bool whole : {true, false}) {
     out.fill(0xff);
     int start = 0;
@@ -369,8 +368,8 @@ void check_replay() {
   const std::size_t pool_size = static_cast<std::size_t>(kPages) * 4 * 64 * 128;
   for (const int sequences : {1, 3, 40}) {
     const std::size_t width = 28 * 128;
-    Buffer<Bf16> queries(sequences * width), keys(pool_size), values(pool_size);
-    Buffer<Bf16> out(sequences * width), fresh(sequences * width);
+    Buffer<F16> queries(sequences * width), keys(pool_size), values(pool_size);
+    Buffer<F16> out(sequences * width), fresh(sequences * width);
     random_fill(queries.data, queries.size, 1);
     random_fill(keys.data, keys.size, 2);
     random_fill(values.data, values.size, 3);
@@ -437,7 +436,7 @@ void check_segments(int heads, int head_dim, const std::vector<int>& lengths) {
     }
     ends.push_back(rows += length);
   }
-  Buffer<Bf16> qkv(static_cast<std::size_t>(rows + 200) * 3 * width),
+  Buffer<F16> qkv(static_cast<std::size_t>(rows + 200) * 3 * width),
       out(static_cast<std::size_t>(rows + 8) * width);
   qkv.fill(0xff);
   random_fill(qkv.data, static_cast<std::size_t>(rows) * 3 * width, 7);
@@ -562,7 +561,7 @@ void time_prefill(AttentionShape shape, int total, int chunk, bool portable) {
   const Paged batch(shape, {{0, total}}, false, 3);
   const std::size_t pool_size =
       static_cast<std::size_t>(batch.num_pages) * shape.num_kv_heads * 64 * shape.head_dim;
-  Buffer<Bf16> queries(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
+  Buffer<F16> queries(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
       out(batch.rows * batch.out_stride);
   Buffer<std::int32_t> page_ids(batch.page_ids);
   random_fill(queries.data, queries.size, 1);
@@ -597,7 +596,7 @@ void time_segments(int heads, int head_dim, int rows, int length) {
   const int width = heads * head_dim;
   std::vector<std::int32_t> ends;
   for (int end = length; end - length < rows; end += length) ends.push_back(std::min(end, rows));
-  Buffer<Bf16> qkv(static_cast<std::size_t>(rows) * 3 * width),
+  Buffer<F16> qkv(static_cast<std::size_t>(rows) * 3 * width),
       out(static_cast<std::size_t>(rows) * width);
   random_fill(qkv.data, qkv.size, 7);
   Buffer<std::int32_t> device_ends(ends);
@@ -637,7 +636,7 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
   const Paged batch(shape, specs, false, 3);
   const std::size_t pool_size =
       static_cast<std::size_t>(batch.num_pages) * shape.num_kv_heads * 64 * shape.head_dim;
-  Buffer<Bf16> queries(batch.rows * batch.query_stride), keys(pool_size * layers),
+  Buffer<F16> queries(batch.rows * batch.query_stride), keys(pool_size * layers),
       values(pool_size * layers), out(batch.rows * batch.out_stride);
   Buffer<DeviceSpan> spans(batch.spans);
   Buffer<std::int32_t> page_ids(batch.page_ids);

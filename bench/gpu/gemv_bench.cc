@@ -329,14 +329,14 @@ void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaS
   args.eps = 1e-6f;
   if (use == Use::kAdd) {
     args.x = buffers.small.get();
-    args.x_type = NumberType::kBf16;
+    args.x_type = NumberType::kF16;
     args.y = buffers.wide.get();
     args.store = GemvStore::kAddF32;
   } else {
     args.x = buffers.residual.get();
     args.norm_weight = buffers.norm.get();
     args.y = use == Use::kNormed ? static_cast<void*>(buffers.wide.get()) : buffers.small.get();
-    args.store = use == Use::kNormed ? GemvStore::kF32 : GemvStore::kBf16;
+    args.store = use == Use::kNormed ? GemvStore::kF32 : GemvStore::kF16;
   }
   const GemvPlan plan = chosen ? *chosen : gemv_plan(view, args.n, args.gated, 1, processors());
   args.tiling = plan.tiling;
@@ -524,11 +524,11 @@ void time_dequantize(double copy_rate) {
         args.y_stride = 3584;
         args.rows = 18944;
         args.column_groups = plan.column_groups;
-        args.y_type = NumberType::kBf16;
+        args.y_type = NumberType::kF16;
         launch(plan.kernel, plan.grid, &args, stream);
       }
     });
-    std::printf("%-6s [18944, 3584] to bf16: %.1f us, %.0f%%\n", format.name, us / 4,
+    std::printf("%-6s [18944, 3584] to f16: %.1f us, %.0f%%\n", format.name, us / 4,
                 100.0 * bytes / us / copy_rate);
   }
 }

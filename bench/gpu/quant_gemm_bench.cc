@@ -126,8 +126,8 @@ Buffer packed(const HostMatrix& matrix, ThreadPool& threads, WeightView& view) {
   return memory;
 }
 
-float bf16_value(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+float f16_value(std::uint16_t bits) {
+  return f16_to_f32(bits);
 }
 
 float reference_activate(float x, Function kind) {
@@ -192,8 +192,8 @@ struct Case {
   /// Results [count, width] of the first `count` rows, as floats.
   std::vector<float> run(const QuantGemmPlan& plan, int count, QuantGemmOutput output,
                          bool with_bias, Function activation = Function::kSilu) const {
-    const bool gated = output == QuantGemmOutput::kGateF32 || output == QuantGemmOutput::kGateBf16;
-    const bool half = output == QuantGemmOutput::kGateBf16 || output == QuantGemmOutput::kBf16;
+    const bool gated = output == QuantGemmOutput::kGateF32 || output == QuantGemmOutput::kGateF16;
+    const bool half = output == QuantGemmOutput::kGateF16 || output == QuantGemmOutput::kF16;
     const std::int64_t width = gated ? view.outputs / 2 : view.outputs;
     const std::int64_t stride = width + 3;
     Buffer y(count * stride * (half ? 2 : 4));
@@ -229,7 +229,7 @@ struct Case {
     const auto b16 = half ? y.read<std::uint16_t>() : std::vector<std::uint16_t>();
     for (std::int64_t r = 0; r < count; ++r) {
       for (std::int64_t o = 0; o < width; ++o) {
-        values[r * width + o] = half ? bf16_value(b16[r * stride + o]) : f32[r * stride + o];
+        values[r * width + o] = half ? f16_value(b16[r * stride + o]) : f32[r * stride + o];
       }
     }
     return values;
@@ -238,7 +238,7 @@ struct Case {
   /// |values - reference| / |reference|.
   double error(const std::vector<float>& values, int count, QuantGemmOutput output, bool with_bias,
                Function activation = Function::kSilu) const {
-    const bool gated = output == QuantGemmOutput::kGateF32 || output == QuantGemmOutput::kGateBf16;
+    const bool gated = output == QuantGemmOutput::kGateF32 || output == QuantGemmOutput::kGateF16;
     const std::int64_t width = gated ? view.outputs / 2 : view.outputs;
     double difference = 0.0, norm = 0.0;
     for (std::int64_t r = 0; r < count; ++r) {
@@ -313,16 +313,16 @@ void check_outputs(ThreadPool& threads) {
       2 * 152, 1024, 40, threads);
   for (const QuantGemmPlan plan : {QuantGemmPlan{3, 1, 4, 2}, {8, 2, 1, 3}}) {
     for (const int rows : {3, 40}) {
-      for (const auto output : {QuantGemmOutput::kBf16, QuantGemmOutput::kAddF32}) {
+      for (const auto output : {QuantGemmOutput::kF16, QuantGemmOutput::kAddF32}) {
         const double error = c.error(c.run(plan, rows, output, true), rows, output, true);
-        expect(error < (output == QuantGemmOutput::kBf16 ? 3e-3 : 3e-6), "output", error);
+        expect(error < (output == QuantGemmOutput::kF16 ? 3e-3 : 3e-6), "output", error);
       }
       for (const auto kind : {Function::kSilu, Function::kGelu, Function::kGeluTanh,
                               Function::kQuickGelu, Function::kRelu}) {
-        for (const auto output : {QuantGemmOutput::kGateF32, QuantGemmOutput::kGateBf16}) {
+        for (const auto output : {QuantGemmOutput::kGateF32, QuantGemmOutput::kGateF16}) {
           const double error =
               c.error(c.run(plan, rows, output, true, kind), rows, output, true, kind);
-          expect(error < (output == QuantGemmOutput::kGateBf16 ? 3e-3 : 1e-5), "gate", error);
+          expect(error < (output == QuantGemmOutput::kGateF16 ? 3e-3 : 1e-5), "gate", error);
         }
       }
     }
@@ -436,7 +436,7 @@ struct Bed {
     args.y = y.get();
     args.y_stride = args.weight.outputs;
     args.rows = rows;
-    args.output = l.gated ? QuantGemmOutput::kGateBf16 : QuantGemmOutput::kF32;
+    args.output = l.gated ? QuantGemmOutput::kGateF16 : QuantGemmOutput::kF32;
     args.workspace = workspace.get();
     args.overlap = overlap;
     quant_gemm(args, l.plan, stream);

@@ -35,7 +35,7 @@ class Listener {
 /// How values between and inside layers are held.
 enum class Activations {
   /// The fastest: inputs of quantized layers rounded to 8 bits, each 32 with a scale of their own,
-  /// so that products are of integers; on a GPU, bfloat16 between layers.
+  /// so that products are of integers; on a GPU, float16 between layers.
   kInt8,
   /// float32 throughout: on the CPU the results of the dequantized model, bit for bit.
   kF32,

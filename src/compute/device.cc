@@ -139,7 +139,12 @@ void Device::linear(const Tensor& y, const Tensor& x, const Weight& w,
   if (options.bias) check_vector("linear", "bias", *options.bias, w.outputs());
   if (options.norm_weight) check_vector("linear", "norm", *options.norm_weight, w.inputs());
   if (work_) count_product(x.rows(), w);
-  const bool fused = options.norm_weight || options.gate || options.add;
+  apply_linear(y, x, w, options);
+}
+
+void Device::apply_linear(const Tensor& y, const Tensor& x, const Weight& w,
+                          const LinearOptions& options) {
+  const bool fused = options.norm_weight || options.gate || options.add || options.precise;
   if (fused && do_fused_linear(y, x, w, options)) return;
   Tensor normed;
   if (options.norm_weight) {

@@ -40,6 +40,9 @@ struct LinearOptions {
   /// The first half of the outputs, through this, multiplies the second: y has half the columns.
   std::optional<Activation> gate = std::nullopt;
   bool add = false;  ///< the result is added to y, which is f32
+  /// Inputs are not rounded: for small products whose results are compared, where a rounding could
+  /// choose otherwise. (Weights of integer codes still multiply rounded inputs.)
+  bool precise = false;
 };
 
 struct DeviceInfo {
@@ -199,6 +202,9 @@ class Device {
   void sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers, const Tensor& slots);
 
  protected:
+  /// linear of arguments that were checked and counted: for parts of one.
+  void apply_linear(const Tensor& y, const Tensor& x, const Weight& w,
+                    const LinearOptions& options);
   virtual void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) = 0;
   /// A linear map with options other than a bias, in fewer passes than one for each; false where
   /// that is not to be had.

@@ -15,7 +15,7 @@ struct DeviceOptions {
   int threads = 0;              ///< of the CPU; 0: one for each core this process may use
   std::string instruction_set;  ///< of the CPU; empty: the best
   /// Everything in float32. Otherwise inputs of quantized weights are rounded to int8 where that is
-  /// fast, and a GPU keeps what passes between layers in bfloat16.
+  /// fast, and a GPU keeps what passes between layers in float16.
   bool exact = false;
   /// Every result has the same bits whatever stands beside it in a batch. The CPU's always have; a
   /// GPU is slower then.

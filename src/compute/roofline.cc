@@ -59,17 +59,18 @@ std::vector<float> values_of(std::int64_t count) {
   return values;
 }
 
-std::vector<std::uint16_t> bf16_of(const std::vector<float>& values) {
+template <typename Round>
+std::vector<std::uint16_t> halves_of(const std::vector<float>& values, Round round) {
   std::vector<std::uint16_t> bits(values.size());
-  std::ranges::transform(values, bits.begin(), f32_to_bf16);
+  std::ranges::transform(values, bits.begin(), round);
   return bits;
 }
 
 Tensor filled(Device& device, DType dtype, std::int64_t rows, std::int64_t columns) {
   Tensor tensor = device.empty(dtype, {rows, columns});
   const std::vector<float> values = values_of(rows * columns);
-  if (dtype == DType::kBF16) {
-    device.upload(tensor, bf16_of(values).data());
+  if (dtype == DType::kF16) {
+    device.upload(tensor, halves_of(values, f32_to_f16).data());
   } else {
     device.upload(tensor, values.data());
   }
@@ -92,7 +93,8 @@ double product_rate(Device& device, const WeightFormat& format) {
   const Tensor y = device.activations(x.shape());
   HostMatrix matrix{format, sizes.columns, sizes.columns};
   // As bfloat16 these are weights, scales and offsets; codes may be anything.
-  const std::vector<std::uint16_t> numbers = bf16_of(values_of(sizes.columns * sizes.columns));
+  const std::vector<std::uint16_t> numbers =
+      halves_of(values_of(sizes.columns * sizes.columns), f32_to_bf16);
   matrix.data = matrix.scales = matrix.offsets = reinterpret_cast<const std::byte*>(numbers.data());
   const auto weight = device.pack(std::span(&matrix, 1));
   const double seconds = best_seconds(device, y, [&] { device.linear(y, x, *weight); });

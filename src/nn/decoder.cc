@@ -114,7 +114,7 @@ Tensor Decoder::attend(Device& device, int index, const Tensor& hidden_states,
 
 void Decoder::add_residual(Device& device, const Tensor& hidden_states, Tensor part,
                            const std::optional<RmsNorm>& norm) const {
-  if (norm) part = norm->forward(device, part);
+  if (norm) part = norm->forward_f32(device, part);
   if (config_.residual_scale != 1.0f) device.scale(part, config_.residual_scale);
   device.add(hidden_states, part);
 }
@@ -126,17 +126,19 @@ void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
   if (plain_residual()) {
     layer.output.add_to(device, hidden_states, attended);
   } else {
-    add_residual(device, hidden_states, layer.output.forward(device, attended),
+    add_residual(device, hidden_states, layer.output.forward_f32(device, attended),
                  layer.attention_output_norm);
   }
   if (layer.experts) {
-    const Tensor normed = layer.mlp_norm.forward(device, hidden_states);
+    // In f32: 16 bits are enough to choose other experts, where two are nearly as good.
+    const Tensor normed = layer.mlp_norm.forward_f32(device, hidden_states);
     add_residual(device, hidden_states, layer.experts->forward(device, normed),
                  layer.mlp_output_norm);
   } else if (plain_residual()) {
     layer.mlp.add_to(device, hidden_states, hidden_states, &layer.mlp_norm);
   } else {
-    add_residual(device, hidden_states, layer.mlp.forward(device, hidden_states, &layer.mlp_norm),
+    add_residual(device, hidden_states,
+                 layer.mlp.forward_f32(device, hidden_states, &layer.mlp_norm),
                  layer.mlp_output_norm);
   }
 }

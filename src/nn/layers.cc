@@ -110,8 +110,8 @@ Tensor Mlp::inner(Device& device, const Tensor& x) const {
   return activated;
 }
 
-Tensor Mlp::forward(Device& device, const Tensor& x) const {
-  return down.forward(device, inner(device, x));
+Tensor Mlp::forward_f32(Device& device, const Tensor& x) const {
+  return down.forward_f32(device, inner(device, x));
 }
 
 void Mlp::add_to(Device& device, const Tensor& y, const Tensor& x) const {
@@ -144,8 +144,8 @@ Tensor GatedMlp::inner(Device& device, const Tensor& x, const RmsNorm* norm) con
   return gated;
 }
 
-Tensor GatedMlp::forward(Device& device, const Tensor& x, const RmsNorm* norm) const {
-  return down.forward(device, inner(device, x, norm));
+Tensor GatedMlp::forward_f32(Device& device, const Tensor& x, const RmsNorm* norm) const {
+  return down.forward_f32(device, inner(device, x, norm));
 }
 
 void GatedMlp::add_to(Device& device, const Tensor& y, const Tensor& x, const RmsNorm* norm) const {

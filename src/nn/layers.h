@@ -79,9 +79,9 @@ struct Mlp {
                   std::int64_t inputs, std::int64_t intermediate_size, std::int64_t outputs,
                   compute::Activation activation);
 
-  /// x [rows, inputs] -> [rows, outputs]
-  Tensor forward(Device& device, const Tensor& x) const;
-  /// y f32 [rows, outputs] += what forward would give
+  /// x [rows, inputs] -> f32 [rows, outputs]
+  Tensor forward_f32(Device& device, const Tensor& x) const;
+  /// y f32 [rows, outputs] += what forward_f32 would give
   void add_to(Device& device, const Tensor& y, const Tensor& x) const;
 
  private:
@@ -104,9 +104,9 @@ struct GatedMlp {
                              std::int64_t hidden_size, std::int64_t intermediate_size,
                              bool with_bias, compute::Activation activation);
 
-  /// x [rows, hidden_size], normed first where a norm is given -> the same shape
-  Tensor forward(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
-  /// y f32 [rows, hidden_size] += what forward would give
+  /// x [rows, hidden_size], normed first where a norm is given -> f32 of the same shape
+  Tensor forward_f32(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
+  /// y f32 [rows, hidden_size] += what forward_f32 would give
   void add_to(Device& device, const Tensor& y, const Tensor& x,
               const RmsNorm* norm = nullptr) const;
 

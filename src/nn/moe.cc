@@ -54,7 +54,11 @@ std::vector<MixtureOfExperts::Assignment> MixtureOfExperts::route(Device& device
                                                                   const Tensor& x) const {
   const std::int64_t experts = config_.num_experts;
   std::vector<float> logits(x.rows() * experts);
-  device.download(logits.data(), router_.forward_f32(device, x));
+  const Tensor on_device = device.empty(DType::kF32, {x.rows(), experts});
+  compute::LinearOptions options;
+  options.precise = true;
+  device.linear(on_device, x, *router_.weight, options);
+  device.download(logits.data(), on_device);
   std::vector<Assignment> assignments(experts);
   for (std::int64_t row = 0; row < x.rows(); ++row) {
     const std::span<const float> of_row(&logits[row * experts], experts);
@@ -76,7 +80,7 @@ Tensor MixtureOfExperts::forward(Device& device, const Tensor& x) const {
     if (rows.empty()) continue;
     Tensor given = device.activations({static_cast<std::int64_t>(rows.size()), x.size(1)});
     device.gather(given, x, rows);
-    device.scatter_add(y, experts_[i].forward(device, given), rows, shares);
+    device.scatter_add(y, experts_[i].forward_f32(device, given), rows, shares);
   }
   return y;
 }

@@ -25,7 +25,7 @@ class MixtureOfExperts {
                                std::int64_t hidden_size, const MoeConfig& config,
                                compute::Activation activation);
 
-  /// x [rows, hidden_size] -> the same shape. A row's experts are summed in the order of their
+  /// x f32 [rows, hidden_size] -> the same. A row's experts are summed in the order of their
   /// numbers, so that its bits do not depend on the other rows.
   Tensor forward(Device& device, const Tensor& x) const;
 

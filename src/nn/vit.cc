@@ -191,7 +191,7 @@ void Vit::run_layer(Device& device, const Layer& layer, const Tensor& hidden_sta
   if (layer.attention_scale.empty()) {
     layer.output.add_to(device, hidden_states, attended);
   } else {
-    const Tensor output = layer.output.forward(device, attended);
+    const Tensor output = layer.output.forward_f32(device, attended);
     device.scale_columns(output, layer.attention_scale);
     device.add(hidden_states, output);
   }
@@ -199,7 +199,8 @@ void Vit::run_layer(Device& device, const Layer& layer, const Tensor& hidden_sta
   if (layer.mlp_scale.empty()) {
     apply_to(device, layer.mlp, hidden_states, normed);
   } else {
-    const Tensor output = apply(device, layer.mlp, normed);
+    const Tensor output =
+        std::visit([&](const auto& mlp) { return mlp.forward_f32(device, normed); }, layer.mlp);
     device.scale_columns(output, layer.mlp_scale);
     device.add(hidden_states, output);
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "op_testing.h"
@@ -192,6 +193,75 @@ TEST(PagedAttention, TurnsAndStoresAtOnce) {
     const Matrix at_once = on_all_devices([&](Device& device) { return attend(device, true); });
     cpu::CpuDevice cpu({1, {}});
     EXPECT_EQ(at_once, attend(cpu, false));
+  }
+}
+
+/// What a GPU's fast mode gives, widened.
+Matrix widened(Device& device, const Tensor& tensor) {
+  std::vector<std::uint16_t> bits(tensor.shape().elements());
+  device.download(bits.data(), tensor);
+  Matrix values(bits.size());
+  std::transform(bits.begin(), bits.end(), values.begin(), f16_to_f32);
+  return values;
+}
+
+/// f32 values as the activations of a device's fast mode, [rows, columns].
+Tensor narrowed(Device& device, const Matrix& values, std::int64_t rows, std::int64_t columns) {
+  std::vector<std::uint16_t> bits(values.size());
+  std::transform(values.begin(), values.end(), bits.begin(), f32_to_f16);
+  Tensor tensor = device.activations({rows, columns});
+  device.upload(tensor, bits.data());
+  return tensor;
+}
+
+TEST(FastAttention, PagesAndSegmentsAreCloseToTheReference) {
+  // Head sizes that tensor cores take in whole, in smaller pieces, and not at all. Scores of up to
+  // 30: bfloat16 anywhere would be off by more.
+  for (const AttentionCase& c : {AttentionCase{4, 2, 128}, AttentionCase{3, 3, 80},
+                                 AttentionCase{2, 2, 20}, AttentionCase{2, 1, 5}}) {
+    SCOPED_TRACE(c.head_dim);
+    constexpr std::int64_t kRows = 150;
+    const std::int64_t width = std::int64_t{c.heads} * c.head_dim;
+    const std::int64_t kv_width = std::int64_t{c.kv_heads} * c.head_dim;
+    const std::int64_t all = width + 2 * kv_width;
+    const Matrix qkv = random_matrix(kRows * all, 1);
+    const AttentionShape shape{c.heads, c.kv_heads, c.head_dim,
+                               10.0f / static_cast<float>(std::sqrt(c.head_dim))};
+    const std::vector<std::int64_t> ends = {70, 71, kRows};
+    std::vector<double> paged;
+    std::vector<double> segments;
+    for (std::int64_t row = 0; row < kRows; ++row) {
+      const auto segment = std::upper_bound(ends.begin(), ends.end(), row);
+      for (int h = 0; h < c.heads; ++h) {
+        const std::int64_t column = width + h / (c.heads / c.kv_heads) * c.head_dim;
+        const auto add = [&](std::vector<double>& to, std::int64_t begin, std::int64_t end) {
+          const auto out = reference::attend(
+              &qkv[row * all + h * c.head_dim], c.head_dim, shape.scale, begin, end,
+              [&](std::int64_t t) { return &qkv[t * all + column]; },
+              [&](std::int64_t t) { return &qkv[t * all + kv_width + column]; });
+          to.insert(to.end(), out.begin(), out.end());
+        };
+        add(paged, 0, row + 1);
+        add(segments, segment == ends.begin() ? 0 : *(segment - 1), *segment);
+      }
+    }
+    for (const auto& device : gpu_devices(false)) {
+      SCOPED_TRACE(device->info().name);
+      constexpr double kTolerance = 4e-3;
+      const Tensor x = narrowed(*device, qkv, kRows, all);
+      const Tensor q = x.view_columns(0, width);
+      const Tensor k = x.view_columns(width, kv_width);
+      const Tensor v = x.view_columns(width + kv_width, kv_width);
+      const auto cache = device->make_kv_cache({1, c.kv_heads, c.head_dim}, 3);
+      const std::vector<std::int32_t> pages = {2, 0, 1};
+      const auto spans = span_table(*device, {{0, kRows, 0, pages}});
+      const Tensor out = device->activations({kRows, width});
+      device->write_kv(*cache, 0, k, v, *spans);
+      device->attention_paged(out, q, *cache, 0, shape, *spans);
+      expect_close(widened(*device, out), paged, kTolerance);
+      device->attention_segments(out, q, k, v, shape, ends);
+      expect_close(widened(*device, out), segments, kTolerance);
+    }
   }
 }
 

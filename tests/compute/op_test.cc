@@ -453,6 +453,31 @@ TEST(OpTest, Rotary) {
   }
 }
 
+TEST(OpTest, PreciseProductsDoNotRoundTheirInputs) {
+  constexpr std::int64_t kRows = 70, kInputs = 130, kOutputs = 33;
+  const Matrix x = random_matrix(kRows * kInputs, 1);
+  const Matrix w = random_matrix(kOutputs * kInputs, 2);
+  const auto wanted = reference::linear(x, w, {}, kRows, kInputs, kOutputs);
+  const HostMatrix matrix = float_matrix(
+      {DType::kF32, {kOutputs, kInputs}, reinterpret_cast<const std::byte*>(w.data())});
+  for (const auto& device : gpu_devices(false)) {
+    SCOPED_TRACE(device->info().name);
+    const auto weight = device->pack(std::span(&matrix, 1));
+    const Tensor input = upload(*device, x, {kRows, kInputs});
+    const Tensor y = device->empty(DType::kF32, {kRows, kOutputs});
+    LinearOptions options;
+    options.precise = true;
+    device->linear(y, input, *weight, options);
+    const Matrix found = download(*device, y);
+    expect_close(found, wanted, 1e-6);
+    // A row alone has the same bits.
+    const Tensor one = device->empty(DType::kF32, {1, kOutputs});
+    device->linear(one, input.view_rows(40, 1), *weight, options);
+    EXPECT_EQ(download(*device, one),
+              Matrix(found.begin() + 40 * kOutputs, found.begin() + 41 * kOutputs));
+  }
+}
+
 TEST(OpTest, WrongShapesAreNamed) {
   cpu::CpuDevice device({1, {}});
   const Tensor a = device.empty(DType::kF32, {2, 3});

@@ -1,5 +1,5 @@
 // Every golden checkpoint on a GPU: in f32 close to transformers and with its greedy tokens, in
-// bfloat16 within what that rounding allows. Skipped, with a notice, where there is no GPU.
+// float16 within what that rounding allows. Skipped, with a notice, where there is no GPU.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -86,7 +86,6 @@ TEST_P(ExactOnGpu, GreedyTokensAreThoseOfTransformers) {
   }
 }
 
-/// Not met yet by about half of the checkpoints: see docs/gpu.md.
 TEST_P(FastOnGpu, TowersAndLogits) {
   compare(2e-2);
 }

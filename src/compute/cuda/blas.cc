@@ -73,7 +73,7 @@ void check_blas(cublasStatus_t status, const char* what) {
 }
 
 cudaDataType_t data_type(DType type) {
-  return type == DType::kF32 ? CUDA_R_32F : CUDA_R_16BF;
+  return type == DType::kF32 ? CUDA_R_32F : CUDA_R_16F;
 }
 
 /// A product's descriptors. cuBLAS counts columns first: y^T [outputs, rows] = w [inputs,

@@ -18,8 +18,8 @@ struct Product {
   const void* bias = nullptr;  ///< [outputs] of y_type; null: none
   std::int64_t rows = 0, outputs = 0, inputs = 0;
   std::int64_t y_stride = 0, x_stride = 0, w_stride = 0;  ///< elements from row to row
-  DType x_type = DType::kBF16;                            ///< kBF16 or kF32
-  DType y_type = DType::kBF16;                            ///< kF32 where x is
+  DType x_type = DType::kF16;                             ///< kF16 or kF32
+  DType y_type = DType::kF16;                             ///< kF32 where x is
   bool add = false;                                       ///< y += instead of y =
   /// The order of sums must not depend on `rows`.
   bool invariant = false;

@@ -30,7 +30,7 @@ PagedKeyValues pages_of(const gpu::GpuKvCache& cache, int layer, const gpu::GpuS
 }  // namespace
 
 bool CudaDevice::on_tensor_cores(const Tensor& q, const compute::AttentionShape& shape) const {
-  return q.dtype() == DType::kBF16 && !exact() &&
+  return q.dtype() == DType::kF16 && !exact() &&
          attention_supported(kernel_shape(shape), properties_.major);
 }
 

@@ -12,7 +12,7 @@
 namespace saccade::compute::cuda {
 namespace {
 
-// bfloat16 on tensor cores and asynchronous copies begin here.
+// Asynchronous copies begin here.
 constexpr int kOldestMajor = 8;
 
 /// Thrown where an operation would need the host's data while a graph is recorded.

@@ -17,9 +17,9 @@ constexpr std::int64_t kFewRows = 80;
 
 QuantGemmOutput output_of(const Tensor& y, const LinearOptions& options) {
   const bool f32 = y.dtype() == DType::kF32;
-  if (options.gate) return f32 ? QuantGemmOutput::kGateF32 : QuantGemmOutput::kGateBf16;
+  if (options.gate) return f32 ? QuantGemmOutput::kGateF32 : QuantGemmOutput::kGateF16;
   if (options.add) return QuantGemmOutput::kAddF32;
-  return f32 ? QuantGemmOutput::kF32 : QuantGemmOutput::kBf16;
+  return f32 ? QuantGemmOutput::kF32 : QuantGemmOutput::kF16;
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ CudaDevice::QuantizedRows CudaDevice::quantize(const Tensor& x, const kernels::W
   if (options.norm_weight) args.norm_weight = options.norm_weight->data<float>();
   args.input_order = view.input_order;
   args.x_stride = static_cast<kernels::u64>(x.row_stride());
-  args.x_type = x.dtype() == DType::kF32 ? kernels::NumberType::kF32 : kernels::NumberType::kBf16;
+  args.x_type = x.dtype() == DType::kF32 ? kernels::NumberType::kF32 : kernels::NumberType::kF16;
   args.inputs = view.inputs;
   args.chunks_of_row = view.chunks;
   args.eps = options.norm_eps;

@@ -100,7 +100,7 @@ void GpuDevice::do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin,
                                  static_cast<u32>(heads),
                                  static_cast<u32>(head_dim),
                                  static_cast<u32>(cos.size(1))};
-  launch_kernel(typed(x, Kernel::rotary_f32, Kernel::rotary_bf16),
+  launch_kernel(typed(x, Kernel::rotary_f32, Kernel::rotary_f16),
                 {static_cast<u32>(x.rows()),
                  groups_of(heads * units_of(cos.size(1)), kernels::kRotaryThreads), 1,
                  kernels::kRotaryThreads, 0},
@@ -122,7 +122,7 @@ void GpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Te
                                   static_cast<u32>(layout.head_dim)};
   const Kernel kernel = pages.dtype() == DType::kF32
                             ? Kernel::write_kv_f32_f32
-                            : typed(k, Kernel::write_kv_bf16_f32, Kernel::write_kv_bf16_bf16);
+                            : typed(k, Kernel::write_kv_f16_f32, Kernel::write_kv_f16_f16);
   launch_kernel(kernel,
                 {batch_rows(k, spans),
                  groups_of(layout.num_kv_heads * units_of(layout.head_dim), kernels::kKvThreads), 1,
@@ -148,7 +148,7 @@ void GpuDevice::do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv,
                                    static_cast<u32>(cos.size(1))};
   const Kernel kernel = pages.dtype() == DType::kF32
                             ? Kernel::rotary_kv_f32_f32
-                            : typed(qkv, Kernel::rotary_kv_bf16_f32, Kernel::rotary_kv_bf16_bf16);
+                            : typed(qkv, Kernel::rotary_kv_f16_f32, Kernel::rotary_kv_f16_f16);
   const std::int64_t units = units_of(cos.size(1)) + units_of(shape.head_dim - 2 * cos.size(1));
   launch_kernel(kernel,
                 {batch_rows(qkv, spans),
@@ -166,8 +166,8 @@ void GpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
                                          pages.values(layer), table.view(), table.end_keys(),
                                          stride(out),         stride(q),    params_of(shape)};
   const Kernel kernel = pages.dtype() == DType::kF32 ? Kernel::attention_paged_f32_f32
-                                                     : typed(q, Kernel::attention_paged_f32_bf16,
-                                                             Kernel::attention_paged_bf16_bf16);
+                                                     : typed(q, Kernel::attention_paged_f32_f16,
+                                                             Kernel::attention_paged_f16_f16);
   launch_kernel(kernel, attention_grid(batch_rows(q, spans), shape), &args);
 }
 
@@ -210,7 +210,7 @@ void GpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
                                            stride(k),
                                            stride(v),
                                            params_of(shape)};
-  launch_kernel(typed(q, Kernel::attention_segments_f32, Kernel::attention_segments_bf16),
+  launch_kernel(typed(q, Kernel::attention_segments_f32, Kernel::attention_segments_f16),
                 attention_grid(q.rows(), shape), &args);
 }
 

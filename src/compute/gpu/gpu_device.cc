@@ -59,15 +59,15 @@ Tensor GpuDevice::to_f32(const HostTensor& tensor) {
   return copy;
 }
 
-Kernel typed(std::string_view op, const Tensor& y, const Tensor& x, Kernel f32_f32, Kernel bf16_f32,
-             Kernel bf16_bf16) {
+Kernel typed(std::string_view op, const Tensor& y, const Tensor& x, Kernel f32_f32, Kernel f16_f32,
+             Kernel f16_f16) {
   if (y.dtype() == DType::kF32 && x.dtype() == DType::kF32) return f32_f32;
-  if (y.dtype() == DType::kBF16) return x.dtype() == DType::kF32 ? bf16_f32 : bf16_bf16;
+  if (y.dtype() == DType::kF16) return x.dtype() == DType::kF32 ? f16_f32 : f16_f16;
   fail("[{}] no kernel makes {} of {}", op, dtype_name(y.dtype()), dtype_name(x.dtype()));
 }
 
-Kernel typed(const Tensor& x, Kernel f32, Kernel bf16) {
-  return x.dtype() == DType::kF32 ? f32 : bf16;
+Kernel typed(const Tensor& x, Kernel f32, Kernel f16) {
+  return x.dtype() == DType::kF32 ? f32 : f16;
 }
 
 void GpuDevice::do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) {
@@ -81,7 +81,7 @@ void GpuDevice::do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weig
                                          static_cast<kernels::u32>(weight.size(0)),
                                          eps};
     launch_kernel(
-        typed(x, Kernel::rms_norm_heads_f32, Kernel::rms_norm_heads_bf16),
+        typed(x, Kernel::rms_norm_heads_f32, Kernel::rms_norm_heads_f16),
         {static_cast<std::uint32_t>(x.rows()),
          static_cast<std::uint32_t>((heads + kWarps - 1) / kWarps), 1, kernels::kNormThreads, 0},
         &args);
@@ -89,8 +89,8 @@ void GpuDevice::do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weig
   }
   const kernels::RmsNormArgs args{y.raw(),    x.raw(), weight.data<float>(), stride(y), stride(x),
                                   columns(x), eps};
-  launch_kernel(typed("rms_norm", y, x, Kernel::rms_norm_f32_f32, Kernel::rms_norm_bf16_f32,
-                      Kernel::rms_norm_bf16_bf16),
+  launch_kernel(typed("rms_norm", y, x, Kernel::rms_norm_f32_f32, Kernel::rms_norm_f16_f32,
+                      Kernel::rms_norm_f16_f16),
                 norm_grid(x.rows()), &args);
 }
 
@@ -99,22 +99,22 @@ void GpuDevice::do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& we
   const kernels::LayerNormArgs args{
       y.raw(),   x.raw(),   weight.data<float>(), bias ? bias->data<float>() : nullptr,
       stride(y), stride(x), columns(x),           eps};
-  launch_kernel(typed("layer_norm", y, x, Kernel::layer_norm_f32_f32, Kernel::layer_norm_bf16_f32,
-                      Kernel::layer_norm_bf16_bf16),
+  launch_kernel(typed("layer_norm", y, x, Kernel::layer_norm_f32_f32, Kernel::layer_norm_f16_f32,
+                      Kernel::layer_norm_f16_f16),
                 norm_grid(x.rows()), &args);
 }
 
 void GpuDevice::do_add(const Tensor& y, const Tensor& x) {
   const kernels::AddArgs args{y.raw(), x.raw(), stride(y), stride(x), columns(y)};
   const Kernel kernel = y.dtype() == DType::kF32
-                            ? typed(x, Kernel::add_f32_f32, Kernel::add_f32_bf16)
-                            : typed(x, Kernel::add_bf16_f32, Kernel::add_bf16_bf16);
+                            ? typed(x, Kernel::add_f32_f32, Kernel::add_f32_f16)
+                            : typed(x, Kernel::add_f16_f32, Kernel::add_f16_f16);
   launch_kernel(kernel, element_grid(y.rows(), y.size(1)), &args);
 }
 
 void GpuDevice::map(const Tensor& x, saccade::gpu::Function function, float parameter) {
   const kernels::MapArgs args{x.raw(), stride(x), columns(x), function, parameter};
-  launch_kernel(typed(x, Kernel::map_f32, Kernel::map_bf16), element_grid(x.rows(), x.size(1)),
+  launch_kernel(typed(x, Kernel::map_f32, Kernel::map_f16), element_grid(x.rows(), x.size(1)),
                 &args);
 }
 
@@ -132,23 +132,23 @@ void GpuDevice::do_activate(const Tensor& x, Activation activation) {
 
 void GpuDevice::do_scale_columns(const Tensor& x, const Tensor& factors) {
   const kernels::ScaleColumnsArgs args{x.raw(), factors.data<float>(), stride(x), columns(x)};
-  launch_kernel(typed(x, Kernel::scale_columns_f32, Kernel::scale_columns_bf16),
+  launch_kernel(typed(x, Kernel::scale_columns_f32, Kernel::scale_columns_f16),
                 element_grid(x.rows(), x.size(1)), &args);
 }
 
 void GpuDevice::do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) {
   const kernels::GateArgs args{y.raw(),         gate_up.raw(), stride(y),
                                stride(gate_up), columns(y),    function_of(activation)};
-  launch_kernel(typed("gate", y, gate_up, Kernel::gate_f32_f32, Kernel::gate_bf16_f32,
-                      Kernel::gate_bf16_bf16),
-                element_grid(y.rows(), y.size(1)), &args);
+  launch_kernel(
+      typed("gate", y, gate_up, Kernel::gate_f32_f32, Kernel::gate_f16_f32, Kernel::gate_f16_f16),
+      element_grid(y.rows(), y.size(1)), &args);
 }
 
 void GpuDevice::convert(const Tensor& y, const Tensor& x) {
   const kernels::ConvertArgs args{y.raw(), x.raw(), stride(y), stride(x), columns(x), columns(y)};
   const Kernel kernel = y.dtype() == DType::kF32
-                            ? typed(x, Kernel::convert_f32_f32, Kernel::convert_f32_bf16)
-                            : typed(x, Kernel::convert_bf16_f32, Kernel::convert_bf16_bf16);
+                            ? typed(x, Kernel::convert_f32_f32, Kernel::convert_f32_f16)
+                            : typed(x, Kernel::convert_f16_f32, Kernel::convert_f16_f16);
   launch_kernel(kernel, element_grid(y.rows(), y.size(1)), &args);
 }
 

@@ -36,8 +36,8 @@ void GpuDevice::do_gather(const Tensor& y, const Tensor& x, const Tensor& ids) {
                                  static_cast<u64>(x.row_stride()),
                                  static_cast<u32>(x.size(1))};
   const Kernel kernel = y.dtype() == DType::kF32
-                            ? typed(x, Kernel::gather_f32_f32, Kernel::gather_f32_bf16)
-                            : typed(x, Kernel::gather_bf16_f32, Kernel::gather_bf16_bf16);
+                            ? typed(x, Kernel::gather_f32_f32, Kernel::gather_f32_f16)
+                            : typed(x, Kernel::gather_f16_f32, Kernel::gather_f16_f16);
   launch_kernel(kernel, gather_grid(y.rows(), x.size(1), kernels::kUnit), &args);
 }
 
@@ -49,15 +49,15 @@ void GpuDevice::do_gather_columns(const Tensor& y, const Tensor& x, const Tensor
                                         static_cast<u64>(x.row_stride()),
                                         static_cast<u32>(ids.size(0))};
   launch_kernel(typed("gather_columns", y, x, Kernel::gather_columns_f32,
-                      Kernel::gather_columns_f32, Kernel::gather_columns_bf16),
+                      Kernel::gather_columns_f32, Kernel::gather_columns_f16),
                 gather_grid(y.rows(), ids.size(0), 1), &args);
 }
 
 void GpuDevice::do_scatter(const Tensor& y, const Tensor& x, const Tensor& ids) {
   const kernels::ScatterArgs args = scatter_args(y, x, ids, nullptr);
   const Kernel kernel = y.dtype() == DType::kF32
-                            ? typed(x, Kernel::scatter_f32_f32, Kernel::scatter_f32_bf16)
-                            : typed(x, Kernel::scatter_bf16_f32, Kernel::scatter_bf16_bf16);
+                            ? typed(x, Kernel::scatter_f32_f32, Kernel::scatter_f32_f16)
+                            : typed(x, Kernel::scatter_f16_f32, Kernel::scatter_f16_f16);
   launch_kernel(kernel, gather_grid(x.rows(), x.size(1), kernels::kUnit), &args);
 }
 
@@ -65,9 +65,9 @@ void GpuDevice::do_scatter_add(const Tensor& y, const Tensor& x, const Tensor& i
                                const Tensor& factors) {
   const kernels::ScatterArgs args = scatter_args(y, x, ids, &factors);
   const Kernel kernel = y.dtype() == DType::kF32
-                            ? typed(x, Kernel::scatter_add_f32_f32, Kernel::scatter_add_f32_bf16)
+                            ? typed(x, Kernel::scatter_add_f32_f32, Kernel::scatter_add_f32_f16)
                             : typed("scatter_add", y, x, Kernel::scatter_add_f32_f32,
-                                    Kernel::scatter_add_bf16_bf16, Kernel::scatter_add_bf16_bf16);
+                                    Kernel::scatter_add_f16_f16, Kernel::scatter_add_f16_f16);
   launch_kernel(kernel, gather_grid(x.rows(), x.size(1), kernels::kUnit), &args);
 }
 

@@ -22,7 +22,7 @@ constexpr std::int64_t kDenseBytes = std::int64_t{128} << 20;
 constexpr std::int64_t kMaxGridRows = 65535;
 
 kernels::NumberType number_type(DType dtype) {
-  return dtype == DType::kF32 ? kernels::NumberType::kF32 : kernels::NumberType::kBf16;
+  return dtype == DType::kF32 ? kernels::NumberType::kF32 : kernels::NumberType::kF16;
 }
 
 /// `tensor` [n] from `first` on, or nothing.
@@ -40,7 +40,7 @@ WeightView dense_view(DType dtype, const void* data, std::int64_t outputs, std::
   view.inputs = static_cast<u32>(inputs);
   view.stride = static_cast<u32>(stride);
   view.factor = 1.0f;
-  view.codes = dtype == DType::kF32 ? CodeKind::kF32 : CodeKind::kBf16;
+  view.codes = dtype == DType::kF32 ? CodeKind::kF32 : CodeKind::kF16;
   view.scale_kind = ScaleKind::kNone;
   return view;
 }
@@ -50,7 +50,7 @@ WeightView dense_view(DType dtype, const void* data, std::int64_t outputs, std::
 std::shared_ptr<const Weight> GpuDevice::pack(std::span<const HostMatrix> parts) {
   std::vector<GpuSegment> segments;
   std::int64_t outputs = 0;
-  for (const SegmentLayout& layout : weight_layout(parts)) {
+  for (const SegmentLayout& layout : weight_layout(parts, !exact_)) {
     GpuSegment segment{layout.first, layout.outputs, layout.integer(), layout.bytes,
                        take_lasting_memory(layout.bytes)};
     auto* memory = static_cast<std::byte*>(segment.memory.get());
@@ -81,10 +81,11 @@ bool GpuDevice::multiply_few(const Tensor&, const Tensor&, const GpuWeight&, con
 
 bool GpuDevice::takes_gemv(const GpuWeight& w, std::int64_t rows,
                            const LinearOptions& options) const {
-  if (rows > gemv_rows()) return false;
+  const bool floats = std::ranges::all_of(w.segments(), &GpuSegment::plain_floats);
   // Gates and what they multiply must be rows of one matrix.
   if (options.gate && w.segments().size() != 1) return false;
-  return !exact_ || std::ranges::all_of(w.segments(), &GpuSegment::plain_floats);
+  if (options.precise && floats) return true;
+  return rows <= gemv_rows() && (!exact_ || floats);
 }
 
 void GpuDevice::gemv(const Tensor& y, const Tensor& x, const WeightView& view,
@@ -100,7 +101,7 @@ void GpuDevice::gemv(const Tensor& y, const Tensor& x, const WeightView& view,
   args.x_type = number_type(x.dtype());
   args.store = options.add                ? kernels::GemvStore::kAddF32
                : y.dtype() == DType::kF32 ? kernels::GemvStore::kF32
-                                          : kernels::GemvStore::kBf16;
+                                          : kernels::GemvStore::kF16;
   args.gated = options.gate.has_value();
   if (options.gate) args.activation = function_of(*options.gate);
   for (std::int64_t row = 0; row < x.rows(); row += kMaxGridRows) {
@@ -137,7 +138,7 @@ void GpuDevice::multiply_segment(const Tensor& y, const Tensor& x, const GpuSegm
     gemv(to, x, dense_view(dtype, w, to.size(1), view.inputs, w_stride),
          {.bias = part_bias, .add = add});
   };
-  const CodeKind same = dtype == DType::kF32 ? CodeKind::kF32 : CodeKind::kBf16;
+  const CodeKind same = dtype == DType::kF32 ? CodeKind::kF32 : CodeKind::kF16;
   if (view.codes == same && !view.input_order) return product(y, view.low, view.stride, bias);
   const std::int64_t inputs = x.size(1);  // filled up with zeros
   const std::int64_t bytes_of_row = inputs * static_cast<std::int64_t>(dtype_bytes(dtype));
@@ -163,8 +164,8 @@ Tensor GpuDevice::aligned_input(const Tensor& x) {
   return filled;
 }
 
-void GpuDevice::multiply(const Tensor& y, const Tensor& x, const GpuWeight& w,
-                         const LinearOptions& options) {
+void GpuDevice::multiply_segments(const Tensor& y, const Tensor& x, const GpuWeight& w,
+                                  const LinearOptions& options) {
   const Tensor input = aligned_input(x);
   for (const GpuSegment& segment : w.segments()) {
     const Tensor bias = slice(options.bias, segment.first, segment.outputs);
@@ -193,11 +194,11 @@ bool GpuDevice::do_fused_linear(const Tensor& y, const Tensor& x, const Weight& 
     do_rms_norm(normed, x, *options.norm_weight, options.norm_eps);
     LinearOptions rest = options;
     rest.norm_weight = nullptr;
-    linear(y, normed, w, rest);
+    apply_linear(y, normed, w, rest);
     return true;
   }
   if (options.gate) return false;
-  multiply(y, x, w, options);
+  multiply_segments(y, x, w, options);
   return true;
 }
 

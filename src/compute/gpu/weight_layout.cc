@@ -89,7 +89,7 @@ void set_number(WeightView& view, DType dtype, ScaleKind sixteen_bits, ScaleKind
   view.is_f16 = dtype == DType::kF16;
 }
 
-void set_codes_and_scales(WeightView& view, const HostMatrix& matrix) {
+void set_codes_and_scales(WeightView& view, const HostMatrix& matrix, bool halves) {
   const WeightFormat& format = matrix.format;
   switch (format.kind) {
     case Kind::kFloat:
@@ -99,9 +99,9 @@ void set_codes_and_scales(WeightView& view, const HostMatrix& matrix) {
         fail("[pack] weights of type {} have no GPU kernels; f32, f16 and bf16 have",
              format.name());
       }
-      view.codes = format.dtype == DType::kF32   ? CodeKind::kF32
-                   : format.dtype == DType::kF16 ? CodeKind::kF16
-                                                 : CodeKind::kBf16;
+      view.codes = format.dtype == DType::kF32             ? CodeKind::kF32
+                   : format.dtype == DType::kF16 || halves ? CodeKind::kF16
+                                                           : CodeKind::kBf16;
       return;
     case Kind::kGgml:
       set_block_codes(view, format);
@@ -270,7 +270,7 @@ bool fits(const HostMatrix& first, std::int64_t outputs, const HostMatrix& next)
 
 }  // namespace
 
-std::vector<SegmentLayout> weight_layout(std::span<const HostMatrix> parts) {
+std::vector<SegmentLayout> weight_layout(std::span<const HostMatrix> parts, bool halves) {
   std::vector<SegmentLayout> segments;
   for (const HostMatrix& part : parts) {
     if (part.inputs != parts[0].inputs) {
@@ -292,7 +292,7 @@ std::vector<SegmentLayout> weight_layout(std::span<const HostMatrix> parts) {
     view.outputs = static_cast<std::uint32_t>(segment.outputs);
     view.inputs = static_cast<std::uint32_t>(segment.inputs);
     view.factor = 1.0f;
-    set_codes_and_scales(view, matrix);
+    set_codes_and_scales(view, matrix, halves);
     if (view.scale_kind != ScaleKind::kNone) set_groups(view, matrix);
     if (rows_share(matrix)) {
       view.row_shift = static_cast<std::uint32_t>(

@@ -56,8 +56,9 @@ struct SegmentLayout {
 };
 
 /// The segments of `parts` ([outputs_i, inputs] each) stacked. Throws Error for a format that has
-/// no layout and for parts of different widths.
-std::vector<SegmentLayout> weight_layout(std::span<const HostMatrix> parts);
+/// no layout and for parts of different widths. `halves`: bf16 becomes f16, so that matrix units
+/// multiply it with activations of f16.
+std::vector<SegmentLayout> weight_layout(std::span<const HostMatrix> parts, bool halves = false);
 
 /// The view of a segment whose memory starts at `memory` (of the device, aligned to 256 bytes).
 WeightView weight_view(const SegmentLayout& segment, const std::byte* memory);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -237,9 +238,38 @@ void pack_group_row(const PackedRow& to, const WeightView& view, const SourceRow
   if (to.scales) pack_scales(to, view, row);
 }
 
-void pack_float_row(const PackedRow& to, const SourceRow& row, std::int64_t padded_bytes) {
+/// bf16 as f16. Weights are far from f16's largest number; those below its smallest normal one,
+/// 6e-5, keep the bits down to 6e-8, which is nothing beside the others of a row.
+std::uint16_t half_of(std::uint16_t bits) {
+  constexpr std::uint32_t kSmallest = 113 << 7;  // 2^-14
+  constexpr std::uint32_t kEnd = 143 << 7;       // 2^16
+  const std::uint32_t magnitude = bits & 0x7fffu;
+  if (magnitude >= kSmallest && magnitude < kEnd) {
+    // The same number: another bias, and three zeros behind the fraction.
+    return static_cast<std::uint16_t>((bits & 0x8000u) | (magnitude - (112 << 7)) << 3);
+  }
+  constexpr float kLargest = 65504.0f;
+  const float value = bf16_to_f32(bits);
+  return f32_to_f16(std::isnan(value) ? value : std::clamp(value, -kLargest, kLargest));
+}
+
+void pack_halves(std::uint8_t* to, const std::byte* from, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, from + 2 * i, sizeof bits);
+    bits = half_of(bits);
+    std::memcpy(to + 2 * i, &bits, sizeof bits);
+  }
+}
+
+void pack_float_row(const PackedRow& to, const SourceRow& row, CodeKind codes,
+                    std::int64_t padded_bytes) {
   const std::int64_t bytes = row.matrix->row_bytes();
-  std::memcpy(to.at(WeightArray::kLow), row.data(), static_cast<std::size_t>(bytes));
+  if (row.matrix->format.dtype == DType::kBF16 && codes == CodeKind::kF16) {
+    pack_halves(to.at(WeightArray::kLow), row.data(), row.matrix->inputs);
+  } else {
+    std::memcpy(to.at(WeightArray::kLow), row.data(), static_cast<std::size_t>(bytes));
+  }
   std::memset(to.at(WeightArray::kLow) + bytes, 0, static_cast<std::size_t>(padded_bytes - bytes));
 }
 
@@ -301,7 +331,8 @@ std::vector<WeightCopy> pack_rows(const SegmentLayout& segment, std::int64_t fir
     const SourceRow row = source_row(segment, first + r);
     switch (row.matrix->format.kind) {
       case Kind::kFloat:
-        return pack_float_row(to, row, segment.array(WeightArray::kLow).row_bytes);
+        return pack_float_row(to, row, segment.view.codes,
+                              segment.array(WeightArray::kLow).row_bytes);
       case Kind::kGgml:
         return pack_block_row(to, segment.view, row);
       default:

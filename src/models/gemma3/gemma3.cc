@@ -34,7 +34,7 @@ class Gemma3 : public TextModel {
 
   Tensor encode(const media::Patches& patches) override {
     const Tensor features = vision_.forward(device(), patches);
-    return projection_.forward(device(), norm_.forward(device(), pool(features, patches.grid)));
+    return projection_.forward_f32(device(), norm_.forward(device(), pool(features, patches.grid)));
   }
 
  private:

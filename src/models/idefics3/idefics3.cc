@@ -41,7 +41,7 @@ class Idefics3 : public TextModel {
     const std::vector<std::int32_t> order = nn::neighbour_order(grid.tiles, grid.h, grid.w, factor);
     Tensor neighbours = device().empty(DType::kF32, features.shape());
     device().gather(neighbours, features, order);
-    return projection_.forward(
+    return projection_.forward_f32(
         device(), neighbours.view_as({features.rows() / factor / factor, joined_size()}));
   }
 

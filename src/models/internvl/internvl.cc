@@ -36,7 +36,7 @@ class InternVl : public TextModel {
   Tensor encode(const media::Patches& patches) override {
     const Tensor features = vision_.forward(device(), patches);
     const Tensor neighbours = gather_neighbours(features, patches.grid);
-    return projector_.forward(device(), norm_.forward(device(), neighbours));
+    return projector_.forward_f32(device(), norm_.forward(device(), neighbours));
   }
 
  private:

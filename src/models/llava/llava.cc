@@ -33,7 +33,7 @@ class Llava : public TextModel {
   Tensor encode(const media::Patches& patches) override {
     const Tensor features = vision_.forward(device(), patches);
     const std::int64_t dropped = config_.drop_first ? 1 : 0;
-    return projector_.forward(device(), features.view_rows(dropped, features.rows() - dropped));
+    return projector_.forward_f32(device(), features.view_rows(dropped, features.rows() - dropped));
   }
 
  private:

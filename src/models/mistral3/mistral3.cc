@@ -37,7 +37,7 @@ class Mistral3 : public TextModel {
   Tensor encode(const media::Patches& patches) override {
     const Tensor features = norm_.forward(device(), vision_.forward(device(), patches));
     const Tensor merged = merger_.forward(device(), gather_neighbours(features, patches.grid));
-    return projector_.forward(device(), merged);
+    return projector_.forward_f32(device(), merged);
   }
 
  private:

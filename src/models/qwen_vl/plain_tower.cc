@@ -112,7 +112,7 @@ void PlainTower::merge(compute::Device& device, const Merger& merger, const Tens
   const Tensor normed = norm_merged ? merger.norm.forward(device, hidden_states.view_as(merged))
                                     : merger.norm.forward(device, hidden_states).view_as(merged);
   const std::int64_t size = config_.out_hidden_size;
-  device.gather(result.view_columns(group * size, size), merger.mlp.forward(device, normed),
+  device.gather(result.view_columns(group * size, size), merger.mlp.forward_f32(device, normed),
                 counting(merged[0]));
 }
 

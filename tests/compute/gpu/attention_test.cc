@@ -140,9 +140,9 @@ TEST(AttentionKernelTest, PagedMatchesReferenceHoweverItIsChunked) {
   for (const Shape& shape : kShapes) {
     check_paged<Kernel::attention_paged_f32_f32, float, float>(shape);
   }
-  check_paged<Kernel::attention_paged_f32_bf16, float, bf16>(kShapes[0]);
-  check_paged<Kernel::attention_paged_bf16_bf16, bf16, bf16>(kShapes[3]);
-  check_paged<Kernel::attention_paged_bf16_bf16, bf16, bf16>(kShapes[1]);
+  check_paged<Kernel::attention_paged_f32_f16, float, f16>(kShapes[0]);
+  check_paged<Kernel::attention_paged_f16_f16, f16, f16>(kShapes[3]);
+  check_paged<Kernel::attention_paged_f16_f16, f16, f16>(kShapes[1]);
 }
 
 TEST(AttentionKernelTest, TokensOfABlockSeeEachOther) {
@@ -218,8 +218,8 @@ void check_segments(const Shape& shape) {
 
 TEST(AttentionKernelTest, Segments) {
   for (const Shape& shape : kShapes) check_segments<Kernel::attention_segments_f32, float>(shape);
-  check_segments<Kernel::attention_segments_bf16, bf16>(kShapes[0]);
-  check_segments<Kernel::attention_segments_bf16, bf16>(kShapes[2]);
+  check_segments<Kernel::attention_segments_f16, f16>(kShapes[0]);
+  check_segments<Kernel::attention_segments_f16, f16>(kShapes[2]);
 }
 
 }  // namespace

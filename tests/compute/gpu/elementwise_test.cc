@@ -61,7 +61,7 @@ void check_map() {
 
 TEST(ElementwiseTest, Map) {
   check_map<Kernel::map_f32, float>();
-  check_map<Kernel::map_bf16, bf16>();
+  check_map<Kernel::map_f16, f16>();
 }
 
 TEST(ElementwiseTest, FunctionsOfExtremesAreFinite) {
@@ -104,9 +104,9 @@ void check_add() {
 
 TEST(ElementwiseTest, Add) {
   check_add<Kernel::add_f32_f32, float, float>();
-  check_add<Kernel::add_f32_bf16, float, bf16>();
-  check_add<Kernel::add_bf16_f32, bf16, float>();
-  check_add<Kernel::add_bf16_bf16, bf16, bf16>();
+  check_add<Kernel::add_f32_f16, float, f16>();
+  check_add<Kernel::add_f16_f32, f16, float>();
+  check_add<Kernel::add_f16_f16, f16, f16>();
 }
 
 template <Kernel kernel, typename X>
@@ -128,7 +128,7 @@ void check_scale_columns() {
 
 TEST(ElementwiseTest, ScaleColumns) {
   check_scale_columns<Kernel::scale_columns_f32, float>();
-  check_scale_columns<Kernel::scale_columns_bf16, bf16>();
+  check_scale_columns<Kernel::scale_columns_f16, f16>();
 }
 
 template <Kernel kernel, typename Y, typename X>
@@ -160,8 +160,8 @@ void check_gate() {
 
 TEST(ElementwiseTest, Gate) {
   check_gate<Kernel::gate_f32_f32, float, float>();
-  check_gate<Kernel::gate_bf16_f32, bf16, float>();
-  check_gate<Kernel::gate_bf16_bf16, bf16, bf16>();
+  check_gate<Kernel::gate_f16_f32, f16, float>();
+  check_gate<Kernel::gate_f16_f16, f16, f16>();
 }
 
 template <Kernel kernel, typename Y, typename X>
@@ -195,9 +195,9 @@ void check_convert() {
 
 TEST(ElementwiseTest, Convert) {
   check_convert<Kernel::convert_f32_f32, float, float>();
-  check_convert<Kernel::convert_f32_bf16, float, bf16>();
-  check_convert<Kernel::convert_bf16_f32, bf16, float>();
-  check_convert<Kernel::convert_bf16_bf16, bf16, bf16>();
+  check_convert<Kernel::convert_f32_f16, float, f16>();
+  check_convert<Kernel::convert_f16_f32, f16, float>();
+  check_convert<Kernel::convert_f16_f16, f16, f16>();
 }
 
 }  // namespace

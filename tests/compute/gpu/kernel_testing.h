@@ -19,7 +19,7 @@ namespace saccade::compute::gpu {
 
 using reference::Matrix;
 using reference::random_matrix;
-using saccade::gpu::bf16;
+using saccade::gpu::f16;
 using saccade::gpu::i32;
 using saccade::gpu::u32;
 using saccade::gpu::u64;
@@ -29,14 +29,14 @@ T stored(float value) {
   if constexpr (std::is_same_v<T, float>) {
     return value;
   } else {
-    return static_cast<T>(f32_to_bf16(value));
+    return static_cast<T>(f32_to_f16(value));
   }
 }
 inline float loaded(float value) {
   return value;
 }
-inline float loaded(bf16 value) {
-  return bf16_to_f32(static_cast<std::uint16_t>(value));
+inline float loaded(f16 value) {
+  return f16_to_f32(static_cast<std::uint16_t>(value));
 }
 
 /// Rows in "device" memory, `stride` elements apart, with NaNs wherever nothing was put.
@@ -94,7 +94,7 @@ Matrix rounded(Matrix values) {
 /// Half the distance to the next value of T, relative, and what float arithmetic may add.
 template <typename T>
 constexpr double tolerance_of() {
-  return std::is_same_v<T, float> ? 2e-6 : 0.0041;
+  return std::is_same_v<T, float> ? 2e-6 : 0.00051;
 }
 
 template <typename Wanted>

@@ -43,8 +43,8 @@ void check_rms_norm() {
 
 TEST(NormsTest, RmsNorm) {
   check_rms_norm<Kernel::rms_norm_f32_f32, float, float>();
-  check_rms_norm<Kernel::rms_norm_bf16_f32, bf16, float>();
-  check_rms_norm<Kernel::rms_norm_bf16_bf16, bf16, bf16>();
+  check_rms_norm<Kernel::rms_norm_f16_f32, f16, float>();
+  check_rms_norm<Kernel::rms_norm_f16_f16, f16, f16>();
 }
 
 TEST(NormsTest, AlignmentDoesNotChangeTheBits) {
@@ -89,8 +89,8 @@ void check_heads(u32 heads, u32 n) {
 TEST(NormsTest, RmsNormHeads) {
   check_heads<Kernel::rms_norm_heads_f32, float>(5, 128);
   check_heads<Kernel::rms_norm_heads_f32, float>(7, 6);
-  check_heads<Kernel::rms_norm_heads_bf16, bf16>(8, 80);
-  check_heads<Kernel::rms_norm_heads_bf16, bf16>(1, 300);
+  check_heads<Kernel::rms_norm_heads_f16, f16>(8, 80);
+  check_heads<Kernel::rms_norm_heads_f16, f16>(1, 300);
 }
 
 template <Kernel kernel, typename Y, typename X>
@@ -123,8 +123,8 @@ void check_layer_norm() {
 
 TEST(NormsTest, LayerNorm) {
   check_layer_norm<Kernel::layer_norm_f32_f32, float, float>();
-  check_layer_norm<Kernel::layer_norm_bf16_f32, bf16, float>();
-  check_layer_norm<Kernel::layer_norm_bf16_bf16, bf16, bf16>();
+  check_layer_norm<Kernel::layer_norm_f16_f32, f16, float>();
+  check_layer_norm<Kernel::layer_norm_f16_f16, f16, f16>();
 }
 
 }  // namespace

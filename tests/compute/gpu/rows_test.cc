@@ -38,9 +38,9 @@ void check_gather(std::int64_t n, std::int64_t stride, std::int64_t offset) {
 
 TEST(GatherTest, Rows) {
   check_gather<Kernel::gather_f32_f32, float, float>(300, 304, 0);
-  check_gather<Kernel::gather_f32_bf16, float, bf16>(7, 9, 1);
-  check_gather<Kernel::gather_bf16_f32, bf16, float>(256, 256, 0);
-  check_gather<Kernel::gather_bf16_bf16, bf16, bf16>(520, 528, 8);
+  check_gather<Kernel::gather_f32_f16, float, f16>(7, 9, 1);
+  check_gather<Kernel::gather_f16_f32, f16, float>(256, 256, 0);
+  check_gather<Kernel::gather_f16_f16, f16, f16>(520, 528, 8);
 }
 
 template <Kernel kernel, typename T>
@@ -65,7 +65,7 @@ void check_gather_columns() {
 
 TEST(GatherTest, Columns) {
   check_gather_columns<Kernel::gather_columns_f32, float>();
-  check_gather_columns<Kernel::gather_columns_bf16, bf16>();
+  check_gather_columns<Kernel::gather_columns_f16, f16>();
 }
 
 template <Kernel kernel, typename Y, typename X, bool kAdd>
@@ -100,15 +100,15 @@ void check_scatter(std::int64_t n, std::int64_t stride, std::int64_t offset) {
 
 TEST(ScatterTest, Rows) {
   check_scatter<Kernel::scatter_f32_f32, float, float, false>(300, 304, 0);
-  check_scatter<Kernel::scatter_f32_bf16, float, bf16, false>(7, 9, 1);
-  check_scatter<Kernel::scatter_bf16_f32, bf16, float, false>(64, 64, 0);
-  check_scatter<Kernel::scatter_bf16_bf16, bf16, bf16, false>(520, 528, 8);
+  check_scatter<Kernel::scatter_f32_f16, float, f16, false>(7, 9, 1);
+  check_scatter<Kernel::scatter_f16_f32, f16, float, false>(64, 64, 0);
+  check_scatter<Kernel::scatter_f16_f16, f16, f16, false>(520, 528, 8);
 }
 
 TEST(ScatterTest, AddsWithFactors) {
   check_scatter<Kernel::scatter_add_f32_f32, float, float, true>(300, 304, 0);
-  check_scatter<Kernel::scatter_add_f32_bf16, float, bf16, true>(7, 9, 1);
-  check_scatter<Kernel::scatter_add_bf16_bf16, bf16, bf16, true>(64, 64, 0);
+  check_scatter<Kernel::scatter_add_f32_f16, float, f16, true>(7, 9, 1);
+  check_scatter<Kernel::scatter_add_f16_f16, f16, f16, true>(64, 64, 0);
 }
 
 TEST(RotaryTest, TableOfManyAxes) {
@@ -209,7 +209,7 @@ TEST(RotaryTest, TurnsHeads) {
                               {4, 96, 24, 384, 24},
                               {1, 2, 1, 2, 1}}) {
     check_rotary<Kernel::rotary_f32, float>(c);
-    check_rotary<Kernel::rotary_bf16, bf16>(c);
+    check_rotary<Kernel::rotary_f16, f16>(c);
   }
 }
 
@@ -265,9 +265,9 @@ void check_write_kv(std::int64_t kv_heads, std::int64_t head_dim, std::int64_t e
 
 TEST(KvTest, WritesPages) {
   check_write_kv<Kernel::write_kv_f32_f32, float, float>(3, 20, 1);
-  check_write_kv<Kernel::write_kv_bf16_f32, bf16, float>(2, 64, 8);
-  check_write_kv<Kernel::write_kv_bf16_bf16, bf16, bf16>(4, 128, 16);
-  check_write_kv<Kernel::write_kv_bf16_bf16, bf16, bf16>(1, 5, 0);
+  check_write_kv<Kernel::write_kv_f16_f32, f16, float>(2, 64, 8);
+  check_write_kv<Kernel::write_kv_f16_f16, f16, f16>(4, 128, 16);
+  check_write_kv<Kernel::write_kv_f16_f16, f16, f16>(1, 5, 0);
 }
 
 template <Kernel kernel, typename T, typename X>
@@ -322,9 +322,9 @@ void check_rotary_kv(std::int64_t heads, std::int64_t kv_heads, std::int64_t hea
 
 TEST(KvTest, RotatesAndWritesInOneLaunch) {
   check_rotary_kv<Kernel::rotary_kv_f32_f32, float, float>(3, 1, 20, 7, 1);
-  check_rotary_kv<Kernel::rotary_kv_bf16_f32, bf16, float>(4, 2, 64, 32, 0);
-  check_rotary_kv<Kernel::rotary_kv_bf16_bf16, bf16, bf16>(7, 2, 128, 64, 8);
-  check_rotary_kv<Kernel::rotary_kv_bf16_bf16, bf16, bf16>(2, 2, 64, 16, 0);
+  check_rotary_kv<Kernel::rotary_kv_f16_f32, f16, float>(4, 2, 64, 32, 0);
+  check_rotary_kv<Kernel::rotary_kv_f16_f16, f16, f16>(7, 2, 128, 64, 8);
+  check_rotary_kv<Kernel::rotary_kv_f16_f16, f16, f16>(2, 2, 64, 16, 0);
 }
 
 }  // namespace

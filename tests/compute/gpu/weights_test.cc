@@ -79,8 +79,8 @@ class Runner {
     args.column_groups = plan.column_groups;
     args.y_type = type;
     executor_.run(plan.kernel, plan.grid, &args);
-    if (type == NumberType::kBf16) {
-      std::transform(small.begin(), small.end(), y.begin(), bf16_to_f32);
+    if (type == NumberType::kF16) {
+      std::transform(small.begin(), small.end(), y.begin(), f16_to_f32);
     }
     return y;
   }
@@ -138,7 +138,7 @@ TEST_P(GpuWeightsTest, RowsAreDequantizedByTheFormula) {
   // Padded rows, some of them; and single rows in any order.
   const Floats some = runner_.dequantize(packed_.view(), {}, 7, 9, 790, NumberType::kF32);
   const std::vector<std::int32_t> ids = {41, 0, 17, 16, 16};
-  const Floats chosen = runner_.dequantize(packed_.view(), ids, 0, 5, 800, NumberType::kBf16);
+  const Floats chosen = runner_.dequantize(packed_.view(), ids, 0, 5, 800, NumberType::kF16);
   for (std::int64_t i = 0; i < 9 * 790; ++i) {
     const std::int64_t row = 7 + i / 790, column = i % 790;
     ASSERT_EQ(some[i], column < kInputs ? values_[row * kInputs + column] : 0.0f) << i;
@@ -146,7 +146,7 @@ TEST_P(GpuWeightsTest, RowsAreDequantizedByTheFormula) {
   for (std::int64_t i = 0; i < 5 * 800; ++i) {
     const std::int64_t row = ids[i / 800], column = i % 800;
     const float wanted = column < kInputs ? values_[row * kInputs + column] : 0.0f;
-    ASSERT_EQ(chosen[i], bf16_to_f32(f32_to_bf16(wanted))) << i;
+    ASSERT_EQ(chosen[i], f16_to_f32(f32_to_f16(wanted))) << i;
   }
 }
 
@@ -171,20 +171,24 @@ TEST_P(GpuWeightsTest, GatedProductsOfANormedRow) {
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
   std::vector<std::uint16_t> x(kRows * kInputs);
-  for (std::uint16_t& value : x) value = f32_to_bf16(normal(random));
+  for (std::uint16_t& value : x) value = f32_to_f16(normal(random));
   Floats norm(kInputs);
-  for (float& value : norm) value = 1.0f + 0.1f * normal(random);
+  // Results of about 1: f16 holds none of more than 65504, and some formats' numbers are large.
+  double squares_of_weights = 0.0;
+  for (const float value : values_) squares_of_weights += static_cast<double>(value) * value;
+  const auto factor = static_cast<float>(1.0 / std::sqrt(squares_of_weights / kOutputs));
+  for (float& value : norm) value = factor * (1.0f + 0.1f * normal(random));
   std::vector<std::uint16_t> y(kRows * kHalf);
   GemvArgs args{};
   args.weight = packed_.view();
   args.x = x.data();
-  args.x_type = NumberType::kBf16;
+  args.x_type = NumberType::kF16;
   args.x_stride = kInputs;
   args.norm_weight = norm.data();
   args.eps = 1e-6f;
   args.y = y.data();
   args.y_stride = kHalf;
-  args.store = GemvStore::kBf16;
+  args.store = GemvStore::kF16;
   args.n = kHalf;
   args.gated = true;
   args.activation = Function::kSilu;
@@ -194,7 +198,7 @@ TEST_P(GpuWeightsTest, GatedProductsOfANormedRow) {
     Floats normed(kInputs);
     double squares = 0.0;
     for (std::int64_t i = 0; i < kInputs; ++i) {
-      normed[i] = bf16_to_f32(x[row * kInputs + i]);
+      normed[i] = f16_to_f32(x[row * kInputs + i]);
       squares += normed[i] * normed[i];
     }
     const auto scale = static_cast<float>(1.0 / std::sqrt(squares / kInputs + 1e-6));
@@ -202,11 +206,30 @@ TEST_P(GpuWeightsTest, GatedProductsOfANormedRow) {
     const Floats both = product(normed, values_, kOutputs);
     for (std::int64_t o = 0; o < kHalf; ++o) {
       wanted.push_back(both[o] / (1.0f + std::exp(-both[o])) * both[kHalf + o]);
-      found.push_back(bf16_to_f32(y[row * kHalf + o]));
+      found.push_back(f16_to_f32(y[row * kHalf + o]));
     }
   }
   // Rounding activations to 8 bits costs about half a percent; a wrong sign or order far more.
   EXPECT_LT(relative_error(found, wanted), 0.03);
+}
+
+TEST(GpuWeightsAsHalves, Bfloat16KeepsItsNumbersAndSaturates) {
+  // Both ends of what a shift of the exponent does, and what lies beyond.
+  const Floats numbers = {1.0f,     -0.3359375f, 0x1p-14f, 0x1.fep-15f, -0x1p-24f, 0x1p-26f, 0.0f,
+                          -0x1p15f, 0x1.fep15f,  0x1p16f,  -3e38f,      0x1p-14f,  2.5f,     -0.0f};
+  const Floats wanted = {1.0f,     -0.3359375f, 0x1p-14f, 0x1.fep-15f, -0x1p-24f, 0.0f, 0.0f,
+                         -0x1p15f, 0x1.fep15f,  65504.0f, -65504.0f,   0x1p-14f,  2.5f, -0.0f};
+  std::vector<std::uint16_t> bits(numbers.size());
+  std::transform(numbers.begin(), numbers.end(), bits.begin(), f32_to_bf16);
+  const HostMatrix matrix{.format = WeightFormat::floating(DType::kBF16),
+                          .outputs = 2,
+                          .inputs = static_cast<std::int64_t>(numbers.size()) / 2,
+                          .data = reinterpret_cast<const std::byte*>(bits.data())};
+  const SegmentLayout layout = weight_layout(std::span(&matrix, 1), true).at(0);
+  EXPECT_EQ(layout.view.codes, saccade::gpu::CodeKind::kF16);
+  Runner runner;
+  const PackedSegment packed = runner.pack(layout);
+  EXPECT_EQ(runner.dequantize(packed.view(), {}, 0, 2, matrix.inputs, NumberType::kF32), wanted);
 }
 
 TEST_P(GpuWeightsTest, PackingCostsAtMostThreePercent) {

@@ -32,8 +32,8 @@ struct AttentionShape {
 
 /// Keys and values of one layer. Page p holds [num_kv_heads][kPageTokens][head_dim] of each.
 struct PagedKeyValues {
-  const void* keys = nullptr;              ///< bf16; 16-byte aligned for speed
-  const void* values = nullptr;            ///< bf16, the same
+  const void* keys = nullptr;              ///< f16; 16-byte aligned for speed
+  const void* values = nullptr;            ///< f16, the same
   const std::int32_t* page_ids = nullptr;  ///< device; a sequence's pages from first_page on
   std::int64_t num_pages = 0;              ///< pages behind keys and behind values
 };
@@ -43,9 +43,9 @@ struct PagedKeyValues {
 struct PrefillArgs {
   AttentionShape shape;
   PagedKeyValues kv;
-  const void* queries = nullptr;      ///< bf16 [num_rows, num_heads * head_dim]
+  const void* queries = nullptr;      ///< f16 [num_rows, num_heads * head_dim]
   std::int64_t query_stride = 0;      ///< elements from row to row
-  void* out = nullptr;                ///< bf16 [num_rows, num_heads * head_dim]
+  void* out = nullptr;                ///< f16 [num_rows, num_heads * head_dim]
   std::int64_t out_stride = 0;        ///< elements from row to row
   const DeviceSpan* spans = nullptr;  ///< device [num_spans]
   int num_spans = 0;
@@ -67,9 +67,9 @@ struct PrefillArgs {
 struct DecodeArgs {
   AttentionShape shape;
   PagedKeyValues kv;
-  const void* queries = nullptr;  ///< bf16 [rows of the batch, num_heads * head_dim]
+  const void* queries = nullptr;  ///< f16 [rows of the batch, num_heads * head_dim]
   std::int64_t query_stride = 0;
-  void* out = nullptr;  ///< bf16 [rows of the batch, num_heads * head_dim]
+  void* out = nullptr;  ///< f16 [rows of the batch, num_heads * head_dim]
   std::int64_t out_stride = 0;
   const DeviceSpan* spans = nullptr;  ///< device [num_spans]; those with count 1 are worked on
   int num_spans = 0;
@@ -87,11 +87,11 @@ struct DecodeArgs {
 
 struct SegmentArgs {
   AttentionShape shape;           ///< num_kv_heads equals num_heads; no window
-  const void* queries = nullptr;  ///< bf16 [rows, num_heads * head_dim], as keys and values
+  const void* queries = nullptr;  ///< f16 [rows, num_heads * head_dim], as keys and values
   const void* keys = nullptr;
   const void* values = nullptr;
   std::int64_t stride = 0;  ///< elements from row to row of queries, keys and values
-  void* out = nullptr;      ///< bf16 [rows, num_heads * head_dim]
+  void* out = nullptr;      ///< f16 [rows, num_heads * head_dim]
   std::int64_t out_stride = 0;
   std::int64_t num_rows = 0;           ///< rows of the matrices, at least the last end
   const std::int32_t* ends = nullptr;  ///< device [num_segments]; segment i: [ends[i - 1], ends[i])

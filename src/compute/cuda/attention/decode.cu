@@ -26,7 +26,7 @@ struct DecodePlan {
   unsigned* arrived;  ///< [kCounters], zero between launches
 };
 
-__device__ __forceinline__ void store_normalized(Bf16* row, int column, int head_dim,
+__device__ __forceinline__ void store_normalized(F16* row, int column, int head_dim,
                                                  const float4& value, float sum) {
   const float inverse = sum > 0.0f ? __fdividef(1.0f, sum) : 0.0f;
   auto* to = reinterpret_cast<std::uint32_t*>(row + column);
@@ -38,7 +38,7 @@ __device__ __forceinline__ void store_normalized(Bf16* row, int column, int head
 template <int kHeadDim>
 __device__ __forceinline__ void combine_parts(const float* values, const float2* scales,
                                               int num_parts, int part_rows, int heads, int head_dim,
-                                              Bf16* out, unsigned char* shared) {
+                                              F16* out, unsigned char* shared) {
   float* weights = reinterpret_cast<float*>(shared);  // [heads, num_parts]
   float* sums = weights + kGroupRows * kMaxSplits;    // [heads]
   const int lane = threadIdx.x % 32;
@@ -160,7 +160,7 @@ __global__ void __launch_bounds__(kDecodeThreads, 2)
   const DecodeMemory<kHeadDim, kStages> memory = {shared};
   {
     Tile tile;
-    tile.load_queries(static_cast<const Bf16*>(args.queries) + span.row * args.query_stride +
+    tile.load_queries(static_cast<const F16*>(args.queries) + span.row * args.query_stride +
                           first_head * shape.head_dim,
                       heads, shape.head_dim);
     tile.run(args, span, kv_head, split.range, map, wide, ptx::shared_address(shared));
@@ -169,8 +169,7 @@ __global__ void __launch_bounds__(kDecodeThreads, 2)
   }
   __syncthreads();
 
-  Bf16* out =
-      static_cast<Bf16*>(args.out) + span.row * args.out_stride + first_head * shape.head_dim;
+  F16* out = static_cast<F16*>(args.out) + span.row * args.out_stride + first_head * shape.head_dim;
   const int quads = heads * (kHeadDim / 4);
   const auto finish = [&](int head, int column, const Part& part) {
     store_normalized(out + head * shape.head_dim, column, shape.head_dim, part.value, part.scale.y);

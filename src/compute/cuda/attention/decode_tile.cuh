@@ -97,7 +97,7 @@ struct DecodeTile {
   std::uint32_t queries[kHeadDim / 16][4];
 
   /// `first`: the first of `heads` rows of queries, head_dim apart.
-  __device__ __forceinline__ void load_queries(const Bf16* first, int heads, int head_dim) {
+  __device__ __forceinline__ void load_queries(const F16* first, int heads, int head_dim) {
     const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int step = 0; step < kHeadDim / 16; ++step) {
@@ -181,10 +181,10 @@ struct DecodeTile {
           (id * shape.num_kv_heads + kv_head) * kPageTokens + chunk * kChunkKeys % kPageTokens;
       const int rows = range.end - chunk * kChunkKeys;
       const std::int64_t offset = row * shape.head_dim;
-      copy_rows<Layout, kChunkKeys, 32>(to, static_cast<const Bf16*>(args.kv.keys) + offset,
+      copy_rows<Layout, kChunkKeys, 32>(to, static_cast<const F16*>(args.kv.keys) + offset,
                                         shape.head_dim, rows, shape.head_dim, wide, lane);
       copy_rows<Layout, kChunkKeys, 32>(to + Memory::kChunkBytes,
-                                        static_cast<const Bf16*>(args.kv.values) + offset,
+                                        static_cast<const F16*>(args.kv.values) + offset,
                                         shape.head_dim, rows, shape.head_dim, wide, lane);
     };
     std::uint32_t at = memory;

@@ -134,19 +134,19 @@ __device__ __forceinline__ void pin(float (&d)[kTiles][4]) {
 
 // Both operands in shared memory, both with k contiguous. r0 to r2: numbers of the operands that
 // follow the accumulators.
-#define SACCADE_WGMMA_SHARED(n, numbers, r0, r1, r2, ...)                                      \
-  asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, %" #r2                                    \
-               ", 0;\n"                                                                        \
-               "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {" numbers "}, %" #r0 \
-               ", %" #r1 ", add, 1, 1, 0, 0;\n}"                                               \
-               : __VA_ARGS__                                                                   \
+#define SACCADE_WGMMA_SHARED(n, numbers, r0, r1, r2, ...)                                    \
+  asm volatile("{\n.reg .pred add;\nsetp.ne.b32 add, %" #r2                                  \
+               ", 0;\n"                                                                      \
+               "wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.f16.f16 {" numbers "}, %" #r0 \
+               ", %" #r1 ", add, 1, 1, 0, 0;\n}"                                             \
+               : __VA_ARGS__                                                                 \
                : "l"(a), "l"(b), "r"(add))
 
 // The first operand in registers, the second with n contiguous.
-#define SACCADE_WGMMA_REGISTERS(n, numbers, r0, r1, r2, r3, r4, ...)                            \
-  asm volatile("wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {" numbers "}, {%" #r0 \
-               ", %" #r1 ", %" #r2 ", %" #r3 "}, %" #r4 ", 1, 1, 1, 1;"                         \
-               : __VA_ARGS__                                                                    \
+#define SACCADE_WGMMA_REGISTERS(n, numbers, r0, r1, r2, r3, r4, ...)                          \
+  asm volatile("wgmma.mma_async.sync.aligned.m64n" #n "k16.f32.f16.f16 {" numbers "}, {%" #r0 \
+               ", %" #r1 ", %" #r2 ", %" #r3 "}, %" #r4 ", 1, 1, 1, 1;"                       \
+               : __VA_ARGS__                                                                  \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
 
 /// d[64, kTiles * 8] (+)= a[64, 16] * b[kTiles * 8, 16]^T; asynchronous.
@@ -199,7 +199,7 @@ __device__ __forceinline__ void wgmma_registers(float (&d)[kTiles][4], const std
 #undef SACCADE_WGMMA_SHARED
 #undef SACCADE_WGMMA_REGISTERS
 
-/// A matrix [kRows, kColumns] of bf16 in shared memory as copy_box leaves it and wgmma reads it:
+/// A matrix [kRows, kColumns] of f16 in shared memory as copy_box leaves it and wgmma reads it:
 /// parts of 64 columns after each other (the last one may hold columns that nobody reads), each
 /// [kRows][64] with the 16-byte chunks of a row swizzled over eight rows.
 template <int kRows, int kColumns>

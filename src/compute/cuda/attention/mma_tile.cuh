@@ -6,7 +6,7 @@
 
 namespace saccade::compute::cuda {
 
-/// Rows of bf16 in shared memory, arranged so that eight rows of 16-byte chunks in one column lie
+/// Rows of f16 in shared memory, arranged so that eight rows of 16-byte chunks in one column lie
 /// in different banks: swizzled where rows are multiples of 128 bytes, else by padding.
 template <int kHeadDim>
 struct RowTile {
@@ -22,7 +22,7 @@ struct RowTile {
 };
 
 /// Copies 8 elements of a row 2 at a time, with zeros past head_dim and in rows that are not there.
-__device__ __forceinline__ void copy_chunk_narrow(std::uint32_t to, const Bf16* row, int column,
+__device__ __forceinline__ void copy_chunk_narrow(std::uint32_t to, const F16* row, int column,
                                                   int head_dim, bool present) {
 #pragma unroll 1
   for (int i = 0; i < 8; i += 2) {
@@ -34,7 +34,7 @@ __device__ __forceinline__ void copy_chunk_narrow(std::uint32_t to, const Bf16* 
 /// Copies kRows rows that begin at `first`, with zeros past head_dim and from row num_rows on.
 /// `wide`: rows are 16-byte aligned and head_dim is a multiple of 8. `thread`: of kThreads.
 template <class Layout, int kRows, int kThreads>
-__device__ __forceinline__ void copy_rows(std::uint32_t to, const Bf16* first, int stride,
+__device__ __forceinline__ void copy_rows(std::uint32_t to, const F16* first, int stride,
                                           int num_rows, int head_dim, bool wide, int thread) {
   if (wide) {
 #pragma unroll 4
@@ -88,7 +88,7 @@ struct MmaTile {
       const int row = index / Layout::kChunks;
       const int chunk = index % Layout::kChunks;
       const bool present = work.has_row(row);
-      const Bf16* from = work.query(present ? row : 0);
+      const F16* from = work.query(present ? row : 0);
       const std::uint32_t at = to + Layout::offset(row, chunk);
       if (wide) {
         const bool valid = present && chunk * 8 < head_dim;
@@ -165,7 +165,7 @@ struct MmaTile {
         const int row = threadIdx.x / 32 * 16 * kRowTiles + tile * 16 + half * 8 + lane / 4;
         if (!work.has_row(row)) continue;
         const float inverse = softmax[tile].inverse(half);
-        Bf16* to = work.out(row);
+        F16* to = work.out(row);
 #pragma unroll
         for (int i = 0; i < kOutTiles; ++i) {
           const int column = i * 8 + lane % 4 * 2;

@@ -20,7 +20,7 @@ inline EncodeTiled find_encode_tiled() {
   return reinterpret_cast<EncodeTiled>(function);
 }
 
-/// Describes a bf16 matrix [rows, columns] whose rows are `stride` elements apart, in boxes of 64
+/// Describes an f16 matrix [rows, columns] whose rows are `stride` elements apart, in boxes of 64
 /// by 64, swizzled as hopper::PartedTile wants it. Columns and rows outside are copied as zeros.
 inline cudaError_t make_map(const void* data, std::int64_t rows, std::int64_t columns,
                             std::int64_t stride, CUtensorMap& map) {
@@ -31,8 +31,8 @@ inline cudaError_t make_map(const void* data, std::int64_t rows, std::int64_t co
   const cuuint32_t box[2] = {64, 64};
   const cuuint32_t steps[2] = {1, 1};
   const CUresult result =
-      encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<void*>(data), sizes, strides,
-             box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+      encode(&map, CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 2, const_cast<void*>(data), sizes, strides, box,
+             steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
              CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
 }

@@ -239,7 +239,7 @@ struct WgmmaTile {
       const int row = first_row + half * 8;
       if (!work.has_row(row)) continue;
       const float inverse = softmax.inverse(half);
-      Bf16* to = work.out(row);
+      F16* to = work.out(row);
 #pragma unroll
       for (int i = 0; i < kOutTiles; ++i) {
         const int column = i * 8 + threadIdx.x % 4 * 2;

@@ -9,11 +9,11 @@
 
 namespace saccade::compute::cuda {
 
-using Bf16 = __nv_bfloat16;
+using F16 = __half;
 
 /// Keys or values of consecutive tokens: the first one's row and the distance to the next.
 struct RowBlock {
-  const Bf16* first;
+  const F16* first;
   std::int64_t stride;
 };
 
@@ -115,12 +115,12 @@ struct PagedWork {
     return (span.row + token) * stride + static_cast<std::int64_t>(head) * args.shape.head_dim;
   }
 
-  __device__ __forceinline__ const Bf16* query(int row) const {
-    return static_cast<const Bf16*>(args.queries) + offset_of(row, args.query_stride);
+  __device__ __forceinline__ const F16* query(int row) const {
+    return static_cast<const F16*>(args.queries) + offset_of(row, args.query_stride);
   }
 
-  __device__ __forceinline__ Bf16* out(int row) const {
-    return static_cast<Bf16*>(args.out) + offset_of(row, args.out_stride);
+  __device__ __forceinline__ F16* out(int row) const {
+    return static_cast<F16*>(args.out) + offset_of(row, args.out_stride);
   }
 
   /// The page with keys [block * 64, block * 64 + 64).
@@ -131,12 +131,12 @@ struct PagedWork {
 
   __device__ __forceinline__ RowBlock keys(int block) const {
     const int head_dim = args.shape.head_dim;
-    return {static_cast<const Bf16*>(args.kv.keys) + page_row(block) * head_dim, head_dim};
+    return {static_cast<const F16*>(args.kv.keys) + page_row(block) * head_dim, head_dim};
   }
 
   __device__ __forceinline__ RowBlock values(int block) const {
     const int head_dim = args.shape.head_dim;
-    return {static_cast<const Bf16*>(args.kv.values) + page_row(block) * head_dim, head_dim};
+    return {static_cast<const F16*>(args.kv.values) + page_row(block) * head_dim, head_dim};
   }
 };
 
@@ -168,21 +168,21 @@ struct SegmentWork {
     return (segment_row + row) * stride + static_cast<std::int64_t>(head) * args.shape.head_dim;
   }
 
-  __device__ __forceinline__ const Bf16* query(int row) const {
-    return static_cast<const Bf16*>(args.queries) + offset_of(first_row + row, args.stride);
+  __device__ __forceinline__ const F16* query(int row) const {
+    return static_cast<const F16*>(args.queries) + offset_of(first_row + row, args.stride);
   }
 
-  __device__ __forceinline__ Bf16* out(int row) const {
-    return static_cast<Bf16*>(args.out) + offset_of(first_row + row, args.out_stride);
+  __device__ __forceinline__ F16* out(int row) const {
+    return static_cast<F16*>(args.out) + offset_of(first_row + row, args.out_stride);
   }
 
   __device__ __forceinline__ RowBlock keys(int block) const {
-    return {static_cast<const Bf16*>(args.keys) + offset_of(block * kPageTokens, args.stride),
+    return {static_cast<const F16*>(args.keys) + offset_of(block * kPageTokens, args.stride),
             args.stride};
   }
 
   __device__ __forceinline__ RowBlock values(int block) const {
-    return {static_cast<const Bf16*>(args.values) + offset_of(block * kPageTokens, args.stride),
+    return {static_cast<const F16*>(args.values) + offset_of(block * kPageTokens, args.stride),
             args.stride};
   }
 };

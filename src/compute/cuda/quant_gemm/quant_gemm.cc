@@ -51,7 +51,7 @@ QuantGemmKernel choose_kernel(const WeightView& w, int rows, int output_warps) {
 }
 
 bool gated(QuantGemmOutput output) {
-  return output == QuantGemmOutput::kGateF32 || output == QuantGemmOutput::kGateBf16;
+  return output == QuantGemmOutput::kGateF32 || output == QuantGemmOutput::kGateF16;
 }
 
 struct Tiles {
@@ -145,7 +145,7 @@ void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream
   const WeightView& w = args.weight;
   if (args.rows > kLaunchRows) {
     const bool half =
-        args.output == QuantGemmOutput::kBf16 || args.output == QuantGemmOutput::kGateBf16;
+        args.output == QuantGemmOutput::kF16 || args.output == QuantGemmOutput::kGateF16;
     QuantGemmArgs slice = args;
     for (int row = 0; row < args.rows; row += kLaunchRows) {
       const std::int64_t chunk = std::int64_t{row} * w.chunks;

@@ -25,10 +25,10 @@ inline constexpr std::size_t kQuantGemmCounterBytes = 256 * 1024;
 
 enum class QuantGemmOutput : std::uint8_t {
   kF32,      ///< y = v, f32
-  kBf16,     ///< y = v, bf16
+  kF16,      ///< y = v, f16
   kAddF32,   ///< y += v, f32
   kGateF32,  ///< y = activation(v[r]) * v[r + outputs / 2] for the first half of the outputs
-  kGateBf16,
+  kGateF16,
 };
 
 /// How the work is cut. Bits depend on all but `stages`.

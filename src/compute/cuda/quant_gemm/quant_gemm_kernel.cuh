@@ -57,13 +57,11 @@ struct WorkerSums {
 
 GPU_FN void put_numbers(const QuantGemmKernelArgs& a, u32 row, u32 output, u32 end, float4 v) {
   const u64 to = row * a.y_stride + output;
-  const bool half = a.output == QuantGemmOutput::kBf16 || a.output == QuantGemmOutput::kGateBf16;
+  const bool half = a.output == QuantGemmOutput::kF16 || a.output == QuantGemmOutput::kGateF16;
   const bool add = a.output == QuantGemmOutput::kAddF32;
   if (a.aligned && output + 4 <= end) {
     if (half) {
-      const u32 low = float_to_bfloat(v.x) | u32(float_to_bfloat(v.y)) << 16;
-      const u32 high = float_to_bfloat(v.z) | u32(float_to_bfloat(v.w)) << 16;
-      *(uint2*)((u16*)a.y + to) = make_uint2(low, high);
+      *(uint2*)((u16*)a.y + to) = make_uint2(f16_pair(v.x, v.y), f16_pair(v.z, v.w));
     } else {
       float4* y = (float4*)((float*)a.y + to);
       *y = add ? *y + v : v;
@@ -75,7 +73,7 @@ GPU_FN void put_numbers(const QuantGemmKernelArgs& a, u32 row, u32 output, u32 e
   for (u32 i = 0; i < 4; ++i) {
     if (output + i >= end) return;
     if (half) {
-      ((u16*)a.y)[to + i] = float_to_bfloat(values[i]);
+      ((f16*)a.y)[to + i] = Rounded<f16>::from(values[i]);
     } else {
       float* y = (float*)a.y + to + i;
       *y = add ? *y + values[i] : values[i];

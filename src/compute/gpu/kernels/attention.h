@@ -298,17 +298,14 @@ GPU_FN void attention_segments(GPU_CONSTANT SegmentAttentionArgs& args, GPU_SHAR
   finish_attention(state, scratch, out, head_dim, group);
 }
 
-#define SACCADE_ATTENTION_KERNELS(X)                                                  \
-  X(attention_paged_f32_f32, (attention_paged<float, float>), PagedAttentionArgs,     \
-    kAttentionThreads)                                                                \
-  X(attention_paged_f32_bf16, (attention_paged<float, bf16>), PagedAttentionArgs,     \
-    kAttentionThreads)                                                                \
-  X(attention_paged_bf16_bf16, (attention_paged<bf16, bf16>), PagedAttentionArgs,     \
-    kAttentionThreads)                                                                \
-  X(attention_segments_f32, (attention_segments<float, float>), SegmentAttentionArgs, \
-    kAttentionThreads)                                                                \
-  X(attention_segments_bf16, (attention_segments<bf16, bf16>), SegmentAttentionArgs,  \
-    kAttentionThreads)
+#define SACCADE_ATTENTION_KERNELS(X)                                                               \
+  X(attention_paged_f32_f32, (attention_paged<float, float>), PagedAttentionArgs,                  \
+    kAttentionThreads)                                                                             \
+  X(attention_paged_f32_f16, (attention_paged<float, f16>), PagedAttentionArgs, kAttentionThreads) \
+  X(attention_paged_f16_f16, (attention_paged<f16, f16>), PagedAttentionArgs, kAttentionThreads)   \
+  X(attention_segments_f32, (attention_segments<float, float>), SegmentAttentionArgs,              \
+    kAttentionThreads)                                                                             \
+  X(attention_segments_f16, (attention_segments<f16, f16>), SegmentAttentionArgs, kAttentionThreads)
 
 }  // namespace gpu
 }  // namespace saccade

@@ -24,10 +24,6 @@ struct DequantizeArgs {
   NumberType y_type;
 };
 
-GPU_FN u32 bf16_pair(float low, float high) {
-  return u32(float_to_bfloat(low)) | u32(float_to_bfloat(high)) << 16;
-}
-
 /// Eight values of neighbouring columns to a row of the result, as far as it goes.
 GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u32 row, u32 column,
                           GPU_THREAD float* values) {
@@ -40,13 +36,13 @@ GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u32 row, u32 column
   }
   const bool ordered = args.weight.input_order && column < inputs;
   if (args.y_stride % kColumns == 0 && column + kColumns <= args.y_stride && !ordered) {
-    if (args.y_type == NumberType::kBf16) {
+    if (args.y_type == NumberType::kF16) {
       Words4 words;
-      words.x = bf16_pair(values[0], values[1]);
-      words.y = bf16_pair(values[2], values[3]);
-      words.z = bf16_pair(values[4], values[5]);
-      words.w = bf16_pair(values[6], values[7]);
-      *(GPU_GLOBAL Words4*)((GPU_GLOBAL bf16*)args.y + at) = words;
+      words.x = f16_pair(values[0], values[1]);
+      words.y = f16_pair(values[2], values[3]);
+      words.z = f16_pair(values[4], values[5]);
+      words.w = f16_pair(values[6], values[7]);
+      *(GPU_GLOBAL Words4*)((GPU_GLOBAL f16*)args.y + at) = words;
     } else {
       GPU_UNROLL
       for (u32 i = 0; i < kColumns; i += 4) {
@@ -63,8 +59,8 @@ GPU_FN void store_columns(GPU_CONSTANT DequantizeArgs& args, u32 row, u32 column
   for (u32 i = 0; i < kColumns && column + i < args.y_stride; ++i) {
     const u32 to =
         ordered && column + i < inputs ? u32(args.weight.input_order[column + i]) : column + i;
-    if (args.y_type == NumberType::kBf16) {
-      ((GPU_GLOBAL bf16*)args.y)[row * args.y_stride + to] = Rounded<bf16>::from(values[i]);
+    if (args.y_type == NumberType::kF16) {
+      ((GPU_GLOBAL f16*)args.y)[row * args.y_stride + to] = Rounded<f16>::from(values[i]);
     } else {
       ((GPU_GLOBAL float*)args.y)[row * args.y_stride + to] = values[i];
     }

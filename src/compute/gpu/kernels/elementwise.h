@@ -149,20 +149,20 @@ GPU_FN void convert(GPU_CONSTANT ConvertArgs& args, GPU_SHARED u8*, Group group)
 
 #define SACCADE_ELEMENTWISE_KERNELS(X)                                            \
   X(map_f32, (map<float>), MapArgs, kElementThreads)                              \
-  X(map_bf16, (map<bf16>), MapArgs, kElementThreads)                              \
+  X(map_f16, (map<f16>), MapArgs, kElementThreads)                                \
   X(add_f32_f32, (add<float, float>), AddArgs, kElementThreads)                   \
-  X(add_f32_bf16, (add<float, bf16>), AddArgs, kElementThreads)                   \
-  X(add_bf16_f32, (add<bf16, float>), AddArgs, kElementThreads)                   \
-  X(add_bf16_bf16, (add<bf16, bf16>), AddArgs, kElementThreads)                   \
+  X(add_f32_f16, (add<float, f16>), AddArgs, kElementThreads)                     \
+  X(add_f16_f32, (add<f16, float>), AddArgs, kElementThreads)                     \
+  X(add_f16_f16, (add<f16, f16>), AddArgs, kElementThreads)                       \
   X(scale_columns_f32, (scale_columns<float>), ScaleColumnsArgs, kElementThreads) \
-  X(scale_columns_bf16, (scale_columns<bf16>), ScaleColumnsArgs, kElementThreads) \
+  X(scale_columns_f16, (scale_columns<f16>), ScaleColumnsArgs, kElementThreads)   \
   X(gate_f32_f32, (gate<float, float>), GateArgs, kElementThreads)                \
-  X(gate_bf16_f32, (gate<bf16, float>), GateArgs, kElementThreads)                \
-  X(gate_bf16_bf16, (gate<bf16, bf16>), GateArgs, kElementThreads)                \
+  X(gate_f16_f32, (gate<f16, float>), GateArgs, kElementThreads)                  \
+  X(gate_f16_f16, (gate<f16, f16>), GateArgs, kElementThreads)                    \
   X(convert_f32_f32, (convert<float, float>), ConvertArgs, kElementThreads)       \
-  X(convert_f32_bf16, (convert<float, bf16>), ConvertArgs, kElementThreads)       \
-  X(convert_bf16_f32, (convert<bf16, float>), ConvertArgs, kElementThreads)       \
-  X(convert_bf16_bf16, (convert<bf16, bf16>), ConvertArgs, kElementThreads)
+  X(convert_f32_f16, (convert<float, f16>), ConvertArgs, kElementThreads)         \
+  X(convert_f16_f32, (convert<f16, float>), ConvertArgs, kElementThreads)         \
+  X(convert_f16_f16, (convert<f16, f16>), ConvertArgs, kElementThreads)
 
 }  // namespace gpu
 }  // namespace saccade

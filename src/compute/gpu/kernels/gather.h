@@ -90,18 +90,18 @@ GPU_FN void scatter(GPU_CONSTANT ScatterArgs& args, GPU_SHARED u8*, Group group)
 
 #define SACCADE_GATHER_KERNELS(X)                                                    \
   X(gather_f32_f32, (gather<float, float>), GatherArgs, kGatherThreads)              \
-  X(gather_f32_bf16, (gather<float, bf16>), GatherArgs, kGatherThreads)              \
-  X(gather_bf16_f32, (gather<bf16, float>), GatherArgs, kGatherThreads)              \
-  X(gather_bf16_bf16, (gather<bf16, bf16>), GatherArgs, kGatherThreads)              \
+  X(gather_f32_f16, (gather<float, f16>), GatherArgs, kGatherThreads)                \
+  X(gather_f16_f32, (gather<f16, float>), GatherArgs, kGatherThreads)                \
+  X(gather_f16_f16, (gather<f16, f16>), GatherArgs, kGatherThreads)                  \
   X(gather_columns_f32, (gather_columns<float>), GatherColumnsArgs, kGatherThreads)  \
-  X(gather_columns_bf16, (gather_columns<bf16>), GatherColumnsArgs, kGatherThreads)  \
+  X(gather_columns_f16, (gather_columns<f16>), GatherColumnsArgs, kGatherThreads)    \
   X(scatter_f32_f32, (scatter<float, float, false>), ScatterArgs, kGatherThreads)    \
-  X(scatter_f32_bf16, (scatter<float, bf16, false>), ScatterArgs, kGatherThreads)    \
-  X(scatter_bf16_f32, (scatter<bf16, float, false>), ScatterArgs, kGatherThreads)    \
-  X(scatter_bf16_bf16, (scatter<bf16, bf16, false>), ScatterArgs, kGatherThreads)    \
+  X(scatter_f32_f16, (scatter<float, f16, false>), ScatterArgs, kGatherThreads)      \
+  X(scatter_f16_f32, (scatter<f16, float, false>), ScatterArgs, kGatherThreads)      \
+  X(scatter_f16_f16, (scatter<f16, f16, false>), ScatterArgs, kGatherThreads)        \
   X(scatter_add_f32_f32, (scatter<float, float, true>), ScatterArgs, kGatherThreads) \
-  X(scatter_add_f32_bf16, (scatter<float, bf16, true>), ScatterArgs, kGatherThreads) \
-  X(scatter_add_bf16_bf16, (scatter<bf16, bf16, true>), ScatterArgs, kGatherThreads)
+  X(scatter_add_f32_f16, (scatter<float, f16, true>), ScatterArgs, kGatherThreads)   \
+  X(scatter_add_f16_f16, (scatter<f16, f16, true>), ScatterArgs, kGatherThreads)
 
 }  // namespace gpu
 }  // namespace saccade

@@ -22,7 +22,7 @@ namespace gpu {
 
 enum class GemvStore : u32 {
   kF32,
-  kBf16,
+  kF16,
   kAddF32,  ///< y += result
 };
 
@@ -238,7 +238,7 @@ GPU_FN float gemv_fill(GPU_CONSTANT GemvArgs& args, GPU_SHARED u8* x, u32 units,
   for (u32 i = group.thread_index(); i < items; i += group.threads()) {
     float values[kColumns];
     reader.unpack(now, values);
-    // Long rows are the inner ones, of bf16: what comes next is on its way.
+    // Long rows are the inner ones, of f16: what comes next is on its way.
     if (kKind == RowKind::kPairs) now = reader.read((i + group.threads()) * kColumns);
     squares += reader.apply_norm(i * kColumns, values);
     Product::fill(x, units, i, values, group);
@@ -268,8 +268,8 @@ GPU_FN float gemv_beside(GPU_CONSTANT GemvArgs& args, u32 row, u64 at) {
 }
 
 GPU_FN void gemv_store(GPU_CONSTANT GemvArgs& args, u64 at, float value) {
-  if (args.store == GemvStore::kBf16) {
-    ((GPU_GLOBAL bf16*)args.y)[at] = Rounded<bf16>::from(value);
+  if (args.store == GemvStore::kF16) {
+    ((GPU_GLOBAL f16*)args.y)[at] = Rounded<f16>::from(value);
   } else {
     ((GPU_GLOBAL float*)args.y)[at] = value;
   }

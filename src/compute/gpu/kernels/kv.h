@@ -155,11 +155,11 @@ GPU_FN void rotary_kv(GPU_CONSTANT RotaryKvArgs& args, GPU_SHARED u8*, Group gro
 
 #define SACCADE_KV_KERNELS(X)                                               \
   X(write_kv_f32_f32, (write_kv<float, float>), WriteKvArgs, kKvThreads)    \
-  X(write_kv_bf16_f32, (write_kv<bf16, float>), WriteKvArgs, kKvThreads)    \
-  X(write_kv_bf16_bf16, (write_kv<bf16, bf16>), WriteKvArgs, kKvThreads)    \
+  X(write_kv_f16_f32, (write_kv<f16, float>), WriteKvArgs, kKvThreads)      \
+  X(write_kv_f16_f16, (write_kv<f16, f16>), WriteKvArgs, kKvThreads)        \
   X(rotary_kv_f32_f32, (rotary_kv<float, float>), RotaryKvArgs, kKvThreads) \
-  X(rotary_kv_bf16_f32, (rotary_kv<bf16, float>), RotaryKvArgs, kKvThreads) \
-  X(rotary_kv_bf16_bf16, (rotary_kv<bf16, bf16>), RotaryKvArgs, kKvThreads)
+  X(rotary_kv_f16_f32, (rotary_kv<f16, float>), RotaryKvArgs, kKvThreads)   \
+  X(rotary_kv_f16_f16, (rotary_kv<f16, f16>), RotaryKvArgs, kKvThreads)
 
 }  // namespace gpu
 }  // namespace saccade

@@ -148,13 +148,13 @@ GPU_FN void layer_norm(GPU_CONSTANT LayerNormArgs& args, GPU_SHARED u8* shared, 
 
 #define SACCADE_NORM_KERNELS(X)                                                  \
   X(rms_norm_f32_f32, (rms_norm<float, float>), RmsNormArgs, kNormThreads)       \
-  X(rms_norm_bf16_f32, (rms_norm<bf16, float>), RmsNormArgs, kNormThreads)       \
-  X(rms_norm_bf16_bf16, (rms_norm<bf16, bf16>), RmsNormArgs, kNormThreads)       \
+  X(rms_norm_f16_f32, (rms_norm<f16, float>), RmsNormArgs, kNormThreads)         \
+  X(rms_norm_f16_f16, (rms_norm<f16, f16>), RmsNormArgs, kNormThreads)           \
   X(rms_norm_heads_f32, (rms_norm_heads<float>), RmsNormHeadsArgs, kNormThreads) \
-  X(rms_norm_heads_bf16, (rms_norm_heads<bf16>), RmsNormHeadsArgs, kNormThreads) \
+  X(rms_norm_heads_f16, (rms_norm_heads<f16>), RmsNormHeadsArgs, kNormThreads)   \
   X(layer_norm_f32_f32, (layer_norm<float, float>), LayerNormArgs, kNormThreads) \
-  X(layer_norm_bf16_f32, (layer_norm<bf16, float>), LayerNormArgs, kNormThreads) \
-  X(layer_norm_bf16_bf16, (layer_norm<bf16, bf16>), LayerNormArgs, kNormThreads)
+  X(layer_norm_f16_f32, (layer_norm<f16, float>), LayerNormArgs, kNormThreads)   \
+  X(layer_norm_f16_f16, (layer_norm<f16, f16>), LayerNormArgs, kNormThreads)
 
 }  // namespace gpu
 }  // namespace saccade

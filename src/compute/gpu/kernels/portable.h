@@ -52,23 +52,25 @@ GPU_FN float to_float(f16 value) {
   return half_to_float(u16(value));
 }
 
-/// Conversion from float, rounded to the nearest, ties to even.
+/// Conversion from float, rounded to the nearest, ties to even, and back. What f16 cannot hold
+/// becomes its largest number, since infinities become not-a-numbers in the next sum; libraries'
+/// products write infinities, so these are read as that, too. Not-a-numbers stay, so that whoever
+/// looks for them finds them.
 template <typename T>
 struct Rounded;
 template <>
 struct Rounded<float> {
   static GPU_FN float from(float value) { return value; }
-};
-template <>
-struct Rounded<bf16> {
-  static GPU_FN bf16 from(float value) { return bf16(float_to_bfloat(value)); }
+  static GPU_FN float read(float value) { return value; }
 };
 template <>
 struct Rounded<f16> {
-  static GPU_FN f16 from(float value) { return f16(float_to_half(value)); }
+  static GPU_FN f16 from(float value) { return f16(held_halves(float_to_half(value))); }
+  static GPU_FN float read(f16 value) { return half_to_float(u16(held_halves(u32(value)))); }
 };
 
-/// What one thread reads or writes at once of rows that are read by many: 16 bytes of bf16.
+/// What one thread reads or writes at once of rows that are read by many: 16 bytes of 16-bit
+/// floats.
 GPU_CONSTEXPR u32 kUnit = 8;
 
 GPU_FN void load_unit(GPU_GLOBAL const float* from, GPU_THREAD float* to) {
@@ -83,16 +85,20 @@ GPU_FN void load_unit(GPU_GLOBAL const float* from, GPU_THREAD float* to) {
   to[6] = as_float(high.z);
   to[7] = as_float(high.w);
 }
-GPU_FN void load_unit(GPU_GLOBAL const bf16* from, GPU_THREAD float* to) {
+GPU_FN void load_unit(GPU_GLOBAL const f16* from, GPU_THREAD float* to) {
   const Words4 words = *(GPU_GLOBAL const Words4*)from;
-  to[0] = as_float(words.x << 16);
-  to[1] = as_float(words.x & 0xffff0000u);
-  to[2] = as_float(words.y << 16);
-  to[3] = as_float(words.y & 0xffff0000u);
-  to[4] = as_float(words.z << 16);
-  to[5] = as_float(words.z & 0xffff0000u);
-  to[6] = as_float(words.w << 16);
-  to[7] = as_float(words.w & 0xffff0000u);
+  const u32 x = held_halves(words.x);
+  const u32 y = held_halves(words.y);
+  const u32 z = held_halves(words.z);
+  const u32 w = held_halves(words.w);
+  to[0] = half_to_float(u16(x));
+  to[1] = half_to_float(u16(x >> 16));
+  to[2] = half_to_float(u16(y));
+  to[3] = half_to_float(u16(y >> 16));
+  to[4] = half_to_float(u16(z));
+  to[5] = half_to_float(u16(z >> 16));
+  to[6] = half_to_float(u16(w));
+  to[7] = half_to_float(u16(w >> 16));
 }
 GPU_FN void store_unit(GPU_GLOBAL float* to, GPU_THREAD const float* from) {
   Words4 low;
@@ -108,12 +114,16 @@ GPU_FN void store_unit(GPU_GLOBAL float* to, GPU_THREAD const float* from) {
   *(GPU_GLOBAL Words4*)to = low;
   *(GPU_GLOBAL Words4*)(to + 4) = high;
 }
-GPU_FN void store_unit(GPU_GLOBAL bf16* to, GPU_THREAD const float* from) {
+/// Two f16 in a word, `low` in its low half.
+GPU_FN u32 f16_pair(float low, float high) {
+  return held_halves(float_to_half_pair(low, high));
+}
+GPU_FN void store_unit(GPU_GLOBAL f16* to, GPU_THREAD const float* from) {
   Words4 words;
-  words.x = float_to_bfloat_pair(from[0], from[1]);
-  words.y = float_to_bfloat_pair(from[2], from[3]);
-  words.z = float_to_bfloat_pair(from[4], from[5]);
-  words.w = float_to_bfloat_pair(from[6], from[7]);
+  words.x = f16_pair(from[0], from[1]);
+  words.y = f16_pair(from[2], from[3]);
+  words.z = f16_pair(from[4], from[5]);
+  words.w = f16_pair(from[6], from[7]);
   *(GPU_GLOBAL Words4*)to = words;
 }
 
@@ -126,14 +136,16 @@ GPU_FN void load_pieces(GPU_GLOBAL const float* from, GPU_THREAD float* to) {
     to[2 * i + 1] = as_float(words.y);
   }
 }
-GPU_FN void load_pieces(GPU_GLOBAL const bf16* from, GPU_THREAD float* to) {
+GPU_FN void load_pieces(GPU_GLOBAL const f16* from, GPU_THREAD float* to) {
   GPU_UNROLL
   for (u32 i = 0; i < kUnit / 4; ++i) {
     const Words2 words = *((GPU_GLOBAL const Words2*)from + i);
-    to[4 * i] = as_float(words.x << 16);
-    to[4 * i + 1] = as_float(words.x & 0xffff0000u);
-    to[4 * i + 2] = as_float(words.y << 16);
-    to[4 * i + 3] = as_float(words.y & 0xffff0000u);
+    const u32 x = held_halves(words.x);
+    const u32 y = held_halves(words.y);
+    to[4 * i] = half_to_float(u16(x));
+    to[4 * i + 1] = half_to_float(u16(x >> 16));
+    to[4 * i + 2] = half_to_float(u16(y));
+    to[4 * i + 3] = half_to_float(u16(y >> 16));
   }
 }
 GPU_FN void store_pieces(GPU_GLOBAL float* to, GPU_THREAD const float* from) {
@@ -145,12 +157,12 @@ GPU_FN void store_pieces(GPU_GLOBAL float* to, GPU_THREAD const float* from) {
     *((GPU_GLOBAL Words2*)to + i) = words;
   }
 }
-GPU_FN void store_pieces(GPU_GLOBAL bf16* to, GPU_THREAD const float* from) {
+GPU_FN void store_pieces(GPU_GLOBAL f16* to, GPU_THREAD const float* from) {
   GPU_UNROLL
   for (u32 i = 0; i < kUnit / 4; ++i) {
     Words2 words;
-    words.x = float_to_bfloat_pair(from[4 * i], from[4 * i + 1]);
-    words.y = float_to_bfloat_pair(from[4 * i + 2], from[4 * i + 3]);
+    words.x = f16_pair(from[4 * i], from[4 * i + 1]);
+    words.y = f16_pair(from[4 * i + 2], from[4 * i + 3]);
     *((GPU_GLOBAL Words2*)to + i) = words;
   }
 }
@@ -168,7 +180,7 @@ GPU_FN void load_some(GPU_GLOBAL const T* from, u32 left, bool wide, GPU_THREAD 
     return;
   }
   GPU_UNROLL
-  for (u32 i = 0; i < kUnit; ++i) to[i] = i < left ? to_float(from[i]) : 0.0f;
+  for (u32 i = 0; i < kUnit; ++i) to[i] = i < left ? Rounded<T>::read(from[i]) : 0.0f;
 }
 template <typename T>
 GPU_FN void store_some(GPU_GLOBAL T* to, u32 left, bool wide, GPU_THREAD const float* from) {

@@ -85,13 +85,17 @@ GPU_FN float half_to_float(u16 bits) {
 GPU_FN u16 float_to_half(float value) {
   return __half_as_ushort(__float2half_rn(value));
 }
-GPU_FN u16 float_to_bfloat(float value) {
-  return __bfloat16_as_ushort(__float2bfloat16_rn(value));
-}
 /// Two of them in a word, `low` in its low half.
-GPU_FN u32 float_to_bfloat_pair(float low, float high) {
-  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
-  return u32(__bfloat16_as_ushort(pair.x)) | u32(__bfloat16_as_ushort(pair.y)) << 16;
+GPU_FN u32 float_to_half_pair(float low, float high) {
+  const __half2 pair = __floats2half2_rn(low, high);
+  return u32(__half_as_ushort(pair.x)) | u32(__half_as_ushort(pair.y)) << 16;
+}
+/// Two f16 in a word, infinities as the largest numbers; not-a-numbers stay.
+GPU_FN u32 held_halves(u32 pair) {
+  u32 held;
+  asm("min.NaN.f16x2 %0, %1, %2;" : "=r"(held) : "r"(pair), "r"(0x7bff7bffu));
+  asm("max.NaN.f16x2 %0, %0, %1;" : "+r"(held) : "r"(0xfbfffbffu));
+  return held;
 }
 GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
   return u64(pointer);

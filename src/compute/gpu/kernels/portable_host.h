@@ -97,7 +97,6 @@ inline float Group::shuffle(float value, u32 source_lane) const {
 #if defined(SACCADE_GPU_ADDRESS_SPACES)
 float half_to_float(u16 bits);
 u16 float_to_half(float value);
-u16 float_to_bfloat(float value);
 #else
 GPU_FN float half_to_float(u16 bits) {
   return f16_to_f32(bits);
@@ -105,12 +104,14 @@ GPU_FN float half_to_float(u16 bits) {
 GPU_FN u16 float_to_half(float value) {
   return f32_to_f16(value);
 }
-GPU_FN u16 float_to_bfloat(float value) {
-  return f32_to_bf16(value);
-}
 #endif
-GPU_FN u32 float_to_bfloat_pair(float low, float high) {
-  return u32(float_to_bfloat(low)) | u32(float_to_bfloat(high)) << 16;
+GPU_FN u32 float_to_half_pair(float low, float high) {
+  return u32(float_to_half(low)) | u32(float_to_half(high)) << 16;
+}
+GPU_FN u32 held_halves(u32 pair) {
+  const u32 low = (pair & 0x7fffu) == 0x7c00u ? 1u : 0u;
+  const u32 high = (pair & 0x7fff0000u) == 0x7c000000u ? 0x10000u : 0u;
+  return pair - low - high;
 }
 GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
   return u64(pointer);

@@ -89,13 +89,13 @@ GPU_FN float half_to_float(u16 bits) {
 GPU_FN u16 float_to_half(float value) {
   return as_type<u16>(half(value));
 }
-GPU_FN u16 float_to_bfloat(float value) {
-  const u32 bits = as_bits(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return u16(bits >> 16 | 0x40u);
-  return u16((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+GPU_FN u32 float_to_half_pair(float low, float high) {
+  return u32(float_to_half(low)) | u32(float_to_half(high)) << 16;
 }
-GPU_FN u32 float_to_bfloat_pair(float low, float high) {
-  return u32(float_to_bfloat(low)) | u32(float_to_bfloat(high)) << 16;
+GPU_FN u32 held_halves(u32 pair) {
+  const u32 low = (pair & 0x7fffu) == 0x7c00u ? 1u : 0u;
+  const u32 high = (pair & 0x7fff0000u) == 0x7c000000u ? 0x10000u : 0u;
+  return pair - low - high;
 }
 GPU_FN u64 address_of(GPU_GLOBAL const void* pointer) {
   return u64(pointer);

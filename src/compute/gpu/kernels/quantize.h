@@ -7,7 +7,7 @@ namespace saccade {
 namespace gpu {
 
 /// Element types of activations.
-enum class NumberType : u32 { kF32, kBf16 };
+enum class NumberType : u32 { kF32, kF16 };
 
 /// Columns that a lane reads and quantizes at a time.
 GPU_CONSTEXPR u32 kColumns = 8;
@@ -20,14 +20,14 @@ GPU_FN float read_element(GPU_GLOBAL const u8* x, GPU_GLOBAL const i32* input_or
   if (column >= inputs) return 0.0f;
   const u32 at = input_order ? u32(input_order[column]) : column;
   return type == NumberType::kF32 ? ((GPU_GLOBAL const float*)x)[at]
-                                  : to_float(((GPU_GLOBAL const bf16*)x)[at]);
+                                  : Rounded<f16>::read(((GPU_GLOBAL const f16*)x)[at]);
 }
 
 /// How rows can be read.
 enum class RowKind : u32 {
   kAny,     ///< element by element
   kFloats,  ///< f32; starts at a multiple of 16 bytes, whole kColumns, columns in order
-  kPairs,   ///< the same with bf16
+  kPairs,   ///< the same with f16
 };
 
 GPU_FN RowKind row_kind(GPU_GLOBAL const i32* input_order, u64 x_stride, u32 inputs,
@@ -39,7 +39,7 @@ GPU_FN RowKind row_kind(GPU_GLOBAL const i32* input_order, u64 x_stride, u32 inp
 /// A row of activations, times the weights of a norm where there is one.
 template <RowKind kKind>
 struct RowReader {
-  /// Eight columns as they are read: floats, or pairs of bf16.
+  /// Eight columns as they are read: floats, or pairs of f16.
   struct Raw {
     u32 words[kKind == RowKind::kPairs ? kColumns / 2 : kColumns];
   };
@@ -85,8 +85,8 @@ struct RowReader {
     GPU_UNROLL
     for (u32 i = 0; i < kColumns; ++i) {
       if (kKind == RowKind::kPairs) {
-        const u32 pair = raw.words[i / 2];
-        to[i] = as_float(i % 2 == 0 ? pair << 16 : pair & 0xffff0000u);
+        const u32 pair = held_halves(raw.words[i / 2]);
+        to[i] = half_to_float(u16(i % 2 == 0 ? pair : pair >> 16));
       } else {
         to[i] = as_float(raw.words[i % (sizeof(Raw) / 4)]);
       }

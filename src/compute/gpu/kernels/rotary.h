@@ -88,7 +88,7 @@ GPU_FN void rotary(GPU_CONSTANT RotaryArgs& args, GPU_SHARED u8*, Group group) {
 #define SACCADE_ROTARY_KERNELS(X)                                  \
   X(rotary_table, (rotary_table), RotaryTableArgs, kRotaryThreads) \
   X(rotary_f32, (rotary<float>), RotaryArgs, kRotaryThreads)       \
-  X(rotary_bf16, (rotary<bf16>), RotaryArgs, kRotaryThreads)
+  X(rotary_f16, (rotary<f16>), RotaryArgs, kRotaryThreads)
 
 }  // namespace gpu
 }  // namespace saccade
