@@ -31,9 +31,8 @@ class GpuDevice : public Device {
   explicit GpuDevice(bool exact);
 
   /// f16 and not bf16, whose 8 bits are too few: with sharp attention half of the golden
-  /// checkpoints were off by more than 2e-2 of the largest logit (the worst by 8e-2), whichever of
-  /// the tensors between layers was bf16. Its range does, since what layers add to is f32 and
-  /// everything written is held to it.
+  /// checkpoints were off by more than 2e-2 of the largest logit (the worst by 8e-2). Its range
+  /// does, since what layers add to is f32 and everything written is held to it.
   DType activation_dtype() const override { return exact_ ? DType::kF32 : DType::kF16; }
   std::int64_t batch_tokens() const override { return 4096; }
   Tensor empty(DType dtype, const Shape& shape) override;
