@@ -70,8 +70,8 @@ std::string compare_text(const CompareReport& report) {
   found.add_row({"before a difference", share_text(report.same_prefix) + " of tokens"});
   if (report.tower_error) {
     found.add_row(
-        {"tower's relative error", fmt::format("{:.3g} mean, {:.3g} largest",
-                                               report.tower_error->mean, report.tower_error->max)});
+        {"tower's error", fmt::format("{:.3g} mean, {:.3g} largest", report.tower_error->mean,
+                                      report.tower_error->max)});
   }
   return models_table(report).text() +
          fmt::format("\nOver {} positions in {} answer{} of A, {} tokens to choose from\n",

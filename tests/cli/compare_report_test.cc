@@ -44,14 +44,14 @@ TEST(CompareText, IsATable) {
             "decode          50.0 tokens/s    120.2 tokens/s\n"
             "\n"
             "Over 1,234 positions in 4 answers of A, 1,536 tokens to choose from\n"
-            "KL(A||B) mean           0.0123 nats\n"
-            "median                  0.0005 nats\n"
-            "99th percentile         0.25 nats\n"
-            "largest                 0.5 nats\n"
-            "same token              98.77 % of positions\n"
-            "same answer             75.00 % of answers\n"
-            "before a difference     87.50 % of tokens\n"
-            "tower's relative error  0.0123 mean, 0.02 largest\n");
+            "KL(A||B) mean        0.0123 nats\n"
+            "median               0.0005 nats\n"
+            "99th percentile      0.25 nats\n"
+            "largest              0.5 nats\n"
+            "same token           98.77 % of positions\n"
+            "same answer          75.00 % of answers\n"
+            "before a difference  87.50 % of tokens\n"
+            "tower's error        0.0123 mean, 0.02 largest\n");
   CompareReport text_alone = sample();
   text_alone.a.vision_ms = text_alone.b.vision_ms = 0.0;
   text_alone.tower_error.reset();

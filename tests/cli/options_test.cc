@@ -66,8 +66,13 @@ TEST(Options, EachReachesItsField) {
                                        "200704",
                                        "--max-image-pixels",
                                        "1000000",
+                                       "--fast-decode",
+                                       "--tower-precision",
+                                       "int8",
                                        "--threads",
                                        "3"});
+  EXPECT_TRUE(options.engine.fast_decode);
+  EXPECT_EQ(options.engine.tower_precision, TowerPrecision::kInt8);
   EXPECT_EQ(options.prompt, "What?");
   EXPECT_EQ(options.system, "Be brief.");
   const Request& request = options.request;
@@ -114,6 +119,7 @@ TEST(Options, ValuesThatMakeNoSenseAreUsageErrors) {
     EXPECT_THROW(parse({"model", option, "nan"}), Error) << option;
     EXPECT_THROW(parse({"model", option, "warm"}), Error) << option;
   }
+  EXPECT_THROW(parse({"model", "--tower-precision", "int7"}), Error);
   EXPECT_THROW(parse({"model", "--threads", "0"}), Error);
   EXPECT_THROW(parse({"model", "--threads", "1025"}), Error);
   EXPECT_THROW(parse({}), CLI::ParseError);
