@@ -64,7 +64,7 @@ std::string parts_of_memory(const BenchRow& row) {
 
 /// "1.475 TOP/s int8"
 std::string peak_text(const BenchPeak& peak) {
-  const bool integers = peak.arithmetic == "int8";
+  const bool integers = peak.arithmetic.starts_with("int");
   return fmt::format("{:.4g} {} {}", peak.operations_per_second / 1e12,
                      integers ? "TOP/s" : "TFLOP/s", peak.arithmetic);
 }

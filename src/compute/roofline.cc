@@ -115,6 +115,10 @@ std::string_view arithmetic_name(Arithmetic arithmetic) {
       return "f32";
     case Arithmetic::kBf16:
       return "bf16";
+    case Arithmetic::kF16:
+      return "f16";
+    case Arithmetic::kInt16:
+      return "int16";
     case Arithmetic::kInt8:
       return "int8";
     case Arithmetic::kQuantized:
@@ -124,7 +128,7 @@ std::string_view arithmetic_name(Arithmetic arithmetic) {
 }
 
 Arithmetic Device::attention_arithmetic() const {
-  return activation_dtype() == DType::kBF16 ? Arithmetic::kBf16 : Arithmetic::kF32;
+  return activation_dtype() == DType::kF16 ? Arithmetic::kF16 : Arithmetic::kF32;
 }
 
 Arithmetic Device::product_arithmetic(const Weight& w) const {

@@ -14,13 +14,16 @@ class Device;
 enum class Arithmetic : std::uint8_t {
   kF32,        ///< fused multiply-adds of float32
   kBf16,       ///< dot products of bfloat16, summed in float32
+  kF16,        ///< the same of float16
+  kInt16,      ///< dot products of 16-bit integers, summed in int32
   kInt8,       ///< dot products of bytes, summed in int32
   kQuantized,  ///< on a GPU, whatever its product with quantized weights does
 };
-inline constexpr std::array kAllArithmetics = {Arithmetic::kF32, Arithmetic::kBf16,
+inline constexpr std::array kAllArithmetics = {Arithmetic::kF32,  Arithmetic::kBf16,
+                                               Arithmetic::kF16,  Arithmetic::kInt16,
                                                Arithmetic::kInt8, Arithmetic::kQuantized};
 
-/// "f32", "bf16", "int8", "quantized".
+/// "f32", "bf16", "f16", "int16", "int8", "quantized".
 std::string_view arithmetic_name(Arithmetic arithmetic);
 
 /// Operations, multiplications and additions counted each, by the arithmetic they are done in; or

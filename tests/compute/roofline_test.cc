@@ -86,9 +86,9 @@ TEST(Work, OfPagedAttentionEndsAtTheTokenAndAtTheWindow) {
     return work;
   };
   const double key_bytes = 2 * (16 * 2 + 4);  // key and value of a layer, 16 bits and a scale
-  EXPECT_EQ(counted(0).operations[Arithmetic::kF32], 4.0 * 2 * 16 * (71 + 72 + 73 + 10));
+  EXPECT_EQ(counted(0).operations[Arithmetic::kInt16], 4.0 * 2 * 16 * (71 + 72 + 73 + 10));
   EXPECT_EQ(counted(0).kv_bytes, key_bytes * (73 + 10));
-  EXPECT_EQ(counted(20).operations[Arithmetic::kF32], 4.0 * 2 * 16 * (20 + 20 + 20 + 10));
+  EXPECT_EQ(counted(20).operations[Arithmetic::kInt16], 4.0 * 2 * 16 * (20 + 20 + 20 + 10));
   EXPECT_EQ(counted(20).kv_bytes, key_bytes * (23 + 10));
 }
 

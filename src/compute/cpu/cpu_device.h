@@ -40,6 +40,7 @@ class CpuDevice : public Device {
   DeviceInfo info() const override;
   /// Peaks of the arithmetic units, from registers, and the reading of memory, on all threads.
   Roofline measure_roofline() override;
+  Arithmetic attention_arithmetic() const override;
   Arithmetic product_arithmetic(const Weight& w) const override;
   std::optional<Energy> energy() override;
   Tensor empty(DType dtype, const Shape& shape) override;

@@ -82,6 +82,7 @@ Roofline CpuDevice::measure_roofline() {
       fmt::format("reading of {} MiB on {} threads", kBytes >> 20, threads_.num_threads());
   roofline.operations[Arithmetic::kF32] = peak_rate(threads_, kernels_.peak.f32);
   roofline.operations[Arithmetic::kInt8] = peak_rate(threads_, kernels_.peak.int8);
+  roofline.operations[Arithmetic::kInt16] = peak_rate(threads_, kernels_.peak.int16);
   // A processor may have dot products of bf16 that are not used on it because they are slow: they
   // are in another instruction set then, which runs here all the same.
   for (const std::string& name : built_isas()) {
@@ -97,6 +98,10 @@ Roofline CpuDevice::measure_roofline() {
 std::optional<Energy> CpuDevice::energy() {
   if (!energy_meter_) energy_meter_.emplace();
   return energy_meter_->read();
+}
+
+Arithmetic CpuDevice::attention_arithmetic() const {
+  return rounded_inputs_ ? Arithmetic::kInt16 : Arithmetic::kF32;
 }
 
 Arithmetic CpuDevice::product_arithmetic(const Weight& w) const {

@@ -100,6 +100,7 @@ inline constexpr int kPeakMemory = 1024;
 struct PeakKernels {
   std::int64_t (*f32)(std::int64_t rounds, void* memory);
   std::int64_t (*int8)(std::int64_t rounds, void* memory);
+  std::int64_t (*int16)(std::int64_t rounds, void* memory);
   /// Null where the instruction set has no products of bf16.
   std::int64_t (*bf16)(std::int64_t rounds, void* memory);
   /// The largest of `count` floats (a multiple of 256), or 0.

@@ -82,6 +82,32 @@ inline std::int64_t peak_int8(std::int64_t rounds, void* memory) {
   return rounds * kPeakSums * kPanel * 4 * 2;
 }
 
+/// The same of pairs of 16-bit integers, as attention has them.
+inline std::int64_t peak_int16(std::int64_t rounds, void* memory) {
+  const auto* x = static_cast<const std::int16_t*>(memory);
+  I32x16 sums[kPeakSums];
+#pragma GCC unroll 16
+  for (int i = 0; i < kPeakSums; ++i) sums[i] = broadcast_int(i);
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    forget_memory();
+    I16x32 panels[kPeakPanels];
+#pragma GCC unroll 2
+    for (int p = 0; p < kPeakPanels; ++p) panels[p] = load_words(x + p * 2 * kPanel);
+#pragma GCC unroll 8
+    for (int r = 0; r < kPeakRows; ++r) {
+#pragma GCC unroll 2
+      for (int p = 0; p < kPeakPanels; ++p) {
+        I32x16& sum = sums[r * kPeakPanels + p];
+        sum = dot(sum, panels[p], x + 2 * r);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 1; i < kPeakSums; ++i) sums[0] = add(sums[0], sums[i]);
+  store(static_cast<float*>(memory), to_float(sums[0]));
+  return rounds * kPeakSums * kPanel * 2 * 2;
+}
+
 #if defined(__AVX512BF16__)
 inline std::int64_t peak_bf16(std::int64_t rounds, void* memory) {
   auto* values = static_cast<float*>(memory);
@@ -128,7 +154,7 @@ inline float peak_read(const float* from, std::int64_t count) {
   return reduce_max(largest[0]);
 }
 
-inline constexpr PeakKernels kPeak = {peak_f32, peak_int8,
+inline constexpr PeakKernels kPeak = {peak_f32, peak_int8, peak_int16,
 #if defined(__AVX512BF16__)
                                       peak_bf16,
 #else
