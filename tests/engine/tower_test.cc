@@ -134,10 +134,10 @@ TEST(RoundedMlp, MayHaveAnyInnerSize) {
     nn::WeightLoader weights(checkpoint, device, {.int8_towers = rounded});
     const Tensor y = gated ? nn::GatedMlp::load(weights, "mlp", kHidden, kInner, true,
                                                 compute::Activation::kSilu)
-                                 .forward(device, x)
+                                 .forward_f32(device, x)
                            : nn::Mlp::load(weights, "mlp.fc1", "mlp.fc2", kHidden, kInner, kHidden,
                                            compute::Activation::kGelu)
-                                 .forward(device, x);
+                                 .forward_f32(device, x);
     std::vector<float> values(kRows * kHidden);
     device.download(values.data(), y);
     return values;
@@ -172,7 +172,7 @@ class Tower : public testing::TestWithParam<std::string> {
       image.pixels.push_back(static_cast<std::uint8_t>(random()));
     }
     const auto processor = family.load_processor(checkpoint);
-    const Tensor embeddings = model->encode(processor->process_image(image, {}));
+    const Tensor embeddings = model->encode(processor->process_image(image, {}, true));
     std::vector<float> values(embeddings.shape().elements());
     device_.download(values.data(), embeddings);
     return values;

@@ -37,7 +37,7 @@ class RoundedGolden : public GoldenModel {
       const std::string name(golden.at("name").as_string());
       SCOPED_TRACE(name);
       const auto prepared =
-          engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), 1 << 24, nullptr);
+          engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), {}, nullptr);
       std::vector<float> embeds;
       std::vector<Tensor> images;
       for (const media::Patches& patches : prepared.patches) {
