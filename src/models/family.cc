@@ -35,7 +35,6 @@ const std::vector<Family>& families() {
       qwen2_vl::family(),                       //
       qwen3_vl::family(),                       //
       qwen3_vl::moe_family(),                   //
-      text_only(text_families::gemma()),        //
       text_only(text_families::gemma2()),       //
       text_only(text_families::gemma3_text()),  //
       text_only(text_families::granite()),      //

@@ -15,12 +15,16 @@ using compute::Device;
 
 struct RmsNorm;
 
-/// Calls run(first, count) for `rows` rows piece by piece: what is between two maps, and what a
-/// device makes of its input, then takes as much memory as one of its steps, however large the
-/// picture. On a CPU pieces of 512 rows are as fast as all at once.
+/// More rows than so many steps of a device, as large pictures have, are taken in pieces.
+inline constexpr std::int64_t kLargeSteps = 4;
+
+/// Calls run(first, count) for `rows` rows, piece by piece if they are many: what is between two
+/// maps, and what a device makes of its input, then takes as much memory as one of its steps,
+/// however large the picture. On a CPU pieces of 512 rows are as fast as all at once.
 template <typename Run>
 void in_pieces(const Device& device, std::int64_t rows, Run&& run) {
-  const std::int64_t most = device.batch_tokens();
+  const std::int64_t most =
+      rows > kLargeSteps * device.batch_tokens() ? device.batch_tokens() : rows;
   for (std::int64_t first = 0; first < rows; first += most) {
     run(first, std::min(most, rows - first));
   }

@@ -310,8 +310,9 @@ TEST(PagedAttention, RoundsWithinWhatWeightsOfAnySizeAllow) {
         [&](std::int64_t i) { return &v[i * kHeadDim]; });
     wanted.insert(wanted.end(), out.begin(), out.end());
   }
-  // Scores are up to 1000 times larger than what tells keys apart.
-  expect_close(found, wanted, 3e-3);
+  // Keys have steps of 1000 / 2^15, which over 64 features make an error of 0.015 in a score, and
+  // as much of its share of the output; half of that where shares even out.
+  expect_close(found, wanted, 1e-2);
 }
 
 TEST(PagedAttention, IgnoresWhatAPageHeldBefore) {

@@ -75,13 +75,19 @@ const BenchRow& row_of(const BenchReport& report, const std::string& what) {
 // Of the tiny shape: matrices of the two layers, and of the output head.
 constexpr double kLayers = 2.0 * ((64 + 32 + 32 + 64) * 64 + 3 * 64 * 128);
 constexpr double kHead = 512 * 64;
-// Two layers of two heads of 32; keys and values are stored in float32.
+// Two layers of two heads of 32; keys and values are stored in 16 bits with a scale.
 constexpr double kFlopsAKey = 2.0 * 4 * 2 * 32;
-constexpr double kBytesAKey = 2.0 * 2 * 32 * 4;
+constexpr double kBytesAKey = 2.0 * 2 * (32 * 2 + 4);
+
+/// A machine that does so many operations a second, whatever they are of: which they are depends on
+/// the processor.
+std::vector<BenchPeak> peaks(double rate) {
+  return {{"f32", rate}, {"bf16", rate}, {"int16", rate}, {"int8", rate}};
+}
 
 TEST(Bench, LimitOfDecodingIsWhatMustBeRead) {
   BenchOptions options{.decode = 10, .batch = {1, 3}, .context = 70, .repeat = 2};
-  options.roofline = BenchRoofline{1e9, "", {{"f32", 1e30}}, ""};
+  options.roofline = BenchRoofline{1e9, "", peaks(1e30), ""};
   Engine engine = tiny();
   const BenchReport report = engine.bench(options);
   EXPECT_TRUE(report.complete);
@@ -103,18 +109,18 @@ TEST(Bench, LimitOfDecodingIsWhatMustBeRead) {
 
 TEST(Bench, LimitOfPrefillIsItsProductsWhateverTheChunks) {
   BenchOptions options{.prefill = {90}, .repeat = 1};
-  options.roofline = BenchRoofline{1e30, "", {{"f32", 1e9}}, ""};
+  options.roofline = BenchRoofline{1e30, "", peaks(1e9), ""};
   Engine engine = Engine::load_random({"tiny", "bf16"}, {.device = "cpu", .max_batch_tokens = 32});
   const BenchRow row = row_of(engine.bench(options), "prefill");
   const double flops = 90 * 2 * kLayers + 2 * kHead + kFlopsAKey * 90 * 91 / 2;
   // Only a chunk with the last token has logits, of one row.
   EXPECT_NEAR(*row.limit, 90 * 1e9 / flops, 1e-6 * *row.limit);
-  EXPECT_EQ(row.bound, "f32");
+  EXPECT_NE(row.bound, "memory");
 }
 
 TEST(Bench, LimitOfAPictureIsTheTowersProducts) {
   BenchOptions options{.images = {{56, 56}}, .repeat = 1};
-  options.roofline = BenchRoofline{1e30, "", {{"f32", 1e9}}, ""};
+  options.roofline = BenchRoofline{1e30, "", peaks(1e9), ""};
   Engine engine = tiny();
   const BenchRow row = row_of(engine.bench(options), "vision");
   const double block = 2.0 * 16 * (4 * 64 * 64 + 3 * 64 * 128) + 4.0 * 2 * 32 * 16 * 16;

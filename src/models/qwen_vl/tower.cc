@@ -9,7 +9,6 @@ namespace saccade::models::qwen_vl {
 namespace {
 
 constexpr int kHeadGroups = 4;
-constexpr std::int64_t kLargeSteps = 4;  // of a device
 
 }  // namespace
 
@@ -79,7 +78,7 @@ void TowerAttention::add_to(compute::Device& device, const Tensor& y, const Tens
   Tensor attended = device.activations({x.rows(), hidden});
   // A device may keep a copy of keys and values in a form of its own. Of large pictures it is made
   // of a few heads at a time; each head is the same work.
-  const bool large = x.rows() > kLargeSteps * device.batch_tokens();
+  const bool large = x.rows() > nn::kLargeSteps * device.batch_tokens();
   const int step = large ? std::max(1, shape.num_heads / kHeadGroups) : shape.num_heads;
   for (int head = 0; head < shape.num_heads; head += step) {
     compute::AttentionShape some = shape;
