@@ -47,7 +47,7 @@ media::Image photo_like(const PictureSize& size) {
   // Amplitude grows with size, which is the 1/f spectrum of natural scenes.
   std::vector<Octave> light;
   for (int cell = 2; cell <= 512; cell *= 2) {
-    light.emplace_back(size, cell, 1.5f * std::sqrt(static_cast<float>(cell)), random);
+    light.emplace_back(size, cell, 3.0f * std::sqrt(static_cast<float>(cell)), random);
   }
   std::vector<Octave> tints;
   for (int channel = 0; channel < 3; ++channel) tints.emplace_back(size, 64, 25.0f, random);

@@ -51,20 +51,21 @@ BenchReport sample() {
 TEST(BenchText, IsATable) {
   EXPECT_EQ(bench_text(sample(), "some model"),
             "some model on cuda:0 (Some GPU, compute capability 9.0, 132 multiprocessors)\n"
-            "memory  4200 GB/s                                            copy\n"
-            "matmul  750 TFLOP/s of float weights, 740 of quantized ones  bf16 product\n"
+            "memory    4200 GB/s                          copy\n"
+            "products  750 TFLOP/s bf16, 1400 TOP/s int8  own products\n"
             "\n"
             "what                                            median       min       max          "
-            "      time  limit   share  bound by\n"
+            "      time  limit   share  bound by        energy\n"
             "load                                             1,235     1,235     1,235  ms\n"
             "vision  1008x1008 pixels, 5,184 patches           16.5     16.25        17  ms      "
-            "                9  54.5 %  matmul\n"
+            "                9  54.5 %  bf16             4.5 J\n"
             "decode  16 sequences of 512 tokens, 128 more     2,400     2,300     2,450  "
-            "tokens/s  6.667 ms  3,000  80.0 %  memory\n"
+            "tokens/s  6.667 ms  3,000  80.0 %  memory    0.25 J/token\n"
             "memory  resident, at most                     3.00 GiB  3.00 GiB  3.00 GiB\n"
             "\n"
             "device memory: 40.0 GiB taken; 15.0 GiB are weights, 24.0 GiB keys and values, 1.00 "
-            "GiB besides\n");
+            "GiB besides\n"
+            "energy: NVML\n");
 }
 
 TEST(BenchText, SaysNothingOfLimitsThatWereNotMeasured) {
