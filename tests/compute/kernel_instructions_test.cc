@@ -194,10 +194,8 @@ TEST(Dispatcher, TakesTheBestSetOfThisProcessor) {
     return true;
   };
   const std::string avx512 = "avx512f avx512bw avx512vl avx512dq fma f16c ";
-  // Products of bf16 are the faster ones with AMD alone (isa.cc).
-  const bool amd = cpuinfo("vendor_id").find("AuthenticAMD") != std::string::npos;
+  // avx512_bf16 is not chosen by itself (isa.cc).
   const std::vector<std::pair<std::string, bool>> preferred = {
-      {"avx512_bf16", amd && has(avx512 + "avx512_vnni avx512_bf16")},
       {"avx512_vnni", has(avx512 + "avx512_vnni")},
       {"avx512", has(avx512)},
       {"avx_vnni", has("avx2 fma f16c avx_vnni")},
