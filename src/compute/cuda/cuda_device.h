@@ -100,7 +100,7 @@ class CudaDevice : public gpu::GpuDevice {
   std::vector<Workspace> decode_workspaces_;
   std::vector<Workspace> quant_workspaces_;
   std::shared_ptr<const EnergyMeter> energy_meter_;  // made when first asked for
-  GatedRows gated_;  // empty as soon as anything else is launched
+  GatedRows gated_;                                  // empty as soon as anything else is launched
 };
 
 }  // namespace saccade::compute::cuda
