@@ -42,7 +42,8 @@ class Listener {
 /// How values between and inside layers are held.
 enum class Activations {
   /// The fastest: inputs of quantized layers rounded to 8 bits, each 256 with a scale of their own,
-  /// so that products are of integers; on a GPU, float16 between layers.
+  /// so that products are of integers, and queries, keys and values to 16-bit integers; on a GPU,
+  /// float16 between layers.
   kInt8,
   /// float32 throughout: on the CPU the results of the dequantized model, bit for bit.
   kF32,

@@ -90,8 +90,8 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
   add_tower_precision_option(command, "--tower-precision", engine);
   add_activations_option(
       command, "--activations",
-      "Inputs of quantized layers: int8 (fastest; the default) or f32 (exactly the dequantized "
-      "model)",
+      "Inputs of quantized layers and of attention: int8 (rounded to 8 and 16 bits; fastest; the "
+      "default) or f32 (exactly the dequantized model)",
       engine);
   add_device_options(command, engine);
   add_threads_option(command, engine);

@@ -158,7 +158,10 @@ void Bench::repeat(BenchRow& row, const std::string& what, double units,
     const auto after = parts_.device.energy();
     if (i == 0) continue;
     values.push_back(value);
-    if (before && after) joules.push_back((after->joules - before->joules) / units);
+    // A meter counts in steps of some tens of milliseconds; one that has not moved says nothing.
+    if (before && after && after->joules > before->joules) {
+      joules.push_back((after->joules - before->joules) / units);
+    }
   }
   fill_row(row, std::move(values));
   if (joules.empty()) return;
