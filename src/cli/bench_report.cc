@@ -99,7 +99,7 @@ json::object row_json(const BenchRow& row, int threads) {
   if (row.ms) object["median_ms"] = rounded(*row.ms);
   if (row.limit) {
     object["limit"] = rounded(*row.limit);
-    object["share"] = rounded(*row.share);
+    object["share"] = *row.share;  // not rounded: tiny models reach thousandths of a limit
     object["bound"] = row.bound;
   }
   if (row.joules) {
