@@ -55,4 +55,13 @@ void Device::depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weig
   do_depthwise_conv(y, x, weight, bias, shape);
 }
 
+void Device::mean_rows(const Tensor& y, const Tensor& x) {
+  check_matrix("mean_rows", "x", x, -1, -1);
+  check_matrix("mean_rows", "y", y, -1, x.size(1));
+  if (y.rows() < 1 || x.rows() < 1 || x.rows() % y.rows() != 0) {
+    fail("[mean_rows] {} rows in {} groups", x.rows(), y.rows());
+  }
+  do_mean_rows(y, x);
+}
+
 }  // namespace saccade::compute

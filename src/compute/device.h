@@ -197,6 +197,8 @@ class Device {
   /// [kernel * kernel, outputs], bias [outputs].
   void depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
                       const ConvShape& shape);
+  /// Row i of y [groups, n] = the mean of the i-th of as many groups of rows of x, all of one size.
+  void mean_rows(const Tensor& y, const Tensor& x);
   /// Attention without mask inside each segment: rows [ends[i - 1], ends[i]) see each other.
   /// q, out [rows, num_heads * head_dim]; k, v [rows, num_kv_heads * head_dim].
   void attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -252,6 +254,7 @@ class Device {
                          std::int64_t first) = 0;
   virtual void do_depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight,
                                  const Tensor* bias, const ConvShape& shape) = 0;
+  virtual void do_mean_rows(const Tensor& y, const Tensor& x) = 0;
   virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const AttentionShape& shape,
                                      std::span<const std::int64_t> ends) = 0;

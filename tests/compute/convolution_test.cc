@@ -62,6 +62,19 @@ TEST(ConvolutionTest, DepthwiseConv) {
   }
 }
 
+TEST(ConvolutionTest, MeanRows) {
+  for (const auto& [groups, count, n] :
+       {std::tuple{1, 1, 3}, {3, 7, 40}, {2, 100, 130}, {5, 4, 64}}) {
+    const Matrix x = random_matrix(std::int64_t{groups} * count * n, 1);
+    const Matrix found = on_all_devices([&, g = groups, c = count, m = n](Device& device) {
+      const Tensor y = device.empty(DType::kF32, {g, m});
+      device.mean_rows(y, upload(device, x, {g * c, m}));
+      return download(device, y);
+    });
+    expect_close(found, reference::mean_rows(x, n, groups), 2e-6);
+  }
+}
+
 TEST(ConvolutionTest, MapsDoNotDependOnTheirNeighbours) {
   const ConvShape one{1, 9, 10, 3, 1, 1};
   const ConvShape three{3, 9, 10, 3, 1, 1};
@@ -96,6 +109,9 @@ TEST(ConvolutionTest, WrongShapesAreNamed) {
         ConvShape{1, 2, 8, 3, 1, 0}, ConvShape{1, 0, 4, 3, 1, 1}, ConvShape{-1, 4, 4, 3, 1, 1}}) {
     EXPECT_THROW(device.im2col(matrix(0, 54), x, wrong), Error);
   }
+  EXPECT_THROW(device.mean_rows(matrix(3, 6), x), Error);
+  EXPECT_THROW(device.mean_rows(matrix(0, 6), x), Error);
+  EXPECT_THROW(device.mean_rows(matrix(4, 5), x), Error);
   const Tensor weight = matrix(9, 6);
   EXPECT_THROW(device.depthwise_conv(matrix(16, 6), x, matrix(6, 9), nullptr, shape), Error);
   EXPECT_THROW(device.depthwise_conv(matrix(15, 6), x, weight, nullptr, shape), Error);

@@ -139,6 +139,17 @@ inline std::vector<double> depthwise_conv(const Matrix& x, const Matrix& weight,
   return y;
 }
 
+/// The means of `groups` groups of rows of x [rows, n].
+inline std::vector<double> mean_rows(const Matrix& x, std::int64_t n, std::int64_t groups) {
+  const std::int64_t count = static_cast<std::int64_t>(x.size()) / n / groups;
+  std::vector<double> y(groups * n, 0.0);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i) / n;
+    y[row / count * n + static_cast<std::int64_t>(i) % n] += x[i] / static_cast<double>(count);
+  }
+  return y;
+}
+
 inline double silu(double x) {
   return x / (1.0 + std::exp(-x));
 }

@@ -86,4 +86,21 @@ void CpuDevice::do_depthwise_conv(const Tensor& y, const Tensor& x, const Tensor
   });
 }
 
+void CpuDevice::do_mean_rows(const Tensor& y, const Tensor& x) {
+  const std::int64_t columns = y.size(1);
+  const std::int64_t count = x.rows() / y.rows();
+  const std::int64_t stretches = (columns + kItemChannels - 1) / kItemChannels;
+  for_rows(y.rows() * stretches, count * kItemChannels, [&](std::int64_t item) {
+    const std::int64_t first = item % stretches * kItemChannels;
+    const std::int64_t n = std::min(kItemChannels, columns - first);
+    const std::int64_t group = item / stretches;
+    float* sum = y.row(group) + first;
+    std::fill_n(sum, n, 0.0f);
+    for (std::int64_t i = 0; i < count; ++i) {
+      kernels_.add(sum, x.row(group * count + i) + first, n);
+    }
+    kernels_.scale(sum, n, 1.0f / static_cast<float>(count));
+  });
+}
+
 }  // namespace saccade::compute::cpu

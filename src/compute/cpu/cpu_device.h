@@ -78,6 +78,7 @@ class CpuDevice : public Device {
                  std::int64_t first) override;
   void do_depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
                          const ConvShape& shape) override;
+  void do_mean_rows(const Tensor& y, const Tensor& x) override;
   void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionShape& shape,
                              std::span<const std::int64_t> ends) override;

@@ -61,4 +61,17 @@ void GpuDevice::do_depthwise_conv(const Tensor& y, const Tensor& x, const Tensor
                 conv_grid(y.rows(), y.size(1)), &args);
 }
 
+void GpuDevice::do_mean_rows(const Tensor& y, const Tensor& x) {
+  const kernels::MeanRowsArgs args{y.raw(),
+                                   x.raw(),
+                                   static_cast<u64>(y.row_stride()),
+                                   static_cast<u64>(x.row_stride()),
+                                   static_cast<u64>(y.rows()),
+                                   static_cast<u64>(x.rows() / y.rows()),
+                                   static_cast<u32>(y.size(1))};
+  launch_kernel(typed("mean_rows", y, x, Kernel::mean_rows_f32_f32, Kernel::mean_rows_f16_f32,
+                      Kernel::mean_rows_f16_f16),
+                conv_grid(y.rows(), y.size(1)), &args);
+}
+
 }  // namespace saccade::compute::gpu

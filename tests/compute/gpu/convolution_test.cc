@@ -101,5 +101,33 @@ TEST(ConvolutionTest, Depthwise) {
   check_depthwise<Kernel::depthwise_f16_f16, f16, f16>();
 }
 
+template <Kernel kernel, typename Y, typename X>
+void check_mean_rows() {
+  constexpr std::int64_t kGroups = 3, kCount = 5;
+  for (const auto& [n, gap] : {std::pair{24, 0}, {13, 2}}) {
+    const Matrix x = rounded<X>(random_matrix(kGroups * kCount * n, 1));
+    const Matrix found = on_all_executors([&, m = n, g = gap](HostExecutor& executor) {
+      Rows<Y> y(kGroups, m, m + g);
+      const Rows<X> rows(x, m, m + g);
+      executor.run<kernel>({.x = divided_up(kGroups * divided_up(m, kUnit), 32), .threads = 32},
+                           {.y = y.data(),
+                            .x = rows.data(),
+                            .y_stride = y.stride(),
+                            .x_stride = rows.stride(),
+                            .groups = kGroups,
+                            .count = kCount,
+                            .n = static_cast<u32>(m)});
+      return y.values();
+    });
+    expect_near(found, reference::mean_rows(x, n, kGroups), tolerance_of<Y>());
+  }
+}
+
+TEST(ConvolutionTest, MeanRows) {
+  check_mean_rows<Kernel::mean_rows_f32_f32, float, float>();
+  check_mean_rows<Kernel::mean_rows_f16_f32, f16, float>();
+  check_mean_rows<Kernel::mean_rows_f16_f16, f16, f16>();
+}
+
 }  // namespace
 }  // namespace saccade::compute::gpu

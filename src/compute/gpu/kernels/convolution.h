@@ -139,10 +139,48 @@ GPU_FN void depthwise(GPU_CONSTANT DepthwiseArgs& args, GPU_SHARED u8*, Group gr
   store_some(y, left, aligned_rows((GPU_GLOBAL const Y*)args.y, args.y_stride), sums);
 }
 
+struct MeanRowsArgs {
+  GPU_GLOBAL void* y;        // [groups, n]
+  GPU_GLOBAL const void* x;  // [groups * count, n]
+  u64 y_stride, x_stride;
+  u64 groups, count;
+  u32 n;
+};
+
+/// Row i of y = the mean of rows [i * count, (i + 1) * count) of x
+template <typename Y, typename X>
+GPU_FN void mean_rows(GPU_CONSTANT MeanRowsArgs& args, GPU_SHARED u8*, Group group) {
+  group.allow_next();
+  group.wait_for_inputs();
+  const u32 units = (args.n + kUnit - 1) / kUnit;
+  const u64 number = u64(group.x()) * group.threads() + group.thread_index();
+  const u64 row = number / units;
+  if (row >= args.groups) return;
+  const u32 column = u32(number % units) * kUnit;
+  const u32 left = args.n - column;
+  GPU_GLOBAL const X* x = (GPU_GLOBAL const X*)args.x + row * args.count * args.x_stride + column;
+  const bool wide = aligned_rows((GPU_GLOBAL const X*)args.x, args.x_stride);
+  float sums[kUnit];
+  float v[kUnit];
+  for (u32 k = 0; k < kUnit; ++k) sums[k] = 0.0f;
+  for (u64 i = 0; i < args.count; ++i) {
+    load_some(x + i * args.x_stride, left, wide, v);
+    GPU_UNROLL
+    for (u32 k = 0; k < kUnit; ++k) sums[k] += v[k];
+  }
+  GPU_UNROLL
+  for (u32 k = 0; k < kUnit; ++k) sums[k] /= float(args.count);
+  GPU_GLOBAL Y* y = (GPU_GLOBAL Y*)args.y + row * args.y_stride + column;
+  store_some(y, left, aligned_rows((GPU_GLOBAL const Y*)args.y, args.y_stride), sums);
+}
+
 #define SACCADE_CONVOLUTION_KERNELS(X)                                         \
   X(im2col_f32_f32, (im2col<float, float>), Im2colArgs, kConvThreads)          \
   X(im2col_f16_f32, (im2col<f16, float>), Im2colArgs, kConvThreads)            \
   X(im2col_f16_f16, (im2col<f16, f16>), Im2colArgs, kConvThreads)              \
+  X(mean_rows_f32_f32, (mean_rows<float, float>), MeanRowsArgs, kConvThreads)  \
+  X(mean_rows_f16_f32, (mean_rows<f16, float>), MeanRowsArgs, kConvThreads)    \
+  X(mean_rows_f16_f16, (mean_rows<f16, f16>), MeanRowsArgs, kConvThreads)      \
   X(depthwise_f32_f32, (depthwise<float, float>), DepthwiseArgs, kConvThreads) \
   X(depthwise_f16_f32, (depthwise<f16, float>), DepthwiseArgs, kConvThreads)   \
   X(depthwise_f16_f16, (depthwise<f16, f16>), DepthwiseArgs, kConvThreads)
