@@ -1,5 +1,7 @@
 #include "nn/convolution.h"
 
+#include <cmath>
+
 namespace saccade::nn {
 namespace {
 
@@ -42,6 +44,33 @@ DepthwiseConv DepthwiseConv::load(WeightLoader& weights, const std::string& name
                                   std::int64_t outputs, const Window& window, bool with_bias) {
   return {weights.depthwise_kernel(name + ".weight", outputs, window.kernel),
           with_bias ? weights.vector(name + ".bias", outputs) : Tensor(), window};
+}
+
+void DepthwiseConv::fold_batch_norm(WeightLoader& weights, const std::string& name, float eps) {
+  Device& device = weights.device();
+  const auto values_of = [&](const Tensor& tensor) {
+    std::vector<float> values(tensor.shape().elements());
+    device.download(values.data(), tensor);
+    return values;
+  };
+  const std::int64_t outputs = weight.size(1);
+  const auto vector = [&](const char* which) {
+    return values_of(weights.vector(name + which, outputs));
+  };
+  std::vector<float> kernel = values_of(weight);
+  std::vector<float> shift = bias.empty() ? std::vector<float>(outputs, 0.0f) : values_of(bias);
+  const std::vector<float> factor = vector(".weight");
+  const std::vector<float> added = vector(".bias");
+  const std::vector<float> mean = vector(".running_mean");
+  const std::vector<float> variance = vector(".running_var");
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    const float scale = factor[o] / std::sqrt(variance[o] + eps);
+    for (std::size_t i = o; i < kernel.size(); i += outputs) kernel[i] *= scale;
+    shift[o] = (shift[o] - mean[o]) * scale + added[o];
+  }
+  device.upload(weight, kernel.data());
+  if (bias.empty()) bias = device.empty(DType::kF32, {outputs});
+  device.upload(bias, shift.data());
 }
 
 FeatureMaps DepthwiseConv::forward_as(Device& device, const FeatureMaps& x, DType dtype) const {

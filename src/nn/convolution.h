@@ -58,6 +58,9 @@ struct DepthwiseConv {
   /// Loads `name`.weight [outputs, 1, kernel, kernel] and, when wanted, `name`.bias.
   static DepthwiseConv load(WeightLoader& weights, const std::string& name, std::int64_t outputs,
                             const Window& window, bool with_bias);
+  /// Takes in the batch norm (Ioffe and Szegedy, 2015) that follows: `name`.weight, .bias,
+  /// .running_mean and .running_var, which stand still in a trained model.
+  void fold_batch_norm(WeightLoader& weights, const std::string& name, float eps);
 
   /// Maps of x's channels -> maps of `outputs` channels, for the next layer
   FeatureMaps forward(Device& device, const FeatureMaps& x) const;

@@ -101,7 +101,7 @@ LateWeight WeightLoader::late(const std::vector<std::string>& names, MakeParts p
   return weight;
 }
 
-void WeightLoader::check_kernel(const std::string& name, const Shape& wanted) const {
+void WeightLoader::check_shape(const std::string& name, const Shape& wanted) const {
   const Shape& shape = checkpoint_.info(name).shape;
   if (shape != wanted) {
     fail("{}: tensor {} has shape {}; config.json implies {}", checkpoint_.where(), name,
@@ -112,7 +112,7 @@ void WeightLoader::check_kernel(const std::string& name, const Shape& wanted) co
 LateWeight WeightLoader::convolution(const std::string& name, std::int64_t outputs,
                                      std::int64_t channels, int kernel) {
   const Shape shape{outputs, channels, kernel, kernel};
-  check_kernel(name, shape);
+  check_shape(name, shape);
   const std::int64_t inputs = channels * kernel * kernel;
   const bool round = inputs % kRoundedGroup == 0 && rounds({name});
   return late({name}, [name, shape, outputs, inputs, round,
@@ -128,7 +128,7 @@ LateWeight WeightLoader::convolution(const std::string& name, std::int64_t outpu
 }
 
 Tensor WeightLoader::depthwise_kernel(const std::string& name, std::int64_t outputs, int kernel) {
-  check_kernel(name, {outputs, 1, kernel, kernel});
+  check_shape(name, {outputs, 1, kernel, kernel});
   const std::int64_t taps = std::int64_t{kernel} * kernel;
   const HostTensor stored = checkpoint_.tensor(name);
   std::vector<float> values(outputs * taps);
@@ -204,6 +204,13 @@ Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int6
   Tensor values = device_.to_f32(checkpoint_.tensor(name));
   loaded(name, checkpoint_.info(name).bytes);
   return values.view_as({rows, columns});
+}
+
+Tensor WeightLoader::values(const std::string& name, const Shape& shape) {
+  check_shape(name, shape);
+  Tensor values = device_.to_f32(checkpoint_.tensor(name));
+  loaded(name, checkpoint_.info(name).bytes);
+  return values;
 }
 
 Tensor WeightLoader::vector(const std::string& name, std::int64_t elements) {

@@ -81,6 +81,8 @@ class WeightLoader {
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
   /// Dimensions of 1 do not count: files disagree on whether such a table has one more of them.
   Tensor table(const std::string& name, std::int64_t rows, std::int64_t columns);
+  /// A tensor of exactly this shape as f32.
+  Tensor values(const std::string& name, const Shape& shape);
   /// A vector as f32.
   Tensor vector(const std::string& name, std::int64_t elements);
   /// Vectors one after the other, as f32, each filled up with zeros to padded[i].
@@ -95,7 +97,7 @@ class WeightLoader {
   /// checkpoint what is packed.
   using MakeParts = std::function<std::vector<HostMatrix>(const checkpoint::Checkpoint&)>;
   LateWeight late(const std::vector<std::string>& names, MakeParts parts);
-  void check_kernel(const std::string& name, const Shape& wanted) const;
+  void check_shape(const std::string& name, const Shape& wanted) const;
 
   void check(const std::string& name, std::int64_t outputs, std::int64_t inputs) const;
 
