@@ -53,7 +53,10 @@ inline std::vector<std::string> checkpoints(const std::string& family) {
 /// The families whose goldens have pixels besides (tests/models/vlm_test.cc).
 inline const std::vector<std::string>& vision_families() {
   static const std::vector<std::string> kFamilies = {
+      "deepseek_ocr2",    //
+      "fast_vlm",         //
       "gemma3",           //
+      "idefics2",         //
       "idefics3",         //
       "internvl",         //
       "llava",            //

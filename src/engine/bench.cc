@@ -26,10 +26,6 @@ constexpr std::int64_t kFirstPrompt = 20;
 // What cameras and phones save with, about.
 constexpr int kJpegQuality = 90;
 
-std::int64_t count_patches(const media::PatchGrid& grid) {
-  return std::int64_t{grid.tiles} * grid.t * grid.h * grid.w;
-}
-
 /// Waits until a tensor is computed.
 void wait_for(compute::Device& device, const Tensor& tensor) {
   const Tensor row = tensor.view_rows(0, 1);
@@ -250,7 +246,7 @@ media::Patches Bench::measure_media(const PictureSize& size) {
   };
   repeat(row, fmt::format("reading of {}x{} pixels", size.width, size.height), 1.0, once);
   row.parameters.emplace_back("file_bytes", file.size());
-  row.parameters.emplace_back("patches", count_patches(patches.grid));
+  row.parameters.emplace_back("patches", patches.count());
   report_.rows.push_back(std::move(row));
   return patches;
 }
@@ -259,7 +255,7 @@ void Bench::measure_vision(const PictureSize& size, const media::Patches& patche
   BenchRow row{"vision",
                {{"width", size.width},
                 {"height", size.height},
-                {"patches", count_patches(patches.grid)},
+                {"patches", patches.count()},
                 {"tokens", parts_.processor.image_tokens(patches.grid)}}};
   row.unit = "ms";
   compute::Work work;

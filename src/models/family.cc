@@ -5,7 +5,10 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "models/deepseek_ocr2/deepseek_ocr2.h"
+#include "models/fast_vlm/fast_vlm.h"
 #include "models/gemma3/gemma3.h"
+#include "models/idefics2/idefics2.h"
 #include "models/idefics3/idefics3.h"
 #include "models/internvl/internvl.h"
 #include "models/llava/llava.h"
@@ -22,7 +25,10 @@ namespace saccade::models {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
+      deepseek_ocr2::family(),                  //
+      fast_vlm::family(),                       //
       gemma3::family(),                         //
+      idefics2::family(),                       //
       idefics3::family(),                       //
       idefics3::smolvlm_family(),               //
       internvl::family(),                       //

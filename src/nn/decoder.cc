@@ -19,9 +19,13 @@ constexpr std::size_t kMaxRotaries = 4;
 Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string& prefix,
                  const std::string& head)
     : config_(std::move(config)) {
-  const WeightLoader::OfDecoder of_decoder(weights);
-  embedding_ =
-      weights.matrix(prefix + ".embed_tokens.weight", config_.vocab_size, config_.hidden_size);
+  // Layers alone are part of a tower.
+  std::optional<WeightLoader::OfDecoder> of_decoder;
+  if (config_.vocab_size > 0) {
+    of_decoder.emplace(weights);
+    embedding_ =
+        weights.matrix(prefix + ".embed_tokens.weight", config_.vocab_size, config_.hidden_size);
+  }
   for (int i = 0; i < config_.num_layers; ++i) {
     layers_.push_back(load_layer(weights, fmt::format("{}.layers.{}", prefix, i), i));
   }
@@ -34,6 +38,7 @@ Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string&
   }
   norm_ = RmsNorm::load(weights, prefix + ".norm", config_.hidden_size, config_.rms_norm_eps,
                         config_.unit_offset_norms);
+  if (config_.vocab_size == 0) return;
   head_ = config_.tie_word_embeddings
               ? embedding_
               : weights.matrix(head + ".weight", config_.vocab_size, config_.hidden_size);
@@ -173,6 +178,10 @@ void Decoder::forward(Device& device, const Tensor& hidden_states, const Tensor&
       device.add(hidden_states.view_rows(addition.row, addition.values.rows()), addition.values);
     }
   }
+}
+
+Tensor Decoder::normed(Device& device, const Tensor& hidden_states) const {
+  return norm_.forward_f32(device, hidden_states);
 }
 
 Tensor Decoder::logits(Device& device, const Tensor& hidden_states) const {

@@ -13,7 +13,7 @@ namespace saccade::nn {
 
 /// All that families of decoders differ in. The defaults are Llama's.
 struct DecoderConfig {
-  std::int64_t vocab_size = 0;
+  std::int64_t vocab_size = 0;  ///< 0: layers alone, whose rows come from elsewhere
   std::int64_t hidden_size = 0;
   std::int64_t intermediate_size = 0;
   int num_layers = 0;
@@ -77,6 +77,8 @@ class Decoder {
                compute::KvCache& cache, const compute::SpanTable& spans,
                std::span<const LayerAddition> additions = {}) const;
 
+  /// Layer outputs [rows, hidden_size] after the last norm, as f32.
+  Tensor normed(Device& device, const Tensor& hidden_states) const;
   /// Logits [rows, vocab_size] of layer outputs [rows, hidden_size].
   Tensor logits(Device& device, const Tensor& hidden_states) const;
 

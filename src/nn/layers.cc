@@ -168,15 +168,16 @@ void Mlp::add_to(Device& device, const Tensor& y, const Tensor& x) const {
 
 GatedMlp GatedMlp::load(WeightLoader& weights, const std::string& name, std::int64_t hidden_size,
                         std::int64_t intermediate_size, bool with_bias,
-                        compute::Activation activation) {
+                        compute::Activation activation, std::int64_t outputs) {
+  if (outputs == 0) outputs = hidden_size;
   const std::string gate = name + ".gate_proj";
   const std::string up = name + ".up_proj";
   const std::string down = name + ".down_proj";
   const std::int64_t inner = inner_size(weights, {gate, up, down}, hidden_size, intermediate_size);
   return {Linear::load_padded(weights, {gate, up}, {intermediate_size, intermediate_size},
                               hidden_size, {inner, inner}, hidden_size, with_bias),
-          Linear::load_padded(weights, {down}, {hidden_size}, intermediate_size, {hidden_size},
-                              inner, with_bias),
+          Linear::load_padded(weights, {down}, {outputs}, intermediate_size, {outputs}, inner,
+                              with_bias),
           activation};
 }
 

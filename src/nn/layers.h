@@ -117,17 +117,18 @@ struct GatedMlp {
   Linear down;
   compute::Activation activation = compute::Activation::kSilu;
 
-  /// Loads `name`.gate_proj, .up_proj and .down_proj.
+  /// Loads `name`.gate_proj, .up_proj and .down_proj. `outputs` are those of the last, 0: as many
+  /// as there are inputs.
   static GatedMlp load(WeightLoader& weights, const std::string& name, std::int64_t hidden_size,
                        std::int64_t intermediate_size, bool with_bias,
-                       compute::Activation activation);
+                       compute::Activation activation, std::int64_t outputs = 0);
 
   /// The same from a file in which gate_up_proj holds gate above up.
   static GatedMlp load_fused(WeightLoader& weights, const std::string& name,
                              std::int64_t hidden_size, std::int64_t intermediate_size,
                              bool with_bias, compute::Activation activation);
 
-  /// x [rows, hidden_size], normed first where a norm is given -> f32 of the same shape
+  /// x [rows, hidden_size], normed first where a norm is given -> f32 [rows, outputs]
   Tensor forward_f32(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
   /// y f32 [rows, hidden_size] += what forward_f32 would give
   void add_to(Device& device, const Tensor& y, const Tensor& x,

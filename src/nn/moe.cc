@@ -42,6 +42,10 @@ MixtureOfExperts MixtureOfExperts::load(WeightLoader& weights, const std::string
   MixtureOfExperts moe;
   moe.config_ = config;
   moe.router_ = Linear::load(weights, name + ".gate", config.num_experts, hidden_size, false);
+  if (config.ungated_shared_size > 0) {
+    moe.shared_ = GatedMlp::load(weights, name + ".shared_experts", hidden_size,
+                                 config.ungated_shared_size, false, activation);
+  }
   const std::string fused = name + ".experts.gate_up_proj";
   if (weights.has(fused)) {
     const std::int64_t inner = config.intermediate_size;
@@ -76,7 +80,7 @@ std::vector<MixtureOfExperts::Assignment> MixtureOfExperts::route(Device& device
     for (const auto& [expert, share] :
          choose_experts(of_row, config_.experts_per_token, config_.normalize)) {
       assignments[expert].rows.push_back(static_cast<std::int32_t>(row));
-      assignments[expert].shares.push_back(share);
+      assignments[expert].shares.push_back(config_.share_scale * share);
     }
   }
   return assignments;
@@ -93,6 +97,7 @@ Tensor MixtureOfExperts::forward(Device& device, const Tensor& x) const {
     device.gather(given, x, rows);
     device.scatter_add(y, experts_[i].forward_f32(device, given), rows, shares);
   }
+  if (shared_) shared_->add_to(device, y, x);
   return y;
 }
 

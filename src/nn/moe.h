@@ -1,6 +1,7 @@
 // Layers of which each token uses a part.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ struct MoeConfig {
   int experts_per_token = 0;
   std::int64_t intermediate_size = 0;  ///< of one expert
   bool normalize = false;              ///< the shares of the experts a token uses add up to 1
+  float share_scale = 1.0f;            ///< a factor of all shares
+  /// Inner size of an MLP whose output is added for every token, in full; 0: there is none.
+  std::int64_t ungated_shared_size = 0;
 };
 
 /// Gated MLPs of which a router chooses a few for each token (Shazeer et al., 2017): the output is
@@ -21,13 +25,13 @@ struct MoeConfig {
 class MixtureOfExperts {
  public:
   /// Loads `name`.gate, the router, and `name`.experts.N, or all experts in the two tensors
-  /// `name`.experts.gate_up_proj and .down_proj.
+  /// `name`.experts.gate_up_proj and .down_proj; and `name`.shared_experts where there are some.
   static MixtureOfExperts load(WeightLoader& weights, const std::string& name,
                                std::int64_t hidden_size, const MoeConfig& config,
                                compute::Activation activation);
 
   /// x f32 [rows, hidden_size] -> the same. A row's experts are summed in the order of their
-  /// numbers, so that its bits do not depend on the other rows.
+  /// numbers, what is added for every token last, so that its bits do not depend on the other rows.
   Tensor forward(Device& device, const Tensor& x) const;
 
  private:
@@ -41,6 +45,7 @@ class MixtureOfExperts {
   MoeConfig config_;
   Linear router_;
   std::vector<GatedMlp> experts_;
+  std::optional<GatedMlp> shared_;
 };
 
 /// The `count` largest of `logits`, the first of equals before the later, with their softmax over

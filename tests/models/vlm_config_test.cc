@@ -3,58 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "checkpoint_copy.h"
 #include "engine/prepare.h"
-#include "goldens.h"
 #include "media/crop.h"
-#include "models/family.h"
 #include "nn/vit.h"
-#include "temporary_directory.h"
 
 namespace saccade::models {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-/// A copy of a golden checkpoint whose files can be changed.
-class Copy {
- public:
-  explicit Copy(const std::string& checkpoint) {
-    const auto source = goldens::root() / checkpoint;
-    for (const auto& entry : std::filesystem::directory_iterator(source)) {
-      std::filesystem::copy(entry.path(), directory_.path() / entry.path().filename());
-    }
-    config = read_json_file(source / "config.json").as_object();
-  }
-
-  boost::json::object json(const std::string& file) const {
-    return read_json_file(directory_.path() / file).as_object();
-  }
-  void write(const std::string& file, const boost::json::object& value) {
-    directory_.write(file, boost::json::serialize(value));
-  }
-  void write_text(const std::string& file, const std::string& text) {
-    directory_.write(file, text);
-  }
-  void load() {
-    write("config.json", config);
-    const checkpoint::Checkpoint checkpoint(directory_.path());
-    family_of(checkpoint).describe(checkpoint);
-    processor = family_of(checkpoint).load_processor(checkpoint);
-  }
-  void expect_refusal(const std::string& message) {
-    EXPECT_THAT([&] { load(); }, ThrowsMessage<Error>(AllOf(HasSubstr(directory_.path().string()),
-                                                            HasSubstr(message))));
-  }
-
-  boost::json::object config;
-  std::unique_ptr<Processor> processor;
-
- private:
-  TemporaryDirectory directory_;
-};
 
 TEST(VlmConfig, WhatIsNotImplementedIsRefusedByName) {
   const std::tuple<const char*, const char*, boost::json::value, const char*> changes[] = {
@@ -70,7 +28,7 @@ TEST(VlmConfig, WhatIsNotImplementedIsRefusedByName) {
       {"mistral3/saved_f32", "spatial_merge_size", 0, "spatial_merge_size"},
       {"idefics3/llama_f32", "scale_factor", 3, "not made of whole tokens"}};
   for (const auto& [checkpoint, key, value, message] : changes) {
-    Copy copy(checkpoint);
+    CheckpointCopy copy(checkpoint);
     copy.config[key] = value;
     copy.expect_refusal(message);
   }
@@ -89,7 +47,7 @@ TEST(VlmConfig, TowersAreRefusedByName) {
       {"mistral3/saved_f32", "rope_parameters", boost::json::object({{"rope_type", "yarn"}}),
        "rope_type \"yarn\""}};
   for (const auto& [checkpoint, key, value, message] : changes) {
-    Copy copy(checkpoint);
+    CheckpointCopy copy(checkpoint);
     copy.config.at("vision_config").as_object()[key] = value;
     copy.expect_refusal(message);
   }
@@ -112,7 +70,7 @@ TEST(VlmConfig, ProcessorsAreRefusedByName) {
            "image_seq_length 5"},
           {"smolvlm/llama_f32", "processor_config.json", "image_seq_len", 64, "image_seq_len 64"}};
   for (const auto& [checkpoint, file, key, value, message] : changes) {
-    Copy copy(checkpoint);
+    CheckpointCopy copy(checkpoint);
     boost::json::object settings = copy.json(file);
     settings[key] = value;
     copy.write(file, settings);
@@ -121,7 +79,7 @@ TEST(VlmConfig, ProcessorsAreRefusedByName) {
 }
 
 TEST(VlmProcessor, PlaceholdersMustBeAsManyAsPictures) {
-  Copy copy("llava/clip_llama_f32");
+  CheckpointCopy copy("llava/clip_llama_f32");
   copy.load();
   const std::vector<media::PatchGrid> grids = {{1, 3, 3}};
   EXPECT_THAT([&] { copy.processor->tokenize("no picture", {0}, grids); },
@@ -135,7 +93,7 @@ TEST(VlmProcessor, PlaceholdersMustBeAsManyAsPictures) {
 }
 
 TEST(VlmProcessor, TemplatesThatOnlyReadPartsAreGivenParts) {
-  Copy copy("llava/clip_llama_f32");
+  CheckpointCopy copy("llava/clip_llama_f32");
   copy.write_text("chat_template.jinja",
                   "{% for m in messages %}{% for p in m['content'] %}{% if p['type'] == 'text' %}"
                   "{{ p['text'] }}{% endif %}{% endfor %}.{% endfor %}");
@@ -144,7 +102,7 @@ TEST(VlmProcessor, TemplatesThatOnlyReadPartsAreGivenParts) {
 }
 
 TEST(VlmProcessor, APixelBudgetIsRefused) {
-  Copy copy("llava/clip_llama_f32");
+  CheckpointCopy copy("llava/clip_llama_f32");
   copy.load();
   const media::Image image{2, 2, std::vector<std::uint8_t>(12)};
   EXPECT_THROW(copy.processor->process_image(image, {.max_pixels = 100}, true), Error);
@@ -156,9 +114,9 @@ TEST(Vit, NeighboursStandSideBySide) {
 }
 
 TEST(Vit, BucketsFollowTheFractionOfTheWay) {
-  EXPECT_EQ(nn::bucketed_positions({1, 2, 2}, 4), (std::vector<std::int32_t>{0, 2, 8, 10}));
+  EXPECT_EQ(nn::bucketed_positions({{2, 2}}, 4), (std::vector<std::int32_t>{0, 2, 8, 10}));
   // 2 * (1 / 6) in float32 is over 3 * (1 / 9), 5 * (1 / 6) is under 1 - 1 / 9.
-  const auto ids = nn::bucketed_positions({1, 1, 6}, 9);
+  const auto ids = nn::bucketed_positions({{1, 6}}, 9);
   EXPECT_EQ(ids, (std::vector<std::int32_t>{0, 1, 3, 4, 6, 7}));
 }
 

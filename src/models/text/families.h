@@ -8,6 +8,7 @@
 
 namespace saccade::models::text_families {
 
+TextFamily deepseek_ocr2_text();
 TextFamily gemma();
 TextFamily gemma2();
 TextFamily gemma3_text();

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "compute/cpu/kernels/attention.h"
+#include "compute/cpu/kernels/depthwise.h"
 #include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"
@@ -35,6 +36,7 @@ const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           activate,
                           gate,
                           rotate,
+                          depthwise,
                           widen,
 #if defined(SACCADE_ISA_AVX512_BF16)
                           pack_pairs
