@@ -2,6 +2,8 @@
 // whoever had its slot before.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "op_testing.h"
 
@@ -187,6 +189,62 @@ TEST(Recurrent, ACopiedStateGoesOnAsTheFirst) {
     EXPECT_EQ(go_on(3), first);
     EXPECT_NE(go_on(3), first);  // a token later
     EXPECT_THROW(device->copy_state(*states, 0, kSlots), Error);
+  }
+}
+
+/// A tensor of the device's activation type, and what it holds after rounding.
+Tensor upload_rounded(Device& device, Matrix& values, const Shape& shape) {
+  std::vector<std::uint16_t> narrow;
+  for (float& value : values) {
+    narrow.push_back(f32_to_f16(value));
+    value = f16_to_f32(narrow.back());
+  }
+  Tensor tensor = device.activations(shape);
+  device.upload(tensor, narrow.data());
+  return tensor;
+}
+
+Matrix download_rounded(Device& device, const Tensor& tensor) {
+  std::vector<std::uint16_t> narrow(tensor.shape().elements());
+  device.download(narrow.data(), tensor);
+  Matrix values(narrow.size());
+  std::ranges::transform(narrow, values.begin(), f16_to_f32);
+  return values;
+}
+
+TEST(Recurrent, ActivationsOfAGpuAreHalves) {
+  constexpr double kRounding = 1e-3;  // of what is written as f16
+  for (const auto& device : gpu_devices(false)) {
+    SCOPED_TRACE(device->info().name);
+    const std::vector<SequenceSpan> spans = {{0, DeltaRule::kTokens, 0, {}, {}, 1}};
+    DeltaRule rule{.sizes = {2, 4, 8, 10}};
+    const std::int64_t heads = rule.sizes.heads;
+    const auto states = device->make_state_store(rule.layout, kSlots);
+    const Tensor qkv = upload_rounded(*device, rule.qkv, {DeltaRule::kTokens, rule.sizes.width()});
+    const Tensor out = device->empty(DType::kF32, {DeltaRule::kTokens, heads * 10});
+    device->gated_delta_rule(out, qkv, upload(*device, rule.gates, {DeltaRule::kTokens, 2 * heads}),
+                             upload(*device, rule.rates, {heads}),
+                             upload(*device, rule.bias, {heads}), rule.sizes.key_heads, *states,
+                             kLayer, *span_table(*device, spans));
+    expect_close(
+        download(*device, out),
+        reference::gated_delta_rule(rule.qkv, rule.gates, rule.rates, rule.bias, rule.sizes),
+        kGpuTolerance);
+
+    Convolution conv;
+    const Shape shape{Convolution::kTokens, Convolution::kChannels};
+    const std::vector<SequenceSpan> conv_spans = {{0, Convolution::kTokens, 0, {}, {}, 1}};
+    const auto kept = device->make_state_store(conv.layout, kSlots);
+    const Tensor y = device->activations(shape);
+    device->causal_conv(y, upload_rounded(*device, conv.x, shape),
+                        upload(*device, conv.taps, {Convolution::kTaps, Convolution::kChannels}),
+                        Activation::kSilu, *kept, kLayer, *span_table(*device, conv_spans));
+    std::vector<double> wanted = reference::causal_conv(conv.x, conv.taps, Convolution::kChannels);
+    expect_close(download_rounded(*device, y), wanted, kRounding);
+    Matrix gate = random_matrix(shape.elements(), 5);
+    device->apply_gate(y, upload_rounded(*device, gate, shape), Activation::kSilu);
+    for (std::size_t i = 0; i < gate.size(); ++i) wanted[i] *= reference::silu(gate[i]);
+    expect_close(download_rounded(*device, y), wanted, kRounding);
   }
 }
 

@@ -152,6 +152,7 @@ TEST_F(SchedulerTest, SlotsOfStatesGoRound) {
   scheduler.add(bad.get());
   while (!scheduler.idle()) scheduler.step();
   EXPECT_EQ(bad->error(), "no answer to that");
+  bad.reset();
   EXPECT_EQ(states.free_slots(), 2);
   std::vector<std::unique_ptr<Sequence>> sequences;
   for (const std::int32_t token : {1, 2, 3}) {
