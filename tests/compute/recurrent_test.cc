@@ -28,7 +28,8 @@ Matrix in_chunks(const std::vector<std::int64_t>& chunks, int slot, bool neighbo
   Matrix result;
   std::int64_t start = 0;
   for (const std::int64_t count : chunks) {
-    const Matrix rows = feed(start, count, {0, count, start, {}, {}, slot}, neighbour);
+    const Matrix rows = feed(
+        start, count, {.row = 0, .count = count, .start = start, .state_slot = slot}, neighbour);
     result.insert(result.end(), rows.begin(), rows.end());
     start += count;
   }
@@ -45,23 +46,24 @@ struct Convolution {
   Matrix run(Device& device, StateStore& states, const std::vector<std::int64_t>& chunks, int slot,
              bool neighbour) const {
     const Tensor weights = upload(device, taps, {kTaps, kChannels});
-    return in_chunks(chunks, slot, neighbour,
-                     [&](std::int64_t begin, std::int64_t count, SequenceSpan span, bool beside) {
-                       Matrix rows = rows_of(x, kChannels, begin, count);
-                       std::vector<SequenceSpan> spans = {span};
-                       if (beside) {
-                         // The same tokens in another order, in the slot next to it.
-                         const Matrix other = rows_of(x, kChannels, kTokens - 1 - begin, 1);
-                         rows.insert(rows.end(), other.begin(), other.end());
-                         spans.push_back({count, 1, begin, {}, {}, (slot + 1) % kSlots});
-                       }
-                       const auto all = static_cast<std::int64_t>(rows.size()) / kChannels;
-                       const Tensor y = device.empty(DType::kF32, {all, kChannels});
-                       device.causal_conv(y, upload(device, rows, {all, kChannels}), weights,
-                                          Activation::kSilu, states, kLayer,
-                                          *span_table(device, spans));
-                       return rows_of(download(device, y), kChannels, 0, count);
-                     });
+    return in_chunks(
+        chunks, slot, neighbour,
+        [&](std::int64_t begin, std::int64_t count, SequenceSpan span, bool beside) {
+          Matrix rows = rows_of(x, kChannels, begin, count);
+          std::vector<SequenceSpan> spans = {span};
+          if (beside) {
+            // The same tokens in another order, in the slot next to it.
+            const Matrix other = rows_of(x, kChannels, kTokens - 1 - begin, 1);
+            rows.insert(rows.end(), other.begin(), other.end());
+            spans.push_back(
+                {.row = count, .count = 1, .start = begin, .state_slot = (slot + 1) % kSlots});
+          }
+          const auto all = static_cast<std::int64_t>(rows.size()) / kChannels;
+          const Tensor y = device.empty(DType::kF32, {all, kChannels});
+          device.causal_conv(y, upload(device, rows, {all, kChannels}), weights, Activation::kSilu,
+                             states, kLayer, *span_table(device, spans));
+          return rows_of(download(device, y), kChannels, 0, count);
+        });
   }
 };
 
@@ -99,7 +101,8 @@ struct DeltaRule {
             x.insert(x.end(), other.begin(), other.end());
             const Matrix other_gates = rows_of(gates, 2 * heads, kTokens - 1 - begin, 1);
             g.insert(g.end(), other_gates.begin(), other_gates.end());
-            spans.push_back({count, 1, begin, {}, {}, (slot + 1) % kSlots});
+            spans.push_back(
+                {.row = count, .count = 1, .start = begin, .state_slot = (slot + 1) % kSlots});
           }
           const std::int64_t all = count + (beside ? 1 : 0);
           const Tensor out = device.empty(DType::kF32, {all, width});
@@ -163,7 +166,8 @@ TEST(Recurrent, ACopiedStateGoesOnAsTheFirst) {
     const auto states = device->make_state_store(layout, kSlots);
     const auto go_on = [&](int slot) {
       const std::int64_t heads = c.sizes.heads;
-      const std::vector<SequenceSpan> spans = {{0, 1, 20, {}, {}, slot}};
+      const std::vector<SequenceSpan> spans = {
+          {.row = 0, .count = 1, .start = 20, .state_slot = slot}};
       const auto table = span_table(*device, spans);
       const Tensor out = device->empty(DType::kF32, {1, heads * c.sizes.value_dim});
       device->gated_delta_rule(
@@ -192,6 +196,18 @@ TEST(Recurrent, ACopiedStateGoesOnAsTheFirst) {
   }
 }
 
+TEST(Recurrent, StatesAreReadAndWrittenOnceAStep) {
+  const DeltaRule c{.sizes = {2, 4, 8, 10}};
+  cpu::CpuDevice device({1, {}});
+  const auto states = device.make_state_store(c.layout, kSlots);
+  Work work;
+  device.count_work(&work);
+  c.run(device, *states, {5, 1, 1}, 0, false);
+  device.count_work(nullptr);
+  // Four heads of 8 x 16 numbers, the columns filled up.
+  EXPECT_EQ(work.kv_bytes, 3 * 2 * 4 * (4 * 8 * 16));
+}
+
 /// A tensor of the device's activation type, and what it holds after rounding.
 Tensor upload_rounded(Device& device, Matrix& values, const Shape& shape) {
   std::vector<std::uint16_t> narrow;
@@ -216,7 +232,8 @@ TEST(Recurrent, ActivationsOfAGpuAreHalves) {
   constexpr double kRounding = 1e-3;  // of what is written as f16
   for (const auto& device : gpu_devices(false)) {
     SCOPED_TRACE(device->info().name);
-    const std::vector<SequenceSpan> spans = {{0, DeltaRule::kTokens, 0, {}, {}, 1}};
+    const std::vector<SequenceSpan> spans = {
+        {.row = 0, .count = DeltaRule::kTokens, .start = 0, .state_slot = 1}};
     DeltaRule rule{.sizes = {2, 4, 8, 10}};
     const std::int64_t heads = rule.sizes.heads;
     const auto states = device->make_state_store(rule.layout, kSlots);
@@ -233,7 +250,8 @@ TEST(Recurrent, ActivationsOfAGpuAreHalves) {
 
     Convolution conv;
     const Shape shape{Convolution::kTokens, Convolution::kChannels};
-    const std::vector<SequenceSpan> conv_spans = {{0, Convolution::kTokens, 0, {}, {}, 1}};
+    const std::vector<SequenceSpan> conv_spans = {
+        {.row = 0, .count = Convolution::kTokens, .start = 0, .state_slot = 1}};
     const auto kept = device->make_state_store(conv.layout, kSlots);
     const Tensor y = device->activations(shape);
     device->causal_conv(y, upload_rounded(*device, conv.x, shape),
@@ -275,12 +293,12 @@ TEST(Recurrent, WhatDoesNotFitIsNamed) {
     device.causal_conv(y, x, weights, Activation::kSilu, *states, layer,
                        *span_table(device, {span}));
   };
-  EXPECT_NO_THROW(convolve(taps, 0, {0, 2, 0, {}, {}, 0}));
-  EXPECT_THROW(convolve(taps, kLayers, {0, 2, 0, {}, {}, 0}), Error);
-  EXPECT_THROW(convolve(taps, 0, {0, 2, 0, {}, {}, kSlots}), Error);
-  EXPECT_THROW(convolve(taps, 0, {0, 2, 0, {}}), Error);
-  EXPECT_THROW(convolve(taps, 0, {1, 2, 0, {}, {}, 0}), Error);
-  EXPECT_THROW(convolve(x, 0, {0, 2, 0, {}, {}, 0}), Error);
+  EXPECT_NO_THROW(convolve(taps, 0, {.row = 0, .count = 2, .start = 0, .state_slot = 0}));
+  EXPECT_THROW(convolve(taps, kLayers, {.row = 0, .count = 2, .start = 0, .state_slot = 0}), Error);
+  EXPECT_THROW(convolve(taps, 0, {.row = 0, .count = 2, .start = 0, .state_slot = kSlots}), Error);
+  EXPECT_THROW(convolve(taps, 0, {.row = 0, .count = 2, .start = 0}), Error);
+  EXPECT_THROW(convolve(taps, 0, {.row = 1, .count = 2, .start = 0, .state_slot = 0}), Error);
+  EXPECT_THROW(convolve(x, 0, {.row = 0, .count = 2, .start = 0, .state_slot = 0}), Error);
   EXPECT_THROW(device.make_state_store({.num_layers = 1, .conv_taps = 99, .conv_channels = 1}, 1),
                Error);
 }

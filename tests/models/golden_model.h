@@ -61,7 +61,8 @@ class GoldenModel : public testing::TestWithParam<std::string> {
     batch.token_ids = prompt.token_ids;
     batch.positions = prompt.positions;
     const auto states = device_.make_state_store(model_->state_layout(), 1);
-    batch.spans = {{0, tokens, 0, pages, {}, 0}};
+    batch.spans = {{0, tokens, 0, pages}};
+    batch.spans[0].state_slot = 0;
     for (const models::MediaSpan& span : prompt.media) {
       batch.embeddings.push_back({span.begin, &images[span.image], span.first, span.count});
     }

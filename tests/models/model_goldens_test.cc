@@ -83,7 +83,8 @@ TEST_P(ModelGolden, EmbeddingsAndLogits) {
     std::vector<std::int32_t> pages(cache->num_pages());
     for (int i = 0; i < cache->num_pages(); ++i) pages[i] = i;
     const auto states = device_.make_state_store(model_->state_layout(), 1);
-    models::Batch batch{prompt.token_ids, prompt.positions, {{0, tokens, 0, pages, {}, 0}}, {}, {}};
+    models::Batch batch{prompt.token_ids, prompt.positions, {{0, tokens, 0, pages}}, {}, {}};
+    batch.spans[0].state_slot = 0;
     for (const models::MediaSpan& span : prompt.media) {
       batch.embeddings.push_back({span.begin, &images[span.image], 0, span.count});
     }

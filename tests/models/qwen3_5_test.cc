@@ -1,12 +1,6 @@
 // Qwen3.5: what its configuration may say, and what is refused by name.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include "base/error.h"
+#include "changed_config.h"
 #include "compute/cpu/cpu_device.h"
-#include "goldens.h"
-#include "models/family.h"
-#include "temporary_directory.h"
 
 namespace saccade::models {
 namespace {
@@ -14,35 +8,13 @@ namespace {
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-class Qwen35Config : public testing::Test {
+class Qwen35Config : public ChangedConfig {
  protected:
-  void use(const std::string& checkpoint) {
-    for (const auto& entry : std::filesystem::directory_iterator(goldens::root() / checkpoint)) {
-      std::filesystem::copy(entry.path(), directory_.path() / entry.path().filename(),
-                            std::filesystem::copy_options::overwrite_existing);
-    }
-    config_ = read_json_file(directory_.path() / "config.json").as_object();
-  }
-  boost::json::object& text() { return config_.at("text_config").as_object(); }
-  boost::json::object& vision() { return config_.at("vision_config").as_object(); }
-
-  Description describe() {
-    directory_.write("config.json", boost::json::serialize(config_));
-    const checkpoint::Checkpoint checkpoint(directory_.path());
-    return family_of(checkpoint).describe(checkpoint);
-  }
-  void load() {
-    describe();
-    const checkpoint::Checkpoint checkpoint(directory_.path());
+  void load_weights() {
+    const checkpoint::Checkpoint checkpoint = open();
     compute::cpu::CpuDevice device({1, {}});
     family_of(checkpoint).load_model(checkpoint, device, {});
   }
-  void expect_refusal(const std::string& message) {
-    EXPECT_THAT([&] { describe(); }, ThrowsMessage<Error>(HasSubstr(message)));
-  }
-
-  TemporaryDirectory directory_;
-  boost::json::object config_;
 };
 
 TEST_F(Qwen35Config, WhatIsNotImplementedIsRefusedByName) {
@@ -85,14 +57,14 @@ TEST_F(Qwen35Config, HostileSizesAreRefused) {
 
 TEST_F(Qwen35Config, LayersFollowTheIntervalOrTheList) {
   use("qwen3_5/interval_bf16");
-  EXPECT_EQ(describe().kv_layout.num_layers, 2);
-  EXPECT_EQ(describe().state_layout.num_layers, 4);
+  EXPECT_EQ(load().kv_layout.num_layers, 2);
+  EXPECT_EQ(load().state_layout.num_layers, 4);
   text().erase("full_attention_interval");  // every fourth
-  EXPECT_EQ(describe().kv_layout.num_layers, 1);
-  EXPECT_EQ(describe().state_layout.num_layers, 5);
+  EXPECT_EQ(load().kv_layout.num_layers, 1);
+  EXPECT_EQ(load().state_layout.num_layers, 5);
   use("qwen3_5/saved_f32");
-  EXPECT_EQ(describe().kv_layout, (compute::KvLayout{2, 1, 16}));
-  EXPECT_EQ(describe().state_layout, (compute::StateLayout{3, 4, 8, 10, 4, 2 * 2 * 8 + 4 * 10}));
+  EXPECT_EQ(load().kv_layout, (compute::KvLayout{2, 1, 16}));
+  EXPECT_EQ(load().state_layout, (compute::StateLayout{3, 4, 8, 10, 4, 2 * 2 * 8 + 4 * 10}));
 }
 
 TEST_F(Qwen35Config, RotaryPartsAreReadWhereTheyCount) {
@@ -117,17 +89,18 @@ TEST_F(Qwen35Config, WeightsOfOtherSizesAreNamed) {
   for (const auto& [key, value, tensor] : changes) {
     use("qwen3_5/saved_f32");
     text()[key] = value;
-    EXPECT_THAT([&] { load(); }, ThrowsMessage<Error>(HasSubstr(tensor)));
+    EXPECT_THAT([&] { load_weights(); }, ThrowsMessage<Error>(HasSubstr(tensor)));
   }
   use("qwen3_5_moe/saved_f32");
   text()["shared_expert_intermediate_size"] = 13;
-  EXPECT_THAT([&] { load(); }, ThrowsMessage<Error>(HasSubstr("mlp.shared_expert.gate_proj")));
+  EXPECT_THAT([&] { load_weights(); },
+              ThrowsMessage<Error>(HasSubstr("mlp.shared_expert.gate_proj")));
 }
 
 TEST_F(Qwen35Config, ExpertsNeedNoIntermediateSize) {
   use("qwen3_5_moe/saved_f32");
   text().erase("intermediate_size");
-  EXPECT_NO_THROW(load());
+  EXPECT_NO_THROW(load_weights());
   use("qwen3_5/saved_f32");
   text().erase("intermediate_size");
   expect_refusal("\"intermediate_size\" is missing");
