@@ -32,6 +32,8 @@ inline const std::vector<std::string>& families() {
       "qwen2_5_vl",    //
       "qwen2_vl",      //
       "qwen3",         //
+      "qwen3_5",       //
+      "qwen3_5_moe",   //
       "qwen3_moe",     //
       "qwen3_vl",      //
       "qwen3_vl_moe",  //

@@ -15,12 +15,13 @@
 #include "compute/roofline.h"
 #include "compute/sampler.h"
 #include "compute/span_table.h"
+#include "compute/state_store.h"
 #include "compute/weight.h"
 #include "tensor/weight_format.h"
 
 namespace saccade::compute {
 
-enum class Activation { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu };
+enum class Activation { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kSigmoid };
 
 /// Heads of an attention and how far they look.
 struct AttentionShape {
@@ -125,6 +126,10 @@ class Device {
   /// Bytes one token costs in a cache of this layout.
   virtual std::int64_t kv_bytes_per_token(const KvLayout& layout) const = 0;
   virtual int kv_page_tokens() const = 0;
+  /// Room for the recurrent states of so many sequences. What a slot holds before its sequence's
+  /// first token is never read.
+  virtual std::unique_ptr<StateStore> make_state_store(const StateLayout& layout,
+                                                       int num_slots) = 0;
   /// A table with room for this many spans and pages without taking new memory.
   virtual std::unique_ptr<SpanTable> make_span_table(std::int64_t spans, std::int64_t pages);
   virtual std::unique_ptr<SamplerSlots> make_sampler_slots(int count, std::int64_t vocab_size);
@@ -171,6 +176,8 @@ class Device {
   void activate(const Tensor& x, Activation activation);
   /// y [rows, n] = activation(gate_up [:, :n]) * gate_up [:, n:]
   void gate(const Tensor& y, const Tensor& gate_up, Activation activation);
+  /// y [rows, n] *= activation(gate [rows, n])
+  void apply_gate(const Tensor& y, const Tensor& gate, Activation activation);
   /// Rotates each head's pairs (i, i + n) of x [rows, heads * head_dim] by the angles whose cosines
   /// and sines are [rows, n]; where 2 n is less than head_dim, the rest of the head stays.
   void rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim);
@@ -215,6 +222,24 @@ class Device {
   /// q, out [rows, num_heads * head_dim]
   void attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                        const AttentionShape& shape, const SpanTable& spans);
+  /// y [rows, channels] = activation(the sum over t of taps[t] * x of t + 1 - num_taps tokens
+  /// later): a convolution over each sequence's tokens, every channel by itself, zeros before the
+  /// first. taps [num_taps, channels]; y and x of the same type, not the same memory. The state
+  /// keeps the inputs that later tokens need.
+  void causal_conv(const Tensor& y, const Tensor& x, const Tensor& taps, Activation activation,
+                   StateStore& states, int layer, const SpanTable& spans);
+  /// The gated delta rule (Yang et al., "Gated Delta Networks", 2025), token after token. With
+  /// H value heads and the state S [key_dim, value_dim] of each, which begins as zeros:
+  ///   S *= exp(-rate * softplus(a + bias)); S += k (sigmoid(b) * (v - S^T k))^T; out = S^T q
+  /// where q and k are scaled to length 1 (sqrt(sum + 1e-6)), q by key_dim^-0.5 besides.
+  /// qkv [rows, 2 num_key_heads * key_dim + H * value_dim]: queries, keys, values; value head h
+  /// takes key head h / (H / num_key_heads). gates f32 [rows, 2 H]: b, then a. rates, bias [H].
+  /// out f32 [rows, H * value_dim].
+  void gated_delta_rule(const Tensor& out, const Tensor& qkv, const Tensor& gates,
+                        const Tensor& rates, const Tensor& bias, int num_key_heads,
+                        StateStore& states, int layer, const SpanTable& spans);
+  /// Slot `to` holds afterwards what slot `from` holds now.
+  void copy_state(StateStore& states, int from, int to);
   /// Chooses a token for each row of logits [rows, vocab_size], which may be changed: ids int32
   /// [rows]. slots int32 [rows] names the sampler of each row, -1: the row is left out. A row with
   /// a value that is not finite gets -1.
@@ -242,6 +267,7 @@ class Device {
   virtual void do_softcap(const Tensor& x, float cap) = 0;
   virtual void do_activate(const Tensor& x, Activation activation) = 0;
   virtual void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) = 0;
+  virtual void do_apply_gate(const Tensor& y, const Tensor& gate, Activation activation) = 0;
   virtual void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) = 0;
   virtual void do_rotary_table(const Tensor& cos, const Tensor& sin, const Tensor& positions,
                                const Tensor& frequencies, const Tensor& axes, float scale) = 0;
@@ -266,6 +292,12 @@ class Device {
   virtual void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
                                   int layer, const AttentionShape& shape,
                                   const SpanTable& spans) = 0;
+  virtual void do_causal_conv(const Tensor& y, const Tensor& x, const Tensor& taps,
+                              Activation activation, StateStore& states, int layer,
+                              const SpanTable& spans) = 0;
+  virtual void do_gated_delta_rule(const Tensor& out, const Tensor& qkv, const Tensor& gates,
+                                   const Tensor& rates, const Tensor& bias, int num_key_heads,
+                                   StateStore& states, int layer, const SpanTable& spans) = 0;
   virtual void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
                          const Tensor& slots) = 0;
 
@@ -275,6 +307,7 @@ class Device {
   void count_product(std::int64_t rows, const Weight& w);
   void count_segments(const AttentionShape& shape, std::span<const std::int64_t> ends);
   void count_attention(const KvLayout& layout, const AttentionShape& shape, const SpanTable& spans);
+  void count_state(const StateStore& states, const SpanTable& spans);
 
   Work* work_ = nullptr;
 };

@@ -172,6 +172,12 @@ void Device::count_attention(const KvLayout& layout, const AttentionShape& shape
   }
 }
 
+void Device::count_state(const StateStore& states, const SpanTable& spans) {
+  // Read and written once for each span; what is computed is small beside the layer's products.
+  const auto elements = static_cast<double>(states.layout().layer_elements());
+  work_->kv_bytes += 2.0 * sizeof(float) * elements * static_cast<double>(spans.spans().size());
+}
+
 namespace {
 
 double seconds_of(Arithmetic arithmetic, const Work& work, const Roofline& roofline) {

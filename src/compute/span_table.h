@@ -18,6 +18,8 @@ struct SequenceSpan {
   /// For each token one past the last key that it sees, which may lie after it inside the span
   /// (tokens of one picture that see each other); empty: each sees itself and what came before.
   std::span<const std::int64_t> end_keys = {};
+  /// Where the sequence's recurrent state lies (StateStore); -1: it has none.
+  std::int32_t state_slot = -1;
 };
 
 /// The spans of a batch, made ready once for all layers. Made by Device::make_span_table.

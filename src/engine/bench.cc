@@ -76,7 +76,8 @@ BenchReport Bench::run() {
   report_.roofline = options_.roofline;
   report_.weight_bytes = parts_.info.bytes;
   report_.kv_bytes =
-      parts_.info.kv_bytes_per_token * parts_.pool.page_tokens() * parts_.pool.num_pages();
+      parts_.info.kv_bytes_per_token * parts_.pool.page_tokens() * parts_.pool.num_pages() +
+      parts_.info.state_bytes_per_sequence * parts_.states.num_slots();
   if (const auto energy = parts_.device.energy()) report_.energy_source = energy->source;
   try {
     report_.rows.push_back({"load", {}, parts_.load_ms, parts_.load_ms, parts_.load_ms, "ms"});
@@ -101,7 +102,8 @@ void Bench::add_memory_row() {
   BenchRow row{"memory", {}, value, value, value, "bytes"};
   if (parts_.device.info().name == "cpu") {
     const std::int64_t kv =
-        most_pages_ * parts_.pool.page_tokens() * parts_.info.kv_bytes_per_token;
+        most_pages_ * parts_.pool.page_tokens() * parts_.info.kv_bytes_per_token +
+        most_sequences_ * parts_.info.state_bytes_per_sequence;
     row.parameters = {{"weight_bytes", parts_.info.bytes},
                       {"kv_bytes", kv},
                       {"working_bytes", peak - parts_.info.bytes - kv}};
@@ -112,6 +114,10 @@ void Bench::add_memory_row() {
 void Bench::check_fits(std::int64_t sequences, std::int64_t tokens) const {
   if (tokens > parts_.info.context_length) {
     fail("bench: {} tokens, the model's context has {}", tokens, parts_.info.context_length);
+  }
+  if (parts_.states.needed() && sequences > parts_.states.num_slots()) {
+    fail("bench: {} sequences; free memory holds the recurrent states of {}", sequences,
+         parts_.states.num_slots());
   }
   const std::int64_t page = parts_.pool.page_tokens();
   if (sequences * ((tokens + page - 1) / page) > parts_.pool.num_pages()) {
@@ -200,6 +206,7 @@ Bench::Sequences Bench::make_sequences(std::int64_t batch, std::int64_t context,
   const std::int64_t page = parts_.pool.page_tokens();
   // The last token of an answer is never read.
   most_pages_ = std::max(most_pages_, batch * ((context + answer - 1 + page - 1) / page));
+  most_sequences_ = std::max(most_sequences_, batch);
   Sequences sequences;
   for (std::int64_t i = 0; i < batch; ++i) {
     SequenceInput input;

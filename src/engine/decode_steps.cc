@@ -5,8 +5,8 @@
 namespace saccade::engine {
 
 DecodeSteps::DecodeSteps(models::Model& model, compute::Device& device, KvPool& pool,
-                         compute::SamplerSlots& samplers)
-    : model_(model), device_(device), pool_(pool), samplers_(samplers) {}
+                         const compute::SequenceMemory& memory, compute::SamplerSlots& samplers)
+    : model_(model), device_(device), pool_(pool), memory_(memory), samplers_(samplers) {}
 
 bool DecodeSteps::can_follow(std::span<Sequence* const> members) const {
   if (!launched_.empty() && !std::ranges::equal(launched_.back().members, members)) return false;
@@ -49,6 +49,7 @@ void DecodeSteps::fill(Buffers& buffers, std::span<Sequence* const> members, std
           members[i]->position(axis, index);
     }
     buffers.host_spans.push_back({static_cast<std::int64_t>(i), 1, index, members[i]->pages()});
+    buffers.host_spans.back().state_slot = members[i]->state_slot;
   }
   device_.upload(buffers.inputs.positions, buffers.host_positions.data());
   buffers.inputs.spans->assign(buffers.host_spans);
@@ -61,7 +62,7 @@ void DecodeSteps::launch(std::span<Sequence* const> members) {
   if (launched_.empty()) fill_members(buffers, members, rows);
   fill(buffers, members, rows);
   device_.run(*buffers.recording, [&] {
-    const Tensor logits = model_.forward(buffers.inputs, pool_.cache());
+    const Tensor logits = model_.forward(buffers.inputs, memory_);
     device_.sample(buffers.inputs.token_ids, logits, samplers_, buffers.slots);
   });
   std::vector<Sequence*> kept;

@@ -16,8 +16,9 @@ namespace saccade::engine {
 /// repeat it; tokens go from one step to the next on the device.
 class DecodeSteps {
  public:
+  /// `memory` is that of the pool, with the states that the model may have.
   DecodeSteps(models::Model& model, compute::Device& device, KvPool& pool,
-              compute::SamplerSlots& samplers);
+              const compute::SequenceMemory& memory, compute::SamplerSlots& samplers);
 
   /// Steps launched and not collected.
   int pending() const { return static_cast<int>(launched_.size()); }
@@ -55,6 +56,7 @@ class DecodeSteps {
   models::Model& model_;
   compute::Device& device_;
   KvPool& pool_;
+  compute::SequenceMemory memory_;
   compute::SamplerSlots& samplers_;
   std::map<std::int64_t, Buffers> buffers_;     // by rows
   std::vector<Launched> launched_;              // the oldest first; never more than a few

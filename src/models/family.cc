@@ -17,6 +17,7 @@
 #include "models/paligemma/paligemma.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/qwen2_vl/qwen2_vl.h"
+#include "models/qwen3_5/qwen3_5.h"
 #include "models/qwen3_vl/qwen3_vl.h"
 #include "models/text/families.h"
 #include "models/text_model.h"
@@ -39,6 +40,8 @@ const std::vector<Family>& families() {
       paligemma::family(),                      //
       qwen2_5_vl::family(),                     //
       qwen2_vl::family(),                       //
+      qwen3_5::family(),                        //
+      qwen3_5::moe_family(),                    //
       qwen3_vl::family(),                       //
       qwen3_vl::moe_family(),                   //
       text_only(text_families::gemma2()),       //

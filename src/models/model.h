@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compute/device.h"
+#include "compute/sequence_memory.h"
 #include "media/patches.h"
 
 namespace saccade::models {
@@ -48,6 +49,8 @@ class Model {
   virtual ~Model() = default;
 
   virtual compute::KvLayout kv_layout() const = 0;
+  /// What it keeps of a sequence beside keys and values; nothing unless it has recurrent layers.
+  virtual compute::StateLayout state_layout() const { return {}; }
   virtual std::int64_t vocab_size() const = 0;
   virtual std::int64_t hidden_size() const = 0;
 
@@ -56,11 +59,11 @@ class Model {
   /// the hidden states of those tokens after layer i - 1 (the DeepStack features of Qwen3-VL).
   virtual Tensor encode(const media::Patches& patches) = 0;
 
-  /// Runs the batch, storing its keys and values; logits [logits_rows.size(), vocab_size].
-  virtual Tensor forward(const Batch& batch, compute::KvCache& cache) = 0;
+  /// Runs the batch, storing what later ones need of it; logits [logits_rows.size(), vocab_size].
+  virtual Tensor forward(const Batch& batch, const compute::SequenceMemory& memory) = 0;
   /// The same for tokens that are on the device already and of text alone; logits of every row,
   /// [rows, vocab_size].
-  virtual Tensor forward(const StepInputs& inputs, compute::KvCache& cache) = 0;
+  virtual Tensor forward(const StepInputs& inputs, const compute::SequenceMemory& memory) = 0;
 };
 
 }  // namespace saccade::models

@@ -12,7 +12,9 @@ namespace {
 void read_sizes(const TextFamily& family, const JsonObject& config, nn::DecoderConfig& decoder) {
   decoder.vocab_size = config.integer_in("vocab_size", 1, kMaxVocab);
   decoder.hidden_size = config.integer_in("hidden_size", 1, kMaxSize);
-  decoder.intermediate_size = config.integer_in("intermediate_size", 1, kMaxSize);
+  if (!family.all_experts || config.has("intermediate_size")) {
+    decoder.intermediate_size = config.integer_in("intermediate_size", 1, kMaxSize);
+  }
   decoder.num_layers = read_int(config, "num_hidden_layers", 1, kMaxLayers);
   decoder.num_heads = read_int(config, "num_attention_heads", 1, kMaxHeads);
   decoder.num_kv_heads =
@@ -63,6 +65,7 @@ std::int64_t read_window(const TextFamily& family, const JsonObject& config) {
 std::vector<std::int64_t> read_windows(const TextFamily& family, const JsonObject& config,
                                        int num_layers) {
   const std::vector<std::int64_t> none(num_layers, 0);
+  if (family.layer_types == LayerTypes::kOfFamily) return none;
   const auto types = read_layer_types(config, num_layers);
   const bool switched_off = family.sliding == SlidingLayers::kAsSwitched &&
                             !config.boolean_or("use_sliding_window", false);
@@ -98,7 +101,7 @@ void read_rotaries(const TextFamily& family, const JsonObject& config, std::int6
                         decoder.head_dim,
                         context_length,
                         family.rope_axes,
-                        config.number_or("partial_rotary_factor", 1.0),
+                        config.number_or("partial_rotary_factor", family.partial_rotary_factor),
                         family.may_turn_partly};
   decoder.layer_rotary.assign(decoder.num_layers, 0);
   std::optional<JsonObject> settings = rope_settings(config);

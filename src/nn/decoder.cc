@@ -14,7 +14,25 @@ namespace {
 // no memory of its own in each step.
 constexpr std::size_t kMaxRotaries = 4;
 
+/// Rows of a q_proj that has each head's query and then its gate: all gates, then all queries. So
+/// queries stay beside keys and values.
+std::vector<std::int64_t> gates_first(int heads, int head_dim) {
+  std::vector<std::int64_t> rows;
+  for (const int part : {1, 0}) {
+    for (int head = 0; head < heads; ++head) {
+      for (int i = 0; i < head_dim; ++i) rows.push_back((2 * head + part) * head_dim + i);
+    }
+  }
+  return rows;
+}
+
 }  // namespace
+
+int DecoderConfig::count(LayerKind kind, int layers) const {
+  int found = 0;
+  for (int i = 0; i < layers; ++i) found += this->kind(i) == kind;
+  return found;
+}
 
 Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string& prefix,
                  const std::string& head)
@@ -48,11 +66,17 @@ void Decoder::load_attention(WeightLoader& weights, const std::string& name, Lay
   const std::int64_t hidden = config_.hidden_size;
   const std::int64_t query = query_size();
   const std::int64_t key = key_size();
-  layer.qkv =
-      config_.fused_projections
-          ? Linear::load(weights, name + ".qkv_proj", query + 2 * key, hidden, config_.qkv_bias)
-          : Linear::load_stacked(weights, {name + ".q_proj", name + ".k_proj", name + ".v_proj"},
-                                 {query, key, key}, hidden, config_.qkv_bias);
+  const std::vector<std::string> maps = {name + ".q_proj", name + ".k_proj", name + ".v_proj"};
+  if (config_.attention_gate) {
+    layer.qkv =
+        Linear::load_reordered(weights, maps, {2 * query, key, key}, hidden, config_.qkv_bias,
+                               gates_first(config_.num_heads, config_.head_dim));
+  } else {
+    layer.qkv =
+        config_.fused_projections
+            ? Linear::load(weights, name + ".qkv_proj", query + 2 * key, hidden, config_.qkv_bias)
+            : Linear::load_stacked(weights, maps, {query, key, key}, hidden, config_.qkv_bias);
+  }
   layer.output = Linear::load(weights, name + ".o_proj", hidden, query, config_.output_bias);
   if (!config_.qk_norm) return;
   const auto head_norm = [&](const char* which) {
@@ -86,7 +110,16 @@ Decoder::Layer Decoder::load_layer(WeightLoader& weights, const std::string& nam
   };
   Layer layer;
   layer.input_norm = norm(".input_layernorm");
-  load_attention(weights, name + ".self_attn", layer);
+  layer.memory_layer = config_.count(config_.kind(index), index);
+  if (config_.kind(index) == LayerKind::kGatedDelta) {
+    const std::string mixer = name + ".linear_attn";
+    layer.gated_delta = GatedDeltaNet::load(weights, mixer, hidden, config_.gated_delta,
+                                            config_.activation, config_.rms_norm_eps);
+    layer.output =
+        Linear::load(weights, mixer + ".out_proj", hidden, config_.gated_delta.values(), false);
+  } else {
+    load_attention(weights, name + ".self_attn", layer);
+  }
   if (config_.output_norms) {
     layer.attention_output_norm = norm(".post_attention_layernorm");
     layer.mlp_norm = norm(".pre_feedforward_layernorm");
@@ -111,24 +144,39 @@ Tensor Decoder::embed(Device& device, const Tensor& ids) const {
   return hidden_states;
 }
 
+Tensor Decoder::mix(Device& device, int index, const Tensor& hidden_states,
+                    const Pass& pass) const {
+  const Layer& layer = layers_[index];
+  if (!layer.gated_delta) return attend(device, index, hidden_states, pass);
+  if (!pass.memory.states) {
+    fail("[decoder] layer {} has a state, and there is no room for it", index);
+  }
+  return layer.gated_delta->forward(device, hidden_states, layer.input_norm, *pass.memory.states,
+                                    layer.memory_layer, pass.spans);
+}
+
 Tensor Decoder::attend(Device& device, int index, const Tensor& hidden_states,
                        const Pass& pass) const {
   const Layer& layer = layers_[index];
-  const Tensor qkv = layer.qkv.forward(device, hidden_states, &layer.input_norm);
+  const Tensor projected = layer.qkv.forward(device, hidden_states, &layer.input_norm);
   const std::int64_t query = query_size();
   const std::int64_t key = key_size();
+  const Tensor qkv = projected.view_columns(config_.attention_gate ? query : 0, query + 2 * key);
   if (layer.query_norm) layer.query_norm->forward_heads(device, qkv.view_columns(0, query));
   if (layer.key_norm) layer.key_norm->forward_heads(device, qkv.view_columns(query, key));
   if (const int rotary = config_.layer_rotary[index]; rotary >= 0) {
-    device.rotary_write_kv(pass.cache, index, qkv, pass.tables[rotary].cos, pass.tables[rotary].sin,
-                           layer.attention, pass.spans);
+    device.rotary_write_kv(pass.memory.kv, layer.memory_layer, qkv, pass.tables[rotary].cos,
+                           pass.tables[rotary].sin, layer.attention, pass.spans);
   } else {
-    device.write_kv(pass.cache, index, qkv.view_columns(query, key),
+    device.write_kv(pass.memory.kv, layer.memory_layer, qkv.view_columns(query, key),
                     qkv.view_columns(query + key, key), pass.spans);
   }
   Tensor attended = device.activations({hidden_states.rows(), query});
-  device.attention_paged(attended, qkv.view_columns(0, query), pass.cache, index, layer.attention,
-                         pass.spans);
+  device.attention_paged(attended, qkv.view_columns(0, query), pass.memory.kv, layer.memory_layer,
+                         layer.attention, pass.spans);
+  if (config_.attention_gate) {
+    device.apply_gate(attended, projected.view_columns(0, query), compute::Activation::kSigmoid);
+  }
   return attended;
 }
 
@@ -142,7 +190,7 @@ void Decoder::add_residual(Device& device, const Tensor& hidden_states, Tensor p
 void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
                         const Pass& pass) const {
   const Layer& layer = layers_[index];
-  const Tensor attended = attend(device, index, hidden_states, pass);
+  const Tensor attended = mix(device, index, hidden_states, pass);
   if (plain_residual()) {
     layer.output.add_to(device, hidden_states, attended);
   } else {
@@ -164,13 +212,13 @@ void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
 }
 
 void Decoder::forward(Device& device, const Tensor& hidden_states, const Tensor& positions,
-                      compute::KvCache& cache, const compute::SpanTable& spans,
+                      const compute::SequenceMemory& memory, const compute::SpanTable& spans,
                       std::span<const LayerAddition> additions) const {
   std::array<RotaryTable, kMaxRotaries> tables;
   for (std::size_t i = 0; i < rotaries_.size(); ++i) {
     tables[i] = rotaries_[i].table(device, positions);
   }
-  const Pass pass{tables, cache, spans};
+  const Pass pass{tables, memory, spans};
   for (int i = 0; i < config_.num_layers; ++i) {
     run_layer(device, i, hidden_states, pass);
     for (const LayerAddition& addition : additions) {

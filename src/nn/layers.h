@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,10 @@ struct Linear {
   static Linear load_stacked(WeightLoader& weights, const std::vector<std::string>& names,
                              const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                              bool with_bias);
+  /// The same with the rows of the first map in another order: row i is its row order[i].
+  static Linear load_reordered(WeightLoader& weights, const std::vector<std::string>& names,
+                               const std::vector<std::int64_t>& outputs, std::int64_t inputs,
+                               bool with_bias, std::span<const std::int64_t> order);
   /// Either, filled up with zeros: see WeightLoader::linear_map.
   static Linear load_padded(WeightLoader& weights, const std::vector<std::string>& names,
                             const std::vector<std::int64_t>& outputs, std::int64_t inputs,
@@ -51,9 +56,10 @@ struct Linear {
   /// x [rows, inputs], normed first where a norm is given -> [rows, outputs] for the next layer
   Tensor forward(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
   /// The same as f32, for what layers add to or what leaves the device.
-  Tensor forward_f32(Device& device, const Tensor& x) const;
+  Tensor forward_f32(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
   /// y [rows, outputs] = what forward would give, in y's type
-  void forward_to(Device& device, const Tensor& y, const Tensor& x) const;
+  void forward_to(Device& device, const Tensor& y, const Tensor& x,
+                  const RmsNorm* norm = nullptr) const;
   /// y f32 [rows, outputs] += what forward would give
   void add_to(Device& device, const Tensor& y, const Tensor& x) const;
 };

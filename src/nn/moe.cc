@@ -7,6 +7,14 @@
 #include <numeric>
 
 namespace saccade::nn {
+namespace {
+
+/// In double, so that it does not depend on the C library's float functions.
+float sigmoid(float x) {
+  return static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(x))));
+}
+
+}  // namespace
 
 std::vector<ExpertShare> choose_experts(std::span<const float> logits, int count, bool normalize) {
   // A NaN, from damaged weights, counts as the smallest, so that there is an order.
@@ -41,47 +49,63 @@ MixtureOfExperts MixtureOfExperts::load(WeightLoader& weights, const std::string
                                         compute::Activation activation) {
   MixtureOfExperts moe;
   moe.config_ = config;
-  moe.router_ = Linear::load(weights, name + ".gate", config.num_experts, hidden_size, false);
-  if (config.ungated_shared_size > 0) {
-    moe.shared_ = GatedMlp::load(weights, name + ".shared_experts", hidden_size,
-                                 config.ungated_shared_size, false, activation);
+  std::vector<std::string> routers = {name + ".gate"};
+  std::vector<std::int64_t> outputs = {config.num_experts};
+  if (config.shared_gate) {
+    routers.push_back(name + ".shared_expert_gate");
+    outputs.push_back(1);
   }
-  const std::string fused = name + ".experts.gate_up_proj";
-  if (weights.has(fused)) {
-    const std::int64_t inner = config.intermediate_size;
-    auto gate_up = weights.experts(fused, config.num_experts, 2 * inner, hidden_size);
-    auto down =
-        weights.experts(name + ".experts.down_proj", config.num_experts, hidden_size, inner);
-    for (int i = 0; i < config.num_experts; ++i) {
-      moe.experts_.push_back({{std::move(gate_up[i]), {}}, {std::move(down[i]), {}}, activation});
-    }
-    return moe;
-  }
-  for (int i = 0; i < config.num_experts; ++i) {
-    moe.experts_.push_back(GatedMlp::load(weights, fmt::format("{}.experts.{}", name, i),
-                                          hidden_size, config.intermediate_size, false,
-                                          activation));
+  moe.router_ = Linear::load_stacked(weights, routers, outputs, hidden_size, false);
+  moe.load_experts(weights, name, hidden_size, activation);
+  if (config.shared_intermediate_size > 0) {
+    const char* shared = config.shared_gate ? ".shared_expert" : ".shared_experts";
+    moe.experts_.push_back(GatedMlp::load(weights, name + shared, hidden_size,
+                                          config.shared_intermediate_size, false, activation));
   }
   return moe;
+}
+
+void MixtureOfExperts::load_experts(WeightLoader& weights, const std::string& name,
+                                    std::int64_t hidden_size, compute::Activation activation) {
+  const std::string fused = name + ".experts.gate_up_proj";
+  if (weights.has(fused)) {
+    const std::int64_t inner = config_.intermediate_size;
+    auto gate_up = weights.experts(fused, config_.num_experts, 2 * inner, hidden_size);
+    auto down =
+        weights.experts(name + ".experts.down_proj", config_.num_experts, hidden_size, inner);
+    for (int i = 0; i < config_.num_experts; ++i) {
+      experts_.push_back({{std::move(gate_up[i]), {}}, {std::move(down[i]), {}}, activation});
+    }
+    return;
+  }
+  for (int i = 0; i < config_.num_experts; ++i) {
+    experts_.push_back(GatedMlp::load(weights, fmt::format("{}.experts.{}", name, i), hidden_size,
+                                      config_.intermediate_size, false, activation));
+  }
 }
 
 std::vector<MixtureOfExperts::Assignment> MixtureOfExperts::route(Device& device,
                                                                   const Tensor& x) const {
   const std::int64_t experts = config_.num_experts;
-  std::vector<float> logits(x.rows() * experts);
-  const Tensor on_device = device.empty(DType::kF32, {x.rows(), experts});
+  const std::int64_t outputs = experts + (config_.shared_gate ? 1 : 0);
+  std::vector<float> logits(x.rows() * outputs);
+  const Tensor on_device = device.empty(DType::kF32, {x.rows(), outputs});
   compute::LinearOptions options;
   options.precise = true;
   device.linear(on_device, x, *router_.weight, options);
   device.download(logits.data(), on_device);
-  std::vector<Assignment> assignments(experts);
+  std::vector<Assignment> assignments(experts_.size());
   for (std::int64_t row = 0; row < x.rows(); ++row) {
-    const std::span<const float> of_row(&logits[row * experts], experts);
+    const std::span<const float> of_row(&logits[row * outputs], experts);
     for (const auto& [expert, share] :
          choose_experts(of_row, config_.experts_per_token, config_.normalize)) {
       assignments[expert].rows.push_back(static_cast<std::int32_t>(row));
       assignments[expert].shares.push_back(config_.share_scale * share);
     }
+    if (config_.shared_intermediate_size == 0) continue;
+    assignments[experts].rows.push_back(static_cast<std::int32_t>(row));
+    assignments[experts].shares.push_back(
+        config_.shared_gate ? sigmoid(logits[row * outputs + experts]) : 1.0f);
   }
   return assignments;
 }
@@ -90,14 +114,13 @@ Tensor MixtureOfExperts::forward(Device& device, const Tensor& x) const {
   Tensor y = device.empty(DType::kF32, x.shape());
   device.upload(y, std::vector<float>(x.shape().elements(), 0.0f).data());
   const std::vector<Assignment> assignments = route(device, x);
-  for (int i = 0; i < config_.num_experts; ++i) {
+  for (std::size_t i = 0; i < experts_.size(); ++i) {
     const auto& [rows, shares] = assignments[i];
     if (rows.empty()) continue;
     Tensor given = device.activations({static_cast<std::int64_t>(rows.size()), x.size(1)});
     device.gather(given, x, rows);
     device.scatter_add(y, experts_[i].forward_f32(device, given), rows, shares);
   }
-  if (shared_) shared_->add_to(device, y, x);
   return y;
 }
 

@@ -16,8 +16,10 @@ struct MoeConfig {
   std::int64_t intermediate_size = 0;  ///< of one expert
   bool normalize = false;              ///< the shares of the experts a token uses add up to 1
   float share_scale = 1.0f;            ///< a factor of all shares
-  /// Inner size of an MLP whose output is added for every token, in full; 0: there is none.
-  std::int64_t ungated_shared_size = 0;
+  /// Of an expert that every token uses; 0: there is none.
+  std::int64_t shared_intermediate_size = 0;
+  /// The shared expert is taken by a share of its own, the sigmoid of a gate, instead of in full.
+  bool shared_gate = false;
 };
 
 /// Gated MLPs of which a router chooses a few for each token (Shazeer et al., 2017): the output is
@@ -25,13 +27,14 @@ struct MoeConfig {
 class MixtureOfExperts {
  public:
   /// Loads `name`.gate, the router, and `name`.experts.N, or all experts in the two tensors
-  /// `name`.experts.gate_up_proj and .down_proj; and `name`.shared_experts where there are some.
+  /// `name`.experts.gate_up_proj and .down_proj; and the shared expert: `name`.shared_expert with
+  /// its gate, .shared_expert_gate, or `name`.shared_experts.
   static MixtureOfExperts load(WeightLoader& weights, const std::string& name,
                                std::int64_t hidden_size, const MoeConfig& config,
                                compute::Activation activation);
 
   /// x f32 [rows, hidden_size] -> the same. A row's experts are summed in the order of their
-  /// numbers, what is added for every token last, so that its bits do not depend on the other rows.
+  /// numbers, the shared one last, so that its bits do not depend on the other rows.
   Tensor forward(Device& device, const Tensor& x) const;
 
  private:
@@ -40,12 +43,13 @@ class MixtureOfExperts {
     std::vector<std::int32_t> rows;
     std::vector<float> shares;
   };
+  void load_experts(WeightLoader& weights, const std::string& name, std::int64_t hidden_size,
+                    compute::Activation activation);
   std::vector<Assignment> route(Device& device, const Tensor& x) const;
 
   MoeConfig config_;
-  Linear router_;
-  std::vector<GatedMlp> experts_;
-  std::optional<GatedMlp> shared_;
+  Linear router_;                  // with the shared expert's gate as its last output
+  std::vector<GatedMlp> experts_;  // the shared one last
 };
 
 /// The `count` largest of `logits`, the first of equals before the later, with their softmax over

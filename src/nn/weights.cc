@@ -151,10 +151,17 @@ std::shared_ptr<const compute::Weight> WeightLoader::matrix(const std::string& n
 
 std::shared_ptr<const compute::Weight> WeightLoader::stacked(
     const std::vector<std::string>& names, const std::vector<std::int64_t>& outputs,
-    std::int64_t inputs) {
+    std::int64_t inputs, std::span<const std::int64_t> order) {
   std::vector<HostMatrix> parts;
   for (std::size_t i = 0; i < names.size(); ++i) {
     std::vector<HostMatrix> more = checked(names[i], outputs[i], inputs);
+    if (i == 0 && !order.empty()) {
+      if (more.size() != 1) {
+        fail("{}: tensor {} is stored in {} parts; wanted one", checkpoint_.where(), names[i],
+             more.size());
+      }
+      more[0] = select_rows(more[0], order);
+    }
     std::move(more.begin(), more.end(), std::back_inserter(parts));
   }
   auto packed = device_.pack(parts);
@@ -219,7 +226,8 @@ Tensor WeightLoader::vector(const std::string& name, std::int64_t elements) {
 
 Tensor WeightLoader::joined(const std::vector<std::string>& names,
                             const std::vector<std::int64_t>& elements,
-                            const std::vector<std::int64_t>& padded) {
+                            const std::vector<std::int64_t>& padded,
+                            std::span<const std::int64_t> order) {
   std::int64_t total = 0;
   for (const std::int64_t count : padded) total += count;
   Tensor whole = device_.empty(DType::kF32, {total});
@@ -232,6 +240,10 @@ Tensor WeightLoader::joined(const std::vector<std::string>& names,
            tensor.shape.text(), elements[i]);
     }
     device_.download(values.data() + offset, device_.to_f32(tensor));
+    if (i == 0 && !order.empty()) {
+      const std::vector<float> stored(values.begin(), values.begin() + elements[0]);
+      for (std::size_t j = 0; j < order.size(); ++j) values[j] = stored[order[j]];
+    }
     offset += padded[i];
     loaded(names[i], checkpoint_.info(names[i]).bytes);
   }

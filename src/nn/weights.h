@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,10 +51,11 @@ class WeightLoader {
   std::shared_ptr<const compute::Weight> matrix(const std::string& name, std::int64_t outputs,
                                                 std::int64_t inputs);
   /// Matrices [outputs[i], inputs] stacked along the outputs, for one product instead of several;
-  /// their formats may differ.
+  /// their formats may differ. Where an order is given, row i of the first is its row order[i].
   std::shared_ptr<const compute::Weight> stacked(const std::vector<std::string>& names,
                                                  const std::vector<std::int64_t>& outputs,
-                                                 std::int64_t inputs);
+                                                 std::int64_t inputs,
+                                                 std::span<const std::int64_t> order = {});
   /// The matrices [outputs, inputs] of experts that a file holds as one tensor [experts, outputs,
   /// inputs] or, as some are published, [experts, inputs, outputs]. Told apart by the shape alone,
   /// as transformers does; where both fit, it is the former.
@@ -85,9 +87,10 @@ class WeightLoader {
   Tensor values(const std::string& name, const Shape& shape);
   /// A vector as f32.
   Tensor vector(const std::string& name, std::int64_t elements);
-  /// Vectors one after the other, as f32, each filled up with zeros to padded[i].
+  /// Vectors one after the other, as f32, each filled up with zeros to padded[i]. Where an order is
+  /// given, element i of the first is its element order[i].
   Tensor joined(const std::vector<std::string>& names, const std::vector<std::int64_t>& elements,
-                const std::vector<std::int64_t>& padded);
+                const std::vector<std::int64_t>& padded, std::span<const std::int64_t> order = {});
 
  private:
   std::vector<HostMatrix> checked(const std::string& name, std::int64_t outputs,

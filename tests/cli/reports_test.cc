@@ -38,6 +38,13 @@ TEST(InspectReport, ShowsPartsAndTotals) {
             "total             11.2 M  40.1 MiB\n");
 }
 
+TEST(InspectReport, ShowsWhatLayersRemember) {
+  ModelInfo info = sample_model();
+  info.state_bytes_per_sequence = 50LL << 20;
+  EXPECT_THAT(inspect_text(info), HasSubstr("recurrent state  50.0 MiB a sequence\n"));
+  EXPECT_EQ(inspect_json(info).at("state_bytes_per_sequence"), 50LL << 20);
+}
+
 TEST(InspectReport, JsonIsExact) {
   const boost::json::object object = inspect_json(sample_model());
   EXPECT_EQ(object.at("parameters"), 11'250'000);

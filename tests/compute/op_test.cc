@@ -314,7 +314,8 @@ TEST(OpTest, Activations) {
       {Activation::kGelu, reference::gelu},
       {Activation::kGeluTanh, reference::gelu_tanh},
       {Activation::kQuickGelu, reference::quick_gelu},
-      {Activation::kRelu, reference::relu}};
+      {Activation::kRelu, reference::relu},
+      {Activation::kSigmoid, reference::sigmoid}};
   Matrix x = random_matrix(3 * 50, 1, 4.0f);
   x[0] = 200.0f;
   x[1] = -200.0f;

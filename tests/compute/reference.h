@@ -166,6 +166,70 @@ inline double relu(double x) {
   return x > 0 ? x : 0.0;
 }
 
+inline double sigmoid(double x) {
+  return 1.0 / (1.0 + std::exp(-x));
+}
+
+/// silu of a causal convolution over the rows of x [tokens, n], taps [num_taps, n].
+inline std::vector<double> causal_conv(const Matrix& x, const Matrix& taps, std::int64_t n) {
+  const auto num_taps = static_cast<std::int64_t>(taps.size()) / n;
+  std::vector<double> y(x.size());
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(x.size()); ++i) {
+    double sum = 0.0;
+    for (std::int64_t t = 0; t < num_taps; ++t) {
+      const std::int64_t from = i - (num_taps - 1 - t) * n;
+      if (from >= 0) sum += static_cast<double>(taps[t * n + i % n]) * x[from];
+    }
+    y[i] = silu(sum);
+  }
+  return y;
+}
+
+struct DeltaRuleSizes {
+  int key_heads, heads, key_dim, value_dim;
+  std::int64_t width() const { return 2 * key_heads * key_dim + heads * value_dim; }
+};
+
+/// The gated delta rule over the tokens of one sequence, as Device::gated_delta_rule has it.
+inline std::vector<double> gated_delta_rule(const Matrix& qkv, const Matrix& gates,
+                                            const Matrix& rates, const Matrix& bias,
+                                            const DeltaRuleSizes& sizes) {
+  const auto [key_heads, heads, key_dim, value_dim] = sizes;
+  const std::int64_t tokens = static_cast<std::int64_t>(qkv.size()) / sizes.width();
+  std::vector<double> out(tokens * heads * value_dim);
+  for (int head = 0; head < heads; ++head) {
+    std::vector<double> state(key_dim * value_dim, 0.0);
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      const float* q = &qkv[t * sizes.width() + head / (heads / key_heads) * key_dim];
+      const float* k = q + key_heads * key_dim;
+      const float* v = &qkv[t * sizes.width() + 2 * key_heads * key_dim + head * value_dim];
+      const auto length = [&](const float* x) {
+        double squares = 1e-6;
+        for (int i = 0; i < key_dim; ++i) squares += static_cast<double>(x[i]) * x[i];
+        return std::sqrt(squares);
+      };
+      const double query_scale = 1.0 / (length(q) * std::sqrt(key_dim));
+      const double key_scale = 1.0 / length(k);
+      const double a = static_cast<double>(gates[(2 * t + 1) * heads + head]) + bias[head];
+      const double decay = std::exp(-rates[head] * std::log1p(std::exp(a)));
+      const double beta = sigmoid(gates[2 * t * heads + head]);
+      for (double& value : state) value *= decay;
+      for (int column = 0; column < value_dim; ++column) {
+        double found = 0.0;
+        for (int i = 0; i < key_dim; ++i) found += state[i * value_dim + column] * k[i] * key_scale;
+        const double delta = beta * (v[column] - found);
+        double sum = 0.0;
+        for (int i = 0; i < key_dim; ++i) {
+          state[i * value_dim + column] += k[i] * key_scale * delta;
+          sum += state[i * value_dim + column] * q[i] * query_scale;
+        }
+        out[(t * heads + head) * value_dim + column] = sum;
+      }
+    }
+  }
+  return out;
+}
+
 inline double softcap(double x, double cap) {
   return cap * std::tanh(x / cap);
 }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "goldens.h"
 #include "saccade/bench.h"
 #include "saccade/engine.h"
 
@@ -69,10 +70,7 @@ class StepCounter : public Listener {
   bool long_piece_ = false;
 };
 
-class Allocations : public testing::TestWithParam<std::string> {};
-
-TEST_P(Allocations, ADecodeStepMakesNone) {
-  Engine engine = Engine::load_random({"tiny", GetParam()}, {.device = "cpu", .threads = 2});
+void expect_none_in_decode_steps(Engine& engine) {
   Request request;
   request.messages.push_back({"user", {std::string("Tell me a story.")}});
   request.max_tokens = 200;  // over the borders of pages
@@ -88,6 +86,19 @@ TEST_P(Allocations, ADecodeStepMakesNone) {
   for (std::size_t i = 2; i < counter.steps.size(); ++i) {
     ASSERT_EQ(counter.steps[i], 0) << "step " << i;
   }
+}
+
+class Allocations : public testing::TestWithParam<std::string> {};
+
+TEST_P(Allocations, ADecodeStepMakesNone) {
+  Engine engine = Engine::load_random({"tiny", GetParam()}, {.device = "cpu", .threads = 2});
+  expect_none_in_decode_steps(engine);
+}
+
+TEST(AllocationsWithStates, ADecodeStepMakesNone) {
+  const auto checkpoint = goldens::root() / "qwen3_5" / "saved_f32";
+  Engine engine = Engine::load(checkpoint.string(), {.device = "cpu", .threads = 2});
+  expect_none_in_decode_steps(engine);
 }
 
 INSTANTIATE_TEST_SUITE_P(Weights, Allocations, testing::Values("q4_0", "mlx4", "bf16"),

@@ -24,6 +24,8 @@ ActivationKind kernel_kind(Activation activation) {
       return ActivationKind::kQuickGelu;
     case Activation::kRelu:
       return ActivationKind::kRelu;
+    case Activation::kSigmoid:
+      return ActivationKind::kSigmoid;
   }
   return ActivationKind::kSilu;
 }
@@ -138,6 +140,13 @@ void CpuDevice::do_gate(const Tensor& y, const Tensor& gate_up, Activation activ
   const std::int64_t n = y.size(1);
   for_rows(y.rows(), n, [&](std::int64_t row) {
     kernels_.gate(y.row(row), gate_up.row(row), gate_up.row(row) + n, n, kind);
+  });
+}
+
+void CpuDevice::do_apply_gate(const Tensor& y, const Tensor& gate, Activation activation) {
+  const ActivationKind kind = kernel_kind(activation);
+  for_rows(y.rows(), y.size(1), [&](std::int64_t row) {
+    kernels_.gate(y.row(row), gate.row(row), y.row(row), y.size(1), kind);
   });
 }
 

@@ -1,8 +1,7 @@
 #include "compute/cpu/paged_kv.h"
 
-#include <sys/mman.h>
-
 #include "base/error.h"
+#include "compute/cpu/mapped_memory.h"
 
 namespace saccade::compute::cpu {
 
@@ -18,13 +17,7 @@ PagedKv::PagedKv(const KvLayout& layout, bool rounded, int num_pages)
     fail("attention heads of size {}: the CPU kernels take at most {}", layout.head_dim,
          kMaxHeadDim);
   }
-  const std::size_t bytes = static_cast<std::size_t>(num_pages) * page_bytes_;
-  if (bytes == 0) return;
-  // Mapped, not allocated: pages come zeroed and cost memory only once they are written.
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) fail("no memory for a key-value cache of {} MiB", bytes >> 20);
-  data_ = {static_cast<std::byte*>(memory), [bytes](std::byte* data) { ::munmap(data, bytes); }};
+  data_ = map_zeros(num_pages * page_bytes_, "a key-value cache");
 }
 
 }  // namespace saccade::compute::cpu

@@ -17,7 +17,7 @@ class PagedKv : public KvCache {
 
   const KvBlockLayout& block_layout() const { return block_; }
   std::byte* block(std::int32_t page, int layer, int head) const {
-    return data_.get() + page * page_bytes_ +
+    return static_cast<std::byte*>(data_.get()) + page * page_bytes_ +
            (static_cast<std::int64_t>(layer) * layout().num_kv_heads + head) * block_.bytes();
   }
   /// The blocks of one layer's head in a sequence with these pages.
@@ -31,7 +31,7 @@ class PagedKv : public KvCache {
  private:
   KvBlockLayout block_;
   std::int64_t page_bytes_;
-  std::shared_ptr<std::byte> data_;
+  std::shared_ptr<void> data_;
 };
 
 }  // namespace saccade::compute::cpu

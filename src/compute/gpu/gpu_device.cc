@@ -144,6 +144,15 @@ void GpuDevice::do_gate(const Tensor& y, const Tensor& gate_up, Activation activ
       element_grid(y.rows(), y.size(1)), &args);
 }
 
+void GpuDevice::do_apply_gate(const Tensor& y, const Tensor& gate, Activation activation) {
+  const kernels::ApplyGateArgs args{y.raw(),      gate.raw(), stride(y),
+                                    stride(gate), columns(y), function_of(activation)};
+  const Kernel kernel = y.dtype() == DType::kF32
+                            ? typed(gate, Kernel::apply_gate_f32_f32, Kernel::apply_gate_f32_f16)
+                            : typed(gate, Kernel::apply_gate_f16_f32, Kernel::apply_gate_f16_f16);
+  launch_kernel(kernel, element_grid(y.rows(), y.size(1)), &args);
+}
+
 void GpuDevice::convert(const Tensor& y, const Tensor& x) {
   const kernels::ConvertArgs args{y.raw(), x.raw(), stride(y), stride(x), columns(x), columns(y)};
   const Kernel kernel = y.dtype() == DType::kF32
@@ -164,6 +173,8 @@ saccade::gpu::Function function_of(Activation activation) {
       return kernels::Function::kQuickGelu;
     case Activation::kRelu:
       return kernels::Function::kRelu;
+    case Activation::kSigmoid:
+      return kernels::Function::kSigmoid;
   }
   fail("an activation without a kernel");
 }

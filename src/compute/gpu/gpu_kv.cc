@@ -39,7 +39,8 @@ void GpuSpanTable::reserve(std::int64_t spans, std::int64_t rows, std::int64_t p
   span_room_ = std::max(spans, span_room_);
   row_room_ = std::max(rows, row_room_);
   page_room_ = std::max(pages, page_room_);
-  row_spans_at_ = span_room_ * kSpanWords;
+  state_slots_at_ = span_room_ * kSpanWords;
+  row_spans_at_ = state_slots_at_ + span_room_;
   end_keys_at_ = row_spans_at_ + row_room_;
   pages_at_ = end_keys_at_ + row_room_;
   memory_ = device_.take_memory((pages_at_ + page_room_) *
@@ -69,6 +70,7 @@ void GpuSpanTable::assign(std::span<const SequenceSpan> spans) {
         static_cast<std::int32_t>(span.row), static_cast<std::int32_t>(span.count),
         static_cast<std::int32_t>(span.start), static_cast<std::int32_t>(page)};
     std::memcpy(&words_[s * kSpanWords], &on_device, sizeof on_device);
+    words_[state_slots_at_ + s] = span.state_slot;
     for (std::int64_t i = 0; i < span.count; ++i) {
       words_[row_spans_at_ + span.row + i] = static_cast<std::int32_t>(s);
       words_[end_keys_at_ + span.row + i] =

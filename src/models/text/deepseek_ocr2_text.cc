@@ -51,7 +51,7 @@ void finish(const JsonObject& text, const JsonObject&, nn::DecoderConfig& decode
   moe.num_experts = read_int_or(text, "n_routed_experts", 64, 1, kMaxExperts);
   moe.experts_per_token = read_int(text, "num_experts_per_tok", 1, moe.num_experts);
   moe.intermediate_size = read_int_or(text, "moe_intermediate_size", 1407, 1, kMaxSize);
-  moe.ungated_shared_size =
+  moe.shared_intermediate_size =
       moe.intermediate_size * read_int_or(text, "n_shared_experts", 2, 0, kMaxExperts);
   moe.share_scale = static_cast<float>(text.number_or("routed_scaling_factor", 1.0));
   decoder.sparse_layers = read_sparse_layers(text, decoder.num_layers);

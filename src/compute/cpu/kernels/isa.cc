@@ -9,6 +9,7 @@
 #include "compute/cpu/kernels/peak.h"
 #include "compute/cpu/kernels/quant_gemm.h"
 #include "compute/cpu/kernels/quantize.h"
+#include "compute/cpu/kernels/recurrent.h"
 
 #define SACCADE_TEXT_OF(x) #x
 #define SACCADE_TEXT(x) SACCADE_TEXT_OF(x)
@@ -37,6 +38,9 @@ const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           gate,
                           rotate,
                           depthwise,
+                          causal_conv_row,
+                          normalize_head,
+                          delta_rule,
                           widen,
 #if defined(SACCADE_ISA_AVX512_BF16)
                           pack_pairs

@@ -12,6 +12,7 @@
 #include "kv.h"
 #include "norms.h"
 #include "quantize.h"
+#include "recurrent.h"
 #include "rotary.h"
 #include "sampling.h"
 
@@ -25,5 +26,6 @@
   SACCADE_KV_KERNELS(X)          \
   SACCADE_NORM_KERNELS(X)        \
   SACCADE_QUANTIZE_KERNELS(X)    \
+  SACCADE_RECURRENT_KERNELS(X)   \
   SACCADE_ROTARY_KERNELS(X)      \
   SACCADE_SAMPLING_KERNELS(X)
