@@ -311,6 +311,25 @@ void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor
   do_attention_segments(out, q, k, v, shape, ends);
 }
 
+void Device::channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                               int groups, float scale) {
+  constexpr std::string_view kOp = "channel_attention";
+  check_matrix(kOp, "q", q, -1, -1);
+  for (const Tensor* other : {&out, &k, &v}) {
+    check_matrix(kOp, "k, v and out", *other, q.rows(), q.size(1));
+  }
+  if (groups < 1 || q.size(1) < 1 || q.size(1) % groups != 0) {
+    fail("[{}] {} channels in {} groups", kOp, q.size(1), groups);
+  }
+  if (work_) {
+    const auto products = static_cast<double>(q.rows()) * static_cast<double>(q.size(1));
+    // In the device's floats, even where other attentions round to integers.
+    work_->operations[Device::attention_arithmetic()] +=
+        4.0 * products * static_cast<double>(q.size(1) / groups);
+  }
+  do_channel_attention(out, q, k, v, groups, scale);
+}
+
 void Device::write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                       const SpanTable& spans) {
   const KvLayout& layout = cache.layout();

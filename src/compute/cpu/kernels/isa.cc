@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "compute/cpu/kernels/attention.h"
+#include "compute/cpu/kernels/channel_attention.h"
 #include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"
@@ -36,6 +37,8 @@ const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           gate,
                           rotate,
                           widen,
+                          channel_weights,
+                          mix_channels,
 #if defined(SACCADE_ISA_AVX512_BF16)
                           pack_pairs
 #else

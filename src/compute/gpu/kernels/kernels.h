@@ -4,6 +4,7 @@
 #pragma once
 
 #include "attention.h"
+#include "channel_attention.h"
 #include "dequantize.h"
 #include "elementwise.h"
 #include "gather.h"
@@ -16,6 +17,7 @@
 
 #define SACCADE_GPU_KERNELS(X)   \
   SACCADE_ATTENTION_KERNELS(X)   \
+  SACCADE_CHANNEL_KERNELS(X)     \
   SACCADE_DEQUANTIZE_KERNELS(X)  \
   SACCADE_ELEMENTWISE_KERNELS(X) \
   SACCADE_GATHER_KERNELS(X)      \
