@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compute/convolution.h"
 #include "compute/energy.h"
 #include "compute/kv_cache.h"
 #include "compute/roofline.h"
@@ -187,6 +188,15 @@ class Device {
   /// Row ids[i] of y += factors[i] * row i of x [ids.size(), n]; no two ids are the same.
   void scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
                    std::span<const float> factors);
+  /// The windows of maps x [places, channels] as rows of y [windows, kernel * kernel * channels]:
+  /// those of y.rows() output places from `first` on, the channels of a place side by side, places
+  /// row by row. A linear map of them is a convolution.
+  void im2col(const Tensor& y, const Tensor& x, const ConvShape& shape, std::int64_t first = 0);
+  /// A convolution of each channel by itself: output channel o is one of input channel o / m, with
+  /// m = outputs / channels, a whole number. y [windows, outputs], x [places, channels], weight
+  /// [kernel * kernel, outputs], bias [outputs].
+  void depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
+                      const ConvShape& shape);
   /// Attention without mask inside each segment: rows [ends[i - 1], ends[i]) see each other.
   /// q, out [rows, num_heads * head_dim]; k, v [rows, num_kv_heads * head_dim].
   void attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -243,6 +253,10 @@ class Device {
   virtual void do_scatter(const Tensor& y, const Tensor& x, const Tensor& ids) = 0;
   virtual void do_scatter_add(const Tensor& y, const Tensor& x, const Tensor& ids,
                               const Tensor& factors) = 0;
+  virtual void do_im2col(const Tensor& y, const Tensor& x, const ConvShape& shape,
+                         std::int64_t first) = 0;
+  virtual void do_depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight,
+                                 const Tensor* bias, const ConvShape& shape) = 0;
   virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const AttentionShape& shape,
                                      std::span<const std::int64_t> ends) = 0;

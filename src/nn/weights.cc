@@ -5,7 +5,9 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "checkpoint/mlx_names.h"
 #include "nn/round_weights.h"
+#include "tensor/dequantize.h"
 
 namespace saccade::nn {
 namespace {
@@ -62,19 +64,13 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
   if (of_decoder_ || (!options_.int8_towers && !options_.deferred)) {
     return stacked(names, outputs, inputs);
   }
-  std::int64_t bytes = 0;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    check(names[i], outputs[i], inputs);
-    bytes += checkpoint_.info(names[i]).bytes;
-  }
+  for (std::size_t i = 0; i < names.size(); ++i) check(names[i], outputs[i], inputs);
   const bool round = padded_inputs % kRoundedGroup == 0 && rounds(names);
-  // Holds on to the files by itself: the loader is gone when a deferred weight is packed.
-  if (!shared_) shared_ = std::make_shared<checkpoint::Checkpoint>(checkpoint_);
-  LateWeight weight([checkpoint = shared_, &device = device_, names, padded_outputs, padded_inputs,
-                     round, threads = options_.threads] {
+  return late(names, [names, padded_outputs, padded_inputs, round,
+                      threads = options_.threads](const checkpoint::Checkpoint& checkpoint) {
     std::vector<HostMatrix> parts;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      std::vector<HostMatrix> stored = checkpoint->matrix(names[i]);
+      std::vector<HostMatrix> stored = checkpoint.matrix(names[i]);
       if (round) {
         ThreadPool pool(threads > 0 ? threads : available_cores());
         // A float matrix is one part.
@@ -82,7 +78,17 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
       }
       std::ranges::move(stored, std::back_inserter(parts));
     }
-    auto packed = device.pack(parts);
+    return parts;
+  });
+}
+
+LateWeight WeightLoader::late(const std::vector<std::string>& names, MakeParts parts) {
+  std::int64_t bytes = 0;
+  for (const std::string& name : names) bytes += checkpoint_.info(name).bytes;
+  // Holds on to the files by itself: the loader is gone when a deferred weight is packed.
+  if (!shared_) shared_ = std::make_shared<checkpoint::Checkpoint>(checkpoint_);
+  LateWeight weight([checkpoint = shared_, &device = device_, names, parts = std::move(parts)] {
+    auto packed = device.pack(parts(*checkpoint));
     for (const std::string& name : names) checkpoint->release(name);
     return packed;
   });
@@ -92,6 +98,48 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
     *weight;
   }
   if (options_.on_bytes) options_.on_bytes(bytes);
+  return weight;
+}
+
+void WeightLoader::check_kernel(const std::string& name, const Shape& wanted) const {
+  const Shape& shape = checkpoint_.info(name).shape;
+  if (shape != wanted) {
+    fail("{}: tensor {} has shape {}; config.json implies {}", checkpoint_.where(), name,
+         shape.text(), wanted.text());
+  }
+}
+
+LateWeight WeightLoader::convolution(const std::string& name, std::int64_t outputs,
+                                     std::int64_t channels, int kernel) {
+  const Shape shape{outputs, channels, kernel, kernel};
+  check_kernel(name, shape);
+  const std::int64_t inputs = channels * kernel * kernel;
+  const bool round = inputs % kRoundedGroup == 0 && rounds({name});
+  return late({name}, [name, shape, outputs, inputs, round,
+                       threads = options_.threads](const checkpoint::Checkpoint& checkpoint) {
+    const HostMatrix stored = float_matrix(checkpoint.tensor(name));
+    HostMatrix turned = checkpoint::turned_channels(stored, shape, /*to_last=*/true);
+    if (round) {
+      ThreadPool pool(threads > 0 ? threads : available_cores());
+      turned = round_to_q8(turned, outputs, inputs, pool);
+    }
+    return std::vector<HostMatrix>{std::move(turned)};
+  });
+}
+
+Tensor WeightLoader::depthwise_kernel(const std::string& name, std::int64_t outputs, int kernel) {
+  check_kernel(name, {outputs, 1, kernel, kernel});
+  const std::int64_t taps = std::int64_t{kernel} * kernel;
+  const HostTensor stored = checkpoint_.tensor(name);
+  std::vector<float> values(outputs * taps);
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    for (std::int64_t i = 0; i < taps; ++i) {
+      values[i * outputs + o] = float_at(stored.data, stored.dtype, o * taps + i);
+    }
+  }
+  Tensor weight = device_.empty(DType::kF32, {taps, outputs});
+  device_.upload(weight, values.data());
+  loaded(name, checkpoint_.info(name).bytes);
   return weight;
 }
 

@@ -68,6 +68,14 @@ class WeightLoader {
                         const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                         const std::vector<std::int64_t>& padded_outputs,
                         std::int64_t padded_inputs);
+  /// The kernel [outputs, channels, kernel, kernel] of a convolution as the linear map of windows
+  /// that Device::im2col makes: [outputs, kernel * kernel * channels]. Packed and rounded like
+  /// linear_map's.
+  LateWeight convolution(const std::string& name, std::int64_t outputs, std::int64_t channels,
+                         int kernel);
+  /// The kernel [outputs, 1, kernel, kernel] of a convolution of single channels as f32 [kernel *
+  /// kernel, outputs].
+  Tensor depthwise_kernel(const std::string& name, std::int64_t outputs, int kernel);
   /// Whether all these matrices are to be rounded, if their inputs are whole groups.
   bool rounds(const std::vector<std::string>& names) const;
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
@@ -83,6 +91,11 @@ class WeightLoader {
   std::vector<HostMatrix> checked(const std::string& name, std::int64_t outputs,
                                   std::int64_t inputs) const;
   void loaded(const std::string& name, std::int64_t bytes);
+  /// A matrix of the tensors `names`, packed later if that is asked for. `parts` makes of the
+  /// checkpoint what is packed.
+  using MakeParts = std::function<std::vector<HostMatrix>(const checkpoint::Checkpoint&)>;
+  LateWeight late(const std::vector<std::string>& names, MakeParts parts);
+  void check_kernel(const std::string& name, const Shape& wanted) const;
 
   void check(const std::string& name, std::int64_t outputs, std::int64_t inputs) const;
 

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "compute/convolution.h"
+
 namespace saccade::compute::reference {
 
 using Matrix = std::vector<float>;  // row-major
@@ -78,6 +80,62 @@ inline Matrix gather_columns(const Matrix& x, std::int64_t n,
 inline Matrix scale_columns(const Matrix& x, const Matrix& factors) {
   Matrix y = x;
   for (std::size_t i = 0; i < y.size(); ++i) y[i] *= factors[i % factors.size()];
+  return y;
+}
+
+/// x[map, row, column, channel] of maps [places, channels], 0 outside of a map.
+inline double at_place(const Matrix& x, std::int64_t channels, const ConvShape& shape,
+                       std::int64_t map, std::int64_t row, std::int64_t column,
+                       std::int64_t channel) {
+  if (row < 0 || row >= shape.height || column < 0 || column >= shape.width) return 0.0;
+  return x[((map * shape.height + row) * shape.width + column) * channels + channel];
+}
+
+/// Calls body(map, top, left) for every window of the maps, in their order.
+template <typename Body>
+void for_windows(const ConvShape& shape, Body&& body) {
+  for (std::int64_t map = 0; map < shape.maps; ++map) {
+    for (std::int64_t row = 0; row < shape.out_height(); ++row) {
+      for (std::int64_t column = 0; column < shape.out_width(); ++column) {
+        body(map, row * shape.stride - shape.padding, column * shape.stride - shape.padding);
+      }
+    }
+  }
+}
+
+/// The windows of maps [places, channels] as rows [kernel, kernel, channels].
+inline Matrix im2col(const Matrix& x, std::int64_t channels, const ConvShape& shape) {
+  Matrix y;
+  for_windows(shape, [&](std::int64_t map, std::int64_t top, std::int64_t left) {
+    for (std::int64_t i = 0; i < shape.kernel; ++i) {
+      for (std::int64_t j = 0; j < shape.kernel; ++j) {
+        for (std::int64_t c = 0; c < channels; ++c) {
+          y.push_back(static_cast<float>(at_place(x, channels, shape, map, top + i, left + j, c)));
+        }
+      }
+    }
+  });
+  return y;
+}
+
+/// Convolutions of single channels: output o of input o / (outputs / channels); weight [kernel,
+/// kernel, outputs].
+inline std::vector<double> depthwise_conv(const Matrix& x, const Matrix& weight, const Matrix& bias,
+                                          std::int64_t channels, std::int64_t outputs,
+                                          const ConvShape& shape) {
+  std::vector<double> y;
+  for_windows(shape, [&](std::int64_t map, std::int64_t top, std::int64_t left) {
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      double sum = bias.empty() ? 0.0 : bias[o];
+      for (std::int64_t i = 0; i < shape.kernel; ++i) {
+        for (std::int64_t j = 0; j < shape.kernel; ++j) {
+          sum += weight[(i * shape.kernel + j) * outputs + o] *
+                 at_place(x, channels, shape, map, top + i, left + j, o / (outputs / channels));
+        }
+      }
+      y.push_back(sum);
+    }
+  });
   return y;
 }
 

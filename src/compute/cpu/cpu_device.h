@@ -74,6 +74,10 @@ class CpuDevice : public Device {
   void do_scatter(const Tensor& y, const Tensor& x, const Tensor& ids) override;
   void do_scatter_add(const Tensor& y, const Tensor& x, const Tensor& ids,
                       const Tensor& factors) override;
+  void do_im2col(const Tensor& y, const Tensor& x, const ConvShape& shape,
+                 std::int64_t first) override;
+  void do_depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
+                         const ConvShape& shape) override;
   void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionShape& shape,
                              std::span<const std::int64_t> ends) override;

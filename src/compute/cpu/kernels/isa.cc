@@ -3,6 +3,7 @@
 
 #include "compute/cpu/kernels/attention.h"
 #include "compute/cpu/kernels/channel_attention.h"
+#include "compute/cpu/kernels/depthwise.h"
 #include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"
@@ -36,6 +37,7 @@ const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           activate,
                           gate,
                           rotate,
+                          depthwise,
                           widen,
                           channel_weights,
                           mix_channels,

@@ -92,6 +92,20 @@ struct AttentionArgs {
   float softcap;  // 0: none
 };
 
+/// Output places [0, out_width) of one row of a map, channels [0, channels) of a depthwise
+/// convolution. Rows and places of the map that are not there count as zeros.
+struct DepthwiseArgs {
+  float* y;             // [out_width, y_stride]
+  const float* x;       // [height, width, x_stride]
+  const float* weight;  // [kernel, kernel, weight_stride]
+  const float* bias;    // [channels] or null
+  std::int64_t y_stride, x_stride, weight_stride;
+  std::int64_t channels;
+  std::int64_t height, width, out_width;
+  std::int64_t first_row;  // of the map under the window; may be outside
+  int kernel, stride, padding;
+};
+
 /// Floats of a row of channel scores and weights: whole pairs of vectors.
 constexpr int channel_width(int channels) {
   return (channels + 31) / 32 * 32;
@@ -163,6 +177,7 @@ struct Kernels {
   void (*gate)(float* y, const float* gate, const float* up, std::int64_t n, ActivationKind kind);
   /// Rotates the pairs (x[i], x[i + half]) by the angle whose cosine and sine are given.
   void (*rotate)(float* x, const float* cos, const float* sin, std::int64_t half);
+  void (*depthwise)(const DepthwiseArgs&);
   void (*widen)(float* y, const void* x, WeightType type, std::int64_t n);
   void (*channel_weights)(const ChannelWeightsArgs&);
   /// out[i] = the sum over d of values[d] * weights[d][i], for the channels of one group
