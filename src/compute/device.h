@@ -22,17 +22,6 @@ namespace saccade::compute {
 
 enum class Activation { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu };
 
-/// Heads of an attention and how far they look.
-struct AttentionShape {
-  int num_heads = 0;
-  int num_kv_heads = 0;
-  int head_dim = 0;
-  float scale = 0.0f;       ///< of the query-key products
-  std::int64_t window = 0;  ///< keys a query sees at most, itself included; 0: all
-  /// A score s becomes softcap * tanh(s / softcap) (Gemma 2); 0: it stays.
-  float softcap = 0.0f;
-};
-
 /// What a linear map does beside the product. A device may do it in the same pass over memory.
 struct LinearOptions {
   const Tensor* bias = nullptr;  // [outputs]
@@ -214,7 +203,7 @@ class Device {
   void rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
                        const Tensor& sin, const AttentionShape& shape, const SpanTable& spans);
   /// Attention of each span's tokens to the stored tokens of their sequence: those up to the token
-  /// itself, or as far as the span's end_keys say.
+  /// itself, or those between the span's first_keys and end_keys, at least one.
   /// q, out [rows, num_heads * head_dim]
   void attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                        const AttentionShape& shape, const SpanTable& spans);

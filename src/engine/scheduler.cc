@@ -120,11 +120,7 @@ models::Batch Scheduler::make_batch(std::vector<Share>& shares) const {
       }
     }
     batch.spans.push_back({row, share.count, share.begin, sequence.pages()});
-    const std::vector<models::TokenRun>& mutual = sequence.prompt().mutual;
-    if (!mutual.empty() && share.begin < sequence.prompt_tokens()) {
-      batch.end_keys.push_back(models::end_keys(mutual, share.begin, share.count));
-      batch.spans.back().end_keys = batch.end_keys.back();
-    }
+    if (share.begin < sequence.prompt_tokens()) batch.set_mutual(sequence.prompt().mutual);
     add_embeddings(batch, sequence, share.begin, share.count, row);
     if (share.begin + share.count == sequence.known()) {
       share.logits_index = static_cast<std::int32_t>(batch.logits_rows.size());

@@ -9,6 +9,7 @@
 
 #include "compute/device.h"
 #include "media/patches.h"
+#include "models/processor.h"
 
 namespace saccade::models {
 
@@ -36,7 +37,12 @@ struct Batch {
   std::vector<compute::SequenceSpan> spans;
   std::vector<EmbeddingRows> embeddings;
   std::vector<std::int32_t> logits_rows;  ///< rows whose next-token logits are wanted
-  std::vector<std::vector<std::int64_t>> end_keys = {};  ///< that spans refer to, if any
+  // What spans refer to, if any.
+  std::vector<std::vector<std::int64_t>> end_keys = {};
+  std::vector<std::vector<std::int64_t>> first_keys = {};
+
+  /// Tokens of the last span see each other as these runs say.
+  void set_mutual(const std::vector<TokenRun>& mutual);
 };
 
 /// The batch's tokens, positions and spans on the device.

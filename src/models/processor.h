@@ -42,12 +42,19 @@ struct MediaSpan {
 struct TokenRun {
   std::int64_t begin = 0;
   std::int64_t count = 0;
+  /// In every layer, its window notwithstanding, they see the whole run and nothing before it.
+  bool past_windows = false;
 };
 
 /// One past the last token that each of `count` tokens from `begin` on sees:
 /// SequenceSpan::end_keys.
 std::vector<std::int64_t> end_keys(const std::vector<TokenRun>& mutual, std::int64_t begin,
                                    std::int64_t count);
+
+/// The first key of each of these tokens, SequenceSpan::first_keys; empty where windows say it for
+/// all of them.
+std::vector<std::int64_t> first_keys(const std::vector<TokenRun>& mutual, std::int64_t begin,
+                                     std::int64_t count);
 
 /// A prompt as the model reads it.
 struct Prompt {

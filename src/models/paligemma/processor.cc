@@ -87,12 +87,7 @@ class PaliGemmaProcessor : public VlmProcessor {
 
   std::vector<TokenRun> mutual_runs(const Prompt& prompt) const override {
     const auto tokens = static_cast<std::int64_t>(prompt.token_ids.size());
-    if (config_.window() > 0 && tokens > config_.window()) {
-      // The reference lets the prompt see itself past the window, which is not done here.
-      fail_usage("this model reads prompts of at most {} tokens; this one has {}", config_.window(),
-                 tokens);
-    }
-    return {{0, tokens}};
+    return {{.begin = 0, .count = tokens, .past_windows = true}};
   }
 
   std::int32_t first_position() const override { return 1; }
