@@ -58,7 +58,7 @@ void Scheduler::take_slots() {
     sequence->slot = free_slots_.back();
     free_slots_.pop_back();
     samplers_->assign(sequence->slot, sequence->sampling(), sequence->seed(),
-                      sequence->prompt().token_ids);
+                      models::decoder_tokens(sequence->prompt()));
   }
 }
 
@@ -121,6 +121,7 @@ models::Batch Scheduler::make_batch(std::vector<Share>& shares) const {
     }
     batch.spans.push_back({row, share.count, share.begin, sequence.pages()});
     if (share.begin < sequence.prompt_tokens()) batch.set_mutual(sequence.prompt().mutual);
+    batch.set_encoder_tokens(sequence.prompt().encoder_tokens);
     add_embeddings(batch, sequence, share.begin, share.count, row);
     if (share.begin + share.count == sequence.known()) {
       share.logits_index = static_cast<std::int32_t>(batch.logits_rows.size());

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "models/florence2/florence2.h"
 #include "models/gemma3/gemma3.h"
 #include "models/idefics3/idefics3.h"
 #include "models/internvl/internvl.h"
@@ -22,6 +23,7 @@ namespace saccade::models {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
+      florence2::family(),                      //
       gemma3::family(),                         //
       idefics3::family(),                       //
       idefics3::smolvlm_family(),               //

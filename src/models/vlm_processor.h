@@ -36,6 +36,10 @@ class VlmProcessor : public Processor {
   VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
                std::int64_t vocab_size, ChatUse chat = ChatUse::kTemplate);
 
+  /// The same with a tokenizer that the family has loaded.
+  VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
+               text::Tokenizer tokenizer, ChatUse chat);
+
   /// The text of a token that config.json names.
   std::string token_text(std::int32_t id) const;
   const std::string& image_token_text() const { return image_token_text_; }

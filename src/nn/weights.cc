@@ -206,6 +206,18 @@ Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int6
   return values.view_as({rows, columns});
 }
 
+std::vector<float> WeightLoader::values(const std::string& name, const Shape& shape) {
+  const HostTensor tensor = checkpoint_.tensor(name);
+  if (tensor.shape != shape) {
+    fail("{}: tensor {} has shape {}; config.json implies {}", checkpoint_.where(), name,
+         tensor.shape.text(), shape.text());
+  }
+  std::vector<float> values(shape.elements());
+  device_.download(values.data(), device_.to_f32(tensor));
+  loaded(name, checkpoint_.info(name).bytes);
+  return values;
+}
+
 Tensor WeightLoader::vector(const std::string& name, std::int64_t elements) {
   return joined({name}, {elements}, {elements});
 }

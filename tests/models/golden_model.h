@@ -65,6 +65,7 @@ class GoldenModel : public testing::TestWithParam<std::string> {
       batch.embeddings.push_back({span.begin, &images[span.image], span.first, span.count});
     }
     batch.set_mutual(prompt.mutual);
+    batch.set_encoder_tokens(prompt.encoder_tokens);
     batch.logits_rows = {tokens - 1};
     return download(model_->forward(batch, *cache));
   }

@@ -4,57 +4,19 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "checkpoint_copy.h"
 #include "engine/prepare.h"
 #include "goldens.h"
 #include "media/crop.h"
-#include "models/family.h"
 #include "nn/vit.h"
-#include "temporary_directory.h"
 
 namespace saccade::models {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-/// A copy of a golden checkpoint whose files can be changed.
-class Copy {
- public:
-  explicit Copy(const std::string& checkpoint) {
-    const auto source = goldens::root() / checkpoint;
-    for (const auto& entry : std::filesystem::directory_iterator(source)) {
-      std::filesystem::copy(entry.path(), directory_.path() / entry.path().filename());
-    }
-    config = read_json_file(source / "config.json").as_object();
-  }
-
-  boost::json::object json(const std::string& file) const {
-    return read_json_file(directory_.path() / file).as_object();
-  }
-  void write(const std::string& file, const boost::json::object& value) {
-    directory_.write(file, boost::json::serialize(value));
-  }
-  void write_text(const std::string& file, const std::string& text) {
-    directory_.write(file, text);
-  }
-  void load() {
-    write("config.json", config);
-    const checkpoint::Checkpoint checkpoint(directory_.path());
-    family_of(checkpoint).describe(checkpoint);
-    processor = family_of(checkpoint).load_processor(checkpoint);
-  }
-  void expect_refusal(const std::string& message) {
-    EXPECT_THAT([&] { load(); }, ThrowsMessage<Error>(AllOf(HasSubstr(directory_.path().string()),
-                                                            HasSubstr(message))));
-  }
-
-  boost::json::object config;
-  std::unique_ptr<Processor> processor;
-
- private:
-  TemporaryDirectory directory_;
-};
+using Copy = CheckpointCopy;
 
 TEST(VlmConfig, WhatIsNotImplementedIsRefusedByName) {
   const std::tuple<const char*, const char*, boost::json::value, const char*> changes[] = {

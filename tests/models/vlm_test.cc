@@ -47,8 +47,10 @@ TEST_P(VlmGolden, PromptsTokensAndPixels) {
     const std::string name(golden.at("name").as_string());
     SCOPED_TRACE(name);
     const auto prepared = prepare(golden);
-    EXPECT_EQ(prepared.rendered, golden.at("prompt").as_string());
-    EXPECT_EQ(prepared.prompt.token_ids, goldens::ids(golden.at("input_ids")));
+    if (golden.contains("prompt")) {
+      EXPECT_EQ(prepared.rendered, golden.at("prompt").as_string());
+    }
+    EXPECT_EQ(prepared.prompt.token_ids, goldens::prompt_ids(golden));
     if (!expected_.entries().contains(name + ".pixel_values")) continue;
     std::vector<float> pixels;
     for (const media::Patches& patches : prepared.patches) {
@@ -59,7 +61,8 @@ TEST_P(VlmGolden, PromptsTokensAndPixels) {
               1e-6);
     ++pictures;
   }
-  EXPECT_GT(pictures, 0);
+  // Of all goldens, only those of this one came without pixels.
+  EXPECT_EQ(pictures > 0, GetParam() != "florence2/published_bf16");
 }
 
 TEST_P(VlmGolden, EmbeddingsAndLogits) {
