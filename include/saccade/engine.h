@@ -127,6 +127,7 @@ struct TokenMath {
   std::int64_t prompt_tokens = 0;
   std::int64_t image_tokens = 0;
   std::int64_t context_length = 0;
+  std::int64_t answer_limit = 0;  ///< tokens that the context leaves for an answer
   std::int64_t kv_bytes_per_token = 0;
   std::vector<std::int32_t> token_ids;  ///< of the whole prompt
 };

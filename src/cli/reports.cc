@@ -137,7 +137,7 @@ json::object devices_json(const std::vector<DeviceInfo>& devices) {
 }
 
 std::int64_t TokenReport::answer_tokens() const {
-  return std::clamp<std::int64_t>(math.context_length - math.prompt_tokens, 0, max_tokens);
+  return std::min(math.answer_limit, max_tokens);
 }
 
 double TokenReport::predicted_ms() const {

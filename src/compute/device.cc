@@ -39,17 +39,27 @@ void check_attention(std::string_view op, const AttentionShape& shape) {
   }
 }
 
-/// A token sees itself and at most what is stored up to the end of its span.
-void check_end_keys(std::string_view op, const SequenceSpan& span) {
-  if (span.end_keys.empty()) return;
-  const auto count = static_cast<std::int64_t>(span.end_keys.size());
-  bool fits = count == span.count;
-  for (std::int64_t i = 0; fits && i < count; ++i) {
-    fits = span.end_keys[i] > span.start + i && span.end_keys[i] <= span.start + count;
+/// Key ranges have an end for each token, and so on.
+void check_key_counts(std::string_view op, const SequenceSpan& span) {
+  const auto fits = [&](std::span<const std::int64_t> keys) {
+    return keys.empty() || static_cast<std::int64_t>(keys.size()) == span.count;
+  };
+  if (!fits(span.end_keys) || !fits(span.first_keys)) {
+    fail("[{}] {} end keys and {} first keys for a span of {} tokens", op, span.end_keys.size(),
+         span.first_keys.size(), span.count);
   }
-  if (!fits) {
-    fail("[{}] {} end keys do not fit a span of {} tokens at index {}", op, count, span.count,
-         span.start);
+}
+
+/// Every token sees at least one key, and none that is not stored by the end of its span.
+void check_key_ranges(std::string_view op, const SpanTable& table, const AttentionShape& shape) {
+  for (const SequenceSpan& span : table.spans()) {
+    if (!span.has_key_ranges()) continue;
+    for (std::int64_t i = 0; i < span.count; ++i) {
+      const KeyRange keys = span.keys_of(i, shape);
+      if (keys.begin < keys.end && keys.end <= span.start + span.count) continue;
+      fail("[{}] token {} sees keys [{}, {}) where its span ends at {}", op, span.start + i,
+           keys.begin, keys.end, span.start + span.count);
+    }
   }
 }
 
@@ -66,7 +76,7 @@ void check_spans(std::string_view op, const SpanTable& table, std::int64_t rows,
            span.count, span.row, span.start, span.pages.size(), rows);
     }
     check_ids(op, span.pages, cache.num_pages());
-    check_end_keys(op, span);
+    check_key_counts(op, span);
   }
 }
 
@@ -311,6 +321,25 @@ void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor
   do_attention_segments(out, q, k, v, shape, ends);
 }
 
+void Device::channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                               int groups, float scale) {
+  constexpr std::string_view kOp = "channel_attention";
+  check_matrix(kOp, "q", q, -1, -1);
+  for (const Tensor* other : {&out, &k, &v}) {
+    check_matrix(kOp, "k, v and out", *other, q.rows(), q.size(1));
+  }
+  if (groups < 1 || q.size(1) < 1 || q.size(1) % groups != 0) {
+    fail("[{}] {} channels in {} groups", kOp, q.size(1), groups);
+  }
+  if (work_) {
+    const auto products = static_cast<double>(q.rows()) * static_cast<double>(q.size(1));
+    // In the device's floats, even where other attentions round to integers.
+    work_->operations[Device::attention_arithmetic()] +=
+        4.0 * products * static_cast<double>(q.size(1) / groups);
+  }
+  do_channel_attention(out, q, k, v, groups, scale);
+}
+
 void Device::write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                       const SpanTable& spans) {
   const KvLayout& layout = cache.layout();
@@ -359,6 +388,7 @@ void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& 
   check_matrix(kOp, "q", q, -1, static_cast<std::int64_t>(shape.num_heads) * shape.head_dim);
   check_matrix(kOp, "out", out, q.rows(), q.size(1));
   check_spans(kOp, spans, q.rows(), cache, layer);
+  check_key_ranges(kOp, spans, shape);
   if (work_) count_attention(layout, shape, spans);
   do_attention_paged(out, q, cache, layer, shape, spans);
 }

@@ -23,17 +23,6 @@ namespace saccade::compute {
 
 enum class Activation { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kSigmoid };
 
-/// Heads of an attention and how far they look.
-struct AttentionShape {
-  int num_heads = 0;
-  int num_kv_heads = 0;
-  int head_dim = 0;
-  float scale = 0.0f;       ///< of the query-key products
-  std::int64_t window = 0;  ///< keys a query sees at most, itself included; 0: all
-  /// A score s becomes softcap * tanh(s / softcap) (Gemma 2); 0: it stays.
-  float softcap = 0.0f;
-};
-
 /// What a linear map does beside the product. A device may do it in the same pass over memory.
 struct LinearOptions {
   const Tensor* bias = nullptr;  // [outputs]
@@ -210,6 +199,11 @@ class Device {
   /// q, out [rows, num_heads * head_dim]; k, v [rows, num_kv_heads * head_dim].
   void attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                           const AttentionShape& shape, std::span<const std::int64_t> ends);
+  /// Attention between channels (DaViT, Ding et al., 2022): the columns of q, k, v and out [rows,
+  /// channels] are cut into `groups`, and in each of them column i of out is the mean of the
+  /// columns of v with the weights softmax(scale * the products of column i of q with those of k).
+  void channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                         int groups, float scale);
   /// Stores keys and values [rows, num_kv_heads * head_dim] of the spans in one layer's pages.
   void write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                 const SpanTable& spans);
@@ -218,7 +212,7 @@ class Device {
   void rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
                        const Tensor& sin, const AttentionShape& shape, const SpanTable& spans);
   /// Attention of each span's tokens to the stored tokens of their sequence: those up to the token
-  /// itself, or as far as the span's end_keys say.
+  /// itself, or those between the span's first_keys and end_keys, at least one.
   /// q, out [rows, num_heads * head_dim]
   void attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                        const AttentionShape& shape, const SpanTable& spans);
@@ -284,6 +278,8 @@ class Device {
   virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const AttentionShape& shape,
                                      std::span<const std::int64_t> ends) = 0;
+  virtual void do_channel_attention(const Tensor& out, const Tensor& q, const Tensor& k,
+                                    const Tensor& v, int groups, float scale) = 0;
   virtual void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                            const SpanTable& spans) = 0;
   virtual void do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,

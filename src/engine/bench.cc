@@ -47,15 +47,27 @@ class WorkCounter {
   compute::Device& device_;
 };
 
-models::Prompt random_prompt(std::int64_t tokens, int axes, std::int64_t vocab_size,
-                             std::mt19937& random) {
+/// Random tokens, parted between an encoder and a decoder as those of `like` are.
+models::Prompt random_prompt(std::int64_t tokens, const models::Prompt& like,
+                             std::int64_t vocab_size, std::mt19937& random) {
   models::Prompt prompt;
-  prompt.axes = axes;
-  prompt.next_position = static_cast<std::int32_t>(tokens);
-  for (int axis = 0; axis < axes; ++axis) {
-    for (std::int64_t i = 0; i < tokens; ++i) {
-      prompt.positions.push_back(static_cast<std::int32_t>(i));
+  prompt.axes = like.axes;
+  if (like.encoder_tokens > 0) {
+    const auto decoded = static_cast<std::int64_t>(models::decoder_tokens(like).size());
+    if (tokens <= decoded) {
+      fail("bench: wanted prompts of at least {} tokens, found {}", decoded + 1, tokens);
     }
+    prompt.encoder_tokens = tokens - decoded;
+    prompt.mutual = {{0, prompt.encoder_tokens}};
+  }
+  const std::int32_t first = prompt.encoder_tokens > 0 ? like.positions[0] : 0;
+  const auto position = [&](std::int64_t i) {
+    return first +
+           static_cast<std::int32_t>(i < prompt.encoder_tokens ? i : i - prompt.encoder_tokens);
+  };
+  prompt.next_position = position(tokens);
+  for (int axis = 0; axis < prompt.axes; ++axis) {
+    for (std::int64_t i = 0; i < tokens; ++i) prompt.positions.push_back(position(i));
   }
   for (std::int64_t i = 0; i < tokens; ++i) {
     prompt.token_ids.push_back(static_cast<std::int32_t>(random() % vocab_size));
@@ -69,7 +81,7 @@ Bench::Bench(const EngineParts& parts, const BenchOptions& options, BenchListene
     : parts_(parts),
       options_(options),
       listener_(listener),
-      axes_(parts.processor.tokenize("", {}, {}).axes) {}
+      pattern_(parts.processor.tokenize("a", {}, {})) {}
 
 BenchReport Bench::run() {
   check_options();
@@ -210,7 +222,7 @@ Bench::Sequences Bench::make_sequences(std::int64_t batch, std::int64_t context,
   Sequences sequences;
   for (std::int64_t i = 0; i < batch; ++i) {
     SequenceInput input;
-    input.prompt = random_prompt(context, axes_, parts_.info.vocab_size, random_);
+    input.prompt = random_prompt(context, pattern_, parts_.info.vocab_size, random_);
     input.max_tokens = answer;
     sequences.push_back(
         std::make_unique<Sequence>(std::move(input), parts_.processor.tokenizer(), parts_.pool));

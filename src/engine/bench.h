@@ -82,7 +82,7 @@ class Bench {
   EngineParts parts_;
   BenchOptions options_;
   BenchListener* listener_;
-  int axes_ = 1;  // of positions
+  models::Prompt pattern_;  // a short one
   std::mt19937 random_{1};
   std::int64_t most_pages_ = 0;      // of keys and values in use at a time
   std::int64_t most_sequences_ = 0;  // that take part in steps at a time

@@ -42,6 +42,7 @@ class DecodeSteps {
     std::vector<std::int32_t> host_tokens, host_slots;  // [rows]
     std::vector<std::int32_t> host_positions;           // [axes, rows]
     std::vector<compute::SequenceSpan> host_spans;
+    std::vector<std::int64_t> host_encoder_tokens;  // [rows], of encoder-decoders
   };
   struct Launched {
     std::vector<Sequence*> members;  // null: forgotten
@@ -49,7 +50,7 @@ class DecodeSteps {
     std::unique_ptr<compute::Readback> tokens;
     std::int64_t rows;
   };
-  Buffers& buffers_for(std::int64_t rows, int axes);
+  Buffers& buffers_for(std::int64_t rows, const models::Prompt& like);
   void fill(Buffers& buffers, std::span<Sequence* const> members, std::int64_t rows);
   void fill_members(Buffers& buffers, std::span<Sequence* const> members, std::int64_t rows);
 

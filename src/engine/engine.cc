@@ -299,11 +299,14 @@ class Engine::Impl {
   /// How many tokens may follow the prompt. Throws when the prompt leaves no room at all.
   std::int64_t check_length(const engine::PreparedPrompt& prepared, std::int64_t max_tokens) const {
     const auto prompt = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
-    if (prompt >= info_.context_length) {
+    // An encoder has a context of its own, of which the answer takes nothing.
+    const std::int64_t encoded = prepared.prompt.encoder_tokens;
+    const std::int64_t decoded = prompt - encoded;
+    if (encoded > info_.context_length || decoded >= info_.context_length) {
       fail(
           "the prompt has {} tokens, the model's context {}; lower max-pixels, or use fewer "
           "pictures or less text",
-          prompt, info_.context_length);
+          std::max(encoded, decoded), info_.context_length);
     }
     if (prompt == 0) fail("the prompt is empty");
     const std::int64_t room = static_cast<std::int64_t>(pool_->num_pages()) * pool_->page_tokens();
@@ -311,7 +314,7 @@ class Engine::Impl {
       fail("the prompt has {} tokens; free memory holds keys and values of {} ({} KiB a token)",
            prompt, room, info_.kv_bytes_per_token >> 10);
     }
-    return std::min({max_tokens, info_.context_length - prompt, room - prompt});
+    return std::min({max_tokens, info_.context_length - decoded, room - prompt});
   }
 
   void run(std::vector<std::unique_ptr<engine::Sequence>>& sequences, Listener* listener) {
@@ -426,6 +429,8 @@ TokenMath count_tokens(const std::string& model, const Request& request,
   math.prompt_tokens = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
   for (const models::MediaSpan& span : prepared.prompt.media) math.image_tokens += span.count;
   math.context_length = info.context_length;
+  const auto decoded = static_cast<std::int64_t>(models::decoder_tokens(prepared.prompt).size());
+  math.answer_limit = std::max<std::int64_t>(0, info.context_length - decoded);
   math.kv_bytes_per_token = info.kv_bytes_per_token;
   return math;
 }

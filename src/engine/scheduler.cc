@@ -65,7 +65,7 @@ void Scheduler::take_slots() {
     free_slots_.pop_back();
     if (states_) sequence->state_slot = states_->take();
     samplers_->assign(sequence->slot, sequence->sampling(), sequence->seed(),
-                      sequence->prompt().token_ids);
+                      models::decoder_tokens(sequence->prompt()));
   }
 }
 
@@ -130,11 +130,8 @@ models::Batch Scheduler::make_batch(std::vector<Share>& shares) const {
     }
     batch.spans.push_back({row, share.count, share.begin, sequence.pages()});
     batch.spans.back().state_slot = sequence.state_slot;
-    const std::vector<models::TokenRun>& mutual = sequence.prompt().mutual;
-    if (!mutual.empty() && share.begin < sequence.prompt_tokens()) {
-      batch.end_keys.push_back(models::end_keys(mutual, share.begin, share.count));
-      batch.spans.back().end_keys = batch.end_keys.back();
-    }
+    if (share.begin < sequence.prompt_tokens()) batch.set_mutual(sequence.prompt().mutual);
+    batch.set_encoder_tokens(sequence.prompt().encoder_tokens);
     add_embeddings(batch, sequence, share.begin, share.count, row);
     if (share.begin + share.count == sequence.known()) {
       share.logits_index = static_cast<std::int32_t>(batch.logits_rows.size());

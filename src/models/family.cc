@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "models/deepseek_ocr2/deepseek_ocr2.h"
 #include "models/fast_vlm/fast_vlm.h"
+#include "models/florence2/florence2.h"
 #include "models/gemma3/gemma3.h"
 #include "models/idefics2/idefics2.h"
 #include "models/idefics3/idefics3.h"
@@ -28,6 +29,7 @@ const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
       deepseek_ocr2::family(),                  //
       fast_vlm::family(),                       //
+      florence2::family(),                      //
       gemma3::family(),                         //
       idefics2::family(),                       //
       idefics3::family(),                       //

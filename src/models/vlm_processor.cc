@@ -18,9 +18,15 @@ std::string repeated(const std::string& text, std::int64_t count) {
 
 VlmProcessor::VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
                            std::int64_t vocab_size, ChatUse chat, std::string_view default_template)
+    : VlmProcessor(checkpoint, image_token, load_tokenizer(checkpoint, vocab_size), chat,
+                   default_template) {}
+
+VlmProcessor::VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
+                           text::Tokenizer tokenizer, ChatUse chat,
+                           std::string_view default_template)
     : where_(checkpoint.where()),
       image_token_(image_token),
-      tokenizer_(load_tokenizer(checkpoint, vocab_size)),
+      tokenizer_(std::move(tokenizer)),
       end_tokens_(read_end_tokens(checkpoint)),
       image_token_text_(token_text(image_token)) {
   if (chat == ChatUse::kTemplate) chat_.emplace(checkpoint, default_template);

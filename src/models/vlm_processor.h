@@ -38,6 +38,10 @@ class VlmProcessor : public Processor {
                std::int64_t vocab_size, ChatUse chat = ChatUse::kTemplate,
                std::string_view default_template = {});
 
+  /// The same with a tokenizer that the family has loaded.
+  VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
+               text::Tokenizer tokenizer, ChatUse chat);
+
   /// The text of a token that config.json names.
   std::string token_text(std::int32_t id) const;
   const std::string& image_token_text() const { return image_token_text_; }

@@ -1,7 +1,6 @@
 // Layers of which each token uses a part.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 

@@ -220,6 +220,12 @@ Tensor WeightLoader::values(const std::string& name, const Shape& shape) {
   return values;
 }
 
+std::vector<float> WeightLoader::host_values(const std::string& name, const Shape& shape) {
+  std::vector<float> on_host(shape.elements());
+  device_.download(on_host.data(), values(name, shape));
+  return on_host;
+}
+
 Tensor WeightLoader::vector(const std::string& name, std::int64_t elements) {
   return joined({name}, {elements}, {elements});
 }

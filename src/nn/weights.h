@@ -85,6 +85,8 @@ class WeightLoader {
   Tensor table(const std::string& name, std::int64_t rows, std::int64_t columns);
   /// A tensor of exactly this shape as f32.
   Tensor values(const std::string& name, const Shape& shape);
+  /// The same in host memory, for layers that bring elements into an order of their own.
+  std::vector<float> host_values(const std::string& name, const Shape& shape);
   /// A vector as f32.
   Tensor vector(const std::string& name, std::int64_t elements);
   /// Vectors one after the other, as f32, each filled up with zeros to padded[i]. Where an order is

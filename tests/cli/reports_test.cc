@@ -108,6 +108,7 @@ TokenReport sample_tokens() {
                  410,
                  391,
                  1000,
+                 590,
                  1024};
   report.max_tokens = 1024;
   return report;
@@ -128,6 +129,7 @@ TEST(TokensReport, ShowsPartsContextAndMemory) {
 TEST(TokensReport, SaysWhenThereIsNoRoom) {
   TokenReport report = sample_tokens();
   report.math.context_length = 400;
+  report.math.answer_limit = 0;
   EXPECT_THAT(tokens_text(report), HasSubstr("102.5 % of 400 tokens: no room for an answer"));
 }
 

@@ -260,4 +260,34 @@ inline std::vector<double> attend(const float* query, int head_dim, double scale
   return out;
 }
 
+/// Attention between the channels of each group, of rows [groups * channels].
+inline std::vector<double> channel_attention(const Matrix& q, const Matrix& k, const Matrix& v,
+                                             std::int64_t groups, std::int64_t channels,
+                                             double scale) {
+  const std::int64_t columns = groups * channels;
+  const std::int64_t rows = static_cast<std::int64_t>(q.size()) / columns;
+  std::vector<double> out(q.size(), 0.0);
+  for (std::int64_t column = 0; column < columns; ++column) {
+    const std::int64_t first = column / channels * channels;
+    std::vector<double> weights(channels);
+    double total = 0.0;
+    double largest = -std::numeric_limits<double>::infinity();
+    for (std::int64_t d = 0; d < channels; ++d) {
+      double sum = 0.0;
+      for (std::int64_t row = 0; row < rows; ++row) {
+        sum += static_cast<double>(q[row * columns + column]) * k[row * columns + first + d];
+      }
+      weights[d] = scale * sum;
+      largest = std::max(largest, weights[d]);
+    }
+    for (double& weight : weights) total += weight = std::exp(weight - largest);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      for (std::int64_t d = 0; d < channels; ++d) {
+        out[row * columns + column] += weights[d] / total * v[row * columns + first + d];
+      }
+    }
+  }
+  return out;
+}
+
 }  // namespace saccade::compute::reference

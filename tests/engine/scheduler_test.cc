@@ -27,6 +27,7 @@ class CountingModel : public models::Model {
     rows.push_back(static_cast<std::int64_t>(batch.token_ids.size()));
     for (const compute::SequenceSpan& span : batch.spans) {
       end_keys.emplace_back(span.end_keys.begin(), span.end_keys.end());
+      first_keys.emplace_back(span.first_keys.begin(), span.first_keys.end());
     }
     logits += static_cast<int>(batch.logits_rows.size());
     if (failing_token >= 0 &&
@@ -54,6 +55,7 @@ class CountingModel : public models::Model {
 
   std::vector<std::int64_t> rows;
   std::vector<std::vector<std::int64_t>> end_keys;
+  std::vector<std::vector<std::int64_t>> first_keys;
   int logits = 0;
   std::int32_t failing_token = -1;
   float peak = 1.0f;
@@ -113,6 +115,15 @@ TEST_F(SchedulerTest, TokensThatSeeEachOtherAreNeverParted) {
   EXPECT_EQ(model_.rows, (std::vector<std::int64_t>{2, 6, 4}));
   EXPECT_EQ(model_.end_keys,
             (std::vector<std::vector<std::int64_t>>{{1, 2}, {8, 8, 8, 8, 8, 8}, {9, 11, 11, 12}}));
+  EXPECT_EQ(model_.first_keys, (std::vector<std::vector<std::int64_t>>{{}, {}, {}}));
+}
+
+TEST(KeyRanges, RunsPastWindowsSayWhereKeysBegin) {
+  const std::vector<models::TokenRun> runs = {{2, 3, true}, {6, 2}};
+  EXPECT_EQ(models::end_keys(runs, 1, 8), (std::vector<std::int64_t>{2, 5, 5, 5, 6, 8, 8, 9}));
+  EXPECT_EQ(models::first_keys(runs, 1, 8),
+            (std::vector<std::int64_t>{-1, 2, 2, 2, -1, -1, -1, -1}));
+  EXPECT_EQ(models::first_keys({{6, 2}}, 1, 8), std::vector<std::int64_t>{});
 }
 
 TEST_F(SchedulerTest, DecodingGoesOnWhileAPromptIsRead) {

@@ -1,4 +1,4 @@
-// A golden checkpoint that may be spoilt.
+// A golden checkpoint to be changed: what its files may say, and what is refused.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -36,6 +36,7 @@ class CheckpointCopy {
     directory_.write(file, text);
   }
   void remove(const std::string& file) { std::filesystem::remove(directory_.path() / file); }
+  const std::filesystem::path& path() const { return directory_.path(); }
   void load() {
     write("config.json", config);
     const checkpoint::Checkpoint checkpoint(directory_.path());

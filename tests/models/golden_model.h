@@ -66,10 +66,8 @@ class GoldenModel : public testing::TestWithParam<std::string> {
     for (const models::MediaSpan& span : prompt.media) {
       batch.embeddings.push_back({span.begin, &images[span.image], span.first, span.count});
     }
-    if (!prompt.mutual.empty()) {
-      batch.end_keys = {models::end_keys(prompt.mutual, 0, tokens)};
-      batch.spans[0].end_keys = batch.end_keys[0];
-    }
+    batch.set_mutual(prompt.mutual);
+    batch.set_encoder_tokens(prompt.encoder_tokens);
     batch.logits_rows = {tokens - 1};
     return download(model_->forward(batch, {*cache, states.get()}));
   }

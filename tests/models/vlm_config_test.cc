@@ -14,6 +14,8 @@ namespace {
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
+using Copy = CheckpointCopy;
+
 TEST(VlmConfig, WhatIsNotImplementedIsRefusedByName) {
   const std::tuple<const char*, const char*, boost::json::value, const char*> changes[] = {
       {"llava/clip_llama_f32", "vision_feature_select_strategy", "cls",

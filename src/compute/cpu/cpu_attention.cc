@@ -146,15 +146,11 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
     AttentionRow queries[kMaxAttentionRows];
     int count = 0;
     for (std::int64_t t = block.begin; t < block.begin + block.count; ++t) {
-      const std::int64_t own_end = span.start + t + 1;
-      // A window reaches back from the token itself, however far ahead the token sees.
-      const std::int64_t first =
-          shape.window > 0 ? std::max<std::int64_t>(0, own_end - shape.window) : 0;
-      const std::int64_t end = span.end_keys.empty() ? own_end : span.end_keys[t];
+      const KeyRange keys = span.keys_of(t, shape);
       for (int h = 0; h < group; ++h) {
         const std::int64_t column = static_cast<std::int64_t>(kv_head * group + h) * shape.head_dim;
-        queries[count++] = {q.row(span.row + t) + column, out.row(span.row + t) + column, first,
-                            end};
+        queries[count++] = {q.row(span.row + t) + column, out.row(span.row + t) + column,
+                            keys.begin, keys.end};
       }
     }
     kernels_.attend({queries, count, pages.blocks(layer, kv_head, span.pages.data()),

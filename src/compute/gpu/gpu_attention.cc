@@ -162,9 +162,16 @@ void GpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
   check_head_dim(shape.head_dim);
   const auto& pages = static_cast<const GpuKvCache&>(cache);
   const auto& table = static_cast<const GpuSpanTable&>(spans);
-  const kernels::PagedAttentionArgs args{out.raw(),           q.raw(),      pages.keys(layer),
-                                         pages.values(layer), table.view(), table.end_keys(),
-                                         stride(out),         stride(q),    params_of(shape)};
+  const kernels::PagedAttentionArgs args{out.raw(),
+                                         q.raw(),
+                                         pages.keys(layer),
+                                         pages.values(layer),
+                                         table.view(),
+                                         shape.causal ? nullptr : table.end_keys(),
+                                         shape.causal ? nullptr : table.first_keys(),
+                                         stride(out),
+                                         stride(q),
+                                         params_of(shape)};
   const Kernel kernel = pages.dtype() == DType::kF32 ? Kernel::attention_paged_f32_f32
                                                      : typed(q, Kernel::attention_paged_f32_f16,
                                                              Kernel::attention_paged_f16_f16);

@@ -108,6 +108,8 @@ class GpuDevice : public Device {
   void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionShape& shape,
                              std::span<const std::int64_t> ends) override;
+  void do_channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                            int groups, float scale) override;
   void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                    const SpanTable& spans) override;
   void do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,

@@ -42,7 +42,8 @@ void GpuSpanTable::reserve(std::int64_t spans, std::int64_t rows, std::int64_t p
   state_slots_at_ = span_room_ * kSpanWords;
   row_spans_at_ = state_slots_at_ + span_room_;
   end_keys_at_ = row_spans_at_ + row_room_;
-  pages_at_ = end_keys_at_ + row_room_;
+  first_keys_at_ = end_keys_at_ + row_room_;
+  pages_at_ = first_keys_at_ + row_room_;
   memory_ = device_.take_memory((pages_at_ + page_room_) *
                                 static_cast<std::int64_t>(sizeof(std::int32_t)));
 }
@@ -50,12 +51,13 @@ void GpuSpanTable::reserve(std::int64_t spans, std::int64_t rows, std::int64_t p
 void GpuSpanTable::assign(std::span<const SequenceSpan> spans) {
   SpanTable::assign(spans);
   std::int64_t pages = 0;
-  has_end_keys_ = false;
+  has_end_keys_ = has_first_keys_ = false;
   max_count_ = 0;
   min_count_ = spans.empty() ? 0 : spans[0].count;
   for (const SequenceSpan& span : spans) {
     pages += static_cast<std::int64_t>(span.pages.size());
     has_end_keys_ = has_end_keys_ || !span.end_keys.empty();
+    has_first_keys_ = has_first_keys_ || !span.first_keys.empty();
     max_count_ = std::max(max_count_, span.count);
     min_count_ = std::min(min_count_, span.count);
   }
@@ -75,6 +77,8 @@ void GpuSpanTable::assign(std::span<const SequenceSpan> spans) {
       words_[row_spans_at_ + span.row + i] = static_cast<std::int32_t>(s);
       words_[end_keys_at_ + span.row + i] =
           static_cast<std::int32_t>(span.end_keys.empty() ? span.start + i + 1 : span.end_keys[i]);
+      words_[first_keys_at_ + span.row + i] =
+          static_cast<std::int32_t>(span.first_keys.empty() ? -1 : span.first_keys[i]);
     }
     std::copy(span.pages.begin(), span.pages.end(), words_.begin() + pages_at_ + page);
     page += static_cast<std::int64_t>(span.pages.size());

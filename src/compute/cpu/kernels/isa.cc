@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "compute/cpu/kernels/attention.h"
+#include "compute/cpu/kernels/channel_attention.h"
 #include "compute/cpu/kernels/depthwise.h"
 #include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
@@ -42,6 +43,8 @@ const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           normalize_head,
                           delta_rule,
                           widen,
+                          channel_weights,
+                          mix_channels,
 #if defined(SACCADE_ISA_AVX512_BF16)
                           pack_pairs
 #else

@@ -124,6 +124,26 @@ struct DeltaRuleArgs {
   int columns;  // at most 16
 };
 
+/// Floats of a row of channel scores and weights: whole pairs of vectors.
+constexpr int channel_width(int channels) {
+  return (channels + 31) / 32 * 32;
+}
+
+/// Attention weights of channels [begin, end) of one group of channels, the sums over all rows.
+struct ChannelWeightsArgs {
+  const float* q;  // [rows, q_stride], the group's channels first
+  const float* k;
+  std::int64_t q_stride;
+  std::int64_t k_stride;
+  std::int64_t rows;
+  int channels;  // of the group
+  int begin;
+  int end;
+  float scale;     // of the sums
+  float* scores;   // to work with, [end - begin, channel_width(channels)]
+  float* weights;  // [channels, channel_width(channels)]: column i is what channel i takes of each
+};
+
 /// Bytes that the kernels of PeakKernels work on: moderate floats.
 inline constexpr int kPeakMemory = 1024;
 
@@ -183,6 +203,9 @@ struct Kernels {
   void (*normalize_head)(float* y, const float* x, std::int64_t n, float scale);
   void (*delta_rule)(const DeltaRuleArgs&);
   void (*widen)(float* y, const void* x, WeightType type, std::int64_t n);
+  void (*channel_weights)(const ChannelWeightsArgs&);
+  /// out[i] = the sum over d of values[d] * weights[d][i], for the channels of one group
+  void (*mix_channels)(float* out, const float* values, const float* weights, int channels);
   /// A tile for products with WeightType::kBF16Pairs, rounded to bf16: [(k + 1) / 2, rows, 2]. Null
   /// where there are no such products.
   void (*pack_pairs)(void* to, const float* x, std::int64_t stride, int rows, std::int64_t k);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "attention.h"
+#include "channel_attention.h"
 #include "convolution.h"
 #include "dequantize.h"
 #include "elementwise.h"
@@ -18,6 +19,7 @@
 
 #define SACCADE_GPU_KERNELS(X)   \
   SACCADE_ATTENTION_KERNELS(X)   \
+  SACCADE_CHANNEL_KERNELS(X)     \
   SACCADE_CONVOLUTION_KERNELS(X) \
   SACCADE_DEQUANTIZE_KERNELS(X)  \
   SACCADE_ELEMENTWISE_KERNELS(X) \
