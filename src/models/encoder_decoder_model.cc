@@ -81,20 +81,21 @@ Tensor EncoderDecoderModel::decode(const StepInputs& inputs, compute::KvCache& c
   return hidden_states;
 }
 
-Tensor EncoderDecoderModel::forward(const Batch& batch, compute::KvCache& cache) {
+Tensor EncoderDecoderModel::forward(const Batch& batch, const compute::SequenceMemory& memory) {
   const Parted parts(batch);
   // A decoder may have its first token in the step in which its encoder runs.
-  if (!parts.encoder.spans.empty()) encode_prompts(parts.encoder, cache);
+  if (!parts.encoder.spans.empty()) encode_prompts(parts.encoder, memory.kv);
   if (parts.decoder.spans.empty()) return device_.empty(DType::kF32, {0, vocab_size()});
-  const Tensor hidden_states = decode(upload_inputs(device_, parts.decoder), cache);
+  const Tensor hidden_states = decode(upload_inputs(device_, parts.decoder), memory.kv);
   Tensor wanted = device_.empty(
       DType::kF32, {static_cast<std::int64_t>(parts.decoder.logits_rows.size()), hidden_size()});
   device_.gather(wanted, hidden_states, parts.decoder.logits_rows);
   return stacks_.logits(device_, wanted);
 }
 
-Tensor EncoderDecoderModel::forward(const StepInputs& inputs, compute::KvCache& cache) {
-  return stacks_.logits(device_, decode(inputs, cache));
+Tensor EncoderDecoderModel::forward(const StepInputs& inputs,
+                                    const compute::SequenceMemory& memory) {
+  return stacks_.logits(device_, decode(inputs, memory.kv));
 }
 
 }  // namespace saccade::models
