@@ -57,14 +57,14 @@ void GpuDevice::do_causal_conv(const Tensor& y, const Tensor& x, const Tensor& t
                                      static_cast<u32>(taps.rows()),
                                      function_of(activation)};
   // Of a recorded step all rows and spans that there may be: other runs of it may have more.
-  const u32 stretches = groups_of(x.size(1), kernels::kConvThreads);
+  const u32 stretches = groups_of(x.size(1), kernels::kCausalConvThreads);
   launch_kernel(typed(x, Kernel::causal_conv_f32, Kernel::causal_conv_f16),
                 {static_cast<u32>(std::min(x.rows(), table.row_room())), stretches, 1,
-                 kernels::kConvThreads, 0},
+                 kernels::kCausalConvThreads, 0},
                 &args);
   if (taps.rows() == 1) return;
   launch_kernel(typed(x, Kernel::keep_inputs_f32, Kernel::keep_inputs_f16),
-                {static_cast<u32>(table.span_room()), stretches, 1, kernels::kConvThreads, 0},
+                {static_cast<u32>(table.span_room()), stretches, 1, kernels::kCausalConvThreads, 0},
                 &args);
 }
 

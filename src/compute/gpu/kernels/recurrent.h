@@ -7,7 +7,7 @@
 namespace saccade {
 namespace gpu {
 
-GPU_CONSTEXPR u32 kConvThreads = 256;
+GPU_CONSTEXPR u32 kCausalConvThreads = 256;
 
 /// Where the recurrent states of a layer lie, in device memory.
 struct StateView {
@@ -229,10 +229,10 @@ GPU_FN void delta_rule(GPU_CONSTANT DeltaRuleArgs& args, GPU_SHARED u8* shared_b
 }
 
 #define SACCADE_RECURRENT_KERNELS(X)                                                    \
-  X(causal_conv_f32, (causal_conv<float>), CausalConvArgs, kConvThreads)                \
-  X(causal_conv_f16, (causal_conv<f16>), CausalConvArgs, kConvThreads)                  \
-  X(keep_inputs_f32, (keep_inputs<float>), CausalConvArgs, kConvThreads)                \
-  X(keep_inputs_f16, (keep_inputs<f16>), CausalConvArgs, kConvThreads)                  \
+  X(causal_conv_f32, (causal_conv<float>), CausalConvArgs, kCausalConvThreads)          \
+  X(causal_conv_f16, (causal_conv<f16>), CausalConvArgs, kCausalConvThreads)            \
+  X(keep_inputs_f32, (keep_inputs<float>), CausalConvArgs, kCausalConvThreads)          \
+  X(keep_inputs_f16, (keep_inputs<f16>), CausalConvArgs, kCausalConvThreads)            \
   X(delta_rule_f32, (delta_rule<float, 128>), DeltaRuleArgs, kDeltaThreads)             \
   X(delta_rule_f16, (delta_rule<f16, 128>), DeltaRuleArgs, kDeltaThreads)               \
   X(delta_rule_wide_f32, (delta_rule<float, kMaxKeyDim>), DeltaRuleArgs, kDeltaThreads) \
