@@ -97,6 +97,19 @@ TEST_F(Qwen35Config, WeightsOfOtherSizesAreNamed) {
               ThrowsMessage<Error>(HasSubstr("mlp.shared_expert.gate_proj")));
 }
 
+TEST_F(Qwen35Config, MlxsLayoutIsRefused) {
+  use("qwen3_5/saved_f32");
+  std::string file = read_text_file(directory_.path() / "model.safetensors");
+  const std::string shape = "[72,1,4]";
+  const std::size_t at = file.find(shape);
+  ASSERT_NE(at, std::string::npos);
+  file.replace(at, shape.size(), "[72,4,1]");
+  directory_.write("model.safetensors", file);
+  EXPECT_THAT([&] { load_weights(); },
+              ThrowsMessage<Error>(HasSubstr("layers.0.linear_attn.conv1d.weight has shape "
+                                             "[72, 4, 1], as MLX stores it")));
+}
+
 TEST_F(Qwen35Config, ExpertsNeedNoIntermediateSize) {
   use("qwen3_5_moe/saved_f32");
   text().erase("intermediate_size");

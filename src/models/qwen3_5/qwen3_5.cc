@@ -103,14 +103,36 @@ TextFamily moe_text_family() {
 constexpr qwen3_vl::Form kDense{"qwen3_5", text_family, false};
 constexpr qwen3_vl::Form kMoe{"qwen3_5_moe", moe_text_family, false};
 
+/// Files that mlx-lm has written hold the weights of norms plus 1. They say so by the convolution
+/// alone, whose taps come before its one channel.
+void refuse_whole_norms(const checkpoint::Checkpoint& checkpoint) {
+  for (const auto& [name, info] : checkpoint.tensors()) {
+    const Shape& shape = info.shape;
+    if (!name.ends_with(".conv1d.weight") || shape.rank() != 3 || shape[1] == 1) continue;
+    fail("{}: tensor {} has shape {}, as MLX stores it; its layout is not supported for Qwen3.5",
+         checkpoint.where(), name, shape.text());
+  }
+}
+
+template <const qwen3_vl::Form& form>
+Family make_family() {
+  Family family = qwen3_vl::family_of<form>();
+  family.load_model = [](const checkpoint::Checkpoint& checkpoint, compute::Device& device,
+                         const nn::LoadOptions& options) {
+    refuse_whole_norms(checkpoint);
+    return qwen3_vl::load_model(form, checkpoint, device, options);
+  };
+  return family;
+}
+
 }  // namespace
 
 Family family() {
-  return qwen3_vl::family_of<kDense>();
+  return make_family<kDense>();
 }
 
 Family moe_family() {
-  return qwen3_vl::family_of<kMoe>();
+  return make_family<kMoe>();
 }
 
 }  // namespace saccade::models::qwen3_5
