@@ -1,4 +1,4 @@
-// A golden checkpoint that may be spoilt.
+// A golden checkpoint to be changed: what its files may say, and what is refused.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -35,7 +35,7 @@ class CheckpointCopy {
   void write_text(const std::string& file, const std::string& text) {
     directory_.write(file, text);
   }
-  void remove(const std::string& file) { std::filesystem::remove(directory_.path() / file); }
+  const std::filesystem::path& path() const { return directory_.path(); }
   void load() {
     write("config.json", config);
     const checkpoint::Checkpoint checkpoint(directory_.path());
@@ -43,9 +43,10 @@ class CheckpointCopy {
     processor = family_of(checkpoint).load_processor(checkpoint);
   }
   void expect_refusal(const std::string& message) {
-    EXPECT_THAT([&] { load(); },
-                testing::ThrowsMessage<Error>(testing::AllOf(
-                    testing::HasSubstr(directory_.path().string()), testing::HasSubstr(message))));
+    using testing::AllOf;
+    using testing::HasSubstr;
+    EXPECT_THAT([&] { load(); }, testing::ThrowsMessage<Error>(AllOf(
+                                     HasSubstr(directory_.path().string()), HasSubstr(message))));
   }
 
   boost::json::object config;
