@@ -54,9 +54,7 @@ void DepthwiseConv::fold_batch_norm(WeightLoader& weights, const std::string& na
     return values;
   };
   const std::int64_t outputs = weight.size(1);
-  const auto vector = [&](const char* which) {
-    return values_of(weights.vector(name + which, outputs));
-  };
+  const auto vector = [&](const char* which) { return weights.values(name + which, {outputs}); };
   std::vector<float> kernel = values_of(weight);
   std::vector<float> shift = bias.empty() ? std::vector<float>(outputs, 0.0f) : values_of(bias);
   const std::vector<float> factor = vector(".weight");

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "checkpoint/mlx_names.h"
 #include "nn/round_weights.h"
-#include "tensor/dequantize.h"
 
 namespace saccade::nn {
 namespace {
@@ -128,18 +127,14 @@ LateWeight WeightLoader::convolution(const std::string& name, std::int64_t outpu
 }
 
 Tensor WeightLoader::depthwise_kernel(const std::string& name, std::int64_t outputs, int kernel) {
-  check_shape(name, {outputs, 1, kernel, kernel});
+  const std::vector<float> stored = values(name, {outputs, 1, kernel, kernel});
   const std::int64_t taps = std::int64_t{kernel} * kernel;
-  const HostTensor stored = checkpoint_.tensor(name);
-  std::vector<float> values(outputs * taps);
+  std::vector<float> turned(stored.size());
   for (std::int64_t o = 0; o < outputs; ++o) {
-    for (std::int64_t i = 0; i < taps; ++i) {
-      values[i * outputs + o] = float_at(stored.data, stored.dtype, o * taps + i);
-    }
+    for (std::int64_t i = 0; i < taps; ++i) turned[i * outputs + o] = stored[o * taps + i];
   }
   Tensor weight = device_.empty(DType::kF32, {taps, outputs});
-  device_.upload(weight, values.data());
-  loaded(name, checkpoint_.info(name).bytes);
+  device_.upload(weight, turned.data());
   return weight;
 }
 
@@ -213,17 +208,16 @@ Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int6
   return values.view_as({rows, columns});
 }
 
-Tensor WeightLoader::values(const std::string& name, const Shape& shape) {
-  check_shape(name, shape);
-  Tensor values = device_.to_f32(checkpoint_.tensor(name));
+std::vector<float> WeightLoader::values(const std::string& name, const Shape& shape) {
+  const HostTensor tensor = checkpoint_.tensor(name);
+  if (tensor.shape != shape) {
+    fail("{}: tensor {} has shape {}; config.json implies {}", checkpoint_.where(), name,
+         tensor.shape.text(), shape.text());
+  }
+  std::vector<float> values(shape.elements());
+  device_.download(values.data(), device_.to_f32(tensor));
   loaded(name, checkpoint_.info(name).bytes);
   return values;
-}
-
-std::vector<float> WeightLoader::host_values(const std::string& name, const Shape& shape) {
-  std::vector<float> on_host(shape.elements());
-  device_.download(on_host.data(), values(name, shape));
-  return on_host;
 }
 
 Tensor WeightLoader::vector(const std::string& name, std::int64_t elements) {

@@ -83,10 +83,9 @@ class WeightLoader {
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
   /// Dimensions of 1 do not count: files disagree on whether such a table has one more of them.
   Tensor table(const std::string& name, std::int64_t rows, std::int64_t columns);
-  /// A tensor of exactly this shape as f32.
-  Tensor values(const std::string& name, const Shape& shape);
-  /// The same in host memory, for layers that bring elements into an order of their own.
-  std::vector<float> host_values(const std::string& name, const Shape& shape);
+  /// The elements of a tensor of any shape, as f32 in host memory, for layers that bring them into
+  /// an order of their own.
+  std::vector<float> values(const std::string& name, const Shape& shape);
   /// A vector as f32.
   Tensor vector(const std::string& name, std::int64_t elements);
   /// Vectors one after the other, as f32, each filled up with zeros to padded[i]. Where an order is

@@ -44,9 +44,10 @@ class CheckpointCopy {
     processor = family_of(checkpoint).load_processor(checkpoint);
   }
   void expect_refusal(const std::string& message) {
-    EXPECT_THAT([&] { load(); },
-                testing::ThrowsMessage<Error>(testing::AllOf(
-                    testing::HasSubstr(directory_.path().string()), testing::HasSubstr(message))));
+    using testing::AllOf;
+    using testing::HasSubstr;
+    EXPECT_THAT([&] { load(); }, testing::ThrowsMessage<Error>(AllOf(
+                                     HasSubstr(directory_.path().string()), HasSubstr(message))));
   }
 
   boost::json::object config;

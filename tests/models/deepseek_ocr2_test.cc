@@ -88,7 +88,7 @@ TEST(DeepseekOcr2, WithoutATemplateAPromptIsPlainText) {
   copy.load();
   const std::vector<ChatMessage> messages = {{"user", {{"", 0}, {"Free OCR.", -1}}}};
   const std::string with_template = copy.processor->render(messages, true);
-  copy.remove("chat_template.jinja");
+  std::filesystem::remove(copy.path() / "chat_template.jinja");
   copy.load();
   EXPECT_EQ(copy.processor->render(messages, true) + "\n", with_template);
   EXPECT_THAT(copy.processor->render({{"user", {{"Hello.", -1}}}}, true),

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "checkpoint_copy.h"
 #include "engine/prepare.h"
+#include "goldens.h"
 #include "media/crop.h"
 #include "nn/vit.h"
 
@@ -30,7 +32,7 @@ TEST(VlmConfig, WhatIsNotImplementedIsRefusedByName) {
       {"mistral3/saved_f32", "spatial_merge_size", 0, "spatial_merge_size"},
       {"idefics3/llama_f32", "scale_factor", 3, "not made of whole tokens"}};
   for (const auto& [checkpoint, key, value, message] : changes) {
-    CheckpointCopy copy(checkpoint);
+    Copy copy(checkpoint);
     copy.config[key] = value;
     copy.expect_refusal(message);
   }
@@ -49,7 +51,7 @@ TEST(VlmConfig, TowersAreRefusedByName) {
       {"mistral3/saved_f32", "rope_parameters", boost::json::object({{"rope_type", "yarn"}}),
        "rope_type \"yarn\""}};
   for (const auto& [checkpoint, key, value, message] : changes) {
-    CheckpointCopy copy(checkpoint);
+    Copy copy(checkpoint);
     copy.config.at("vision_config").as_object()[key] = value;
     copy.expect_refusal(message);
   }
@@ -72,7 +74,7 @@ TEST(VlmConfig, ProcessorsAreRefusedByName) {
            "image_seq_length 5"},
           {"smolvlm/llama_f32", "processor_config.json", "image_seq_len", 64, "image_seq_len 64"}};
   for (const auto& [checkpoint, file, key, value, message] : changes) {
-    CheckpointCopy copy(checkpoint);
+    Copy copy(checkpoint);
     boost::json::object settings = copy.json(file);
     settings[key] = value;
     copy.write(file, settings);
@@ -81,7 +83,7 @@ TEST(VlmConfig, ProcessorsAreRefusedByName) {
 }
 
 TEST(VlmProcessor, PlaceholdersMustBeAsManyAsPictures) {
-  CheckpointCopy copy("llava/clip_llama_f32");
+  Copy copy("llava/clip_llama_f32");
   copy.load();
   const std::vector<media::PatchGrid> grids = {{1, 3, 3}};
   EXPECT_THAT([&] { copy.processor->tokenize("no picture", {0}, grids); },
@@ -95,7 +97,7 @@ TEST(VlmProcessor, PlaceholdersMustBeAsManyAsPictures) {
 }
 
 TEST(VlmProcessor, TemplatesThatOnlyReadPartsAreGivenParts) {
-  CheckpointCopy copy("llava/clip_llama_f32");
+  Copy copy("llava/clip_llama_f32");
   copy.write_text("chat_template.jinja",
                   "{% for m in messages %}{% for p in m['content'] %}{% if p['type'] == 'text' %}"
                   "{{ p['text'] }}{% endif %}{% endfor %}.{% endfor %}");
@@ -104,7 +106,7 @@ TEST(VlmProcessor, TemplatesThatOnlyReadPartsAreGivenParts) {
 }
 
 TEST(VlmProcessor, APixelBudgetIsRefused) {
-  CheckpointCopy copy("llava/clip_llama_f32");
+  Copy copy("llava/clip_llama_f32");
   copy.load();
   const media::Image image{2, 2, std::vector<std::uint8_t>(12)};
   EXPECT_THROW(copy.processor->process_image(image, {.max_pixels = 100}, true), Error);

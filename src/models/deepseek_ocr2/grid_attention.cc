@@ -64,11 +64,9 @@ GridAttention GridAttention::load(nn::WeightLoader& weights, const std::string& 
   attention.qkv_ = nn::Linear::load(weights, name + "qkv", 3 * hidden_size, hidden_size, qkv_bias);
   attention.output_ = nn::Linear::load(weights, name + "proj", hidden_size, hidden_size, true);
   const auto load_table = [&](Relative& relative, const char* which) {
-    const std::int64_t rows = 2 * std::int64_t{side} - 1;
-    const Tensor table = weights.table(name + which, rows, attention.head_dim());
     relative.side = side;
-    relative.table.resize(table.shape().elements());
-    weights.device().download(relative.table.data(), table);
+    relative.table =
+        weights.values(name + which, {2 * std::int64_t{side} - 1, attention.head_dim()});
   };
   load_table(attention.rows_, "rel_pos_h");
   load_table(attention.columns_, "rel_pos_w");

@@ -88,9 +88,7 @@ SamTower::SamTower(const SamConfig& config, nn::WeightLoader& weights, const std
   const std::int64_t hidden = config.hidden_size;
   patch_ = nn::Linear::load(weights, prefix + "patch_embed.proj", hidden,
                             std::int64_t{3} * config.patch_size * config.patch_size, true);
-  const Tensor table = weights.values(prefix + "pos_embed", {1, config.grid, config.grid, hidden});
-  position_table_.resize(table.shape().elements());
-  weights.device().download(position_table_.data(), table);
+  position_table_ = weights.values(prefix + "pos_embed", {1, config.grid, config.grid, hidden});
   zeros_ = weights.device().empty(DType::kF32, {1, hidden});
   weights.device().upload(zeros_, std::vector<float>(hidden, 0.0f).data());
   for (int i = 0; i < config.num_layers; ++i) {
