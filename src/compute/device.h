@@ -191,8 +191,8 @@ class Device {
   void attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                           const AttentionShape& shape, std::span<const std::int64_t> ends);
   /// Attention between channels (DaViT, Ding et al., 2022): the columns of q, k, v and out [rows,
-  /// channels] are cut into `groups`, and in each of them column i of out is the mean of the columns
-  /// of v with the weights softmax(scale * the products of column i of q with those of k).
+  /// channels] are cut into `groups`, and in each of them column i of out is the mean of the
+  /// columns of v with the weights softmax(scale * the products of column i of q with those of k).
   void channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                          int groups, float scale);
   /// Stores keys and values [rows, num_kv_heads * head_dim] of the spans in one layer's pages.
