@@ -54,8 +54,6 @@ Tower::Tower(const TowerConfig& config, nn::WeightLoader& weights, const std::st
   final_conv_ = load_merged(weights, last, outputs, kMixing);
   squeeze_ = nn::Linear::load(weights, last + ".se.fc1", outputs / kSqueeze, outputs, true);
   excite_ = nn::Linear::load(weights, last + ".se.fc2", outputs, outputs / kSqueeze, true);
-  halves_ = weights.device().empty(DType::kF32, {1, outputs});
-  weights.device().upload(halves_, std::vector<float>(outputs, 0.5f).data());
 }
 
 Tower::Stage Tower::load_stage(nn::WeightLoader& weights, const std::string& prefix,
@@ -166,10 +164,7 @@ Tensor Tower::forward(nn::Device& device, const media::Patches& patches) const {
   const Tensor squeezed = squeeze_.forward(device, means);
   device.activate(squeezed, Activation::kRelu);
   const Tensor gates = excite_.forward_f32(device, squeezed);
-  // Their sigmoid, 1 / (1 + e^-x) = 1/2 + tanh(x / 2) / 2.
-  device.softcap(gates, 2.0f);
-  device.scale(gates, 0.25f);
-  device.add(gates, halves_);
+  device.activate(gates, Activation::kSigmoid);
   device.scale_columns(x.values, gates.view_as({x.channels()}));
   device.activate(x.values, Activation::kGelu);
   return std::move(x.values);

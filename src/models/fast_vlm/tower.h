@@ -81,7 +81,6 @@ class Tower {
   nn::DepthwiseConv final_conv_;
   nn::Linear squeeze_;  // of the channels' means, to their gates (Hu et al., 2018)
   nn::Linear excite_;
-  Tensor halves_;  // [1, output_size], of 1/2
 };
 
 }  // namespace saccade::models::fast_vlm
