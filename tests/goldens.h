@@ -54,6 +54,7 @@ inline std::vector<std::string> checkpoints(const std::string& family) {
 inline const std::vector<std::string>& vision_families() {
   static const std::vector<std::string> kFamilies = {
       "gemma3",           //
+      "gemma4",           //
       "idefics3",         //
       "internvl",         //
       "llava",            //

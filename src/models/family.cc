@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "models/gemma3/gemma3.h"
+#include "models/gemma4/gemma4.h"
 #include "models/idefics3/idefics3.h"
 #include "models/internvl/internvl.h"
 #include "models/llava/llava.h"
@@ -23,6 +24,7 @@ namespace saccade::models {
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
       gemma3::family(),                         //
+      gemma4::family(),                         //
       idefics3::family(),                       //
       idefics3::smolvlm_family(),               //
       internvl::family(),                       //

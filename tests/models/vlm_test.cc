@@ -38,6 +38,19 @@ class VlmGolden : public GoldenModel {
     }
     return pixels;
   }
+
+  /// Patches [tiles * rows * columns, y * x * channel], as some families' processors give them.
+  static std::vector<float> channels_last(const media::Patches& patches) {
+    const media::PatchGrid& grid = patches.grid;
+    const std::size_t elements = patches.values.size() / grid.tiles / grid.h / grid.w;
+    const std::size_t area = elements / 3;
+    std::vector<float> values(patches.values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t place = i % elements;
+      values[i - place + place % area * 3 + place / area] = patches.values[i];
+    }
+    return values;
+  }
 };
 
 TEST_P(VlmGolden, PromptsTokensAndPixels) {
@@ -50,16 +63,19 @@ TEST_P(VlmGolden, PromptsTokensAndPixels) {
     EXPECT_EQ(prepared.rendered, golden.at("prompt").as_string());
     EXPECT_EQ(prepared.prompt.token_ids, goldens::ids(golden.at("input_ids")));
     if (!expected_.entries().contains(name + ".pixel_values")) continue;
+    const HostTensor wanted = expected_.tensor(name + ".pixel_values");
     std::vector<float> pixels;
     for (const media::Patches& patches : prepared.patches) {
-      const std::vector<float> picture = pixels_of(patches);
+      const std::vector<float> picture =
+          wanted.shape.rank() == 2 ? channels_last(patches) : pixels_of(patches);
       pixels.insert(pixels.end(), picture.begin(), picture.end());
     }
-    EXPECT_LT(goldens::deviation(pixels, goldens::values(expected_.tensor(name + ".pixel_values"))),
-              1e-6);
+    EXPECT_LT(goldens::deviation(pixels, goldens::values(wanted)), 1e-6);
     ++pictures;
   }
-  EXPECT_GT(pictures, 0);
+  // Gemma 4's pixels are in one golden of its three.
+  const bool without_pixels = GetParam() == "gemma4/e2b_bf16" || GetParam() == "gemma4/moe_f32";
+  EXPECT_EQ(pictures > 0, !without_pixels);
 }
 
 TEST_P(VlmGolden, EmbeddingsAndLogits) {

@@ -11,6 +11,7 @@ namespace saccade::models::text_families {
 TextFamily gemma();
 TextFamily gemma2();
 TextFamily gemma3_text();
+TextFamily gemma4_text();
 TextFamily granite();
 TextFamily llama();
 TextFamily mistral();
