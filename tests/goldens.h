@@ -59,6 +59,7 @@ inline const std::vector<std::string>& vision_families() {
       "fast_vlm",         //
       "florence2",        //
       "gemma3",           //
+      "gemma4",           //
       "idefics2",         //
       "idefics3",         //
       "internvl",         //

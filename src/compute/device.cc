@@ -50,6 +50,13 @@ void check_key_counts(std::string_view op, const SequenceSpan& span) {
   }
 }
 
+void check_heads(std::string_view op, const AttentionShape& shape, const KvCache& cache,
+                 int layer) {
+  if (cache.layout().layers[layer] != KvHeads{shape.num_kv_heads, shape.head_dim}) {
+    fail("[{}] heads differ from the cache's", op);
+  }
+}
+
 /// Every token sees at least one key, and none that is not stored by the end of its span.
 void check_key_ranges(std::string_view op, const SpanTable& table, const AttentionShape& shape) {
   for (const SequenceSpan& span : table.spans()) {
@@ -65,9 +72,8 @@ void check_key_ranges(std::string_view op, const SpanTable& table, const Attenti
 
 void check_spans(std::string_view op, const SpanTable& table, std::int64_t rows,
                  const KvCache& cache, int layer) {
-  if (layer < 0 || layer >= cache.layout().num_layers) {
-    fail("[{}] layer {} of {}", op, layer, cache.layout().num_layers);
-  }
+  const auto layers = static_cast<int>(cache.layout().layers.size());
+  if (layer < 0 || layer >= layers) fail("[{}] layer {} of {}", op, layer, layers);
   for (const SequenceSpan& span : table.spans()) {
     const auto room = static_cast<std::int64_t>(span.pages.size()) * cache.page_tokens();
     if (span.row < 0 || span.count < 0 || span.row + span.count > rows || span.start < 0 ||
@@ -231,6 +237,16 @@ void Device::softcap(const Tensor& x, float cap) {
   do_softcap(x, cap);
 }
 
+void Device::clamp(const Tensor& y, const Tensor& x, float low, float high) {
+  check_matrix("clamp", "x", x, -1, -1);
+  check_matrix("clamp", "y", y, x.rows(), x.size(1));
+  if (y.dtype() != x.dtype()) {
+    fail("[clamp] y is {}, x {}", dtype_name(y.dtype()), dtype_name(x.dtype()));
+  }
+  if (!(low <= high)) fail("[clamp] wanted a range, found [{}, {}]", low, high);
+  do_clamp(y, x, low, high);
+}
+
 void Device::activate(const Tensor& x, Activation activation) {
   check_matrix("activate", "x", x, -1, -1);
   do_activate(x, activation);
@@ -240,6 +256,12 @@ void Device::gate(const Tensor& y, const Tensor& gate_up, Activation activation)
   check_matrix("gate", "y", y, -1, -1);
   check_matrix("gate", "gate_up", gate_up, y.rows(), 2 * y.size(1));
   do_gate(y, gate_up, activation);
+}
+
+void Device::apply_gate(const Tensor& y, const Tensor& gate, Activation activation) {
+  check_matrix("apply_gate", "y", y, -1, -1);
+  check_matrix("apply_gate", "gate", gate, y.rows(), y.size(1));
+  do_apply_gate(y, gate, activation);
 }
 
 void Device::rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) {
@@ -342,11 +364,11 @@ void Device::channel_attention(const Tensor& out, const Tensor& q, const Tensor&
 
 void Device::write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                       const SpanTable& spans) {
-  const KvLayout& layout = cache.layout();
-  const std::int64_t width = static_cast<std::int64_t>(layout.num_kv_heads) * layout.head_dim;
+  check_spans("write_kv", spans, k.rows(), cache, layer);
+  const auto& [num_kv_heads, head_dim] = cache.layout().layers[layer];
+  const std::int64_t width = static_cast<std::int64_t>(num_kv_heads) * head_dim;
   check_matrix("write_kv", "k", k, -1, width);
   check_matrix("write_kv", "v", v, k.rows(), width);
-  check_spans("write_kv", spans, k.rows(), cache, layer);
   do_write_kv(cache, layer, k, v, spans);
 }
 
@@ -363,6 +385,7 @@ void Device::rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const
     fail("[{}] {} angles for heads of {}", kOp, cos.size(1), shape.head_dim);
   }
   check_spans(kOp, spans, qkv.rows(), cache, layer);
+  check_heads(kOp, shape, cache, layer);
   do_rotary_write_kv(cache, layer, qkv, cos, sin, shape, spans);
 }
 
@@ -381,15 +404,12 @@ void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& 
                              const AttentionShape& shape, const SpanTable& spans) {
   constexpr std::string_view kOp = "attention_paged";
   check_attention(kOp, shape);
-  const KvLayout& layout = cache.layout();
-  if (shape.num_kv_heads != layout.num_kv_heads || shape.head_dim != layout.head_dim) {
-    fail("[{}] heads differ from the cache's", kOp);
-  }
   check_matrix(kOp, "q", q, -1, static_cast<std::int64_t>(shape.num_heads) * shape.head_dim);
   check_matrix(kOp, "out", out, q.rows(), q.size(1));
   check_spans(kOp, spans, q.rows(), cache, layer);
+  check_heads(kOp, shape, cache, layer);
   check_key_ranges(kOp, spans, shape);
-  if (work_) count_attention(layout, shape, spans);
+  if (work_) count_attention(shape, spans);
   do_attention_paged(out, q, cache, layer, shape, spans);
 }
 

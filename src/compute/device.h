@@ -161,6 +161,8 @@ class Device {
   void scale_columns(const Tensor& x, const Tensor& factors);
   /// x [rows, n] = cap * tanh(x / cap); cap > 0
   void softcap(const Tensor& x, float cap);
+  /// y [rows, n] = x, what is below `low` or over `high` being that; y may be x, and has its type.
+  void clamp(const Tensor& y, const Tensor& x, float low, float high);
   /// x [rows, n] = activation(x)
   void activate(const Tensor& x, Activation activation);
   /// y [rows, n] = activation(gate_up [:, :n]) * gate_up [:, n:]
@@ -259,6 +261,7 @@ class Device {
   virtual void do_scale(const Tensor& x, float factor) = 0;
   virtual void do_scale_columns(const Tensor& x, const Tensor& factors) = 0;
   virtual void do_softcap(const Tensor& x, float cap) = 0;
+  virtual void do_clamp(const Tensor& y, const Tensor& x, float low, float high) = 0;
   virtual void do_activate(const Tensor& x, Activation activation) = 0;
   virtual void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) = 0;
   virtual void do_apply_gate(const Tensor& y, const Tensor& gate, Activation activation) = 0;
@@ -302,7 +305,7 @@ class Device {
                     std::int64_t rows, std::int64_t columns) const;
   void count_product(std::int64_t rows, const Weight& w);
   void count_segments(const AttentionShape& shape, std::span<const std::int64_t> ends);
-  void count_attention(const KvLayout& layout, const AttentionShape& shape, const SpanTable& spans);
+  void count_attention(const AttentionShape& shape, const SpanTable& spans);
   void count_state(const StateStore& states, const SpanTable& spans);
 
   Work* work_ = nullptr;

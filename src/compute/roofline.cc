@@ -153,10 +153,9 @@ void Device::count_segments(const AttentionShape& shape, std::span<const std::in
   }
 }
 
-void Device::count_attention(const KvLayout& layout, const AttentionShape& shape,
-                             const SpanTable& spans) {
-  const double key_bytes =
-      static_cast<double>(kv_bytes_per_token(layout)) / std::max(1, layout.num_layers);
+void Device::count_attention(const AttentionShape& shape, const SpanTable& spans) {
+  const auto key_bytes =
+      static_cast<double>(kv_bytes_per_token({1, shape.num_kv_heads, shape.head_dim}));
   for (const SequenceSpan& span : spans.spans()) {
     double pairs = 0.0;
     KeyRange all{span.start, span.start};  // that some token sees

@@ -19,6 +19,10 @@ struct AttentionShape {
   /// Every token sees up to itself, whatever end and first keys its span has: for layers of a model
   /// in which only some let the tokens of a picture see each other (Gemma 4).
   bool causal = false;
+
+  /// Columns of a token's queries, and of its keys.
+  std::int64_t query_size() const { return std::int64_t{num_heads} * head_dim; }
+  std::int64_t key_size() const { return std::int64_t{num_kv_heads} * head_dim; }
 };
 
 /// Keys [begin, end) of a sequence.

@@ -9,6 +9,7 @@
 #include "models/fast_vlm/fast_vlm.h"
 #include "models/florence2/florence2.h"
 #include "models/gemma3/gemma3.h"
+#include "models/gemma4/gemma4.h"
 #include "models/idefics2/idefics2.h"
 #include "models/idefics3/idefics3.h"
 #include "models/internvl/internvl.h"
@@ -31,6 +32,7 @@ const std::vector<Family>& families() {
       fast_vlm::family(),                       //
       florence2::family(),                      //
       gemma3::family(),                         //
+      gemma4::family(),                         //
       idefics2::family(),                       //
       idefics3::family(),                       //
       idefics3::smolvlm_family(),               //

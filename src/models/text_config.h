@@ -64,6 +64,8 @@ struct TextFamily {
   bool unit_offset_norms = false;
   bool fused_projections = false;
 
+  /// Reads in what layers differ, before rotaries are made for them; may change windows.
+  void (*read_layers)(const JsonObject& text, nn::DecoderConfig& decoder) = nullptr;
   /// Whatever else the family reads; may refuse values.
   void (*finish)(const JsonObject& text, const JsonObject& top,
                  nn::DecoderConfig& decoder) = nullptr;

@@ -82,11 +82,24 @@ std::vector<nn::LayerAddition> TextModel::place_embeddings(const Batch& batch,
   return additions;
 }
 
+Tensor TextModel::layer_inputs(const Batch& batch, const Tensor& token_ids,
+                               const Tensor& hidden_states) const {
+  if (!decoder_.has_layer_inputs() || batch.embeddings.empty()) {
+    return decoder_.layer_inputs(device_, token_ids, hidden_states);
+  }
+  std::vector<std::int32_t> ids = batch.token_ids;
+  for (const EmbeddingRows& part : batch.embeddings) {
+    std::fill_n(ids.begin() + part.row, part.count, decoder_.config().pad_token);
+  }
+  return decoder_.layer_inputs(device_, device_.indices(ids), hidden_states);
+}
+
 Tensor TextModel::forward(const Batch& batch, const compute::SequenceMemory& memory) {
   const StepInputs inputs = upload_inputs(device_, batch);
   const Tensor hidden_states = decoder_.embed(device_, inputs.token_ids);
   const auto additions = place_embeddings(batch, hidden_states);
-  decoder_.forward(device_, hidden_states, inputs.positions, memory, *inputs.spans, additions);
+  decoder_.forward(device_, hidden_states, inputs.positions, memory, *inputs.spans,
+                   layer_inputs(batch, inputs.token_ids, hidden_states), additions);
   Tensor wanted = device_.empty(
       DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), hidden_size()});
   device_.gather(wanted, hidden_states, batch.logits_rows);
@@ -95,7 +108,8 @@ Tensor TextModel::forward(const Batch& batch, const compute::SequenceMemory& mem
 
 Tensor TextModel::forward(const StepInputs& inputs, const compute::SequenceMemory& memory) {
   const Tensor hidden_states = decoder_.embed(device_, inputs.token_ids);
-  decoder_.forward(device_, hidden_states, inputs.positions, memory, *inputs.spans);
+  decoder_.forward(device_, hidden_states, inputs.positions, memory, *inputs.spans,
+                   decoder_.layer_inputs(device_, inputs.token_ids, hidden_states));
   return decoder_.logits(device_, hidden_states);
 }
 

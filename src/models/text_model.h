@@ -44,6 +44,10 @@ class TextModel : public Model {
   std::vector<nn::LayerAddition> place_embeddings(const Batch& batch,
                                                   const Tensor& hidden_states) const;
 
+  /// What the decoder's layers take beside the embeddings, pictures' tokens counting as padding.
+  Tensor layer_inputs(const Batch& batch, const Tensor& token_ids,
+                      const Tensor& hidden_states) const;
+
   compute::Device& device_;
   nn::Decoder decoder_;
 };

@@ -115,6 +115,12 @@ RmsNorm RmsNorm::load(WeightLoader& weights, const std::string& name, std::int64
   return {std::move(weight), eps};
 }
 
+RmsNorm RmsNorm::plain(Device& device, std::int64_t size, float eps) {
+  Tensor weight = device.empty(DType::kF32, {size});
+  device.upload(weight, std::vector<float>(size, 1.0f).data());
+  return {std::move(weight), eps};
+}
+
 Tensor RmsNorm::forward(Device& device, const Tensor& x) const {
   Tensor y = device.activations(x.shape());
   device.rms_norm(y, x, weight, eps);

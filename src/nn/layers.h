@@ -73,6 +73,9 @@ struct RmsNorm {
   static RmsNorm load(WeightLoader& weights, const std::string& name, std::int64_t size, float eps,
                       bool unit_offset = false);
 
+  /// One without weights, which are 1.
+  static RmsNorm plain(Device& device, std::int64_t size, float eps);
+
   /// x [rows, size] -> the same shape, for the next layer
   Tensor forward(Device& device, const Tensor& x) const;
   /// The same as f32, for what layers add to.

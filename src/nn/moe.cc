@@ -65,6 +65,27 @@ MixtureOfExperts MixtureOfExperts::load(WeightLoader& weights, const std::string
   return moe;
 }
 
+MixtureOfExperts MixtureOfExperts::load_with_router(WeightLoader& weights, const std::string& name,
+                                                    std::int64_t hidden_size,
+                                                    const MoeConfig& config,
+                                                    compute::Activation activation, float eps) {
+  Device& device = weights.device();
+  const std::string router = name + ".router";
+  MixtureOfExperts moe;
+  moe.config_ = config;
+  moe.router_norm_ = {weights.vector(router + ".scale", hidden_size), eps};
+  std::vector<float> factors(hidden_size);
+  device.download(factors.data(), moe.router_norm_->weight);
+  for (float& factor : factors) factor /= std::sqrt(static_cast<float>(hidden_size));
+  device.upload(moe.router_norm_->weight, factors.data());
+  moe.router_ = Linear::load(weights, router + ".proj", config.num_experts, hidden_size, false);
+  moe.share_factors_.resize(config.num_experts);
+  device.download(moe.share_factors_.data(),
+                  weights.vector(router + ".per_expert_scale", config.num_experts));
+  moe.load_experts(weights, name, hidden_size, activation);
+  return moe;
+}
+
 void MixtureOfExperts::load_experts(WeightLoader& weights, const std::string& name,
                                     std::int64_t hidden_size, compute::Activation activation) {
   const std::string fused = name + ".experts.gate_up_proj";
@@ -92,7 +113,8 @@ std::vector<MixtureOfExperts::Assignment> MixtureOfExperts::route(Device& device
   const Tensor on_device = device.empty(DType::kF32, {x.rows(), outputs});
   compute::LinearOptions options;
   options.precise = true;
-  device.linear(on_device, x, *router_.weight, options);
+  device.linear(on_device, router_norm_ ? router_norm_->forward_f32(device, x) : x.view(),
+                *router_.weight, options);
   device.download(logits.data(), on_device);
   std::vector<Assignment> assignments(experts_.size());
   for (std::int64_t row = 0; row < x.rows(); ++row) {
@@ -100,7 +122,8 @@ std::vector<MixtureOfExperts::Assignment> MixtureOfExperts::route(Device& device
     for (const auto& [expert, share] :
          choose_experts(of_row, config_.experts_per_token, config_.normalize)) {
       assignments[expert].rows.push_back(static_cast<std::int32_t>(row));
-      assignments[expert].shares.push_back(config_.share_scale * share);
+      const float factor = share_factors_.empty() ? config_.share_scale : share_factors_[expert];
+      assignments[expert].shares.push_back(share * factor);
     }
     if (config_.shared_intermediate_size == 0) continue;
     assignments[experts].rows.push_back(static_cast<std::int32_t>(row));
@@ -110,10 +133,10 @@ std::vector<MixtureOfExperts::Assignment> MixtureOfExperts::route(Device& device
   return assignments;
 }
 
-Tensor MixtureOfExperts::forward(Device& device, const Tensor& x) const {
+Tensor MixtureOfExperts::forward(Device& device, const Tensor& x, const Tensor& routed) const {
   Tensor y = device.empty(DType::kF32, x.shape());
   device.upload(y, std::vector<float>(x.shape().elements(), 0.0f).data());
-  const std::vector<Assignment> assignments = route(device, x);
+  const std::vector<Assignment> assignments = route(device, routed);
   for (std::size_t i = 0; i < experts_.size(); ++i) {
     const auto& [rows, shares] = assignments[i];
     if (rows.empty()) continue;

@@ -1,6 +1,7 @@
 // Layers of which each token uses a part.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,9 +33,16 @@ class MixtureOfExperts {
                                std::int64_t hidden_size, const MoeConfig& config,
                                compute::Activation activation);
 
-  /// x f32 [rows, hidden_size] -> the same. A row's experts are summed in the order of their
-  /// numbers, the shared one last, so that its bits do not depend on the other rows.
-  Tensor forward(Device& device, const Tensor& x) const;
+  /// The same in the form of Gemma 4: `name`.router.proj on what is normed by `name`.router.scale,
+  /// and a factor for each expert's share, `name`.router.per_expert_scale.
+  static MixtureOfExperts load_with_router(WeightLoader& weights, const std::string& name,
+                                           std::int64_t hidden_size, const MoeConfig& config,
+                                           compute::Activation activation, float eps);
+
+  /// x f32 [rows, hidden_size], of which `routed`, f32 of the same shape, decides to whom it goes
+  /// -> the same shape. A row's experts are summed in the order of their numbers, the shared one
+  /// last, so that its bits do not depend on the other rows.
+  Tensor forward(Device& device, const Tensor& x, const Tensor& routed) const;
 
  private:
   /// The rows that one expert is given, and its share of each.
@@ -47,8 +55,10 @@ class MixtureOfExperts {
   std::vector<Assignment> route(Device& device, const Tensor& x) const;
 
   MoeConfig config_;
-  Linear router_;                  // with the shared expert's gate as its last output
-  std::vector<GatedMlp> experts_;  // the shared one last
+  std::optional<RmsNorm> router_norm_;
+  Linear router_;                     // with the shared expert's gate as its last output
+  std::vector<float> share_factors_;  // [num_experts] or empty
+  std::vector<GatedMlp> experts_;     // the shared one last
 };
 
 /// The `count` largest of `logits`, the first of equals before the later, with their softmax over

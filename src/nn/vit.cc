@@ -289,4 +289,21 @@ std::vector<std::int32_t> neighbour_order(std::int64_t tiles, int height, int wi
   return order;
 }
 
+Tensor mean_of_neighbours(Device& device, const Tensor& features, const media::PatchGrid& grid,
+                          int side) {
+  const auto count = static_cast<std::size_t>(side) * side;
+  const std::vector<std::int32_t> order = neighbour_order(grid.tiles, grid.h, grid.w, side);
+  const auto tokens = static_cast<std::int64_t>(order.size() / count);
+  Tensor sum = device.empty(DType::kF32, {tokens, features.size(1)});
+  const Tensor part = device.empty(DType::kF32, sum.shape());
+  for (std::size_t k = 0; k < count; ++k) {
+    std::vector<std::int32_t> rows(tokens);
+    for (std::int64_t token = 0; token < tokens; ++token) rows[token] = order[token * count + k];
+    device.gather(k == 0 ? sum : part, features, rows);
+    if (k > 0) device.add(sum, part);
+  }
+  device.scale(sum, 1.0f / static_cast<float>(count));
+  return sum;
+}
+
 }  // namespace saccade::nn

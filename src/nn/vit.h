@@ -128,4 +128,9 @@ std::vector<std::int32_t> bucketed_positions(const std::vector<media::Size>& til
 /// many columns, the gathered rows are what pixel shuffling makes of them.
 std::vector<std::int32_t> neighbour_order(std::int64_t tiles, int height, int width, int factor);
 
+/// The means of `side` x `side` patches of each tile, [tiles * h / side * w / side, columns of
+/// features], in reading order.
+Tensor mean_of_neighbours(Device& device, const Tensor& features, const media::PatchGrid& grid,
+                          int side);
+
 }  // namespace saccade::nn

@@ -199,7 +199,8 @@ Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int6
   };
   const Shape& shape = checkpoint_.info(name).shape;
   const std::int64_t wanted[] = {rows, columns};
-  if (without_ones(shape.dims()) != without_ones(wanted)) {
+  const bool grouped = shape.rank() == 3 && shape[0] * shape[1] == rows && shape[2] == columns;
+  if (!grouped && without_ones(shape.dims()) != without_ones(wanted)) {
     fail("{}: tensor {} has shape {}; config.json implies [{}, {}]", checkpoint_.where(), name,
          shape.text(), rows, columns);
   }

@@ -82,6 +82,7 @@ class WeightLoader {
   bool rounds(const std::vector<std::string>& names) const;
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
   /// Dimensions of 1 do not count: files disagree on whether such a table has one more of them.
+  /// Rows may stand in a dimension of groups.
   Tensor table(const std::string& name, std::int64_t rows, std::int64_t columns);
   /// The elements of a tensor of any shape, as f32 in host memory, for layers that bring them into
   /// an order of their own.

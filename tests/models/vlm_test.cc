@@ -44,6 +44,19 @@ class VlmGolden : public GoldenModel {
       }
     }
   }
+
+  /// Patches [tiles * rows * columns, y * x * channel], as some families' processors give them.
+  static std::vector<float> channels_last(const media::Patches& patches) {
+    const media::PatchGrid& grid = patches.grid;
+    const std::size_t elements = patches.values.size() / grid.tiles / grid.h / grid.w;
+    const std::size_t area = elements / 3;
+    std::vector<float> values(patches.values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t place = i % elements;
+      values[i - place + place % area * 3 + place / area] = patches.values[i];
+    }
+    return values;
+  }
 };
 
 TEST_P(VlmGolden, PromptsTokensAndPixels) {
@@ -64,10 +77,18 @@ TEST_P(VlmGolden, PromptsTokensAndPixels) {
     std::int64_t tiles = 0;
     bool one_size = true;
     for (const media::Patches& patches : prepared.patches) {
+      if (golden_pixels.shape.rank() == 2) {
+        const std::vector<float> picture = channels_last(patches);
+        pixels.wanted.assign(wanted.begin(), wanted.end());
+        pixels.found.insert(pixels.found.end(), picture.begin(), picture.end());
+        continue;
+      }
       add_pixels(pixels, patches, golden_pixels.shape, wanted, tiles);
       one_size = one_size && patches.tile_grids.empty();
     }
-    EXPECT_EQ(tiles, golden_pixels.shape[0]);
+    if (golden_pixels.shape.rank() > 2) {
+      EXPECT_EQ(tiles, golden_pixels.shape[0]);
+    }
     if (one_size) {
       EXPECT_EQ(pixels.found.size(), wanted.size());
     }
@@ -76,6 +97,7 @@ TEST_P(VlmGolden, PromptsTokensAndPixels) {
   }
   // The goldens of these have none: that what their towers make of them agrees has to do.
   const bool without_pixels = GetParam() == "florence2/published_bf16" ||
+                              GetParam() == "gemma4/e2b_bf16" || GetParam() == "gemma4/moe_f32" ||
                               GetParam().starts_with("fast_vlm/") ||
                               GetParam().starts_with("deepseek_ocr2/");
   EXPECT_EQ(pictures > 0, !without_pixels);

@@ -129,6 +129,14 @@ void CpuDevice::do_softcap(const Tensor& x, float cap) {
            [&](std::int64_t row) { kernels_.softcap(x.row(row), x.size(1), cap); });
 }
 
+void CpuDevice::do_clamp(const Tensor& y, const Tensor& x, float low, float high) {
+  // Exact, so that no kernel is needed to make it the same on every instruction set.
+  for_rows(x.rows(), x.size(1), [&](std::int64_t row) {
+    std::transform(x.row(row), x.row(row) + x.size(1), y.row(row),
+                   [&](float value) { return std::clamp(value, low, high); });
+  });
+}
+
 void CpuDevice::do_activate(const Tensor& x, Activation activation) {
   const ActivationKind kind = kernel_kind(activation);
   for_rows(x.rows(), x.size(1),

@@ -6,16 +6,22 @@
 namespace saccade::compute::cpu {
 
 std::int64_t PagedKv::page_bytes(const KvLayout& layout, bool rounded) {
-  return KvBlockLayout{layout.head_dim, rounded}.bytes() * layout.num_layers * layout.num_kv_heads;
+  std::int64_t bytes = 0;
+  for (const auto& [num_kv_heads, head_dim] : layout.layers) {
+    bytes += KvBlockLayout{head_dim, rounded}.bytes() * num_kv_heads;
+  }
+  return bytes;
 }
 
 PagedKv::PagedKv(const KvLayout& layout, bool rounded, int num_pages)
-    : KvCache(layout, kKeyBlock, num_pages),
-      block_{layout.head_dim, rounded},
-      page_bytes_(page_bytes(layout, rounded)) {
-  if (layout.head_dim > kMaxHeadDim) {
-    fail("attention heads of size {}: the CPU kernels take at most {}", layout.head_dim,
-         kMaxHeadDim);
+    : KvCache(layout, kKeyBlock, num_pages) {
+  for (const auto& [num_kv_heads, head_dim] : layout.layers) {
+    if (head_dim > kMaxHeadDim) {
+      fail("attention heads of size {}: the CPU kernels take at most {}", head_dim, kMaxHeadDim);
+    }
+    const KvBlockLayout block{head_dim, rounded};
+    layers_.push_back({block, page_bytes_});
+    page_bytes_ += block.bytes() * num_kv_heads;
   }
   data_ = map_zeros(num_pages * page_bytes_, "a key-value cache");
 }

@@ -126,6 +126,12 @@ void GpuDevice::do_softcap(const Tensor& x, float cap) {
   map(x, kernels::Function::kSoftcap, cap);
 }
 
+void GpuDevice::do_clamp(const Tensor& y, const Tensor& x, float low, float high) {
+  const kernels::ClampArgs args{y.raw(), x.raw(), stride(y), stride(x), columns(x), low, high};
+  launch_kernel(typed(x, Kernel::clamp_f32, Kernel::clamp_f16), element_grid(x.rows(), x.size(1)),
+                &args);
+}
+
 void GpuDevice::do_activate(const Tensor& x, Activation activation) {
   map(x, function_of(activation), 0.0f);
 }

@@ -89,6 +89,7 @@ class GpuDevice : public Device {
   void do_scale(const Tensor& x, float factor) override;
   void do_scale_columns(const Tensor& x, const Tensor& factors) override;
   void do_softcap(const Tensor& x, float cap) override;
+  void do_clamp(const Tensor& y, const Tensor& x, float low, float high) override;
   void do_activate(const Tensor& x, Activation activation) override;
   void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) override;
   void do_apply_gate(const Tensor& y, const Tensor& gate, Activation activation) override;

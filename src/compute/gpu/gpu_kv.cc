@@ -19,13 +19,17 @@ constexpr std::int64_t kSpanWords = sizeof(DeviceSpan) / sizeof(std::int32_t);
 
 GpuKvCache::GpuKvCache(GpuDevice& device, const KvLayout& layout, int num_pages)
     : KvCache(layout, kPageTokens, num_pages), dtype_(device.activation_dtype()) {
-  if (layout.head_dim > static_cast<int>(kMaxHeadDim)) {
-    fail("attention heads of size {}: the GPU kernels take at most {}", layout.head_dim,
-         kMaxHeadDim);
+  std::int64_t total = 0;
+  for (const auto& [num_kv_heads, head_dim] : layout.layers) {
+    if (head_dim > static_cast<int>(kMaxHeadDim)) {
+      fail("attention heads of size {}: the GPU kernels take at most {}", head_dim, kMaxHeadDim);
+    }
+    const std::int64_t bytes = std::int64_t{num_pages} * kPageTokens * num_kv_heads * head_dim *
+                               static_cast<std::int64_t>(dtype_bytes(dtype_));
+    layers_.push_back({total, bytes});
+    total += 2 * bytes;
   }
-  bytes_ = std::int64_t{num_pages} * kPageTokens * layout.num_kv_heads * layout.head_dim *
-           static_cast<std::int64_t>(dtype_bytes(dtype_));
-  memory_ = device.take_lasting_memory(2 * layout.num_layers * bytes_);
+  memory_ = device.take_lasting_memory(total);
 }
 
 GpuSpanTable::GpuSpanTable(GpuDevice& device, std::int64_t spans, std::int64_t pages)

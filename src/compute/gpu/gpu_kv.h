@@ -21,13 +21,19 @@ class GpuKvCache : public KvCache {
 
   DType dtype() const { return dtype_; }
   void* keys(int layer) const {
-    return static_cast<std::byte*>(memory_.get()) + 2 * layer * bytes_;
+    return static_cast<std::byte*>(memory_.get()) + layers_[layer].offset;
   }
-  void* values(int layer) const { return static_cast<std::byte*>(keys(layer)) + bytes_; }
+  void* values(int layer) const {
+    return static_cast<std::byte*>(keys(layer)) + layers_[layer].bytes;
+  }
 
  private:
+  struct Layer {
+    std::int64_t offset;  // of its keys
+    std::int64_t bytes;   // of its keys
+  };
   DType dtype_;
-  std::int64_t bytes_;  ///< of one layer's keys
+  std::vector<Layer> layers_;
   std::shared_ptr<void> memory_;
 };
 

@@ -10,6 +10,7 @@ const std::vector<TextFamily>& all() {
       gemma(),               //
       gemma2(),              //
       gemma3_text(),         //
+      gemma4_text(),         //
       granite(),             //
       llama(),               //
       mistral(),             //

@@ -1,4 +1,4 @@
-// Attention of single rows without matrix units: any head size up to 256, any window, in pages or
+// Attention of single rows without matrix units: any head size up to 512, any window, in pages or
 // in segments.
 //
 // The running-maximum softmax of Milakov and Gimelshein (2018) over blocks of kPageTokens keys that
@@ -14,7 +14,7 @@ namespace saccade {
 namespace gpu {
 
 GPU_CONSTEXPR u32 kAttentionThreads = 256;
-GPU_CONSTEXPR u32 kMaxHeadDim = 256;
+GPU_CONSTEXPR u32 kMaxHeadDim = 512;
 
 /// Bytes of shared memory that a group of `threads` needs.
 GPU_FN_ANYWHERE u32 attention_shared_bytes(u32 threads, u32 head_dim) {

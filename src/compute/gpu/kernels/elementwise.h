@@ -153,6 +153,34 @@ GPU_FN void apply_gate(GPU_CONSTANT ApplyGateArgs& args, GPU_SHARED u8*, Group g
   store_some(y, left, wide, a);
 }
 
+struct ClampArgs {
+  GPU_GLOBAL void* y;
+  GPU_GLOBAL const void* x;
+  u64 y_stride, x_stride;
+  u32 n;
+  float low, high;
+};
+
+/// y = x, or the bound that it is beyond
+template <typename X>
+GPU_FN void clamp(GPU_CONSTANT ClampArgs& args, GPU_SHARED u8*, Group group) {
+  group.allow_next();
+  group.wait_for_inputs();
+  const u32 i = unit_column(group);
+  if (i >= args.n) return;
+  const u32 left = args.n - i;
+  GPU_GLOBAL X* y = (GPU_GLOBAL X*)args.y + group.x() * args.y_stride + i;
+  GPU_GLOBAL const X* x = (GPU_GLOBAL const X*)args.x + group.x() * args.x_stride + i;
+  const bool wide = aligned_rows((GPU_GLOBAL const X*)args.y, args.y_stride) &&
+                    aligned_rows((GPU_GLOBAL const X*)args.x, args.x_stride);
+  float v[kUnit];
+  load_some(x, left, wide, v);
+  GPU_UNROLL
+  for (u32 k = 0; k < kUnit; ++k)
+    v[k] = v[k] < args.low ? args.low : v[k] > args.high ? args.high : v[k];
+  store_some(y, left, wide, v);
+}
+
 struct ConvertArgs {
   GPU_GLOBAL void* y;        // [rows, width]
   GPU_GLOBAL const void* x;  // [rows, n]
@@ -192,6 +220,8 @@ GPU_FN void convert(GPU_CONSTANT ConvertArgs& args, GPU_SHARED u8*, Group group)
   X(apply_gate_f32_f16, (apply_gate<float, f16>), ApplyGateArgs, kElementThreads)   \
   X(apply_gate_f16_f32, (apply_gate<f16, float>), ApplyGateArgs, kElementThreads)   \
   X(apply_gate_f16_f16, (apply_gate<f16, f16>), ApplyGateArgs, kElementThreads)     \
+  X(clamp_f32, (clamp<float>), ClampArgs, kElementThreads)                          \
+  X(clamp_f16, (clamp<f16>), ClampArgs, kElementThreads)                            \
   X(convert_f32_f32, (convert<float, float>), ConvertArgs, kElementThreads)         \
   X(convert_f32_f16, (convert<float, f16>), ConvertArgs, kElementThreads)           \
   X(convert_f16_f32, (convert<f16, float>), ConvertArgs, kElementThreads)           \
