@@ -120,7 +120,7 @@ std::vector<PartDescription> describe_decoder(const checkpoint::Checkpoint& chec
       fmt::format("{} layer{}, hidden {}, {} heads, {} key-value heads of {}", config.num_layers,
                   config.num_layers == 1 ? "" : "s", config.hidden_size, config.num_heads,
                   config.num_kv_heads, config.head_dim);
-  if (const int linear = config.count(nn::LayerKind::kGatedDelta, config.num_layers); linear > 0) {
+  if (const int linear = config.count(nn::LayerKind::kGatedDelta); linear > 0) {
     summary += fmt::format(", {} layer{} of linear attention", linear, linear == 1 ? "" : "s");
   }
   if (config.moe.num_experts > 0) {

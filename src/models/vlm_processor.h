@@ -40,7 +40,7 @@ class VlmProcessor : public Processor {
 
   /// The same with a tokenizer that the family has loaded.
   VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
-               text::Tokenizer tokenizer, ChatUse chat);
+               text::Tokenizer tokenizer, ChatUse chat, std::string_view default_template = {});
 
   /// The text of a token that config.json names.
   std::string token_text(std::int32_t id) const;
