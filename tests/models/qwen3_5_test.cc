@@ -57,10 +57,10 @@ TEST_F(Qwen35Config, HostileSizesAreRefused) {
 
 TEST_F(Qwen35Config, LayersFollowTheIntervalOrTheList) {
   use("qwen3_5/interval_bf16");
-  EXPECT_EQ(load().kv_layout.num_layers, 2);
+  EXPECT_EQ(load().kv_layout.layers.size(), 2U);
   EXPECT_EQ(load().state_layout.num_layers, 4);
   text().erase("full_attention_interval");  // every fourth
-  EXPECT_EQ(load().kv_layout.num_layers, 1);
+  EXPECT_EQ(load().kv_layout.layers.size(), 1U);
   EXPECT_EQ(load().state_layout.num_layers, 5);
   use("qwen3_5/saved_f32");
   EXPECT_EQ(load().kv_layout, (compute::KvLayout{2, 1, 16}));
