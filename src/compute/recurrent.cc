@@ -29,12 +29,6 @@ void check_same_type(std::string_view op, const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-void Device::apply_gate(const Tensor& y, const Tensor& gate, Activation activation) {
-  check_matrix("apply_gate", "y", y, -1, -1);
-  check_matrix("apply_gate", "gate", gate, y.rows(), y.size(1));
-  do_apply_gate(y, gate, activation);
-}
-
 void Device::causal_conv(const Tensor& y, const Tensor& x, const Tensor& taps,
                          Activation activation, StateStore& states, int layer,
                          const SpanTable& spans) {
