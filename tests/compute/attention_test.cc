@@ -391,7 +391,8 @@ TEST(FastAttention, PagesAndSegmentsAreCloseToTheReference) {
 INSTANTIATE_TEST_SUITE_P(Heads, AttentionTest,
                          testing::Values(AttentionCase{1, 1, 2}, AttentionCase{4, 2, 20},
                                          AttentionCase{3, 3, 80}, AttentionCase{8, 1, 16},
-                                         AttentionCase{2, 1, 128}, AttentionCase{7, 7, 8}));
+                                         AttentionCase{2, 1, 128}, AttentionCase{7, 7, 8},
+                                         AttentionCase{1, 1, 512}));
 
 TEST(PagedAttention, RoundsWithinWhatWeightsOfAnySizeAllow) {
   // One feature of the keys a thousand times as large as the others, as in real models; one value

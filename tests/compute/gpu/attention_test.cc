@@ -14,7 +14,8 @@ using saccade::gpu::AttentionParams;
 struct Shape {
   int heads, kv_heads, head_dim;
 };
-const std::vector<Shape> kShapes = {{4, 2, 64}, {3, 1, 20}, {2, 2, 5}, {7, 1, 128}, {2, 1, 256}};
+const std::vector<Shape> kShapes = {{4, 2, 64},  {3, 1, 20},  {2, 2, 5},
+                                    {7, 1, 128}, {2, 1, 256}, {1, 1, 512}};
 constexpr u32 kThreads = 64;
 
 /// One sequence in pages, with NaNs behind its last token.
