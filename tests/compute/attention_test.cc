@@ -15,6 +15,11 @@ namespace {
 /// Of attention in 16-bit integers; bf16 in its place would be off by 5e-3.
 constexpr double kRoundedTolerance = 1e-3;
 
+/// Of wide heads as models have it: scores as large as their root would magnify every rounding.
+float scale_of(int head_dim, float otherwise) {
+  return head_dim > 128 ? 1.0f / std::sqrt(static_cast<float>(head_dim)) : otherwise;
+}
+
 struct AttentionCase {
   int heads, kv_heads, head_dim;
 };
@@ -27,7 +32,7 @@ TEST_P(AttentionTest, SegmentsMatchReferenceOnEveryIsa) {
   const std::int64_t rows = ends.back();
   const Matrix q = random_matrix(rows * heads * head_dim, 1);
   const Matrix kv = random_matrix(rows * 2 * kv_heads * head_dim, 2);
-  const AttentionShape shape{heads, kv_heads, head_dim, 0.3f};
+  const AttentionShape shape{heads, kv_heads, head_dim, scale_of(head_dim, 0.3f)};
   const std::int64_t kv_width = static_cast<std::int64_t>(kv_heads) * head_dim;
   const auto attend = [&](Device& device) {
     const Tensor both = upload(device, kv, {rows, 2 * kv_width});
@@ -105,7 +110,8 @@ TEST_P(AttentionTest, PagedMatchesReferenceHoweverItIsChunked) {
   const Matrix k = random_matrix(kTokens * kv_width, 2);
   const Matrix v = random_matrix(kTokens * kv_width, 3);
   for (const auto& [window, softcap] : {std::pair{0, 0.0f}, {70, 0.0f}, {70, 1.5f}}) {
-    const AttentionShape shape{heads, kv_heads, head_dim, 0.25f, window, softcap};
+    const AttentionShape shape{heads,  kv_heads, head_dim, scale_of(head_dim, 0.25f),
+                               window, softcap};
     const Matrix whole =
         on_all_devices([&](Device& d) { return paged(d, shape, q, k, v, {kTokens}, false); });
     std::vector<double> wanted;
@@ -198,12 +204,13 @@ TEST_P(AttentionTest, TokensOfABlockSeeEachOther) {
                     return t >= 10 && t < 20 ? 20 : t >= 50 && t < 150 ? 150 : t + 1;
                   })};
   for (const std::int64_t window : {0, 30}) {
-    check_key_ranges({heads, kv_heads, head_dim, 0.25f, window}, keys, {5, 25, 20, 110, 40});
+    check_key_ranges({heads, kv_heads, head_dim, scale_of(head_dim, 0.25f), window}, keys,
+                     {5, 25, 20, 110, 40});
   }
   check_key_ranges({.num_heads = heads,
                     .num_kv_heads = kv_heads,
                     .head_dim = head_dim,
-                    .scale = 0.25f,
+                    .scale = scale_of(head_dim, 0.25f),
                     .window = 30,
                     .causal = true},
                    keys, {5, 25, 20, 110, 40});
@@ -216,7 +223,7 @@ TEST_P(AttentionTest, APrefixSeesItselfPastTheWindow) {
         .ends = for_tokens([&](std::int64_t t) { return std::max(prefix, t + 1); }),
         .firsts = for_tokens([&](std::int64_t t) { return t < prefix ? 0 : -1; }),
     };
-    check_key_ranges({heads, kv_heads, head_dim, 0.25f, 30}, keys,
+    check_key_ranges({heads, kv_heads, head_dim, scale_of(head_dim, 0.25f), 30}, keys,
                      {prefix, 1, 20, 200 - prefix - 21}, kRoundedMeansTolerance);
   }
 }
@@ -224,7 +231,7 @@ TEST_P(AttentionTest, APrefixSeesItselfPastTheWindow) {
 TEST_P(AttentionTest, ADecoderSeesItselfAndItsEncoderApart) {
   const auto [heads, kv_heads, head_dim] = GetParam();
   for (const std::int64_t encoder : {1, 64, 70}) {
-    const AttentionShape shape{heads, kv_heads, head_dim, 0.25f};
+    const AttentionShape shape{heads, kv_heads, head_dim, scale_of(head_dim, 0.25f)};
     const std::vector<std::int64_t> chunks = {encoder, 1, 3, 200 - encoder - 4};
     const auto ends_of_encoder = [&](std::int64_t) { return encoder; };
     check_key_ranges(shape, {.ends = for_tokens(ends_of_encoder)}, chunks, kRoundedMeansTolerance);
@@ -244,7 +251,8 @@ TEST_P(AttentionTest, FirstKeysLieAnywhere) {
                     return t % 3 == 1 ? t - t * 7 % (t + 1) : t / 64 * 64;
                   })};
   for (const std::int64_t window : {0, 30}) {
-    check_key_ranges({heads, kv_heads, head_dim, 0.25f, window}, keys, {1, 63, 1, 70, 65});
+    check_key_ranges({heads, kv_heads, head_dim, scale_of(head_dim, 0.25f), window}, keys,
+                     {1, 63, 1, 70, 65});
   }
 }
 
