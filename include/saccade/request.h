@@ -40,7 +40,7 @@ struct Sampling {
   std::optional<double> presence_penalty;    ///< taken from the logit of each token answered with
   std::optional<double> frequency_penalty;   ///< likewise, times the number of its occurrences
   std::vector<std::pair<std::int32_t, float>> logit_bias = {};  ///< added to these tokens' logits
-  std::optional<std::uint64_t> seed;         ///< fresh randomness without
+  std::optional<std::uint64_t> seed;                            ///< fresh randomness without
 };
 
 struct Request {

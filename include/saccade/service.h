@@ -1,6 +1,7 @@
 // Answering many requests at once: they come and go at every step of the model.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -79,13 +80,13 @@ struct ServiceStatus {
 class Ticket {
  public:
   /// Ends the request within a step, with FinishReason::kCancelled. From any thread, at any time.
-  void cancel();
+  void cancel() { *cancelled_ = true; }
 
  private:
   friend class Service;
-  struct State;
-  explicit Ticket(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  std::shared_ptr<State> state_;
+  explicit Ticket(std::shared_ptr<std::atomic<bool>> cancelled)
+      : cancelled_(std::move(cancelled)) {}
+  std::shared_ptr<std::atomic<bool>> cancelled_;
 };
 
 /// An engine that any number of threads may ask at once. One thread of its own runs the model;
