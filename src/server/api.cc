@@ -57,6 +57,25 @@ ApiContext Backend::context(const LoadedModel& model) const {
   return {options, model_name, model.service.info().context_length, model.tokenizer};
 }
 
+void answer_in_background(Backend& backend, const HttpRequest& http,
+                          const std::shared_ptr<Reply>& reply, Dialect dialect,
+                          std::function<std::string()> answer) {
+  const bool taken =
+      backend.worker->submit([reply, dialect, id = http.id, answer = std::move(answer)] {
+        try {
+          reply->send({200, answer()});
+        } catch (const Error& error) {
+          reply->send(error_response(dialect, api_error(error), id));
+        } catch (const std::exception& error) {
+          reply->send(error_response(dialect, ApiError(500, error.what()), id));
+        }
+      });
+  if (taken) return;
+  ApiError full(429, "too many requests of this kind wait", {}, "queue_full");
+  full.set_retry_after(1);
+  throw full;
+}
+
 Router make_router(Backend& backend) {
   Router router;
   add_openai_routes(router, backend);

@@ -42,11 +42,11 @@ using ReadGeneration = Generation (*)(const boost::json::value& body, const ApiC
 /// A handler that has the answers made that `read` finds asked for.
 Handler generating(Backend& backend, ReadGeneration read);
 
-/// Counts the tokens of `request` on the backend's worker and answers with what `answer` makes of
-/// it. Throws ApiError (429) when too many wait.
-void count_in_background(Backend& backend, const HttpRequest& http,
-                         const std::shared_ptr<Reply>& reply, Request request, Dialect dialect,
-                         std::function<std::string(const TokenMath&)> answer);
+/// Answers with what `answer` gives, which may take its time: the backend's worker calls it. Throws
+/// ApiError (429) when too many wait for that.
+void answer_in_background(Backend& backend, const HttpRequest& http,
+                          const std::shared_ptr<Reply>& reply, Dialect dialect,
+                          std::function<std::string()> answer);
 
 /// Every route, for serving and for docs/server.md.
 Router make_router(Backend& backend);

@@ -207,17 +207,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
     while (!parser.is_done()) {
       stream_.expires_at(std::min(deadline, Clock::now() + options_.read_timeout));
       const auto [error, size] = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+      if (!error) {
+        if (!share.grow_to(parser.get().body().size())) co_return no_memory(request);
+        continue;
+      }
       if (error == http::error::body_limit) co_return too_large(request);
-      if (error == beast::error::timeout || error == http::error::partial_message ||
-          error.category() == boost::system::system_category()) {
-        record(request, 0, "", error == beast::error::timeout ? "client_stalled" : "client_gone");
+      const bool gone = error == http::error::partial_message ||
+                        error.category() == boost::system::system_category();
+      if (gone || error == beast::error::timeout) {
+        record(request, 0, "", gone ? "client_gone" : "client_stalled");
         co_return std::nullopt;
       }
-      if (error) {
-        co_return state_.handler.transport_error(
-            request, 400, "the request's body is not what its head says: " + error.message());
-      }
-      if (!share.grow_to(parser.get().body().size())) co_return no_memory(request);
+      co_return state_.handler.transport_error(
+          request, 400, "the request's body is not what its head says: " + error.message());
     }
     co_return std::nullopt;
   }
@@ -260,7 +262,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const bool sent = co_await send_answer(*exchange, version, keep_alive);
     if (!sent) exchange->leave();
     exchange->close();
-    stream_.socket().cancel();  // the watch ends
+    boost::system::error_code ignored;  // a time limit closes the socket
+    stream_.socket().cancel(ignored);   // the watch ends
     record(
         head, last_status_, exchange->notes(),
         sent ? "" : (exchange->stalled() || write_timed_out_ ? "client_stalled" : "client_gone"));

@@ -117,10 +117,13 @@ void add_operation_routes(Router& router, Backend& backend) {
               }});
   router.add({"DELETE", "/v1/admin/cache", Access::kAdmin, Dialect::kOpenAi,
               "Forgets all pictures and prompts that no request uses",
-              [&backend](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
+              [&backend](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
                 LoadedModel& model = backend.host->need();
-                model.service.clear_caches();
-                reply->send({200, json::serialize(caches_json(model.service.status()))});
+                // It waits for a step of the model to end.
+                answer_in_background(backend, request, reply, Dialect::kOpenAi, [&model] {
+                  model.service.clear_caches();
+                  return json::serialize(caches_json(model.service.status()));
+                });
               }});
 }
 

@@ -18,9 +18,10 @@ namespace {
 // What has been written when the last request ends still has to reach its client.
 constexpr std::chrono::seconds kFlushTime{5};
 
-/// The options, once they make sense and the model's files do.
+/// The options, once they make sense and model and device are there.
 ServeOptions checked(ServeOptions options) {
   check_options(options);
+  device_info(options.engine);
   inspect_model(options.model, options.engine);
   return options;
 }

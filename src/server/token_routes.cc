@@ -39,12 +39,13 @@ void tokenize(Backend& backend, const HttpRequest& http, const std::shared_ptr<R
   read_chat_tools(fields, request);
   read_template_variables(fields, request);
   fields.done();
-  count_in_background(backend, http, reply, std::move(request), Dialect::kOpenAi,
-                      [context](const TokenMath& math) {
-                        json::object answer = token_list(math.token_ids, context);
-                        answer["image_tokens"] = math.image_tokens;
-                        return json::serialize(answer);
-                      });
+  answer_in_background(backend, http, reply, Dialect::kOpenAi,
+                       [&model, context, request = std::move(request)] {
+                         const TokenMath math = model.service.count_tokens(request);
+                         json::object answer = token_list(math.token_ids, context);
+                         answer["image_tokens"] = math.image_tokens;
+                         return json::serialize(answer);
+                       });
 }
 
 void detokenize(Backend& backend, const HttpRequest& http, const std::shared_ptr<Reply>& reply) {
@@ -68,28 +69,6 @@ void detokenize(Backend& backend, const HttpRequest& http, const std::shared_ptr
 }
 
 }  // namespace
-
-void count_in_background(Backend& backend, const HttpRequest& http,
-                         const std::shared_ptr<Reply>& reply, Request request, Dialect dialect,
-                         std::function<std::string(const TokenMath&)> answer) {
-  LoadedModel& model = backend.host->need();
-  const bool taken =
-      backend.worker->submit([&model, reply, dialect, id = http.id, request = std::move(request),
-                              answer = std::move(answer)] {
-        try {
-          reply->send({200, answer(model.service.count_tokens(request))});
-        } catch (const Error& error) {
-          reply->send(error_response(dialect, api_error(error), id));
-        } catch (const std::exception& error) {
-          reply->send(error_response(dialect, ApiError(500, error.what()), id));
-        }
-      });
-  if (!taken) {
-    ApiError full(429, "too many requests to count tokens wait", {}, "queue_full");
-    full.set_retry_after(1);
-    throw full;
-  }
-}
 
 void add_token_routes(Router& router, Backend& backend) {
   router.add({"POST", "/tokenize", Access::kKey, Dialect::kOpenAi,

@@ -68,7 +68,7 @@ bool RunningServer::wait_for(const std::string& status) const {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < deadline) {
     const TestResponse health = ask("GET", "/health");
-    if (boost::json::parse(health.body).at("status") == status) return true;
+    if (boost::json::parse(health.body).at("status").as_string() == status) return true;
     std::this_thread::sleep_for(kPause);
   }
   return false;

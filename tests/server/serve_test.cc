@@ -4,7 +4,7 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <csignal>
-#include <fstream>
+#include <filesystem>
 #include <thread>
 
 #include "base/json.h"
@@ -97,6 +97,17 @@ bool wait_for_status(const RunningServer& server, Done done) {
     std::this_thread::sleep_for(milliseconds(20));
   }
   return false;
+}
+
+/// Has the server work on an endless answer.
+void begin_endless(const RunningServer& server, TestClient& client) {
+  client.request("POST", "/v1/chat/completions", json::serialize(endless()));
+  EXPECT_TRUE(wait_for_status(
+      server, [](const json::value& status) { return status.at("requests").at("running") == 1; }));
+}
+
+bool is_waiting(const json::value& status) {
+  return status.at("requests").at("running") == 1 && status.at("requests").at("waiting") == 1;
 }
 
 bool is_idle(const json::value& status) {
@@ -287,12 +298,10 @@ TEST(Serve, AsksForKeys) {
 TEST(Serve, SaysWhenItsQueueIsFull) {
   const RunningServer server({"--max-running", "1", "--max-waiting", "1"});
   TestClient running(server.port());
-  running.request("POST", "/v1/chat/completions", json::serialize(endless()));
-  ASSERT_TRUE(running.read_until("content"));
+  begin_endless(server, running);
   TestClient waiting(server.port());
   waiting.request("POST", "/v1/chat/completions", json::serialize(endless()));
-  ASSERT_TRUE(wait_for_status(
-      server, [](const json::value& status) { return status.at("requests").at("waiting") == 1; }));
+  ASSERT_TRUE(wait_for_status(server, is_waiting));
   EXPECT_EQ(status_of(server).at("status"), "busy");
   const TestResponse third = server.ask("POST", "/v1/chat/completions", json::serialize(endless()));
   EXPECT_EQ(third.status, 429);
@@ -305,12 +314,10 @@ TEST(Serve, EndsTheRequestOfAClientThatLeaves) {
   json::object silent = endless();
   silent.erase("stream");
   TestClient streaming(server.port());
-  streaming.request("POST", "/v1/chat/completions", json::serialize(endless()));
-  ASSERT_TRUE(streaming.read_until("content"));
+  begin_endless(server, streaming);
   TestClient waiting(server.port());
   waiting.request("POST", "/v1/chat/completions", json::serialize(silent));
-  ASSERT_TRUE(wait_for_status(
-      server, [](const json::value& status) { return status.at("requests").at("waiting") == 1; }));
+  ASSERT_TRUE(wait_for_status(server, is_waiting));
   waiting.close();    // while it waits
   streaming.close();  // in the middle of its stream
   EXPECT_TRUE(wait_for_status(server, is_idle));
@@ -342,8 +349,7 @@ TEST(Serve, FinishesWhatRunsWhenItIsStopped) {
 TEST(Serve, SaysThatItIsBeingStopped) {
   RunningServer server;
   TestClient client(server.port());
-  client.request("POST", "/v1/chat/completions", json::serialize(endless()));
-  ASSERT_TRUE(client.read_until("content"));
+  begin_endless(server, client);
   server.send_signal(SIGTERM);
   ASSERT_TRUE(server.wait_for("draining"));
   EXPECT_EQ(server.ask("GET", "/readyz").status, 503);
@@ -356,8 +362,7 @@ TEST(Serve, SaysThatItIsBeingStopped) {
 TEST(Serve, CutsOffWhatTakesTooLongToDrain) {
   RunningServer server({"--drain-seconds", "0"});
   TestClient client(server.port());
-  client.request("POST", "/v1/chat/completions", json::serialize(endless()));
-  ASSERT_TRUE(client.read_until("content"));
+  begin_endless(server, client);
   server.send_signal(SIGINT);
   const auto response = client.read();
   ASSERT_TRUE(response);
@@ -368,8 +373,7 @@ TEST(Serve, CutsOffWhatTakesTooLongToDrain) {
 TEST(Serve, EndsAtOnceAtASecondSignal) {
   RunningServer server;
   TestClient client(server.port());
-  client.request("POST", "/v1/chat/completions", json::serialize(endless()));
-  ASSERT_TRUE(client.read_until("content"));
+  begin_endless(server, client);
   server.send_signal(SIGTERM);
   ASSERT_TRUE(server.wait_for("draining"));
   server.send_signal(SIGTERM);
@@ -377,8 +381,11 @@ TEST(Serve, EndsAtOnceAtASecondSignal) {
 }
 
 TEST(Serve, SaysWhyItsModelCannotBeLoaded) {
-  // One page of keys and values is more than this.
-  RunningServer server({"--kv-memory", "1"}, false);
+  // Its weights are there to be seen, its tokenizer is not.
+  const TemporaryDirectory directory;
+  std::filesystem::copy(std::string(SACCADE_SOURCE_DIR) + "/assets/glance", directory.path());
+  std::filesystem::remove(directory.path() / "tokenizer.json");
+  RunningServer server({}, false, directory.path());
   ASSERT_TRUE(server.wait_for("failed"));
   const TestResponse health = server.ask("GET", "/health");
   EXPECT_EQ(health.status, 503);
