@@ -197,6 +197,9 @@ bool Tokenizer::is_byte(std::int32_t id) const {
 std::int32_t Tokenizer::vocab_size() const {
   return parts_->decoded.size();
 }
+bool Tokenizer::separates_tokens() const {
+  return !decode_rules().separator.empty();
+}
 const DecodeRules& Tokenizer::decode_rules() const {
   return parts_->decoder.rules();
 }

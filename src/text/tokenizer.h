@@ -57,6 +57,9 @@ class Tokenizer {
   /// Whether decode() leaves the token out when it skips special tokens.
   bool is_special(std::int32_t id) const;
 
+  /// Whether decode() puts something between tokens, so that their bytes are not the text.
+  bool separates_tokens() const;
+
   /// The largest id + 1.
   std::int32_t vocab_size() const;
 
