@@ -75,7 +75,7 @@ std::string email() {
 // RFC 3986: a scheme, then an authority with its path or a path alone.
 std::string uri() {
   const std::string escaped = "%[0-9A-Fa-f]{2}";
-  const std::string plain = "A-Za-z0-9._~!$&'()*+,;=-";
+  const std::string plain = "A-Za-z0-9._~!$&'()*+,;=\\-";
   const std::string segment = fmt::format("(?:[{}:@]|{})", plain, escaped);
   const std::string host =
       fmt::format("(?:\\[{}\\]|(?:[{}]|{})*)", ipv6(), plain, escaped);

@@ -24,7 +24,6 @@ std::string shown(int low, int high) {
   };
   if (low == '0' && high == '9') return "a digit";
   if (low == high) return one(low);
-  if (high == low + 1) return one(low) + ", " + one(high);
   return one(low) + " to " + one(high);
 }
 
@@ -107,6 +106,10 @@ std::string Matcher::expected() const {
     if (low >= 0x80) {
       parts.emplace_back("a character beyond ASCII");
       break;
+    }
+    if (high == low + 1) {
+      parts.push_back(shown(low, low));
+      low = high;
     }
     parts.push_back(shown(low, std::min(high, 0x7F)));
     low = high;

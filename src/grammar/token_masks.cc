@@ -192,7 +192,9 @@ std::unique_ptr<TokenMasks::PlaceMask> TokenMasks::walk_text(const Place& place)
               mask->undecided.push_back(token);
             } else {
               set_bit(mask->inside, token);
-              by_characters[std::min(state.place.count, kFar)].push_back(token);
+              // An escape that has begun is a character to come.
+              const bool escape = state.place.escape.phase != Escape::kNone;
+              by_characters[std::min(state.place.count + escape, kFar)].push_back(token);
             }
           }
           return;

@@ -1,0 +1,149 @@
+// Structured output: how long grammars take to compile and masks to fill, with a published vocabulary.
+//
+//   bench/grammar_bench            (tools/fetch_tokenizers.sh fetches the vocabulary)
+//
+// The counters of Masks are microseconds a token over whole answers, cut into tokens by the tokenizer
+// itself; `first_us` is the mean over the first answer, with all that is worked out on the way.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <numeric>
+
+#include "base/json.h"
+#include "grammar/matcher.h"
+
+namespace saccade::grammar {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kPhoto = R"({
+  "type": "object", "additionalProperties": false,
+  "required": ["title", "description", "people", "objects", "scene", "quality"],
+  "properties": {
+    "title": {"type": "string", "minLength": 1, "maxLength": 80},
+    "description": {"type": "string", "maxLength": 600},
+    "taken": {"type": "string", "format": "date"},
+    "people": {"type": "array", "maxItems": 20, "items": {
+      "type": "object", "additionalProperties": false, "required": ["age", "mood"],
+      "properties": {"name": {"type": "string", "pattern": "^[A-Z][a-z]+( [A-Z][a-z]+)?$"},
+        "age": {"type": "integer", "minimum": 0, "maximum": 120},
+        "mood": {"enum": ["happy", "sad", "neutral", "surprised"]}}}},
+    "objects": {"type": "array", "minItems": 1, "maxItems": 50, "items": {
+      "type": "object", "additionalProperties": false, "required": ["label", "confidence", "box"],
+      "properties": {"label": {"type": "string", "maxLength": 40},
+        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+        "box": {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "integer"}, {"type": "integer"}, {"type": "integer"}], "items": false, "minItems": 4},
+        "tags": {"type": "array", "items": {"type": "string", "maxLength": 20}, "maxItems": 8}}}},
+    "scene": {"enum": ["indoor", "outdoor", "studio", "unknown"]},
+    "quality": {"type": "number", "multipleOf": 0.01, "minimum": 0, "maximum": 1}}})";
+
+constexpr const char* kPhotoAnswer =
+    R"({"title": "Breakfast on the terrace above the harbour", "description": "A family sits at a wooden table with bread, fruit and coffee; behind them boats lie in the morning sun, and a child points at a gull that has just stolen a croissant. \"Look!\" says the sign.", "taken": "2024-06-19", "people": [{"name": "Anna Berg", "age": 41, "mood": "happy"}, {"age": 7, "mood": "surprised"}], "objects": [{"label": "coffee pot", "confidence": 0.97, "box": [120, 44, 310, 288], "tags": ["kitchen", "metal", "hot"]}, {"label": "seagull", "confidence": 0.834, "box": [512, 12, 640, 101]}, {"label": "croissant", "confidence": 0.5, "box": [530, 60, 570, 84], "tags": ["food"]}], "scene": "outdoor", "quality": 0.87})";
+
+constexpr const char* kObjectAnswer =
+    R"({"name": "terrace", "size": {"width": 4.5, "unit": "m"}, "tags": ["sun", "sea", "breakfast"], "visible": true, "note": "The picture was taken from the roof.", "count": 12})";
+
+const std::shared_ptr<const Vocabulary>& vocabulary(const text::Tokenizer** tokenizer = nullptr) {
+  static const text::Tokenizer loaded = text::Tokenizer::from_file(SACCADE_TOKENIZER);
+  static const auto tokens = [] {
+    const std::array end = {loaded.token_id("<|im_end|>").value()};
+    return std::make_shared<const Vocabulary>(loaded, end);
+  }();
+  if (tokenizer) *tokenizer = &loaded;
+  return tokens;
+}
+
+bool missing(benchmark::State& state) {
+  if (std::filesystem::exists(SACCADE_TOKENIZER)) return false;
+  state.SkipWithError("no vocabulary: run tools/fetch_tokenizers.sh");
+  return true;
+}
+
+Grammar photo() {
+  return Grammar::json_schema(parse_json(kPhoto, "photo"), "photo", Style::kGeneration);
+}
+
+void CompilePhoto(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(photo());
+}
+BENCHMARK(CompilePhoto)->Unit(benchmark::kMillisecond);
+
+void PreparePhoto(benchmark::State& state) {
+  if (missing(state)) return;
+  vocabulary();
+  for (auto _ : state) TokenMasks(photo(), vocabulary()).prepare();
+}
+BENCHMARK(PreparePhoto)->Unit(benchmark::kMillisecond);
+
+/// Microseconds of each mask over one answer.
+std::vector<double> answer_times(const std::shared_ptr<const TokenMasks>& masks,
+                                 const std::vector<std::int32_t>& ids) {
+  std::vector<double> times;
+  std::vector<std::uint64_t> bits(masks->vocabulary().mask_words());
+  Matcher matcher(masks);
+  for (const std::int32_t id : ids) {
+    const auto begin = Clock::now();
+    matcher.mask(bits);
+    times.push_back(std::chrono::duration<double, std::micro>(Clock::now() - begin).count());
+    const bool allowed = (bits[static_cast<std::size_t>(id) / 64] >> (id % 64) & 1) != 0;
+    if (!allowed || !matcher.accept(id)) throw std::runtime_error("the answer is not accepted");
+  }
+  return times;
+}
+
+void measure(benchmark::State& state, const Grammar& grammar, const char* answer, bool prepare) {
+  if (missing(state)) return;
+  const text::Tokenizer* tokenizer = nullptr;
+  const auto masks = std::make_shared<const TokenMasks>(grammar, vocabulary(&tokenizer));
+  const std::vector<std::int32_t> ids = tokenizer->encode(answer);
+  if (prepare) masks->prepare();
+  const auto mean = [](const std::vector<double>& times) {
+    return std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
+  };
+  state.counters["first_us"] = mean(answer_times(masks, ids));
+  std::vector<double> all;
+  for (auto _ : state) {
+    const std::vector<double> times = answer_times(masks, ids);
+    all.insert(all.end(), times.begin(), times.end());
+  }
+  state.counters["tokens"] = static_cast<double>(ids.size());
+  state.counters["mean_us"] = mean(all);
+  std::ranges::sort(all);
+  state.counters["p50_us"] = all[all.size() / 2];
+  state.counters["p99_us"] = all[all.size() * 99 / 100];
+}
+
+void MasksOfPhoto(benchmark::State& state) {
+  measure(state, photo(), kPhotoAnswer, true);
+}
+BENCHMARK(MasksOfPhoto)->Unit(benchmark::kMillisecond);
+
+void MasksOfAnyObject(benchmark::State& state) {
+  measure(state, Grammar::json_object(Style::kGeneration), kObjectAnswer, true);
+}
+BENCHMARK(MasksOfAnyObject)->Unit(benchmark::kMillisecond);
+
+void MasksOfGbnf(benchmark::State& state) {
+  const Grammar grammar = Grammar::gbnf(
+      "root ::= object\n"
+      "value ::= object | array | string | number | \"true\" | \"false\" | \"null\"\n"
+      "object ::= \"{\" (string \": \" value (\", \" string \": \" value)*)? \"}\"\n"
+      "array ::= \"[\" (value (\", \" value)*)? \"]\"\n"
+      "string ::= \"\\\"\" ([^\"\\\\\\x00-\\x1f] | \"\\\\\" [\"\\\\/bfnrt])* \"\\\"\"\n"
+      "number ::= \"-\"? [0-9]+ (\".\" [0-9]+)?\n",
+      "json.gbnf");
+  measure(state, grammar, kPhotoAnswer, true);
+}
+BENCHMARK(MasksOfGbnf)->Unit(benchmark::kMillisecond);
+
+void Forced(benchmark::State& state) {
+  Matcher matcher(photo());
+  for (auto _ : state) benchmark::DoNotOptimize(matcher.forced());
+}
+BENCHMARK(Forced)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace saccade::grammar
