@@ -1,9 +1,11 @@
-// Structured output: how long grammars take to compile and masks to fill, with a published vocabulary.
+// Structured output: how long grammars take to compile and masks to fill, with a published
+// vocabulary.
 //
 //   bench/grammar_bench            (tools/fetch_tokenizers.sh fetches the vocabulary)
 //
-// The counters of Masks are microseconds a token over whole answers, cut into tokens by the tokenizer
-// itself; `first_us` is the mean over the first answer, with all that is worked out on the way.
+// The counters of Masks are microseconds a token over whole answers, cut into tokens by the
+// tokenizer itself; `first_us` is the mean over the first answer, with all that is worked out on
+// the way.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>

@@ -9,8 +9,8 @@ namespace saccade {
 
 class Grammar::Impl {
  public:
-  explicit Impl(grammar::Grammar compiled) : grammar(std::move(compiled)) {}
-  grammar::Grammar grammar;
+  explicit Impl(grammar::Grammar grammar) : compiled(std::move(grammar)) {}
+  grammar::Grammar compiled;
 };
 
 Grammar::Grammar(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -19,8 +19,8 @@ Grammar::Grammar(Grammar&&) noexcept = default;
 Grammar& Grammar::operator=(Grammar&&) noexcept = default;
 
 Grammar Grammar::json_schema(std::string_view schema, std::string_view where) {
-  return Grammar(std::make_unique<const Impl>(grammar::Grammar::json_schema(
-      parse_json(schema, where), where, grammar::Style::kDocument)));
+  return Grammar(std::make_unique<const Impl>(
+      grammar::Grammar::json_schema(parse_json(schema, where), where, grammar::Style::kDocument)));
 }
 
 Grammar Grammar::json_object() {
@@ -41,7 +41,7 @@ Grammar Grammar::gbnf(std::string_view text, std::string_view where) {
 }
 
 std::optional<Grammar::Mismatch> Grammar::check(std::string_view document) const {
-  const std::optional<grammar::Mismatch> found = grammar::find_mismatch(impl_->grammar, document);
+  const std::optional<grammar::Mismatch> found = grammar::find_mismatch(impl_->compiled, document);
   if (!found) return std::nullopt;
   Mismatch mismatch;
   mismatch.expected = found->expected;

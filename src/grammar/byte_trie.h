@@ -10,8 +10,8 @@
 
 namespace saccade::grammar {
 
-/// A tree of bytes in the order of a depth-first walk. A node's children follow it at once; `next` is
-/// the first node behind all of them.
+/// A tree of bytes in the order of a depth-first walk. A node's children follow it at once; `next`
+/// is the first node behind all of them.
 class ByteTrie {
  public:
   struct Node {
@@ -25,13 +25,15 @@ class ByteTrie {
   ByteTrie() = default;
   /// Empty strings and those of over 65,535 bytes are left out. Equal ones share a node.
   explicit ByteTrie(std::vector<std::pair<std::string_view, std::uint32_t>> entries) {
-    std::erase_if(entries, [](const auto& e) { return e.first.empty() || e.first.size() > 0xFFFF; });
+    std::erase_if(entries,
+                  [](const auto& e) { return e.first.empty() || e.first.size() > 0xFFFF; });
     std::ranges::sort(entries);
     std::vector<std::uint32_t> open;  // the nodes of the string before
     std::string_view before;
     for (const auto& [text, value] : entries) {
       std::size_t common = 0;
-      while (common < std::min(before.size(), text.size()) && before[common] == text[common]) ++common;
+      while (common < std::min(before.size(), text.size()) && before[common] == text[common])
+        ++common;
       for (; open.size() > common; open.pop_back()) close(open.back());
       for (std::size_t i = common; i < text.size(); ++i) {
         open.push_back(static_cast<std::uint32_t>(nodes_.size()));

@@ -117,8 +117,8 @@ bool Decimal::is_multiple_of(const Decimal& divisor) const {
   if (exponent_ < divisor.exponent_) return false;
   const std::optional<std::uint64_t> by = small(divisor.digits_);
   if (!by) return false;
-  const Wide product = Wide{remainder(digits_, *by)} *
-                       power_of_ten_modulo(exponent_ - divisor.exponent_, *by);
+  const Wide product =
+      Wide{remainder(digits_, *by)} * power_of_ten_modulo(exponent_ - divisor.exponent_, *by);
   return product % *by == 0;
 }
 
@@ -184,7 +184,8 @@ NumberSet intersection(const NumberSet& a, const NumberSet& b, std::string_view 
     both.multiple = b.multiple;
   } else if (b.multiple) {
     both.multiple = common_multiple(*a.multiple, *b.multiple);
-    if (!both.multiple) fail("{}: the least common multiple of several multipleOf is too large", where);
+    if (!both.multiple)
+      fail("{}: the least common multiple of several multipleOf is too large", where);
   }
   return both;
 }

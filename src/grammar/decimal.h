@@ -10,7 +10,8 @@
 
 namespace saccade::grammar {
 
-/// A number as JSON writes it, exactly: sign, digits without zeros at either end, and a power of ten.
+/// A number as JSON writes it, exactly: sign, digits without zeros at either end, and a power of
+/// ten.
 class Decimal {
  public:
   Decimal() = default;

@@ -32,8 +32,7 @@ std::int32_t Dfa::run(std::string_view word) const {
   return label(state);
 }
 
-std::vector<std::uint64_t> Dfa::completions(
-    const std::function<bool(std::int32_t)>& counts) const {
+std::vector<std::uint64_t> Dfa::completions(const std::function<bool(std::int32_t)>& counts) const {
   // Rounds of a sum over successors: what still grows after as many rounds as there are states has
   // a loop. Saturation makes it end much earlier in practice.
   const std::size_t n = size();
@@ -47,8 +46,8 @@ std::vector<std::uint64_t> Dfa::completions(
   for (std::size_t s = 0; s < n; ++s) {
     for (std::size_t c = 0; c < classes_.count(); ++c) {
       const std::int32_t target = next_[s * classes_.count() + c];
-      if (target != kDead) before[static_cast<std::size_t>(target)].push_back(
-          static_cast<std::int32_t>(s));
+      if (target != kDead)
+        before[static_cast<std::size_t>(target)].push_back(static_cast<std::int32_t>(s));
     }
     useful[s] = labels_[s] >= 0 && counts(labels_[s]);
   }
@@ -179,7 +178,8 @@ DfaPtr literals(std::span<const std::string> words) {
   for (const std::string& word : words) {
     std::int32_t state = 0;
     for (const char c : word) {
-      const auto [edge, added] = edges.emplace(std::pair(state, static_cast<std::uint8_t>(c)), count);
+      const auto [edge, added] =
+          edges.emplace(std::pair(state, static_cast<std::uint8_t>(c)), count);
       if (added) ++count;
       state = edge->second;
     }
@@ -251,8 +251,7 @@ DfaPtr either(const DfaPtr& a, const DfaPtr& b, std::string_view what) {
       [&](const States& s) { return ends(a, s[0]) || ends(b, s[1]) ? 0 : -1; }, what));
 }
 
-DfaPtr with_length(const DfaPtr& dfa, std::uint64_t min, std::uint64_t max,
-                   std::string_view what) {
+DfaPtr with_length(const DfaPtr& dfa, std::uint64_t min, std::uint64_t max, std::string_view what) {
   constexpr std::uint64_t kUnbounded = ~std::uint64_t{0};
   if (dfa->empty() || (min == 0 && max == kUnbounded)) return dfa;
   using State = std::pair<std::int32_t, std::uint64_t>;
@@ -271,8 +270,7 @@ DfaPtr with_length(const DfaPtr& dfa, std::uint64_t min, std::uint64_t max,
   const auto label = [&](const State& state) {
     return state.second >= min ? dfa->label(state.first) : -1;
   };
-  return std::make_shared<const Dfa>(
-      explore(State{Dfa::start(), 0}, classes, next, label, what));
+  return std::make_shared<const Dfa>(explore(State{Dfa::start(), 0}, classes, next, label, what));
 }
 
 }  // namespace saccade::grammar

@@ -12,10 +12,10 @@ std::string date() {
   const std::string year = "[0-9]{4}";
   // Years divisible by four, but of whole centuries only those divisible by four hundred.
   const std::string by_four = "(?:0[48]|[2468][048]|[13579][26])";
-  const std::string leap =
-      fmt::format("(?:[0-9]{{2}}{}|(?:00|{})00)", by_four, by_four);
+  const std::string leap = fmt::format("(?:[0-9]{{2}}{}|(?:00|{})00)", by_four, by_four);
   return fmt::format(
-      "(?:{}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|"
+      "(?:{}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+      "|"
       "02-(?:0[1-9]|1[0-9]|2[0-8]))|{}-02-29)",
       year, leap);
 }
@@ -29,8 +29,7 @@ std::string time() {
 // RFC 3339, appendix A.
 std::string duration() {
   const std::string hours = "(?:[0-9]+H(?:[0-9]+M(?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)";
-  const std::string days =
-      "(?:[0-9]+D|[0-9]+M(?:[0-9]+D)?|[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?)";
+  const std::string days = "(?:[0-9]+D|[0-9]+M(?:[0-9]+D)?|[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?)";
   return fmt::format("P(?:{}(?:T{})?|T{}|[0-9]+W)", days, hours, hours);
 }
 
@@ -77,12 +76,11 @@ std::string uri() {
   const std::string escaped = "%[0-9A-Fa-f]{2}";
   const std::string plain = "A-Za-z0-9._~!$&'()*+,;=\\-";
   const std::string segment = fmt::format("(?:[{}:@]|{})", plain, escaped);
-  const std::string host =
-      fmt::format("(?:\\[{}\\]|(?:[{}]|{})*)", ipv6(), plain, escaped);
+  const std::string host = fmt::format("(?:\\[{}\\]|(?:[{}]|{})*)", ipv6(), plain, escaped);
   const std::string authority =
       fmt::format("(?:(?:[{}:]|{})*@)?{}(?::[0-9]*)?", plain, escaped, host);
-  const std::string path = fmt::format(
-      "(?://{0}(?:/{1}*)*|/(?:{1}+(?:/{1}*)*)?|{1}+(?:/{1}*)*|)", authority, segment);
+  const std::string path =
+      fmt::format("(?://{0}(?:/{1}*)*|/(?:{1}+(?:/{1}*)*)?|{1}+(?:/{1}*)*|)", authority, segment);
   const std::string rest = fmt::format("(?:[{}:@/?]|{})*", plain, escaped);
   return fmt::format("[A-Za-z][A-Za-z0-9+.-]*:{0}(?:\\?{1})?(?:#{1})?", path, rest);
 }

@@ -47,10 +47,14 @@ class GbnfCompiler {
   bool holds(const GbnfExpression& e, bool empty_repeat, const Leaf& leaf) const {
     const auto each = [&](const GbnfExpression& part) { return holds(part, empty_repeat, leaf); };
     switch (e.kind) {
-      case Kind::kSequence: return std::ranges::all_of(e.parts, each);
-      case Kind::kEither: return std::ranges::any_of(e.parts, each);
-      case Kind::kRepeat: return (empty_repeat && e.min == 0) || each(e.parts.front());
-      default: return leaf(e);
+      case Kind::kSequence:
+        return std::ranges::all_of(e.parts, each);
+      case Kind::kEither:
+        return std::ranges::any_of(e.parts, each);
+      case Kind::kRepeat:
+        return (empty_repeat && e.min == 0) || each(e.parts.front());
+      default:
+        return leaf(e);
     }
   }
 
@@ -146,8 +150,10 @@ class GbnfCompiler {
 
   Fragment build(Nfa& nfa, const GbnfExpression& e) {
     switch (e.kind) {
-      case Kind::kBytes: return nfa.bytes(e.bytes);
-      case Kind::kCharacters: return nfa.characters(e.characters);
+      case Kind::kBytes:
+        return nfa.bytes(e.bytes);
+      case Kind::kCharacters:
+        return nfa.characters(e.characters);
       case Kind::kRule:
         if (size_[e.rule] <= kMaxCopied) return build(nfa, *rules_[e.rule].expression);
         return nfa.call(number_of(e.rule));
@@ -171,7 +177,7 @@ class GbnfCompiler {
   const std::string& where_;
   std::vector<bool> nullable_, productive_;
   std::vector<std::uint64_t> size_;
-  std::vector<int> measured_;  // 0: not yet, 1: under way, 2: done
+  std::vector<int> measured_;       // 0: not yet, 1: under way, 2: done
   std::vector<std::size_t> order_;  // rules that get automata of their own; root first
 };
 

@@ -45,7 +45,8 @@ class GbnfParser {
   [[noreturn]] void wrong(std::string_view what) const {
     const std::string_view before = text_.substr(0, position_);
     const std::size_t line = static_cast<std::size_t>(std::ranges::count(before, '\n')) + 1;
-    const std::size_t start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
+    const std::size_t start =
+        before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
     fail("{}: line {}, column {}: {}", where_, line, position_ - start + 1, what);
   }
   bool at_end() const { return position_ >= text_.size(); }
@@ -158,7 +159,8 @@ class GbnfParser {
     std::uint64_t value = 0;
     for (; peek() >= '0' && peek() <= '9'; ++position_) {
       value = value * 10 + static_cast<std::uint64_t>(peek() - '0');
-      if (value > kMaxRepeat) wrong(fmt::format("repeating more than {} times is not supported", kMaxRepeat));
+      if (value > kMaxRepeat)
+        wrong(fmt::format("repeating more than {} times is not supported", kMaxRepeat));
     }
     return value;
   }
@@ -200,19 +202,27 @@ class GbnfParser {
     const char c = peek();
     if (!at_end()) ++position_;
     switch (c) {
-      case 'n': return '\n';
-      case 'r': return '\r';
-      case 't': return '\t';
-      case 'x': return hex(2);
-      case 'u': return hex(4);
-      case 'U': return hex(8);
+      case 'n':
+        return '\n';
+      case 'r':
+        return '\r';
+      case 't':
+        return '\t';
+      case 'x':
+        return hex(2);
+      case 'u':
+        return hex(4);
+      case 'U':
+        return hex(8);
       case '\\':
       case '"':
       case '[':
       case ']':
       case '-':
-      case '^': return static_cast<char32_t>(c);
-      default: wrong("an unknown escape");
+      case '^':
+        return static_cast<char32_t>(c);
+      default:
+        wrong("an unknown escape");
     }
   }
 
@@ -224,7 +234,8 @@ class GbnfParser {
       wrong("an escape with what is not a hexadecimal digit");
     }
     const char32_t value = read_hex(part, used, digits);
-    if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) wrong("an escape of no character");
+    if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
+      wrong("an escape of no character");
     position_ += digits;
     return value;
   }

@@ -32,7 +32,8 @@ Grammar Grammar::json_object(Style style) {
 }
 
 Grammar Grammar::regex(std::string_view pattern) {
-  return Grammar(of_automaton(compile_regex(pattern, RegexMatch::kWhole), "the regular expression"));
+  return Grammar(
+      of_automaton(compile_regex(pattern, RegexMatch::kWhole), "the regular expression"));
 }
 
 Grammar Grammar::choice(std::span<const std::string> texts) {

@@ -23,8 +23,8 @@ enum class Style {
 };
 
 /// What texts may be: compiled once, immutable, cheap to copy, shared between threads. What is not
-/// supported is refused with an Error that names it and its place, never ignored, and so is a grammar
-/// that nothing matches. `where` names the source in errors.
+/// supported is refused with an Error that names it and its place, never ignored, and so is a
+/// grammar that nothing matches. `where` names the source in errors.
 class Grammar {
  public:
   /// JSON Schema, draft 2020-12. docs/grammar.md says which keywords there are.

@@ -77,7 +77,8 @@ Keys keys_of(const ObjectSet& set, SchemaValues& values, std::string_view where)
     if (ends(1, states[1])) return parts[1]->label(states[1]);
     std::vector<bool> patterns;
     for (std::size_t i = 2; i < states.size(); ++i) patterns.push_back(ends(i, states[i]));
-    const auto [place, added] = classes.emplace(patterns, static_cast<std::int32_t>(classes.size()));
+    const auto [place, added] =
+        classes.emplace(patterns, static_cast<std::int32_t>(classes.size()));
     if (added) {
       keys.class_values.push_back(
           value_of(set, nullptr, [&](std::size_t pattern) { return patterns[pattern]; }));

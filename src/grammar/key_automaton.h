@@ -7,10 +7,10 @@ namespace saccade::grammar {
 
 /// The keys that a set of objects knows, before it is clear which of them can have a value.
 struct Keys {
-  std::vector<std::string> names;           ///< in the schema's order
-  std::vector<Conjunction> name_values;     ///< what holds of the value of each
-  std::vector<bool> name_possible;          ///< "propertyNames" lets it through
-  std::vector<Conjunction> class_values;    ///< of keys without a name, by the patterns they match
+  std::vector<std::string> names;         ///< in the schema's order
+  std::vector<Conjunction> name_values;   ///< what holds of the value of each
+  std::vector<bool> name_possible;        ///< "propertyNames" lets it through
+  std::vector<Conjunction> class_values;  ///< of keys without a name, by the patterns they match
   /// Labels: indices of `names`, then names.size() + class.
   DfaPtr dfa;
 };

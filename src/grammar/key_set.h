@@ -8,7 +8,8 @@ namespace saccade::grammar {
 
 /// The keys of one object by their hashes: adding and looking up take logarithmic time, and copies
 /// share what they have in common, since alternatives and copies of a matcher go on from one set.
-/// Two keys with one hash count as the same key, which can only refuse a document, never let one in.
+/// Two keys with one hash count as the same key, which can only refuse a document, never let one
+/// in.
 class KeySet {
  public:
   bool has(std::uint64_t hash) const {

@@ -48,7 +48,8 @@ void add(Threads& out, Thread thread) {
     if (same(thread, other)) return;
   }
   if (out.size() >= Machine::kMaxThreads) {
-    fail("the grammar is too ambiguous: over {} ways to read the text so far", Machine::kMaxThreads);
+    fail("the grammar is too ambiguous: over {} ways to read the text so far",
+         Machine::kMaxThreads);
   }
   out.push_back(std::move(thread));
 }
@@ -100,11 +101,13 @@ Threads Machine::advance(Threads threads, std::string_view bytes) const {
 }
 
 void Machine::step(const Thread& thread, std::uint8_t byte, Threads& out, int depth) const {
-  if (depth > kMaxReturns) fail("the grammar is too ambiguous: over {} rules end at once", kMaxReturns);
+  if (depth > kMaxReturns)
+    fail("the grammar is too ambiguous: over {} rules end at once", kMaxReturns);
   const Place& place = thread.place;
   const bool space = program_.documents && program_.json && is_space(byte);
   switch (place.kind) {
-    case Place::kPassed: return;
+    case Place::kPassed:
+      return;
     case Place::kBarrier: {
       Thread passed;
       passed.place.kind = Place::kPassed;
@@ -120,10 +123,14 @@ void Machine::step(const Thread& thread, std::uint8_t byte, Threads& out, int de
         begin_value(place.spec, byte, thread.parent, out);
       }
       return;
-    case Place::kAutomaton: return step_automaton(thread, byte, out, depth);
-    case Place::kNumber: return step_number(thread, byte, out);
-    case Place::kString: return step_string(thread, byte, out);
-    case Place::kKey: return step_key(thread, byte, out);
+    case Place::kAutomaton:
+      return step_automaton(thread, byte, out, depth);
+    case Place::kNumber:
+      return step_number(thread, byte, out);
+    case Place::kString:
+      return step_string(thread, byte, out);
+    case Place::kKey:
+      return step_key(thread, byte, out);
     case Place::kArray:
       if (space) {
         add(out, thread);
@@ -191,7 +198,8 @@ void Machine::step_automaton(const Thread& thread, std::uint8_t byte, Threads& o
                       std::ranges::all_of(dfa.classes().samples, [&](std::uint8_t b) {
                         return dfa.step(call.target, b) == Dfa::kDead;
                       });
-    const FramePtr parent = last ? thread.parent : std::make_shared<const Frame>(back, thread.parent);
+    const FramePtr parent =
+        last ? thread.parent : std::make_shared<const Frame>(back, thread.parent);
     Thread inner = at(Place::kAutomaton, rule, parent);
     // An empty word of the rule is an edge of the caller, so it must not end here at once.
     inner.place.phase = Place::kCalled;
@@ -226,8 +234,11 @@ void Machine::step_string(const Thread& thread, std::uint8_t byte, Threads& out)
   Thread moved = thread;
   switch (step_text(moved.place, byte, *spec.dfa, spec.max, program_.documents,
                     [](const Place&) { return true; })) {
-    case TextStep::kRefused: return;
-    case TextStep::kInside: add(out, std::move(moved)); return;
+    case TextStep::kRefused:
+      return;
+    case TextStep::kInside:
+      add(out, std::move(moved));
+      return;
     case TextStep::kQuote:
       if (spec.dfa->accepts(moved.place.state) && moved.place.count >= spec.min) {
         add(out, resume(thread.parent));

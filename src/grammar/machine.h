@@ -14,10 +14,10 @@ namespace saccade::grammar {
 
 /// The keys an object has so far.
 struct Members {
-  Bits seen;                ///< of ObjectSpec::names
-  Bits needed;              ///< required, and what the seen ones need
+  Bits seen;    ///< of ObjectSpec::names
+  Bits needed;  ///< required, and what the seen ones need
   std::uint64_t count = 0;
-  std::size_t position = 0; ///< in the generation style: names from here on may follow
+  std::size_t position = 0;  ///< in the generation style: names from here on may follow
   KeySet others;
   std::shared_ptr<const std::vector<std::string>> texts;  ///< others, where they are remembered
 };
@@ -27,9 +27,9 @@ struct Escape {
   enum Phase : std::uint8_t {
     kNone,
     kBackslash,
-    kHex,      ///< \u and `digits` digits
-    kLowSlash, ///< a high surrogate: \ must follow
-    kLowU,     ///< and then u
+    kHex,       ///< \u and `digits` digits
+    kLowSlash,  ///< a high surrogate: \ must follow
+    kLowU,      ///< and then u
     kLowHex,
   };
   Phase phase = kNone;
@@ -49,17 +49,17 @@ struct Place {
     kString,     ///< behind the opening quote
     kArray,
     kObject,
-    kKey,        ///< in a key, behind the opening quote; `spec` is an object
-    kBarrier,    ///< the end of what token_masks looks at without knowing what lies behind it
-    kPassed,     ///< the byte just read belongs behind a barrier
+    kKey,      ///< in a key, behind the opening quote; `spec` is an object
+    kBarrier,  ///< the end of what token_masks looks at without knowing what lies behind it
+    kPassed,   ///< the byte just read belongs behind a barrier
   };
   enum Phase : std::uint8_t {
-    kOpened,       ///< behind the bracket
-    kCalled,       ///< at the start of a rule, which must not end without a byte
-    kAfterItem,    ///< a comma or the closing bracket must follow
-    kAfterComma,   ///< an item or key must follow
-    kAfterKey,     ///< a colon must follow
-    kAfterColon,   ///< `count` is the node of the value
+    kOpened,      ///< behind the bracket
+    kCalled,      ///< at the start of a rule, which must not end without a byte
+    kAfterItem,   ///< a comma or the closing bracket must follow
+    kAfterComma,  ///< an item or key must follow
+    kAfterKey,    ///< a colon must follow
+    kAfterColon,  ///< `count` is the node of the value
   };
   Kind kind = kDone;
   Phase phase = kOpened;
@@ -93,7 +93,8 @@ struct Frame {
 /// All alternatives that the text so far leaves. Copies are cheap.
 using Threads = std::vector<Thread>;
 
-/// Steps through a Program. Throws Error when a text has more alternatives at once than kMaxThreads.
+/// Steps through a Program. Throws Error when a text has more alternatives at once than
+/// kMaxThreads.
 class Machine {
  public:
   static constexpr std::size_t kMaxThreads = 2'000;

@@ -32,8 +32,7 @@ bool Machine::can_add_name(const ObjectSpec& spec, const Members& members, std::
   if (ordered && i < members.position) return false;
   Bits needed = members.needed;
   needed.add(name.needs);
-  if (members.count + needed.count_without(members.seen) +
-          (needed.has(i) ? 0 : 1) > spec.max) {
+  if (members.count + needed.count_without(members.seen) + (needed.has(i) ? 0 : 1) > spec.max) {
     return false;
   }
   if (!ordered) return true;
@@ -48,7 +47,8 @@ bool Machine::can_add_other(const ObjectSpec& spec, const Members& members) cons
   if (members.count + missing >= spec.max) return false;
   if (program_.documents) return true;
   // A model writes them last, and only where the schema speaks of them or cannot do without.
-  const bool wanted = spec.writes_others || !enough_left(spec, members, spec.names.size(), members.count);
+  const bool wanted =
+      spec.writes_others || !enough_left(spec, members, spec.names.size(), members.count);
   return missing == 0 && wanted;
 }
 
@@ -105,8 +105,10 @@ void Machine::step_object(const Thread& thread, std::uint8_t byte, Threads& out)
     case Place::kAfterKey:
       if (byte == ':') moved_to(Place::kAfterColon);
       return;
-    case Place::kCalled: return;
-    case Place::kAfterColon: return begin_object_value(thread, byte, out);
+    case Place::kCalled:
+      return;
+    case Place::kAfterColon:
+      return begin_object_value(thread, byte, out);
     case Place::kOpened:
       if (byte == '}' && can_close(spec, *place.members)) out.push_back(resume(thread.parent));
       break;
@@ -153,8 +155,11 @@ void Machine::step_key(const Thread& thread, std::uint8_t byte, Threads& out) co
   Thread moved = thread;
   const auto viable = [&](const Place& place) { return program_.documents || key_viable(place); };
   switch (step_text(moved.place, byte, *spec.keys, kUnbounded, program_.documents, viable)) {
-    case TextStep::kRefused: return;
-    case TextStep::kInside: out.push_back(std::move(moved)); return;
+    case TextStep::kRefused:
+      return;
+    case TextStep::kInside:
+      out.push_back(std::move(moved));
+      return;
     case TextStep::kQuote:
       end_key(thread, spec.keys->label(thread.place.state), thread.place.hash, out);
       return;
@@ -193,8 +198,7 @@ bool Machine::end_key(const Thread& key, std::int32_t label, std::uint64_t hash,
   object.place.kind = Place::kObject;
   object.place.phase = Place::kAfterKey;
   object.place.spec = key.place.spec;
-  object.place.count =
-      named ? spec.names[index].node : spec.class_nodes[index - spec.names.size()];
+  object.place.count = named ? spec.names[index].node : spec.class_nodes[index - spec.names.size()];
   object.place.members = std::move(members);
   out.push_back(std::move(object));
   return true;

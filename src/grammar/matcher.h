@@ -15,21 +15,22 @@
 namespace saccade::grammar {
 
 /// Follows a text byte by byte or token by token. Copies are cheap and independent, so a guess is
-/// made on a copy that is kept or thrown away. Throws Error where a text has too many alternatives at
-/// once; with the generation style there is otherwise always a way on until the answer is complete.
+/// made on a copy that is kept or thrown away. Throws Error where a text has too many alternatives
+/// at once; with the generation style there is otherwise always a way on until the answer is
+/// complete.
 class Matcher {
  public:
   /// Without a vocabulary: for bytes alone.
   explicit Matcher(Grammar grammar);
   explicit Matcher(std::shared_ptr<const TokenMasks> masks);
 
-  /// Goes on by some bytes, or by a token. False, and nothing changed, if the grammar refuses them. An
-  /// end token is accepted when the text is complete, and nothing after it.
+  /// Goes on by some bytes, or by a token. False, and nothing changed, if the grammar refuses them.
+  /// An end token is accepted when the text is complete, and nothing after it.
   bool accept(std::string_view bytes);
   bool accept(std::int32_t token);
 
-  /// Sets the bits of exactly the tokens that accept() would take, but for long tokens near a limit on
-  /// the length of a string, which shorter ones spell as well.
+  /// Sets the bits of exactly the tokens that accept() would take, but for long tokens near a limit
+  /// on the length of a string, which shorter ones spell as well.
   void mask(std::span<std::uint64_t> bits) const;
 
   /// Whether the text may end here.
@@ -54,7 +55,8 @@ class Matcher {
 
 /// Where a text leaves a grammar.
 struct Mismatch {
-  std::size_t offset = 0;  ///< of the first byte that is refused; the size where the text is too short
+  std::size_t offset =
+      0;  ///< of the first byte that is refused; the size where the text is too short
   std::string expected;
 };
 

@@ -200,7 +200,8 @@ class SubsetConstruction {
 
   std::int32_t id_of(Set set) {
     const bool first = ids_.empty();
-    const auto [place, added] = ids_.emplace(std::move(set), static_cast<std::int32_t>(ids_.size()));
+    const auto [place, added] =
+        ids_.emplace(std::move(set), static_cast<std::int32_t>(ids_.size()));
     if (added) {
       if (ids_.size() > kMaxDfaStates) {
         fail("{}: its automaton has more than {} states", what_, kMaxDfaStates);

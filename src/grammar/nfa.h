@@ -55,9 +55,7 @@ class Nfa {
  private:
   std::int32_t add_state();
   void link(std::int32_t from, std::int32_t to) { add(from, {.target = to}); }
-  void add(std::int32_t from, Edge edge) {
-    edges_[static_cast<std::size_t>(from)].push_back(edge);
-  }
+  void add(std::int32_t from, Edge edge) { edges_[static_cast<std::size_t>(from)].push_back(edge); }
 
   std::vector<std::vector<Edge>> edges_;
 };
@@ -69,7 +67,6 @@ struct RuleFacts {
 };
 
 /// The subset construction. Throws Error, speaking of `what`, when it grows too large.
-Dfa determinize(const Nfa& nfa, Fragment whole, std::string_view what,
-                const RuleFacts& facts = {});
+Dfa determinize(const Nfa& nfa, Fragment whole, std::string_view what, const RuleFacts& facts = {});
 
 }  // namespace saccade::grammar

@@ -22,8 +22,8 @@ struct Bound {
 /// How the digits so far compare with a bound's. While the whole part is read its length is not
 /// known, so `read` counts digits and `order` compares them as if the lengths were equal.
 struct Comparison {
-  std::int32_t read = 0;   // digits of this part compared so far, one more than there are at most
-  std::int8_t order = 0;   // -1, 0, 1
+  std::int32_t read = 0;  // digits of this part compared so far, one more than there are at most
+  std::int8_t order = 0;  // -1, 0, 1
   auto operator<=>(const Comparison&) const = default;
 };
 
@@ -101,7 +101,8 @@ class Automaton {
     places_ = static_cast<std::int32_t>(std::max<std::int64_t>(0, -multiple.exponent()));
     const std::int64_t zeros = std::max<std::int64_t>(0, multiple.exponent());
     divisor_ = kMaxDivisor + 1;
-    if (multiple.digits().size() + static_cast<std::size_t>(std::min<std::int64_t>(zeros, 9)) <= 5) {
+    if (multiple.digits().size() + static_cast<std::size_t>(std::min<std::int64_t>(zeros, 9)) <=
+        5) {
       divisor_ = std::stoull(multiple.digits() + std::string(static_cast<std::size_t>(zeros), '0'));
     }
     if (divisor_ > kMaxDivisor || places_ > kMaxBoundDigits) {
@@ -192,8 +193,8 @@ class Automaton {
 }  // namespace
 
 const DfaPtr& json_number() {
-  static const DfaPtr dfa = compile_regex(
-      "-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", RegexMatch::kWhole);
+  static const DfaPtr dfa =
+      compile_regex("-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", RegexMatch::kWhole);
   return dfa;
 }
 

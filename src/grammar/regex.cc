@@ -117,7 +117,8 @@ class RegexReader {
     if (at_end() || pattern_[position_] < '0' || pattern_[position_] > '9') return std::nullopt;
     std::uint64_t value = 0;
     for (; !at_end() && pattern_[position_] >= '0' && pattern_[position_] <= '9'; ++position_) {
-      value = std::min(kMaxRepeat + 1, value * 10 + static_cast<std::uint64_t>(pattern_[position_] - '0'));
+      value = std::min(kMaxRepeat + 1,
+                       value * 10 + static_cast<std::uint64_t>(pattern_[position_] - '0'));
     }
     if (value > kMaxRepeat) unsupported(fmt::format("repeating more than {} times", kMaxRepeat));
     return value;
@@ -215,25 +216,40 @@ class RegexReader {
     if (at_end()) wrong("a backslash at the end");
     const char32_t c = take_character();
     switch (c) {
-      case 'd': return digits();
-      case 'D': return digits().negated();
-      case 'w': return word();
-      case 'W': return word().negated();
-      case 's': return space();
-      case 'S': return space().negated();
+      case 'd':
+        return digits();
+      case 'D':
+        return digits().negated();
+      case 'w':
+        return word();
+      case 'W':
+        return word().negated();
+      case 's':
+        return space();
+      case 'S':
+        return space().negated();
       case 'b':
         if (in_class) return {'\b', '\b'};
         unsupported("the word boundary \\b");
-      case 'B': unsupported("the word boundary \\B");
+      case 'B':
+        unsupported("the word boundary \\B");
       case 'p':
-      case 'P': unsupported("a Unicode property (\\p)");
-      case 'k': unsupported("a backreference");
-      case 'n': return {'\n', '\n'};
-      case 'r': return {'\r', '\r'};
-      case 't': return {'\t', '\t'};
-      case 'f': return {'\f', '\f'};
-      case 'v': return {'\v', '\v'};
-      default: break;
+      case 'P':
+        unsupported("a Unicode property (\\p)");
+      case 'k':
+        unsupported("a backreference");
+      case 'n':
+        return {'\n', '\n'};
+      case 'r':
+        return {'\r', '\r'};
+      case 't':
+        return {'\t', '\t'};
+      case 'f':
+        return {'\f', '\f'};
+      case 'v':
+        return {'\v', '\v'};
+      default:
+        break;
     }
     const char32_t value = escaped_character(c);
     return {value, value};

@@ -14,8 +14,8 @@ enum class RegexMatch {
 };
 
 /// The texts that match. Supported: classes, \d \w \s and their opposites, character escapes,
-/// groups, alternation, ^, $ and all quantifiers (lazy ones are the same language). Throws Error for
-/// lookaround, backreferences, \b and \p by name, for mistakes with their place, and for an
+/// groups, alternation, ^, $ and all quantifiers (lazy ones are the same language). Throws Error
+/// for lookaround, backreferences, \b and \p by name, for mistakes with their place, and for an
 /// expression whose automaton is too large.
 DfaPtr compile_regex(std::string_view pattern, RegexMatch match);
 

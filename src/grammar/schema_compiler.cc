@@ -56,7 +56,8 @@ class SchemaCompiler {
 
  private:
   std::uint32_t node_of(const Conjunction& conjunction) {
-    const auto [place, added] = ids_.emplace(conjunction, static_cast<std::uint32_t>(nodes_.size()));
+    const auto [place, added] =
+        ids_.emplace(conjunction, static_cast<std::uint32_t>(nodes_.size()));
     if (added) {
       if (nodes_.size() >= kMaxNodes) {
         fail("{}: its combinations come to more than {} different places", where_, kMaxNodes);
@@ -104,9 +105,8 @@ class SchemaCompiler {
     for (StringSet set : node.values.strings) {
       if (set.dfa != universal()) set = {with_length(set.dfa, set.min, set.max, where)};
       const bool counts = set.min > 0 || set.max != kUnbounded;
-      const auto other = std::ranges::find_if(merged, [&](const StringSet& m) {
-        return !counts && m.min == 0 && m.max == kUnbounded;
-      });
+      const auto other = std::ranges::find_if(
+          merged, [&](const StringSet& m) { return !counts && m.min == 0 && m.max == kUnbounded; });
       if (set.dfa->empty()) continue;
       if (other == merged.end()) {
         merged.push_back(set);
@@ -137,9 +137,10 @@ class SchemaCompiler {
     spec.writes_others =
         keys.names.empty() || std::ranges::any_of(set.rules, &PropertyRule::writes_others);
     if (!set.dependent.empty() && (set.min > 0 || set.max != kUnbounded)) {
-      fail("{}: \"dependentRequired\" together with \"minProperties\" or \"maxProperties\" is not "
-           "supported",
-           where);
+      fail(
+          "{}: \"dependentRequired\" together with \"minProperties\" or \"maxProperties\" is not "
+          "supported",
+          where);
     }
     close_needs(set, keys.names, spec);
     return draft;
@@ -187,9 +188,7 @@ class SchemaCompiler {
     }
   }
 
-  bool possible(const ArrayDraft& array) const {
-    return array.min <= longest(array);
-  }
+  bool possible(const ArrayDraft& array) const { return array.min <= longest(array); }
 
   /// How many items an array can have.
   std::uint64_t longest(const ArrayDraft& array) const {
@@ -220,9 +219,8 @@ class SchemaCompiler {
       if (all_possible(spec, spec.names[i].needs)) ++available;
     }
     if (spec.keys->empty()) return spec.min == 0;
-    const std::uint64_t others = spec.keys->completions([&](std::int32_t label) {
-      return is_other(spec, label);
-    })[0];
+    const std::uint64_t others =
+        spec.keys->completions([&](std::int32_t label) { return is_other(spec, label); })[0];
     return available + std::min(others, kUnbounded / 2) >= spec.min;
   }
 
@@ -286,9 +284,8 @@ class SchemaCompiler {
       spec.max = 0;
       return spec;
     }
-    spec.others_ahead = spec.keys->completions([&](std::int32_t end) {
-      return static_cast<std::size_t>(end) >= spec.names.size();
-    });
+    spec.others_ahead = spec.keys->completions(
+        [&](std::int32_t end) { return static_cast<std::size_t>(end) >= spec.names.size(); });
     spec.remembers_keys = std::ranges::any_of(spec.others_ahead, [](std::uint64_t words) {
       return words != 0 && words != Dfa::kInfinite;
     });

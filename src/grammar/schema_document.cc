@@ -15,45 +15,68 @@ namespace json = boost::json;
 enum Kind : int {
   kAnnotation,
   kSchema,
-  kSchemas,        // a list
-  kSchemaMap,      // an object
-  kCount,          // a non-negative integer
+  kSchemas,    // a list
+  kSchemaMap,  // an object
+  kCount,      // a non-negative integer
   kNumber,
-  kPositive,       // a number above zero
+  kPositive,  // a number above zero
   kText,
-  kTexts,          // a list of strings
-  kTextLists,      // an object of them
+  kTexts,      // a list of strings
+  kTextLists,  // an object of them
   kTypes,
   kList,
   kAnything,
-  kNo,             // only false is supported
+  kNo,  // only false is supported
 };
 
 const std::map<std::string_view, Kind>& keywords() {
   static const std::map<std::string_view, Kind> table = {
-      {"title", kAnnotation},         {"description", kAnnotation},
-      {"default", kAnnotation},       {"examples", kAnnotation},
-      {"$comment", kAnnotation},      {"$schema", kText},
-      {"$id", kText},                 {"$anchor", kText},
-      {"deprecated", kAnnotation},    {"readOnly", kAnnotation},
-      {"writeOnly", kAnnotation},     {"$ref", kText},
-      {"$defs", kSchemaMap},          {"definitions", kSchemaMap},
-      {"type", kTypes},               {"enum", kList},
-      {"const", kAnything},           {"allOf", kSchemas},
-      {"anyOf", kSchemas},            {"oneOf", kSchemas},
-      {"not", kSchema},               {"if", kSchema},
-      {"then", kSchema},              {"else", kSchema},
-      {"minimum", kNumber},           {"maximum", kNumber},
-      {"exclusiveMinimum", kNumber},  {"exclusiveMaximum", kNumber},
-      {"multipleOf", kPositive},      {"minLength", kCount},
-      {"maxLength", kCount},          {"pattern", kText},
-      {"format", kText},              {"items", kSchema},
-      {"prefixItems", kSchemas},      {"minItems", kCount},
-      {"maxItems", kCount},           {"uniqueItems", kNo},
-      {"properties", kSchemaMap},     {"patternProperties", kSchemaMap},
-      {"additionalProperties", kSchema}, {"propertyNames", kSchema},
-      {"required", kTexts},           {"dependentRequired", kTextLists},
-      {"minProperties", kCount},      {"maxProperties", kCount},
+      {"title", kAnnotation},
+      {"description", kAnnotation},
+      {"default", kAnnotation},
+      {"examples", kAnnotation},
+      {"$comment", kAnnotation},
+      {"$schema", kText},
+      {"$id", kText},
+      {"$anchor", kText},
+      {"deprecated", kAnnotation},
+      {"readOnly", kAnnotation},
+      {"writeOnly", kAnnotation},
+      {"$ref", kText},
+      {"$defs", kSchemaMap},
+      {"definitions", kSchemaMap},
+      {"type", kTypes},
+      {"enum", kList},
+      {"const", kAnything},
+      {"allOf", kSchemas},
+      {"anyOf", kSchemas},
+      {"oneOf", kSchemas},
+      {"not", kSchema},
+      {"if", kSchema},
+      {"then", kSchema},
+      {"else", kSchema},
+      {"minimum", kNumber},
+      {"maximum", kNumber},
+      {"exclusiveMinimum", kNumber},
+      {"exclusiveMaximum", kNumber},
+      {"multipleOf", kPositive},
+      {"minLength", kCount},
+      {"maxLength", kCount},
+      {"pattern", kText},
+      {"format", kText},
+      {"items", kSchema},
+      {"prefixItems", kSchemas},
+      {"minItems", kCount},
+      {"maxItems", kCount},
+      {"uniqueItems", kNo},
+      {"properties", kSchemaMap},
+      {"patternProperties", kSchemaMap},
+      {"additionalProperties", kSchema},
+      {"propertyNames", kSchema},
+      {"required", kTexts},
+      {"dependentRequired", kTextLists},
+      {"minProperties", kCount},
+      {"maxProperties", kCount},
   };
   return table;
 }
@@ -61,7 +84,8 @@ const std::map<std::string_view, Kind>& keywords() {
 bool is_count(const json::value& value) {
   if (value.is_double()) {
     const double number = value.get_double();
-    return number >= 0 && number <= 9e15 && number == static_cast<double>(static_cast<std::int64_t>(number));
+    return number >= 0 && number <= 9e15 &&
+           number == static_cast<double>(static_cast<std::int64_t>(number));
   }
   return value.is_uint64() || (value.is_int64() && value.get_int64() >= 0);
 }
@@ -81,11 +105,16 @@ bool is_type(const json::value& value) {
 
 bool fits(int kind, const json::value& value) {
   switch (kind) {
-    case kCount: return is_count(value);
-    case kNumber: return value.is_number();
-    case kPositive: return value.is_number() && value.to_number<double>() > 0;
-    case kText: return value.is_string();
-    case kTexts: return is_text_list(value);
+    case kCount:
+      return is_count(value);
+    case kNumber:
+      return value.is_number();
+    case kPositive:
+      return value.is_number() && value.to_number<double>() > 0;
+    case kText:
+      return value.is_string();
+    case kTexts:
+      return is_text_list(value);
     case kTextLists:
       return value.is_object() && std::ranges::all_of(value.get_object(), [](const auto& entry) {
                return is_text_list(entry.value());
@@ -93,23 +122,35 @@ bool fits(int kind, const json::value& value) {
     case kTypes:
       return is_type(value) || (value.is_array() && !value.get_array().empty() &&
                                 std::ranges::all_of(value.get_array(), is_type));
-    case kList: return value.is_array() && !value.get_array().empty();
-    case kNo: return value.is_bool();
-    default: return true;
+    case kList:
+      return value.is_array() && !value.get_array().empty();
+    case kNo:
+      return value.is_bool();
+    default:
+      return true;
   }
 }
 
 std::string wanted(int kind) {
   switch (kind) {
-    case kCount: return "an integer that is not negative";
-    case kNumber: return "a number";
-    case kPositive: return "a number above zero";
-    case kText: return "a string";
-    case kTexts: return "a list of strings";
-    case kTextLists: return "an object of lists of strings";
-    case kTypes: return "one of JSON's types, or a list of them";
-    case kNo: return "true or false";
-    default: return "a list with at least one entry";
+    case kCount:
+      return "an integer that is not negative";
+    case kNumber:
+      return "a number";
+    case kPositive:
+      return "a number above zero";
+    case kText:
+      return "a string";
+    case kTexts:
+      return "a list of strings";
+    case kTextLists:
+      return "an object of lists of strings";
+    case kTypes:
+      return "one of JSON's types, or a list of them";
+    case kNo:
+      return "true or false";
+    default:
+      return "a list with at least one entry";
   }
 }
 
@@ -131,11 +172,14 @@ std::string pointer_step(std::string_view key) {
 /// Undoes the %XX of a URI fragment.
 std::string unescape_fragment(std::string_view text) {
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
   };
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
+        digit(text[i + 2]) >= 0) {
       result += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
       i += 2;
     } else {
@@ -159,7 +203,8 @@ SchemaDocument::SchemaDocument(const json::value& root, std::string where)
 void SchemaDocument::fail_at(const std::string& path, std::string_view what) const {
   // One line, whatever names the schema has.
   std::string place = path;
-  std::ranges::replace_if(place, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+  std::ranges::replace_if(
+      place, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
   fail("{}: {}: {}", where_, place, what);
 }
 
@@ -180,7 +225,8 @@ void SchemaDocument::add(const json::value& value, const std::string& path) {
   check_object(value.get_object(), path);
   if (const json::value* anchor = value.get_object().if_contains("$anchor")) {
     const auto [place, added] = anchors_.emplace(std::string(anchor->get_string()), &value);
-    if (!added) fail_at(path, fmt::format("\"$anchor\" {} is there twice", text::in_quotes(place->first)));
+    if (!added)
+      fail_at(path, fmt::format("\"$anchor\" {} is there twice", text::in_quotes(place->first)));
   }
 }
 
@@ -245,7 +291,8 @@ Literal SchemaDocument::constant(const json::value& value, std::string path) {
 Literal SchemaDocument::target(std::string_view reference, Literal from) const {
   std::string_view fragment = reference;
   const json::value* id = root_->is_object() ? root_->get_object().if_contains("$id") : nullptr;
-  if (id && !reference.starts_with('#') && reference.starts_with(std::string_view(id->get_string()))) {
+  if (id && !reference.starts_with('#') &&
+      reference.starts_with(std::string_view(id->get_string()))) {
     fragment.remove_prefix(id->get_string().size());
     if (fragment.empty()) return root();
   }
@@ -257,8 +304,8 @@ Literal SchemaDocument::target(std::string_view reference, Literal from) const {
   const auto& table = plain.empty() || plain.starts_with('/') ? by_path_ : anchors_;
   const auto found = table.find(&table == &by_path_ ? "#" + plain : plain);
   if (found == table.end()) {
-    refuse(from, fmt::format("\"$ref\" to {}: there is no schema there",
-                             text::in_quotes(reference)));
+    refuse(from,
+           fmt::format("\"$ref\" to {}: there is no schema there", text::in_quotes(reference)));
   }
   return literal_of(*found->second);
 }

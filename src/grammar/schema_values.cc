@@ -223,7 +223,8 @@ ValueSet SchemaValues::not_constants(const Object& schema, Literal literal) cons
     ValueSet set = ValueSet::everything();
     std::vector<std::string> words;
     for (const json::value& value : list) {
-      if (value.is_structured()) refuse_negation(literal, "enum\" or \"const\" with arrays or objects");
+      if (value.is_structured())
+        refuse_negation(literal, "enum\" or \"const\" with arrays or objects");
       if (value.is_null()) set.null = false;
       if (value.is_bool()) (value.get_bool() ? set.yes : set.no) = false;
       if (value.is_string()) words.emplace_back(view(value));
@@ -267,7 +268,8 @@ NumberSet SchemaValues::number_rules(const Object& schema, Literal literal) cons
   if (const json::value* value = number("multipleOf")) {
     set.multiple = Decimal::of(*value, where);
     // One of more digits could not be told from its neighbours.
-    if (set.multiple->digits().size() > 15) document_.refuse(literal, "\"multipleOf\" has too many digits");
+    if (set.multiple->digits().size() > 15)
+      document_.refuse(literal, "\"multipleOf\" has too many digits");
   }
   return set;
 }
@@ -300,8 +302,8 @@ StringSet SchemaValues::string_rules(const Object& schema, Literal literal) cons
   if (const json::value* name = schema.if_contains("format")) {
     const DfaPtr format = format_automaton(view(*name));
     if (!format) {
-      document_.refuse(literal, fmt::format("the format {} is not supported",
-                                            text::in_quotes(view(*name))));
+      document_.refuse(literal,
+                       fmt::format("the format {} is not supported", text::in_quotes(view(*name))));
     }
     set.dfa = intersection(set.dfa, format, where);
   }
@@ -391,7 +393,8 @@ ObjectSet SchemaValues::object_rules(const Object& schema, Literal literal) cons
   if (const json::value* others = schema.if_contains("additionalProperties")) {
     rule.others = document_.literal_of(*others);
   }
-  rule.writes_others = schema.contains("patternProperties") || schema.contains("additionalProperties");
+  rule.writes_others =
+      schema.contains("patternProperties") || schema.contains("additionalProperties");
   if (!(rule == PropertyRule())) set.rules.push_back(std::move(rule));
   if (const json::value* keys = schema.if_contains("propertyNames")) {
     add_literal(set.key_schemas, document_.literal_of(*keys));
@@ -531,9 +534,8 @@ bool SchemaValues::certainly_empty(const ValueSet& set, int depth) {
     return false;
   };
   return std::ranges::all_of(set.arrays, no_array) &&
-         std::ranges::all_of(set.objects, [&](const ObjectSet& object) {
-           return certainly_empty(object, depth);
-         });
+         std::ranges::all_of(
+             set.objects, [&](const ObjectSet& object) { return certainly_empty(object, depth); });
 }
 
 bool SchemaValues::certainly_empty(const ObjectSet& set, int depth) {
@@ -553,7 +555,8 @@ bool SchemaValues::certainly_empty(const ObjectSet& set, int depth) {
       }
       if (!named) add_literal(conjunction, rule.others);
     }
-    // Schemas that are being worked out may be asked about themselves here: then nothing is certain.
+    // Schemas that are being worked out may be asked about themselves here: then nothing is
+    // certain.
     if (std::ranges::any_of(conjunction, [&](Literal l) { return open_.contains(l); })) continue;
     if (certainly_empty(of(conjunction), depth + 1)) return true;
   }

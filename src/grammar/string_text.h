@@ -31,21 +31,29 @@ inline bool feed(Place& place, std::uint8_t byte, const Dfa& dfa, std::uint64_t 
 /// The letter behind a backslash that stands for `c`; 0 if there is none.
 inline char short_escape(char32_t c) {
   switch (c) {
-    case '"': return '"';
-    case '\\': return '\\';
-    case '\b': return 'b';
-    case '\f': return 'f';
-    case '\n': return 'n';
-    case '\r': return 'r';
-    case '\t': return 't';
-    default: return 0;
+    case '"':
+      return '"';
+    case '\\':
+      return '\\';
+    case '\b':
+      return 'b';
+    case '\f':
+      return 'f';
+    case '\n':
+      return 'n';
+    case '\r':
+      return 'r';
+    case '\t':
+      return 't';
+    default:
+      return 0;
   }
 }
 
 /// Reads one byte of a string's text into `place`. In the generation style (`documents` false) each
-/// character has one spelling: itself, or for control characters, quotes and backslashes the shortest
-/// escape, with small letters in hexadecimal digits. `viable(place)` says whether a place can still
-/// reach the end of a string, so that escapes are only begun that can be finished.
+/// character has one spelling: itself, or for control characters, quotes and backslashes the
+/// shortest escape, with small letters in hexadecimal digits. `viable(place)` says whether a place
+/// can still reach the end of a string, so that escapes are only begun that can be finished.
 template <typename Viable>
 TextStep step_text(Place& place, std::uint8_t byte, const Dfa& dfa, std::uint64_t max,
                    bool documents, const Viable& viable);
@@ -117,7 +125,8 @@ TextStep step_text(Place& place, std::uint8_t byte, const Dfa& dfa, std::uint64_
       escape.phase = Escape::kLowHex;
       return byte == 'u' ? TextStep::kInside : TextStep::kRefused;
     case Escape::kHex:
-    case Escape::kLowHex: break;
+    case Escape::kLowHex:
+      break;
   }
   const int digit = escapes::hex_digit(byte, documents);
   if (digit < 0) return TextStep::kRefused;

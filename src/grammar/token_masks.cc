@@ -117,16 +117,19 @@ bool TokenMasks::cacheable(const Thread& thread) const {
   switch (thread.place.kind) {
     case Place::kAutomaton:
     case Place::kString:
-    case Place::kValue: return true;
-    case Place::kKey: return machine_.others_open(thread.place);
-    default: return false;
+    case Place::kValue:
+      return true;
+    case Place::kKey:
+      return machine_.others_open(thread.place);
+    default:
+      return false;
   }
 }
 
 TokenMasks::Key TokenMasks::key_of(const Place& place) const {
   const Escape& escape = place.escape;
-  const std::uint64_t escaped = std::uint64_t{escape.phase} << 32 |
-                                std::uint64_t{escape.digits} << 16 | escape.unit;
+  const std::uint64_t escaped =
+      std::uint64_t{escape.phase} << 32 | std::uint64_t{escape.digits} << 16 | escape.unit;
   std::uintptr_t table = place.spec;
   if (place.kind == Place::kString) {
     // Strings that differ in their lengths alone share a mask.
@@ -180,8 +183,8 @@ std::unique_ptr<TokenMasks::PlaceMask> TokenMasks::walk_text(const Place& place)
         if (before.place.state == Dfa::kDead) return false;
         after = before;
         after.plain &= byte != '\\';
-        const TextStep step = step_text(after.place, byte, dfa, kUnbounded, false,
-                                        [](const Place&) { return true; });
+        const TextStep step =
+            step_text(after.place, byte, dfa, kUnbounded, false, [](const Place&) { return true; });
         quote = step == TextStep::kQuote;
         return step == TextStep::kInside || quote;
       },

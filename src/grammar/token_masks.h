@@ -20,12 +20,13 @@ namespace saccade::grammar {
 ///
 /// Whether a token is allowed mostly depends on the innermost place alone: a letter may go on a
 /// string wherever the string stands. So for each place the whole vocabulary is walked once, with
-/// nothing known of what lies behind the place's end. That gives the tokens that stay inside, and for
-/// those that reach the end the bytes that are left (`",`, `"}`); a mask is then the first as
+/// nothing known of what lies behind the place's end. That gives the tokens that stay inside, and
+/// for those that reach the end the bytes that are left (`",`, `"}`); a mask is then the first as
 /// they are, and a walk of the few different remainders along the actual stack.
 class TokenMasks {
  public:
-  /// Throws Error for JSON in the document style, where a text may begin in ways that it cannot go on.
+  /// Throws Error for JSON in the document style, where a text may begin in ways that it cannot go
+  /// on.
   TokenMasks(Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary);
   ~TokenMasks();
 
@@ -33,8 +34,8 @@ class TokenMasks {
   const Vocabulary& vocabulary() const { return *vocabulary_; }
   const Machine& machine() const { return machine_; }
 
-  /// Sets the bits of the tokens that may follow `threads`, and of no others. End tokens are left to
-  /// the caller. `bits` has Vocabulary::mask_words() words.
+  /// Sets the bits of the tokens that may follow `threads`, and of no others. End tokens are left
+  /// to the caller. `bits` has Vocabulary::mask_words() words.
   void fill(const Threads& threads, std::span<std::uint64_t> bits) const;
 
   /// Walks the vocabulary at the places that answers spend their time at, so that the first of them

@@ -34,7 +34,8 @@ struct ArraySet {
   const Conjunction& item(std::size_t i) const { return i < prefix.size() ? prefix[i] : rest; }
 };
 
-/// "properties", "patternProperties" and "additionalProperties" of one schema, which belong together.
+/// "properties", "patternProperties" and "additionalProperties" of one schema, which belong
+/// together.
 struct PropertyRule {
   std::vector<std::pair<std::string, Literal>> names;
   std::vector<std::pair<DfaPtr, Literal>> patterns;

@@ -27,12 +27,15 @@ class GrammarCommand : public testing::Test {
 TEST_F(GrammarCommand, Documents) {
   const std::string schema = file("s.json", R"({"type": "object", "required": ["a"],
     "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}})");
-  expect_accepted(check({"--schema", schema, "--check", file("d.json", "{\"b\": \"x\",\n \"a\": 1}\n")}));
+  expect_accepted(
+      check({"--schema", schema, "--check", file("d.json", "{\"b\": \"x\",\n \"a\": 1}\n")}));
   expect_accepted(check({"--schema", schema, "--check", "-"}, R"({"a": 1.0})"));
-  expect_accepted(check({"--schema", "-", "--check", file("n.json", "null")}, R"({"type": "null"})"));
+  expect_accepted(
+      check({"--schema", "-", "--check", file("n.json", "null")}, R"({"type": "null"})"));
   expect_refused(check({"--schema", schema, "--check", "-"}, "{\"b\": \"x\",\n \"a\": \"1\"}"), 1,
                  "standard input: line 2, column 7: expected \"-\" or a digit");
-  expect_refused(check({"--schema", schema, "--check", "-"}, "{\"b\": \"x\"}"), 1, "line 1, column 10");
+  expect_refused(check({"--schema", schema, "--check", "-"}, "{\"b\": \"x\"}"), 1,
+                 "line 1, column 10");
   expect_refused(check({"--schema", schema, "--check", "-"}, "{\"a\": 1"), 1, "it ends too early");
 }
 

@@ -1,5 +1,5 @@
-// Any bytes as a grammar, then as a document for it: Error, and nothing else. The first byte says which
-// kind of grammar it is; a line break of two characters parts grammar and document.
+// Any bytes as a grammar, then as a document for it: Error, and nothing else. The first byte says
+// which kind of grammar it is; a line break of two characters parts grammar and document.
 #include <boost/json.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -16,10 +16,14 @@ using saccade::grammar::Style;
 
 Grammar compile(char kind, std::string_view text) {
   switch (kind) {
-    case 'r': return Grammar::regex(text);
-    case 'g': return Grammar::gbnf(text, "fuzz");
-    case 'd': return Grammar::json_schema(saccade::parse_json(text, "fuzz"), "fuzz", Style::kDocument);
-    default: return Grammar::json_schema(saccade::parse_json(text, "fuzz"), "fuzz", Style::kGeneration);
+    case 'r':
+      return Grammar::regex(text);
+    case 'g':
+      return Grammar::gbnf(text, "fuzz");
+    case 'd':
+      return Grammar::json_schema(saccade::parse_json(text, "fuzz"), "fuzz", Style::kDocument);
+    default:
+      return Grammar::json_schema(saccade::parse_json(text, "fuzz"), "fuzz", Style::kGeneration);
   }
 }
 

@@ -31,12 +31,63 @@ constexpr std::string_view kTags = R"({
 std::shared_ptr<const Vocabulary> small_vocabulary() {
   std::vector<std::string> tokens;
   for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
-  for (const char* text :
-       {"{\"", "\":", "\": ", "\",", "\", ", "\"}", "\"]", "\"}]", "\"}, {\"", ", \"", ": \"", "ab", "abc",
-        "x\"", "ab\", \"", "title", "tags", "score", "\": [{\"", "12", "10", "10}", "0.", ".5", "5}", "1,",
-        "1, ", "true", "null", "[]", "{}", "[[", "]]", "é", "😀", "\xc3", "\xf0\x9f", "\x98\x80", "\\n",
-        "\\u00", "\\\"", "\\u0001", "a\\", "name\": \"", "\"a\": 1", "a\": 1, \"a", "photo\", \"tags\"",
-        "long text that goes on and on", "  ", "\n", "1e", "-1", "-", "\", \"kind\": \"p", "]}", "}]}", "\"\""}) {
+  for (const char* text : {"{\"",
+                           "\":",
+                           "\": ",
+                           "\",",
+                           "\", ",
+                           "\"}",
+                           "\"]",
+                           "\"}]",
+                           "\"}, {\"",
+                           ", \"",
+                           ": \"",
+                           "ab",
+                           "abc",
+                           "x\"",
+                           "ab\", \"",
+                           "title",
+                           "tags",
+                           "score",
+                           "\": [{\"",
+                           "12",
+                           "10",
+                           "10}",
+                           "0.",
+                           ".5",
+                           "5}",
+                           "1,",
+                           "1, ",
+                           "true",
+                           "null",
+                           "[]",
+                           "{}",
+                           "[[",
+                           "]]",
+                           "é",
+                           "😀",
+                           "\xc3",
+                           "\xf0\x9f",
+                           "\x98\x80",
+                           "\\n",
+                           "\\u00",
+                           "\\\"",
+                           "\\u0001",
+                           "a\\",
+                           "name\": \"",
+                           "\"a\": 1",
+                           "a\": 1, \"a",
+                           "photo\", \"tags\"",
+                           "long text that goes on and on",
+                           "  ",
+                           "\n",
+                           "1e",
+                           "-1",
+                           "-",
+                           "\", \"kind\": \"p",
+                           "]}",
+                           "}]}",
+                           "\"\""}) {
     tokens.emplace_back(text);
   }
   tokens.emplace_back("<end>");
@@ -105,12 +156,16 @@ TEST(Matcher, NumbersAreWrittenPlainly) {
   EXPECT_EQ(prefix(R"({"type": "number"})", "1.5e-10"), "1.5e-10");
   EXPECT_EQ(prefix(R"({"type": "number", "minimum": 2.5, "maximum": 30})", "30.01"), "30.0");
   EXPECT_EQ(prefix(R"({"type": "number", "minimum": 2.5, "maximum": 30})", "2.4"), "2....");
-  EXPECT_EQ(prefix(R"({"type": "number", "exclusiveMinimum": 0, "maximum": 1})", "0.000"), "0.000...");
+  EXPECT_EQ(prefix(R"({"type": "number", "exclusiveMinimum": 0, "maximum": 1})", "0.000"),
+            "0.000...");
   EXPECT_EQ(prefix(R"({"type": "number", "multipleOf": 0.25})", "1.3"), "1....");
   EXPECT_EQ(prefix(R"({"type": "number", "multipleOf": 0.25})", "1.251"), "1.25");
-  EXPECT_EQ(prefix(R"({"type": "integer", "multipleOf": 12, "minimum": 100, "maximum": 110})", "109"), "10...");
+  EXPECT_EQ(
+      prefix(R"({"type": "integer", "multipleOf": 12, "minimum": 100, "maximum": 110})", "109"),
+      "10...");
   EXPECT_EQ(prefix(R"({"const": 1.50})", "1.50"), "1.5");
-  Matcher matcher(schema(R"({"type": "integer", "multipleOf": 12, "minimum": 100, "maximum": 115})"));
+  Matcher matcher(
+      schema(R"({"type": "integer", "multipleOf": 12, "minimum": 100, "maximum": 115})"));
   EXPECT_EQ(matcher.forced(), "108");
 }
 
@@ -159,11 +214,17 @@ TEST(Masks, EndTokensOnlyWhenComplete) {
 TEST(Masks, SayExactlyWhatIsAccepted) {
   const auto vocabulary = small_vocabulary();
   std::vector<Grammar> grammars = {
-      schema(kTags), Grammar::json_object(Style::kGeneration), Grammar::regex("[a-c]*(x|\\d{2,5})é?"),
-      schema(R"({"type": "object", "patternProperties": {"^[ab]{1,2}$": {"type": "integer"}}, "additionalProperties": false})"),
-      schema(R"({"anyOf": [{"type": "string", "maxLength": 3}, {"type": "array", "items": {"$ref": "#"}}, {"type": "number"}]})"),
-      schema(R"({"type": "object", "properties": {"a": {"enum": ["\u0001", "\n", "a\"b", "😀"]}}, "additionalProperties": {"type": "boolean"}})"),
-      Grammar::gbnf("root ::= \"[\" (root (\", \" root)*)? \"]\" | [a-z0-9\"]+ | \"{\" root \"}\"", "g"),
+      schema(kTags),
+      Grammar::json_object(Style::kGeneration),
+      Grammar::regex("[a-c]*(x|\\d{2,5})é?"),
+      schema(
+          R"({"type": "object", "patternProperties": {"^[ab]{1,2}$": {"type": "integer"}}, "additionalProperties": false})"),
+      schema(
+          R"({"anyOf": [{"type": "string", "maxLength": 3}, {"type": "array", "items": {"$ref": "#"}}, {"type": "number"}]})"),
+      schema(
+          R"({"type": "object", "properties": {"a": {"enum": ["\u0001", "\n", "a\"b", "😀"]}}, "additionalProperties": {"type": "boolean"}})"),
+      Grammar::gbnf("root ::= \"[\" (root (\", \" root)*)? \"]\" | [a-z0-9\"]+ | \"{\" root \"}\"",
+                    "g"),
       Grammar::choice(std::vector<std::string>{"true", "null", "ab\", \"x", "10}"})};
   std::mt19937 random(7);
   std::vector<std::uint64_t> bits(vocabulary->mask_words());

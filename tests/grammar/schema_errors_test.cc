@@ -18,8 +18,8 @@ using testing::ThrowsMessage;
 void refused(std::string_view schema, const std::string& path, const std::string& reason) {
   for (const Style style : {Style::kDocument, Style::kGeneration}) {
     EXPECT_THAT([&] { Grammar::json_schema(parse_json(schema, "schema"), "s.json", style); },
-                ThrowsMessage<Error>(AllOf(StartsWith("s.json"), HasSubstr(path),
-                                           HasSubstr(reason), Not(HasSubstr("\n")))))
+                ThrowsMessage<Error>(AllOf(StartsWith("s.json"), HasSubstr(path), HasSubstr(reason),
+                                           Not(HasSubstr("\n")))))
         << schema;
   }
 }
@@ -63,8 +63,9 @@ TEST(SchemaErrors, ReferencesThatLeadNowhere) {
   refused(R"({"$ref": "#nowhere"})", "#", "there is no schema there");
   refused(R"({"$ref": "other.json"})", "#", "other documents");
   refused(R"({"$ref": "#"})", "#", "refers to itself without end");
-  refused(R"({"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"})",
-          "#/$defs/a", "refers to itself without end");
+  refused(
+      R"({"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"})",
+      "#/$defs/a", "refers to itself without end");
   refused(R"({"not": {"$ref": "#"}})", "#", "refers to itself without end");
 }
 
@@ -86,14 +87,16 @@ TEST(SchemaErrors, NothingCanMatch) {
     refused(schema, "s.json", "no value can match");
   }
   // Only generation looks for integers between bounds; a document without one is just refused.
-  EXPECT_THROW(Grammar::json_schema(parse_json(R"({"type": "integer", "minimum": 1.2, "maximum": 1.8})", "s"),
-                                    "s", Style::kGeneration),
+  EXPECT_THROW(Grammar::json_schema(
+                   parse_json(R"({"type": "integer", "minimum": 1.2, "maximum": 1.8})", "s"), "s",
+                   Style::kGeneration),
                Error);
 }
 
 TEST(SchemaErrors, WhatCannotBeDecided) {
   refused(R"({"not": {"multipleOf": 3}})", "#/not", "the opposite of \"multipleOf\"");
-  refused(R"({"not": {"additionalProperties": {"type": "null"}}})", "#/not", "additionalProperties");
+  refused(R"({"not": {"additionalProperties": {"type": "null"}}})", "#/not",
+          "additionalProperties");
   refused(R"({"not": {"items": {"type": "null"}}})", "#/not", "\"items\"");
   refused(R"({"not": {"const": [1]}})", "#/not", "arrays or objects");
   refused(R"({"oneOf": [{"type": "number"}, {"type": "integer"}]})", "#/oneOf/1", "integer");

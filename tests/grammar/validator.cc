@@ -55,10 +55,13 @@ bool has_type(const json::value& value, std::string_view type) {
 }
 
 bool is_format(std::string_view text, std::string_view format) {
-  if (format == "date") return matches(text, "^\\d\\d\\d\\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$");
-  if (format == "uuid") return matches(text, "^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$");
+  if (format == "date")
+    return matches(text, "^\\d\\d\\d\\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$");
+  if (format == "uuid")
+    return matches(text, "^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$");
   if (format == "ipv4") {
-    return matches(text, "^((25[0-5]|2[0-4]\\d|1\\d\\d|\\d\\d?)(\\.|$)){4}") && !text.ends_with('.');
+    return matches(text, "^((25[0-5]|2[0-4]\\d|1\\d\\d|\\d\\d?)(\\.|$)){4}") &&
+           !text.ends_with('.');
   }
   if (format == "email") return matches(text, "^[^@\\s]+@[^@\\s]+$");
   return true;

@@ -36,7 +36,8 @@ const char* const kSchemas[] = {
 std::shared_ptr<const Vocabulary> vocabulary() {
   std::vector<std::string> tokens;
   for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
-  for (const char* text : {"\"}", "\", \"", "\": ", "]}", "}}", "0}", "1]", "\"]", "null", "true", "\x98\x80"}) {
+  for (const char* text :
+       {"\"}", "\", \"", "\": ", "]}", "}}", "0}", "1]", "\"]", "null", "true", "\x98\x80"}) {
     tokens.emplace_back(text);
   }
   tokens.emplace_back("<end>");
@@ -120,7 +121,8 @@ TEST(RandomDocuments, AcceptedOnesAreValid) {
       if (error == boost::json::error::exponent_overflow) continue;  // JSON, but no double
       ++accepted;
       ASSERT_TRUE(is_plain_json(document)) << text << "\n" << document;
-      ASSERT_TRUE(is_valid(boost::json::parse(document), schema, schema)) << text << "\n" << document;
+      ASSERT_TRUE(is_valid(boost::json::parse(document), schema, schema)) << text << "\n"
+                                                                          << document;
     }
   }
   EXPECT_GT(accepted, 500);
