@@ -32,6 +32,8 @@ inline const std::vector<std::string>& families() {
       "qwen2_5_vl",    //
       "qwen2_vl",      //
       "qwen3",         //
+      "qwen3_5",       //
+      "qwen3_5_moe",   //
       "qwen3_moe",     //
       "qwen3_vl",      //
       "qwen3_vl_moe",  //
@@ -53,7 +55,12 @@ inline std::vector<std::string> checkpoints(const std::string& family) {
 /// The families whose goldens have pixels besides (tests/models/vlm_test.cc).
 inline const std::vector<std::string>& vision_families() {
   static const std::vector<std::string> kFamilies = {
+      "deepseek_ocr2",    //
+      "fast_vlm",         //
+      "florence2",        //
       "gemma3",           //
+      "gemma4",           //
+      "idefics2",         //
       "idefics3",         //
       "internvl",         //
       "llava",            //
@@ -123,6 +130,17 @@ inline std::vector<std::int32_t> ids(const boost::json::value& list) {
     result.push_back(static_cast<std::int32_t>(item.as_int64()));
   }
   return result;
+}
+
+/// The tokens of a case as a model reads them: the prompt's or, of an encoder-decoder, those of its
+/// encoder followed by the decoder's first.
+inline std::vector<std::int32_t> prompt_ids(const boost::json::object& golden) {
+  std::vector<std::int32_t> tokens = ids(golden.at("input_ids"));
+  if (const auto* more = golden.if_contains("decoder_input_ids")) {
+    const std::vector<std::int32_t> first = ids(*more);
+    tokens.insert(tokens.end(), first.begin(), first.end());
+  }
+  return tokens;
 }
 
 inline std::vector<float> values(const HostTensor& tensor) {

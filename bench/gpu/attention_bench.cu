@@ -179,16 +179,19 @@ struct SpanSpec {
   int count;
 };
 
+/// The keys that rows see beside those up to themselves: of a picture, or any.
+enum class Ranges { kNone, kPictures, kAny };
+
 /// A ragged batch over pages of NaN in which only the sequences' keys are numbers.
 struct Paged {
   AttentionShape shape;
   std::vector<SpanSpec> specs;
   std::vector<DeviceSpan> spans;
-  std::vector<std::int32_t> page_ids, end_keys;
+  std::vector<std::int32_t> page_ids, end_keys, first_keys;
   int rows = 0, num_pages = 0;
   std::int64_t query_stride, out_stride;
 
-  Paged(AttentionShape s, std::vector<SpanSpec> list, bool bidirectional, unsigned seed)
+  Paged(AttentionShape s, std::vector<SpanSpec> list, Ranges ranges, unsigned seed)
       : shape(s), specs(std::move(list)) {
     std::mt19937 random(seed);
     for (const SpanSpec& spec : specs) {
@@ -196,13 +199,8 @@ struct Paged {
       rows += spec.count;
       for (int page = 0; page * 64 < spec.start + spec.count; ++page)
         page_ids.push_back(num_pages++);
-      if (!bidirectional) continue;
-      int picture_end = 0;
-      for (int i = 0; i < spec.count; ++i) {
-        if (i >= picture_end && random() % 16 == 0)
-          picture_end = std::min<int>(spec.count, i + random() % 150);
-        end_keys.push_back(spec.start + std::max(i + 1, picture_end));
-      }
+      if (ranges == Ranges::kPictures) add_pictures(spec, random);
+      if (ranges == Ranges::kAny) add_any_ranges(spec, random);
     }
     num_pages += 3;
     std::vector<int> order(num_pages);
@@ -213,13 +211,34 @@ struct Paged {
     out_stride = shape.num_heads * shape.head_dim;
   }
 
+  void add_pictures(const SpanSpec& spec, std::mt19937& random) {
+    int picture_end = 0;
+    for (int i = 0; i < spec.count; ++i) {
+      if (i >= picture_end && random() % 16 == 0)
+        picture_end = std::min<int>(spec.count, i + random() % 150);
+      end_keys.push_back(spec.start + std::max(i + 1, picture_end));
+    }
+  }
+
+  /// Where a window does not say where keys begin, they lie anywhere.
+  void add_any_ranges(const SpanSpec& spec, std::mt19937& random) {
+    for (int i = 0; i < spec.count; ++i) {
+      const int own = spec.start + i + 1;
+      const bool said = random() % 3 > 0;
+      end_keys.push_back(said ? 1 + static_cast<int>(random() % (spec.start + spec.count)) : own);
+      first_keys.push_back(said ? static_cast<int>(random() % end_keys.back()) : -1);
+    }
+  }
+
   std::vector<ReferenceJob> jobs() const {
     std::vector<ReferenceJob> all;
     const int group = shape.num_heads / shape.num_kv_heads;
     for (const DeviceSpan& span : spans) {
       for (int i = 0; i < span.count; ++i) {
         const int own = span.start + i + 1;
-        const int begin = shape.window > 0 ? std::max(0, own - shape.window) : 0;
+        const int said = first_keys.empty() ? -1 : first_keys[span.row + i];
+        const int in_window = shape.window > 0 ? std::max(0, own - shape.window) : 0;
+        const int begin = said >= 0 ? said : in_window;
         const int end = end_keys.empty() ? own : end_keys[span.row + i];
         for (int head = 0; head < shape.num_heads; ++head) {
           const std::int64_t row = span.row + i;
@@ -256,17 +275,20 @@ void poison_unused(Buffer<F16>& pool, const Paged& batch) {
 enum class Way { kPrefill, kPortable, kDecode, kShared };
 
 void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
-                 bool bidirectional = false, bool portable = false) {
+                 Ranges ranges = Ranges::kNone, bool portable = false) {
   shape.scale =
       1.0f / std::sqrt(static_cast<float>(shape.head_dim)) * (shape.softcap > 0 ? 8.0f : 1.0f);
   const unsigned seed = 17 + list.size() + shape.head_dim;
-  const Paged batch(shape, std::move(list), bidirectional, seed);
+  const Paged batch(shape, std::move(list), ranges, seed);
   const std::size_t pool_size =
       static_cast<std::size_t>(batch.num_pages) * shape.num_kv_heads * 64 * shape.head_dim;
   Buffer<F16> queries(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
       out(batch.rows * batch.out_stride);
   Buffer<DeviceSpan> spans(batch.spans);
-  Buffer<std::int32_t> page_ids(batch.page_ids), end_keys(batch.end_keys);
+  Buffer<std::int32_t> page_ids(batch.page_ids), end_keys(batch.end_keys),
+      first_keys(batch.first_keys);
+  const auto* ends = batch.end_keys.empty() ? nullptr : end_keys.data;
+  const auto* firsts = batch.first_keys.empty() ? nullptr : first_keys.data;
   random_fill(queries.data, queries.size, seed);
   random_fill(keys.data, keys.size, seed + 1);
   random_fill(values.data, values.size, seed + 2);
@@ -282,7 +304,7 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
     args.query_stride = batch.query_stride;
     args.out = out.data, args.out_stride = batch.out_stride, args.spans = spans.data;
     args.num_spans = static_cast<int>(batch.spans.size()), args.max_keys = longest + 100,
-    args.portable = portable;
+    args.end_keys = ends, args.first_keys = firsts, args.portable = portable;
     Buffer<char> workspace(decode_attention_workspace_bytes(shape, args.num_spans));
     workspace.fill(0);
     args.workspace = workspace.data;
@@ -300,7 +322,7 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
     args.query_stride = batch.query_stride;
     args.out = out.data, args.out_stride = batch.out_stride, args.spans = spans.data;
     args.num_spans = static_cast<int>(batch.spans.size()), args.num_rows = batch.rows;
-    args.end_keys = bidirectional ? end_keys.data : nullptr;
+    args.end_keys = ends, args.first_keys = firsts;
     args.portable = way == Way::kPortable;
     args.min_count = way == Way::kShared ? 2 : 1;
     CUDA(prefill_attention(0, args));
@@ -319,7 +341,10 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
                 : way == Way::kPrefill ? "prefill"
                                        : "prefill mma",
                 shape.head_dim, shape.num_heads, shape.num_kv_heads, shape.window, shape.softcap,
-                batch.spans.size(), bidirectional ? " pictures" : "");
+                batch.spans.size(),
+                ranges == Ranges::kPictures ? " pictures"
+                : ranges == Ranges::kAny    ? " any keys"
+                                            : "");
   compare(name, out.host(), expected, jobs, shape.head_dim);
 }
 
@@ -327,7 +352,7 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
 void check_invariance(AttentionShape shape, std::vector<int> chunks, bool portable) {
   shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
   const int total = std::accumulate(chunks.begin(), chunks.end(), 0);
-  const Paged batch(shape, {{0, total}}, false, 5);
+  const Paged batch(shape, {{0, total}}, Ranges::kNone, 5);
   const std::size_t pool_size =
       static_cast<std::size_t>(batch.num_pages) * shape.num_kv_heads * 64 * shape.head_dim;
   Buffer<F16> queries(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
@@ -473,10 +498,11 @@ AttentionShape shape_of(int heads, int kv_heads, int head_dim, int window = 0,
 void small_checks() {
   for (const Way way : {Way::kPrefill, Way::kPortable}) {
     check_paged(shape_of(7, 1, 128), {{0, 150}, {70, 1}, {5, 0}, {190, 40}}, way);
-    check_paged(shape_of(4, 2, 64, 20), {{100, 90}}, way, true);
+    check_paged(shape_of(4, 2, 64, 20), {{100, 90}}, way, Ranges::kPictures);
+    check_paged(shape_of(4, 2, 64, 20), {{100, 90}, {3, 1}}, way, Ranges::kAny);
   }
   check_paged(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {63, 1}, {64, 1}, {9, 0}}, Way::kDecode);
-  check_paged(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {9, 0}}, Way::kDecode, false, true);
+  check_paged(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {9, 0}}, Way::kDecode, Ranges::kNone, true);
   std::vector<SpanSpec> many(40, SpanSpec{20, 1});
   many[7].start = 1500;
   check_paged(shape_of(2, 1, 64), many, Way::kDecode);
@@ -496,8 +522,9 @@ void all_checks() {
       check_paged(shape_of(28, 4, head_dim), mixed, way);
       check_paged(shape_of(8, 2, head_dim, 100, 50.0f), mixed, way);
       check_paged(shape_of(8, 4, head_dim, 7), mixed, way);
-      check_paged(shape_of(8, 1, head_dim, 200), mixed, way, true);
-      check_paged(shape_of(6, 6, head_dim), mixed, way, true);
+      check_paged(shape_of(8, 1, head_dim, 200), mixed, way, Ranges::kPictures);
+      check_paged(shape_of(6, 6, head_dim), mixed, way, Ranges::kPictures);
+      check_paged(shape_of(8, 2, head_dim, 100), mixed, way, Ranges::kAny);
       check_paged(shape_of(8, 2, head_dim, 1500), {{2000, 700}, {0, 300}}, way);
     }
     check_paged(shape_of(28, 4, 128), std::vector<SpanSpec>(90, SpanSpec{40, 5}), way);
@@ -512,16 +539,18 @@ void all_checks() {
   std::vector<SpanSpec> many;
   for (int i = 0; i < 50; ++i) many.push_back({i * i * 4, i % 7 != 3});
   for (const bool portable : {false, true}) {
-    check_paged(shape_of(28, 4, 128), single, Way::kDecode, false, portable);
-    check_paged(shape_of(28, 4, 128), {{9000, 1}}, Way::kDecode, false, portable);
-    check_paged(shape_of(8, 4, 128), many, Way::kDecode, false, portable);
-    check_paged(shape_of(40, 2, 64), many, Way::kDecode, false, portable);
-    check_paged(shape_of(14, 2, 80, 700), many, Way::kDecode, false, portable);
+    check_paged(shape_of(28, 4, 128), single, Way::kDecode, Ranges::kNone, portable);
+    check_paged(shape_of(28, 4, 128), {{9000, 1}}, Way::kDecode, Ranges::kNone, portable);
+    check_paged(shape_of(8, 4, 128), many, Way::kDecode, Ranges::kNone, portable);
+    check_paged(shape_of(8, 4, 128, 300), many, Way::kDecode, Ranges::kAny, portable);
+    check_paged(shape_of(40, 2, 64), many, Way::kDecode, Ranges::kNone, portable);
+    check_paged(shape_of(14, 2, 80, 700), many, Way::kDecode, Ranges::kNone, portable);
   }
   check_paged(shape_of(28, 4, 128), {{9000, 1}}, Way::kDecode);
   check_paged(shape_of(40, 2, 128, 300, 30.0f), single, Way::kDecode);
   check_paged(shape_of(8, 8, 256, 5), single, Way::kDecode);
   check_paged(shape_of(28, 4, 128), mixed, Way::kShared);
+  check_paged(shape_of(28, 4, 128), mixed, Way::kShared, Ranges::kAny);
   check_paged(shape_of(8, 4, 256, 300), mixed, Way::kShared);
   check_replay();
   for (const bool portable : {false, true}) {
@@ -558,7 +587,7 @@ double time_ms(const std::function<void(int)>& launch, int repeats = 15) {
 
 void time_prefill(AttentionShape shape, int total, int chunk, bool portable) {
   shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
-  const Paged batch(shape, {{0, total}}, false, 3);
+  const Paged batch(shape, {{0, total}}, Ranges::kNone, 3);
   const std::size_t pool_size =
       static_cast<std::size_t>(batch.num_pages) * shape.num_kv_heads * 64 * shape.head_dim;
   Buffer<F16> queries(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
@@ -633,7 +662,7 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
     total_keys += spec.start + 1;
     longest = std::max(longest, spec.start + 1);
   }
-  const Paged batch(shape, specs, false, 3);
+  const Paged batch(shape, specs, Ranges::kNone, 3);
   const std::size_t pool_size =
       static_cast<std::size_t>(batch.num_pages) * shape.num_kv_heads * 64 * shape.head_dim;
   Buffer<F16> queries(batch.rows * batch.query_stride), keys(pool_size * layers),

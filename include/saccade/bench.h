@@ -80,7 +80,7 @@ struct BenchReport {
   std::int64_t memory_taken_bytes = 0;
   std::string energy_source;              ///< what reports energy; empty: nothing does
   std::int64_t weight_bytes = 0;          ///< of the checkpoint
-  std::int64_t kv_bytes = 0;              ///< that keys and values may take
+  std::int64_t kv_bytes = 0;              ///< that keys, values and states may take
   std::optional<BenchRoofline> roofline;  ///< as it was given
   std::vector<BenchRow> rows;
 };

@@ -68,8 +68,8 @@ struct EngineOptions {
   bool batch_invariant = false;
   int threads = 0;              ///< 0: one for each core this process may use
   std::string instruction_set;  ///< empty: the best one; otherwise as `saccade devices` names it
-  /// Memory for keys and values; where it is not given, enough for four sequences of the whole
-  /// context, or most of what is free after the weights.
+  /// Memory for keys and values, and recurrent states; where it is not given, enough for four
+  /// sequences of the whole context, or most of what is free after the weights.
   std::optional<std::int64_t> kv_memory_bytes;
   /// Pictures with more pixels are refused before they are decoded.
   std::int64_t max_image_pixels = 178'956'970;
@@ -100,6 +100,8 @@ struct ModelInfo {
   std::int64_t vocab_size = 0;
   std::int64_t context_length = 0;
   std::int64_t kv_bytes_per_token = 0;
+  /// Of what recurrent layers remember of a sequence, however long it is; 0: there are none.
+  std::int64_t state_bytes_per_sequence = 0;
 };
 
 struct DeviceInfo {
@@ -125,6 +127,7 @@ struct TokenMath {
   std::int64_t prompt_tokens = 0;
   std::int64_t image_tokens = 0;
   std::int64_t context_length = 0;
+  std::int64_t answer_limit = 0;  ///< tokens that the context leaves for an answer
   std::int64_t kv_bytes_per_token = 0;
   std::vector<std::int32_t> token_ids;  ///< of the whole prompt
 };

@@ -162,8 +162,8 @@ void add_device_options(CLI::App& command, EngineOptions& engine) {
                    "On a GPU: the same bits whatever else is answered at the same time, more "
                    "slowly; a processor's always are");
   add_value(command, "--kv-memory", "SIZE",
-            "Memory for keys and values, such as 8G (default: enough for four full contexts, "
-            "or most of what is free after the weights)",
+            "Memory for keys, values and states, such as 8G (default: enough for four full "
+            "contexts, or most of what is free after the weights)",
             [&engine](const std::string& text) {
               engine.kv_memory_bytes = parse_bytes("--kv-memory", text);
             });

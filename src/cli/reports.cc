@@ -54,6 +54,9 @@ std::string inspect_text(const ModelInfo& info) {
       {"KV cache",
        fmt::format("{} a token, {} for the whole context", short_bytes(info.kv_bytes_per_token),
                    short_bytes(info.kv_bytes_per_token * info.context_length))});
+  if (info.state_bytes_per_sequence > 0) {
+    facts.add_row({"recurrent state", short_bytes(info.state_bytes_per_sequence) + " a sequence"});
+  }
   Table parts({Align::kLeft, Align::kRight, Align::kRight, Align::kLeft, Align::kLeft});
   parts.add_row({"part", "parameters", "bytes", "dtype", ""});
   for (const ModelPart& part : info.parts) {
@@ -80,7 +83,8 @@ json::object inspect_json(const ModelInfo& info) {
           {"bytes", info.bytes},
           {"vocab_size", info.vocab_size},
           {"context_length", info.context_length},
-          {"kv_bytes_per_token", info.kv_bytes_per_token}};
+          {"kv_bytes_per_token", info.kv_bytes_per_token},
+          {"state_bytes_per_sequence", info.state_bytes_per_sequence}};
 }
 
 bool is_processor(const DeviceInfo& device) {
@@ -133,7 +137,7 @@ json::object devices_json(const std::vector<DeviceInfo>& devices) {
 }
 
 std::int64_t TokenReport::answer_tokens() const {
-  return std::clamp<std::int64_t>(math.context_length - math.prompt_tokens, 0, max_tokens);
+  return std::min(math.answer_limit, max_tokens);
 }
 
 double TokenReport::predicted_ms() const {

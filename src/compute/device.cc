@@ -39,25 +39,41 @@ void check_attention(std::string_view op, const AttentionShape& shape) {
   }
 }
 
-/// A token sees itself and at most what is stored up to the end of its span.
-void check_end_keys(std::string_view op, const SequenceSpan& span) {
-  if (span.end_keys.empty()) return;
-  const auto count = static_cast<std::int64_t>(span.end_keys.size());
-  bool fits = count == span.count;
-  for (std::int64_t i = 0; fits && i < count; ++i) {
-    fits = span.end_keys[i] > span.start + i && span.end_keys[i] <= span.start + count;
+/// Key ranges have an end for each token, and so on.
+void check_key_counts(std::string_view op, const SequenceSpan& span) {
+  const auto fits = [&](std::span<const std::int64_t> keys) {
+    return keys.empty() || static_cast<std::int64_t>(keys.size()) == span.count;
+  };
+  if (!fits(span.end_keys) || !fits(span.first_keys)) {
+    fail("[{}] {} end keys and {} first keys for a span of {} tokens", op, span.end_keys.size(),
+         span.first_keys.size(), span.count);
   }
-  if (!fits) {
-    fail("[{}] {} end keys do not fit a span of {} tokens at index {}", op, count, span.count,
-         span.start);
+}
+
+void check_heads(std::string_view op, const AttentionShape& shape, const KvCache& cache,
+                 int layer) {
+  if (cache.layout().layers[layer] != KvHeads{shape.num_kv_heads, shape.head_dim}) {
+    fail("[{}] heads differ from the cache's", op);
+  }
+}
+
+/// Every token sees at least one key, and none that is not stored by the end of its span.
+void check_key_ranges(std::string_view op, const SpanTable& table, const AttentionShape& shape) {
+  for (const SequenceSpan& span : table.spans()) {
+    if (!span.has_key_ranges()) continue;
+    for (std::int64_t i = 0; i < span.count; ++i) {
+      const KeyRange keys = span.keys_of(i, shape);
+      if (keys.begin < keys.end && keys.end <= span.start + span.count) continue;
+      fail("[{}] token {} sees keys [{}, {}) where its span ends at {}", op, span.start + i,
+           keys.begin, keys.end, span.start + span.count);
+    }
   }
 }
 
 void check_spans(std::string_view op, const SpanTable& table, std::int64_t rows,
                  const KvCache& cache, int layer) {
-  if (layer < 0 || layer >= cache.layout().num_layers) {
-    fail("[{}] layer {} of {}", op, layer, cache.layout().num_layers);
-  }
+  const auto layers = static_cast<int>(cache.layout().layers.size());
+  if (layer < 0 || layer >= layers) fail("[{}] layer {} of {}", op, layer, layers);
   for (const SequenceSpan& span : table.spans()) {
     const auto room = static_cast<std::int64_t>(span.pages.size()) * cache.page_tokens();
     if (span.row < 0 || span.count < 0 || span.row + span.count > rows || span.start < 0 ||
@@ -66,7 +82,7 @@ void check_spans(std::string_view op, const SpanTable& table, std::int64_t rows,
            span.count, span.row, span.start, span.pages.size(), rows);
     }
     check_ids(op, span.pages, cache.num_pages());
-    check_end_keys(op, span);
+    check_key_counts(op, span);
   }
 }
 
@@ -221,6 +237,16 @@ void Device::softcap(const Tensor& x, float cap) {
   do_softcap(x, cap);
 }
 
+void Device::clamp(const Tensor& y, const Tensor& x, float low, float high) {
+  check_matrix("clamp", "x", x, -1, -1);
+  check_matrix("clamp", "y", y, x.rows(), x.size(1));
+  if (y.dtype() != x.dtype()) {
+    fail("[clamp] y is {}, x {}", dtype_name(y.dtype()), dtype_name(x.dtype()));
+  }
+  if (!(low <= high)) fail("[clamp] wanted a range, found [{}, {}]", low, high);
+  do_clamp(y, x, low, high);
+}
+
 void Device::activate(const Tensor& x, Activation activation) {
   check_matrix("activate", "x", x, -1, -1);
   do_activate(x, activation);
@@ -230,6 +256,12 @@ void Device::gate(const Tensor& y, const Tensor& gate_up, Activation activation)
   check_matrix("gate", "y", y, -1, -1);
   check_matrix("gate", "gate_up", gate_up, y.rows(), 2 * y.size(1));
   do_gate(y, gate_up, activation);
+}
+
+void Device::apply_gate(const Tensor& y, const Tensor& gate, Activation activation) {
+  check_matrix("apply_gate", "y", y, -1, -1);
+  check_matrix("apply_gate", "gate", gate, y.rows(), y.size(1));
+  do_apply_gate(y, gate, activation);
 }
 
 void Device::rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) {
@@ -311,13 +343,32 @@ void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor
   do_attention_segments(out, q, k, v, shape, ends);
 }
 
+void Device::channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                               int groups, float scale) {
+  constexpr std::string_view kOp = "channel_attention";
+  check_matrix(kOp, "q", q, -1, -1);
+  for (const Tensor* other : {&out, &k, &v}) {
+    check_matrix(kOp, "k, v and out", *other, q.rows(), q.size(1));
+  }
+  if (groups < 1 || q.size(1) < 1 || q.size(1) % groups != 0) {
+    fail("[{}] {} channels in {} groups", kOp, q.size(1), groups);
+  }
+  if (work_) {
+    const auto products = static_cast<double>(q.rows()) * static_cast<double>(q.size(1));
+    // In the device's floats, even where other attentions round to integers.
+    work_->operations[Device::attention_arithmetic()] +=
+        4.0 * products * static_cast<double>(q.size(1) / groups);
+  }
+  do_channel_attention(out, q, k, v, groups, scale);
+}
+
 void Device::write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                       const SpanTable& spans) {
-  const KvLayout& layout = cache.layout();
-  const std::int64_t width = static_cast<std::int64_t>(layout.num_kv_heads) * layout.head_dim;
+  check_spans("write_kv", spans, k.rows(), cache, layer);
+  const auto& [num_kv_heads, head_dim] = cache.layout().layers[layer];
+  const std::int64_t width = static_cast<std::int64_t>(num_kv_heads) * head_dim;
   check_matrix("write_kv", "k", k, -1, width);
   check_matrix("write_kv", "v", v, k.rows(), width);
-  check_spans("write_kv", spans, k.rows(), cache, layer);
   do_write_kv(cache, layer, k, v, spans);
 }
 
@@ -334,6 +385,7 @@ void Device::rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const
     fail("[{}] {} angles for heads of {}", kOp, cos.size(1), shape.head_dim);
   }
   check_spans(kOp, spans, qkv.rows(), cache, layer);
+  check_heads(kOp, shape, cache, layer);
   do_rotary_write_kv(cache, layer, qkv, cos, sin, shape, spans);
 }
 
@@ -352,14 +404,12 @@ void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& 
                              const AttentionShape& shape, const SpanTable& spans) {
   constexpr std::string_view kOp = "attention_paged";
   check_attention(kOp, shape);
-  const KvLayout& layout = cache.layout();
-  if (shape.num_kv_heads != layout.num_kv_heads || shape.head_dim != layout.head_dim) {
-    fail("[{}] heads differ from the cache's", kOp);
-  }
   check_matrix(kOp, "q", q, -1, static_cast<std::int64_t>(shape.num_heads) * shape.head_dim);
   check_matrix(kOp, "out", out, q.rows(), q.size(1));
   check_spans(kOp, spans, q.rows(), cache, layer);
-  if (work_) count_attention(layout, shape, spans);
+  check_heads(kOp, shape, cache, layer);
+  check_key_ranges(kOp, spans, shape);
+  if (work_) count_attention(shape, spans);
   do_attention_paged(out, q, cache, layer, shape, spans);
 }
 

@@ -9,28 +9,19 @@
 #include <string_view>
 #include <vector>
 
+#include "compute/convolution.h"
 #include "compute/energy.h"
 #include "compute/kv_cache.h"
 #include "compute/roofline.h"
 #include "compute/sampler.h"
 #include "compute/span_table.h"
+#include "compute/state_store.h"
 #include "compute/weight.h"
 #include "tensor/weight_format.h"
 
 namespace saccade::compute {
 
-enum class Activation { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu };
-
-/// Heads of an attention and how far they look.
-struct AttentionShape {
-  int num_heads = 0;
-  int num_kv_heads = 0;
-  int head_dim = 0;
-  float scale = 0.0f;       ///< of the query-key products
-  std::int64_t window = 0;  ///< keys a query sees at most, itself included; 0: all
-  /// A score s becomes softcap * tanh(s / softcap) (Gemma 2); 0: it stays.
-  float softcap = 0.0f;
-};
+enum class Activation { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kSigmoid };
 
 /// What a linear map does beside the product. A device may do it in the same pass over memory.
 struct LinearOptions {
@@ -124,6 +115,10 @@ class Device {
   /// Bytes one token costs in a cache of this layout.
   virtual std::int64_t kv_bytes_per_token(const KvLayout& layout) const = 0;
   virtual int kv_page_tokens() const = 0;
+  /// Room for the recurrent states of so many sequences. What a slot holds before its sequence's
+  /// first token is never read.
+  virtual std::unique_ptr<StateStore> make_state_store(const StateLayout& layout,
+                                                       int num_slots) = 0;
   /// A table with room for this many spans and pages without taking new memory.
   virtual std::unique_ptr<SpanTable> make_span_table(std::int64_t spans, std::int64_t pages);
   virtual std::unique_ptr<SamplerSlots> make_sampler_slots(int count, std::int64_t vocab_size);
@@ -166,10 +161,14 @@ class Device {
   void scale_columns(const Tensor& x, const Tensor& factors);
   /// x [rows, n] = cap * tanh(x / cap); cap > 0
   void softcap(const Tensor& x, float cap);
+  /// y [rows, n] = x, what is below `low` or over `high` being that; y may be x, and has its type.
+  void clamp(const Tensor& y, const Tensor& x, float low, float high);
   /// x [rows, n] = activation(x)
   void activate(const Tensor& x, Activation activation);
   /// y [rows, n] = activation(gate_up [:, :n]) * gate_up [:, n:]
   void gate(const Tensor& y, const Tensor& gate_up, Activation activation);
+  /// y [rows, n] *= activation(gate [rows, n])
+  void apply_gate(const Tensor& y, const Tensor& gate, Activation activation);
   /// Rotates each head's pairs (i, i + n) of x [rows, heads * head_dim] by the angles whose cosines
   /// and sines are [rows, n]; where 2 n is less than head_dim, the rest of the head stays.
   void rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim);
@@ -187,10 +186,26 @@ class Device {
   /// Row ids[i] of y += factors[i] * row i of x [ids.size(), n]; no two ids are the same.
   void scatter_add(const Tensor& y, const Tensor& x, std::span<const std::int32_t> ids,
                    std::span<const float> factors);
+  /// The windows of maps x [places, channels] as rows of y [windows, kernel * kernel * channels]:
+  /// those of y.rows() output places from `first` on, the channels of a place side by side, places
+  /// row by row. A linear map of them is a convolution.
+  void im2col(const Tensor& y, const Tensor& x, const ConvShape& shape, std::int64_t first = 0);
+  /// A convolution of each channel by itself: output channel o is one of input channel o / m, with
+  /// m = outputs / channels, a whole number. y [windows, outputs], x [places, channels], weight
+  /// [kernel * kernel, outputs], bias [outputs].
+  void depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
+                      const ConvShape& shape);
+  /// Row i of y [groups, n] = the mean of the i-th of as many groups of rows of x, all of one size.
+  void mean_rows(const Tensor& y, const Tensor& x);
   /// Attention without mask inside each segment: rows [ends[i - 1], ends[i]) see each other.
   /// q, out [rows, num_heads * head_dim]; k, v [rows, num_kv_heads * head_dim].
   void attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                           const AttentionShape& shape, std::span<const std::int64_t> ends);
+  /// Attention between channels (DaViT, Ding et al., 2022): the columns of q, k, v and out [rows,
+  /// channels] are cut into `groups`, and in each of them column i of out is the mean of the
+  /// columns of v with the weights softmax(scale * the products of column i of q with those of k).
+  void channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                         int groups, float scale);
   /// Stores keys and values [rows, num_kv_heads * head_dim] of the spans in one layer's pages.
   void write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                 const SpanTable& spans);
@@ -199,10 +214,28 @@ class Device {
   void rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
                        const Tensor& sin, const AttentionShape& shape, const SpanTable& spans);
   /// Attention of each span's tokens to the stored tokens of their sequence: those up to the token
-  /// itself, or as far as the span's end_keys say.
+  /// itself, or those between the span's first_keys and end_keys, at least one.
   /// q, out [rows, num_heads * head_dim]
   void attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                        const AttentionShape& shape, const SpanTable& spans);
+  /// y [rows, channels] = activation(the sum over t of taps[t] * x of t + 1 - num_taps tokens
+  /// later): a convolution over each sequence's tokens, every channel by itself, zeros before the
+  /// first. taps [num_taps, channels]; y and x of the same type, not the same memory. The state
+  /// keeps the inputs that later tokens need.
+  void causal_conv(const Tensor& y, const Tensor& x, const Tensor& taps, Activation activation,
+                   StateStore& states, int layer, const SpanTable& spans);
+  /// The gated delta rule (Yang et al., "Gated Delta Networks", 2025), token after token. With
+  /// H value heads and the state S [key_dim, value_dim] of each, which begins as zeros:
+  ///   S *= exp(-rate * softplus(a + bias)); S += k (sigmoid(b) * (v - S^T k))^T; out = S^T q
+  /// where q and k are scaled to length 1 (sqrt(sum + 1e-6)), q by key_dim^-0.5 besides.
+  /// qkv [rows, 2 num_key_heads * key_dim + H * value_dim]: queries, keys, values; value head h
+  /// takes key head h / (H / num_key_heads). gates f32 [rows, 2 H]: b, then a. rates, bias [H].
+  /// out f32 [rows, H * value_dim].
+  void gated_delta_rule(const Tensor& out, const Tensor& qkv, const Tensor& gates,
+                        const Tensor& rates, const Tensor& bias, int num_key_heads,
+                        StateStore& states, int layer, const SpanTable& spans);
+  /// Slot `to` holds afterwards what slot `from` holds now.
+  void copy_state(StateStore& states, int from, int to);
   /// Chooses a token for each row of logits [rows, vocab_size], which may be changed: ids int32
   /// [rows]. slots int32 [rows] names the sampler of each row, -1: the row is left out. A row with
   /// a value that is not finite gets -1.
@@ -228,8 +261,10 @@ class Device {
   virtual void do_scale(const Tensor& x, float factor) = 0;
   virtual void do_scale_columns(const Tensor& x, const Tensor& factors) = 0;
   virtual void do_softcap(const Tensor& x, float cap) = 0;
+  virtual void do_clamp(const Tensor& y, const Tensor& x, float low, float high) = 0;
   virtual void do_activate(const Tensor& x, Activation activation) = 0;
   virtual void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) = 0;
+  virtual void do_apply_gate(const Tensor& y, const Tensor& gate, Activation activation) = 0;
   virtual void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) = 0;
   virtual void do_rotary_table(const Tensor& cos, const Tensor& sin, const Tensor& positions,
                                const Tensor& frequencies, const Tensor& axes, float scale) = 0;
@@ -238,9 +273,16 @@ class Device {
   virtual void do_scatter(const Tensor& y, const Tensor& x, const Tensor& ids) = 0;
   virtual void do_scatter_add(const Tensor& y, const Tensor& x, const Tensor& ids,
                               const Tensor& factors) = 0;
+  virtual void do_im2col(const Tensor& y, const Tensor& x, const ConvShape& shape,
+                         std::int64_t first) = 0;
+  virtual void do_depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight,
+                                 const Tensor* bias, const ConvShape& shape) = 0;
+  virtual void do_mean_rows(const Tensor& y, const Tensor& x) = 0;
   virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const AttentionShape& shape,
                                      std::span<const std::int64_t> ends) = 0;
+  virtual void do_channel_attention(const Tensor& out, const Tensor& q, const Tensor& k,
+                                    const Tensor& v, int groups, float scale) = 0;
   virtual void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                            const SpanTable& spans) = 0;
   virtual void do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
@@ -249,6 +291,12 @@ class Device {
   virtual void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
                                   int layer, const AttentionShape& shape,
                                   const SpanTable& spans) = 0;
+  virtual void do_causal_conv(const Tensor& y, const Tensor& x, const Tensor& taps,
+                              Activation activation, StateStore& states, int layer,
+                              const SpanTable& spans) = 0;
+  virtual void do_gated_delta_rule(const Tensor& out, const Tensor& qkv, const Tensor& gates,
+                                   const Tensor& rates, const Tensor& bias, int num_key_heads,
+                                   StateStore& states, int layer, const SpanTable& spans) = 0;
   virtual void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
                          const Tensor& slots) = 0;
 
@@ -257,7 +305,8 @@ class Device {
                     std::int64_t rows, std::int64_t columns) const;
   void count_product(std::int64_t rows, const Weight& w);
   void count_segments(const AttentionShape& shape, std::span<const std::int64_t> ends);
-  void count_attention(const KvLayout& layout, const AttentionShape& shape, const SpanTable& spans);
+  void count_attention(const AttentionShape& shape, const SpanTable& spans);
+  void count_state(const StateStore& states, const SpanTable& spans);
 
   Work* work_ = nullptr;
 };

@@ -2,14 +2,28 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace saccade::compute {
 
-/// What a decoder needs of its key-value memory.
-struct KvLayout {
-  int num_layers = 0;
+/// What one layer stores of a token.
+struct KvHeads {
   int num_kv_heads = 0;
   int head_dim = 0;
+
+  bool operator==(const KvHeads&) const = default;
+};
+
+/// What a decoder needs of its key-value memory: the heads of every layer that stores any.
+struct KvLayout {
+  KvLayout() = default;
+  /// Layers that are all alike.
+  KvLayout(int num_layers, int num_kv_heads, int head_dim)
+      : layers(num_layers, {num_kv_heads, head_dim}) {}
+  explicit KvLayout(std::vector<KvHeads> heads) : layers(std::move(heads)) {}
+
+  std::vector<KvHeads> layers;
 
   bool operator==(const KvLayout&) const = default;
 };
@@ -25,7 +39,7 @@ class KvCache {
 
  protected:
   KvCache(KvLayout layout, int page_tokens, int num_pages)
-      : layout_(layout), page_tokens_(page_tokens), num_pages_(num_pages) {}
+      : layout_(std::move(layout)), page_tokens_(page_tokens), num_pages_(num_pages) {}
 
  private:
   KvLayout layout_;

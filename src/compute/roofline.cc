@@ -153,23 +153,26 @@ void Device::count_segments(const AttentionShape& shape, std::span<const std::in
   }
 }
 
-void Device::count_attention(const KvLayout& layout, const AttentionShape& shape,
-                             const SpanTable& spans) {
-  const double key_bytes =
-      static_cast<double>(kv_bytes_per_token(layout)) / std::max(1, layout.num_layers);
-  const auto seen = [&](std::int64_t keys) {
-    return shape.window > 0 ? std::min(keys, shape.window) : keys;
-  };
+void Device::count_attention(const AttentionShape& shape, const SpanTable& spans) {
+  const auto key_bytes =
+      static_cast<double>(kv_bytes_per_token({1, shape.num_kv_heads, shape.head_dim}));
   for (const SequenceSpan& span : spans.spans()) {
     double pairs = 0.0;
+    KeyRange all{span.start, span.start};  // that some token sees
     for (std::int64_t i = 0; i < span.count; ++i) {
-      const std::int64_t end = span.end_keys.empty() ? span.start + i + 1 : span.end_keys[i];
-      pairs += static_cast<double>(seen(end));
+      const KeyRange keys = span.keys_of(i, shape);
+      pairs += static_cast<double>(keys.end - keys.begin);
+      all = {std::min(all.begin, keys.begin), std::max(all.end, keys.end)};
     }
     work_->operations[attention_arithmetic()] += flops_a_key(shape) * pairs;
-    // What the first token of the span sees, and the span's own keys.
-    work_->kv_bytes += key_bytes * static_cast<double>(seen(span.start) + span.count);
+    work_->kv_bytes += key_bytes * static_cast<double>(all.end - all.begin);
   }
+}
+
+void Device::count_state(const StateStore& states, const SpanTable& spans) {
+  // Read and written once for each span; what is computed is small beside the layer's products.
+  const auto elements = static_cast<double>(states.layout().layer_elements());
+  work_->kv_bytes += 2.0 * sizeof(float) * elements * static_cast<double>(spans.spans().size());
 }
 
 namespace {

@@ -42,7 +42,8 @@ class Operations {
 struct Work {
   Operations operations;      ///< of products and attention
   double weight_bytes = 0.0;  ///< as the device has packed them
-  double kv_bytes = 0.0;      ///< of keys and values that attention to stored tokens reads
+  /// Of keys and values that attention to stored tokens reads, and of recurrent states.
+  double kv_bytes = 0.0;
 };
 
 /// Limits of a device, measured on it.

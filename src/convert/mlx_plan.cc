@@ -221,7 +221,11 @@ bool suffers_most(std::string_view name, std::int64_t layers) {
 }
 
 bool is_left_out(const checkpoint::Checkpoint& source, const std::string& name) {
-  if (name.ends_with("rotary_emb.inv_freq") || name.ends_with("position_ids")) return true;
+  // What no model reads: tables that are computed, and a counter of training.
+  for (const std::string_view unread :
+       {"rotary_emb.inv_freq", "position_ids", "num_batches_tracked"}) {
+    if (name.ends_with(unread)) return true;
+  }
   if (!name.ends_with("lm_head.weight")) return false;
   const boost::json::object& config = source.config().as_object();
   const auto tied = [](const boost::json::object& object) -> std::optional<bool> {

@@ -26,10 +26,6 @@ constexpr std::int64_t kFirstPrompt = 20;
 // What cameras and phones save with, about.
 constexpr int kJpegQuality = 90;
 
-std::int64_t count_patches(const media::PatchGrid& grid) {
-  return std::int64_t{grid.tiles} * grid.t * grid.h * grid.w;
-}
-
 /// Waits until a tensor is computed.
 void wait_for(compute::Device& device, const Tensor& tensor) {
   const Tensor row = tensor.view_rows(0, 1);
@@ -51,15 +47,27 @@ class WorkCounter {
   compute::Device& device_;
 };
 
-models::Prompt random_prompt(std::int64_t tokens, int axes, std::int64_t vocab_size,
-                             std::mt19937& random) {
+/// Random tokens, parted between an encoder and a decoder as those of `like` are.
+models::Prompt random_prompt(std::int64_t tokens, const models::Prompt& like,
+                             std::int64_t vocab_size, std::mt19937& random) {
   models::Prompt prompt;
-  prompt.axes = axes;
-  prompt.next_position = static_cast<std::int32_t>(tokens);
-  for (int axis = 0; axis < axes; ++axis) {
-    for (std::int64_t i = 0; i < tokens; ++i) {
-      prompt.positions.push_back(static_cast<std::int32_t>(i));
+  prompt.axes = like.axes;
+  if (like.encoder_tokens > 0) {
+    const auto decoded = static_cast<std::int64_t>(models::decoder_tokens(like).size());
+    if (tokens <= decoded) {
+      fail("bench: wanted prompts of at least {} tokens, found {}", decoded + 1, tokens);
     }
+    prompt.encoder_tokens = tokens - decoded;
+    prompt.mutual = {{0, prompt.encoder_tokens}};
+  }
+  const std::int32_t first = prompt.encoder_tokens > 0 ? like.positions[0] : 0;
+  const auto position = [&](std::int64_t i) {
+    return first +
+           static_cast<std::int32_t>(i < prompt.encoder_tokens ? i : i - prompt.encoder_tokens);
+  };
+  prompt.next_position = position(tokens);
+  for (int axis = 0; axis < prompt.axes; ++axis) {
+    for (std::int64_t i = 0; i < tokens; ++i) prompt.positions.push_back(position(i));
   }
   for (std::int64_t i = 0; i < tokens; ++i) {
     prompt.token_ids.push_back(static_cast<std::int32_t>(random() % vocab_size));
@@ -73,14 +81,15 @@ Bench::Bench(const EngineParts& parts, const BenchOptions& options, BenchListene
     : parts_(parts),
       options_(options),
       listener_(listener),
-      axes_(parts.processor.tokenize("", {}, {}).axes) {}
+      pattern_(parts.processor.tokenize("a", {}, {})) {}
 
 BenchReport Bench::run() {
   check_options();
   report_.roofline = options_.roofline;
   report_.weight_bytes = parts_.info.bytes;
   report_.kv_bytes =
-      parts_.info.kv_bytes_per_token * parts_.pool.page_tokens() * parts_.pool.num_pages();
+      parts_.info.kv_bytes_per_token * parts_.pool.page_tokens() * parts_.pool.num_pages() +
+      parts_.info.state_bytes_per_sequence * parts_.states.num_slots();
   if (const auto energy = parts_.device.energy()) report_.energy_source = energy->source;
   try {
     report_.rows.push_back({"load", {}, parts_.load_ms, parts_.load_ms, parts_.load_ms, "ms"});
@@ -105,7 +114,8 @@ void Bench::add_memory_row() {
   BenchRow row{"memory", {}, value, value, value, "bytes"};
   if (parts_.device.info().name == "cpu") {
     const std::int64_t kv =
-        most_pages_ * parts_.pool.page_tokens() * parts_.info.kv_bytes_per_token;
+        most_pages_ * parts_.pool.page_tokens() * parts_.info.kv_bytes_per_token +
+        most_sequences_ * parts_.info.state_bytes_per_sequence;
     row.parameters = {{"weight_bytes", parts_.info.bytes},
                       {"kv_bytes", kv},
                       {"working_bytes", peak - parts_.info.bytes - kv}};
@@ -116,6 +126,10 @@ void Bench::add_memory_row() {
 void Bench::check_fits(std::int64_t sequences, std::int64_t tokens) const {
   if (tokens > parts_.info.context_length) {
     fail("bench: {} tokens, the model's context has {}", tokens, parts_.info.context_length);
+  }
+  if (parts_.states.needed() && sequences > parts_.states.num_slots()) {
+    fail("bench: {} sequences; free memory holds the recurrent states of {}", sequences,
+         parts_.states.num_slots());
   }
   const std::int64_t page = parts_.pool.page_tokens();
   if (sequences * ((tokens + page - 1) / page) > parts_.pool.num_pages()) {
@@ -204,10 +218,11 @@ Bench::Sequences Bench::make_sequences(std::int64_t batch, std::int64_t context,
   const std::int64_t page = parts_.pool.page_tokens();
   // The last token of an answer is never read.
   most_pages_ = std::max(most_pages_, batch * ((context + answer - 1 + page - 1) / page));
+  most_sequences_ = std::max(most_sequences_, batch);
   Sequences sequences;
   for (std::int64_t i = 0; i < batch; ++i) {
     SequenceInput input;
-    input.prompt = random_prompt(context, axes_, parts_.info.vocab_size, random_);
+    input.prompt = random_prompt(context, pattern_, parts_.info.vocab_size, random_);
     input.max_tokens = answer;
     sequences.push_back(
         std::make_unique<Sequence>(std::move(input), parts_.processor.tokenizer(), parts_.pool));
@@ -250,7 +265,7 @@ media::Patches Bench::measure_media(const PictureSize& size) {
   };
   repeat(row, fmt::format("reading of {}x{} pixels", size.width, size.height), 1.0, once);
   row.parameters.emplace_back("file_bytes", file.size());
-  row.parameters.emplace_back("patches", count_patches(patches.grid));
+  row.parameters.emplace_back("patches", patches.count());
   report_.rows.push_back(std::move(row));
   return patches;
 }
@@ -259,7 +274,7 @@ void Bench::measure_vision(const PictureSize& size, const media::Patches& patche
   BenchRow row{"vision",
                {{"width", size.width},
                 {"height", size.height},
-                {"patches", count_patches(patches.grid)},
+                {"patches", patches.count()},
                 {"tokens", parts_.processor.image_tokens(patches.grid)}}};
   row.unit = "ms";
   compute::Work work;

@@ -22,6 +22,7 @@ struct EngineParts {
   models::Model& model;
   const models::Processor& processor;
   KvPool& pool;
+  const StatePool& states;
   Scheduler& scheduler;
   const ModelInfo& info;
   double load_ms = 0.0;
@@ -81,9 +82,10 @@ class Bench {
   EngineParts parts_;
   BenchOptions options_;
   BenchListener* listener_;
-  int axes_ = 1;  // of positions
+  models::Prompt pattern_;  // a short one
   std::mt19937 random_{1};
-  std::int64_t most_pages_ = 0;  // of keys and values in use at a time
+  std::int64_t most_pages_ = 0;      // of keys and values in use at a time
+  std::int64_t most_sequences_ = 0;  // that take part in steps at a time
   BenchReport report_;
 };
 

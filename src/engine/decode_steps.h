@@ -16,8 +16,9 @@ namespace saccade::engine {
 /// repeat it; tokens go from one step to the next on the device.
 class DecodeSteps {
  public:
+  /// `memory` is that of the pool, with the states that the model may have.
   DecodeSteps(models::Model& model, compute::Device& device, KvPool& pool,
-              compute::SamplerSlots& samplers);
+              const compute::SequenceMemory& memory, compute::SamplerSlots& samplers);
 
   /// Steps launched and not collected.
   int pending() const { return static_cast<int>(launched_.size()); }
@@ -41,6 +42,7 @@ class DecodeSteps {
     std::vector<std::int32_t> host_tokens, host_slots;  // [rows]
     std::vector<std::int32_t> host_positions;           // [axes, rows]
     std::vector<compute::SequenceSpan> host_spans;
+    std::vector<std::int64_t> host_encoder_tokens;  // [rows], of encoder-decoders
   };
   struct Launched {
     std::vector<Sequence*> members;  // null: forgotten
@@ -48,13 +50,14 @@ class DecodeSteps {
     std::unique_ptr<compute::Readback> tokens;
     std::int64_t rows;
   };
-  Buffers& buffers_for(std::int64_t rows, int axes);
+  Buffers& buffers_for(std::int64_t rows, const models::Prompt& like);
   void fill(Buffers& buffers, std::span<Sequence* const> members, std::int64_t rows);
   void fill_members(Buffers& buffers, std::span<Sequence* const> members, std::int64_t rows);
 
   models::Model& model_;
   compute::Device& device_;
   KvPool& pool_;
+  compute::SequenceMemory memory_;
   compute::SamplerSlots& samplers_;
   std::map<std::int64_t, Buffers> buffers_;     // by rows
   std::vector<Launched> launched_;              // the oldest first; never more than a few

@@ -14,6 +14,7 @@
 #include "engine/prepare.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
+#include "engine/state_pool.h"
 #include "engine/vision_cache.h"
 #include "models/family.h"
 #include "nn/late_weight.h"
@@ -36,6 +37,8 @@ double rate(std::int64_t tokens, double ms) {
 
 // The share of free memory, after the weights, that keys and values may grow into.
 constexpr double kKvShare = 0.8;
+// Of that, states get one part in so many at most.
+constexpr std::int64_t kStateShare = 4;
 // Working memory of a step besides weights and key-value pages.
 constexpr std::int64_t kWorkingBytes = std::int64_t{64} << 20;
 constexpr std::int64_t kVisionCacheBytes = std::int64_t{256} << 20;
@@ -73,6 +76,7 @@ ModelInfo make_info(const checkpoint::Checkpoint& checkpoint, const compute::Dev
   info.vocab_size = description.vocab_size;
   info.context_length = description.context_length;
   info.kv_bytes_per_token = device.kv_bytes_per_token(description.kv_layout);
+  info.state_bytes_per_sequence = description.state_layout.bytes();
   return info;
 }
 
@@ -98,15 +102,26 @@ void check_memory(const ModelInfo& info, const compute::Device& device) {
   }
 }
 
-/// Pages for sequences of the whole context, as far as memory goes that weights still to come
-/// leave.
-int count_pages(const ModelInfo& info, const EngineOptions& options, const compute::Device& device,
-                std::int64_t deferred_bytes) {
-  const int page_tokens = device.kv_page_tokens();
-  const std::int64_t page_bytes = info.kv_bytes_per_token * page_tokens;
+/// What keys, values and states may take of the memory that weights still to come leave.
+std::int64_t sequence_memory(const EngineOptions& options, const compute::Device& device,
+                             std::int64_t deferred_bytes) {
   const std::int64_t available = device.info().available_memory_bytes - deferred_bytes;
-  const auto budget = options.kv_memory_bytes.value_or(
+  return options.kv_memory_bytes.value_or(
       static_cast<std::int64_t>(kKvShare * static_cast<double>(available)));
+}
+
+/// Slots for recurrent states, as many as can be used or as their share of the memory has.
+int count_states(const ModelInfo& info, std::int64_t budget) {
+  if (info.state_bytes_per_sequence == 0) return 0;
+  return static_cast<int>(std::clamp<std::int64_t>(
+      budget / kStateShare / info.state_bytes_per_sequence, 1, engine::Scheduler::kMaxSequences));
+}
+
+/// Pages for sequences of the whole context, as far as the memory goes.
+int count_pages(const ModelInfo& info, const compute::Device& device, std::int64_t budget) {
+  const int page_tokens = device.kv_page_tokens();
+  // A decoder without any attention has pages of no bytes.
+  const std::int64_t page_bytes = std::max<std::int64_t>(1, info.kv_bytes_per_token * page_tokens);
   const std::int64_t tokens = std::max(kMaxFullSequences * info.context_length, kMinKvTokens);
   const std::int64_t wanted = (tokens + page_tokens - 1) / page_tokens;
   return static_cast<int>(std::clamp<std::int64_t>(budget / page_bytes, 1, wanted));
@@ -138,10 +153,10 @@ class Engine::Impl {
                                 .int8_towers = options.tower_precision == TowerPrecision::kInt8,
                                 .deferred = &deferred_,
                                 .threads = options.threads});
-    pool_ = std::make_unique<engine::KvPool>(
-        *device_, model_->kv_layout(), count_pages(info_, options_, *device_, deferred_.bytes()));
+    make_pools();
     scheduler_ = std::make_unique<engine::Scheduler>(
-        *model_, *device_, *pool_, options_.max_batch_tokens.value_or(device_->batch_tokens()));
+        *model_, *device_, *pool_, options_.max_batch_tokens.value_or(device_->batch_tokens()),
+        states_.get());
     load_ms_ = ms_since(begin);
   }
 
@@ -150,8 +165,9 @@ class Engine::Impl {
 
   BenchReport bench(const BenchOptions& options, BenchListener* listener) {
     load_tower(nullptr);
-    engine::Bench bench({*device_, *model_, *processor_, *pool_, *scheduler_, info_, load_ms_},
-                        options, listener);
+    engine::Bench bench(
+        {*device_, *model_, *processor_, *pool_, *states_, *scheduler_, info_, load_ms_}, options,
+        listener);
     BenchReport report = bench.run();
     report.device = public_info(device());
     report.memory_taken_bytes =
@@ -203,6 +219,15 @@ class Engine::Impl {
   }
 
  private:
+  void make_pools() {
+    const std::int64_t budget = sequence_memory(options_, *device_, deferred_.bytes());
+    states_ = std::make_unique<engine::StatePool>(*device_, model_->state_layout(),
+                                                  count_states(info_, budget));
+    const std::int64_t taken = states_->num_slots() * info_.state_bytes_per_sequence;
+    pool_ = std::make_unique<engine::KvPool>(*device_, model_->kv_layout(),
+                                             count_pages(info_, *device_, budget - taken));
+  }
+
   /// Packs the vision tower's weights, which wait for the first picture: a prompt of text alone
   /// does not need them. Part of the time to load, whenever it happens.
   void load_tower(Listener* listener) {
@@ -274,11 +299,14 @@ class Engine::Impl {
   /// How many tokens may follow the prompt. Throws when the prompt leaves no room at all.
   std::int64_t check_length(const engine::PreparedPrompt& prepared, std::int64_t max_tokens) const {
     const auto prompt = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
-    if (prompt >= info_.context_length) {
+    // An encoder has a context of its own, of which the answer takes nothing.
+    const std::int64_t encoded = prepared.prompt.encoder_tokens;
+    const std::int64_t decoded = prompt - encoded;
+    if (encoded > info_.context_length || decoded >= info_.context_length) {
       fail(
           "the prompt has {} tokens, the model's context {}; lower max-pixels, or use fewer "
           "pictures or less text",
-          prompt, info_.context_length);
+          std::max(encoded, decoded), info_.context_length);
     }
     if (prompt == 0) fail("the prompt is empty");
     const std::int64_t room = static_cast<std::int64_t>(pool_->num_pages()) * pool_->page_tokens();
@@ -286,7 +314,7 @@ class Engine::Impl {
       fail("the prompt has {} tokens; free memory holds keys and values of {} ({} KiB a token)",
            prompt, room, info_.kv_bytes_per_token >> 10);
     }
-    return std::min({max_tokens, info_.context_length - prompt, room - prompt});
+    return std::min({max_tokens, info_.context_length - decoded, room - prompt});
   }
 
   void run(std::vector<std::unique_ptr<engine::Sequence>>& sequences, Listener* listener) {
@@ -333,6 +361,7 @@ class Engine::Impl {
   nn::DeferredWeights deferred_;  // of model_
   std::unique_ptr<models::Model> model_;
   std::unique_ptr<engine::KvPool> pool_;
+  std::unique_ptr<engine::StatePool> states_;
   std::unique_ptr<engine::Scheduler> scheduler_;
   engine::VisionCache vision_cache_{kVisionCacheBytes};
   std::random_device seeds_;
@@ -400,6 +429,8 @@ TokenMath count_tokens(const std::string& model, const Request& request,
   math.prompt_tokens = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
   for (const models::MediaSpan& span : prepared.prompt.media) math.image_tokens += span.count;
   math.context_length = info.context_length;
+  const auto decoded = static_cast<std::int64_t>(models::decoder_tokens(prepared.prompt).size());
+  math.answer_limit = std::max<std::int64_t>(0, info.context_length - decoded);
   math.kv_bytes_per_token = info.kv_bytes_per_token;
   return math;
 }

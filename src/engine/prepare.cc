@@ -188,7 +188,8 @@ std::vector<PromptPart> prompt_parts(const models::Processor& processor,
     for (const models::ContentPart& part : message.content) {
       if (part.image < 0) {
         add(message.role + " prompt", "",
-            static_cast<std::int64_t>(processor.tokenizer().encode(part.text).size()));
+            static_cast<std::int64_t>(
+                processor.tokenizer().encode(processor.prompt_text(part.text)).size()));
         continue;
       }
       const media::Patches& patches = prepared.patches[part.image];

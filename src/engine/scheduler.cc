@@ -34,13 +34,15 @@ std::int64_t keep_runs_whole(const models::Prompt& prompt, std::int64_t begin, s
 }  // namespace
 
 Scheduler::Scheduler(models::Model& model, compute::Device& device, KvPool& pool,
-                     std::int64_t max_batch_tokens)
+                     std::int64_t max_batch_tokens, StatePool* states)
     : model_(model),
       device_(device),
       pool_(pool),
+      states_(states && states->needed() ? states : nullptr),
+      memory_(pool.cache(), states_ ? states_->store() : nullptr),
       max_batch_tokens_(max_batch_tokens),
       samplers_(device.make_sampler_slots(kMaxSequences, model.vocab_size())),
-      steps_(model, device, pool, *samplers_) {
+      steps_(model, device, pool, memory_, *samplers_) {
   if (max_batch_tokens < 1) {
     fail_usage("tokens in a batch: wanted at least 1, found {}", max_batch_tokens);
   }
@@ -51,14 +53,19 @@ void Scheduler::add(Sequence* sequence) {
   if (!sequence->finished()) sequences_.push_back(sequence);
 }
 
+bool Scheduler::slot_free() const {
+  return !free_slots_.empty() && (!states_ || states_->free_slots() > 0);
+}
+
 void Scheduler::take_slots() {
   for (Sequence* sequence : sequences_) {
     if (sequence->slot >= 0) continue;
-    if (free_slots_.empty()) return;
+    if (!slot_free()) return;
     sequence->slot = free_slots_.back();
     free_slots_.pop_back();
+    if (states_) sequence->state_slot = states_->take();
     samplers_->assign(sequence->slot, sequence->sampling(), sequence->seed(),
-                      sequence->prompt().token_ids);
+                      models::decoder_tokens(sequence->prompt()));
   }
 }
 
@@ -68,6 +75,8 @@ void Scheduler::drop_finished() {
     steps_.forget(sequence);
     if (sequence->slot >= 0) free_slots_.push_back(sequence->slot);
     sequence->slot = -1;
+    if (sequence->state_slot >= 0) states_->release(sequence->state_slot);
+    sequence->state_slot = -1;
     return true;
   });
 }
@@ -120,11 +129,9 @@ models::Batch Scheduler::make_batch(std::vector<Share>& shares) const {
       }
     }
     batch.spans.push_back({row, share.count, share.begin, sequence.pages()});
-    const std::vector<models::TokenRun>& mutual = sequence.prompt().mutual;
-    if (!mutual.empty() && share.begin < sequence.prompt_tokens()) {
-      batch.end_keys.push_back(models::end_keys(mutual, share.begin, share.count));
-      batch.spans.back().end_keys = batch.end_keys.back();
-    }
+    batch.spans.back().state_slot = sequence.state_slot;
+    if (share.begin < sequence.prompt_tokens()) batch.set_mutual(sequence.prompt().mutual);
+    batch.set_encoder_tokens(sequence.prompt().encoder_tokens);
     add_embeddings(batch, sequence, share.begin, share.count, row);
     if (share.begin + share.count == sequence.known()) {
       share.logits_index = static_cast<std::int32_t>(batch.logits_rows.size());
@@ -136,7 +143,7 @@ models::Batch Scheduler::make_batch(std::vector<Share>& shares) const {
 
 void Scheduler::run(std::vector<Share>& shares) {
   const models::Batch batch = make_batch(shares);
-  const Tensor logits = model_.forward(batch, pool_.cache());
+  const Tensor logits = model_.forward(batch, memory_);
   const auto rows = static_cast<std::int64_t>(batch.logits_rows.size());
   std::vector<std::int32_t> slots(rows);
   bool wanted = false;

@@ -6,6 +6,7 @@
 
 #include "engine/decode_steps.h"
 #include "engine/sequence.h"
+#include "engine/state_pool.h"
 #include "models/model.h"
 
 namespace saccade::engine {
@@ -19,9 +20,10 @@ class Scheduler {
   static constexpr int kMaxSequences = 256;
 
   /// `max_batch_tokens` >= 1 bounds the rows, and so the working memory, of a step. Only a picture
-  /// whose tokens see each other goes through whole, however many they are.
+  /// whose tokens see each other goes through whole, however many they are. `states`: where the
+  /// model has recurrent states; no more sequences take part in steps than it has slots.
   Scheduler(models::Model& model, compute::Device& device, KvPool& pool,
-            std::int64_t max_batch_tokens);
+            std::int64_t max_batch_tokens, StatePool* states = nullptr);
 
   /// The sequence must outlive its last step here; finished ones leave by themselves.
   void add(Sequence* sequence);
@@ -41,6 +43,7 @@ class Scheduler {
     std::int64_t count;
     std::int32_t logits_index;  // row of the logits, or -1: the prompt goes on in a later step
   };
+  bool slot_free() const;
   void take_slots();
   void drop_finished();
   /// Whether the next step is one token of every sequence, at which nobody looks on the way.
@@ -54,6 +57,8 @@ class Scheduler {
   models::Model& model_;
   compute::Device& device_;
   KvPool& pool_;
+  StatePool* states_;  // null: the model has none
+  compute::SequenceMemory memory_;
   std::int64_t max_batch_tokens_;
   std::unique_ptr<compute::SamplerSlots> samplers_;
   std::vector<int> free_slots_;

@@ -48,6 +48,8 @@ class Sequence {
 
   /// Of the sampler that chooses this sequence's tokens; the scheduler's.
   int slot = -1;
+  /// Of its recurrent state, where the model has some; the scheduler's.
+  int state_slot = -1;
 
   const models::Prompt& prompt() const { return input_.prompt; }
   std::int64_t prompt_tokens() const {

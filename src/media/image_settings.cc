@@ -87,6 +87,19 @@ PixelScale read_pixel_scale(const JsonObject& config, const PixelScale& defaults
   return scale;
 }
 
+std::array<std::uint8_t, 3> mean_colour(const JsonObject& config) {
+  constexpr std::array<double, 3> kClip = {0.48145466, 0.4578275, 0.40821073};
+  const boost::json::value* said = config.find("image_mean");
+  std::array<std::uint8_t, 3> colour;
+  for (int c = 0; c < 3; ++c) {
+    const double value = !said               ? kClip[c]
+                         : said->is_number() ? said->to_number<double>()
+                                             : said->as_array()[c].to_number<double>();
+    colour[c] = static_cast<std::uint8_t>(value * 255);
+  }
+  return colour;
+}
+
 void refuse_unknown_settings(const JsonObject& config, std::span<const std::string_view> read) {
   for (const auto& item : config.raw()) {
     const std::string_view key = item.key();

@@ -1,6 +1,8 @@
 // What the readers of preprocessor_config.json share.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -34,6 +36,10 @@ ImageSettings read_image_settings(const JsonObject& config, const std::vector<Im
 
 /// image_mean, image_std, rescale_factor, do_rescale and do_normalize.
 PixelScale read_pixel_scale(const JsonObject& config, const PixelScale& defaults);
+
+/// image_mean, CLIP's where the file is silent, as the colour that pictures are padded with. As
+/// Python has it: the mean a double, its product with 255 cut off. The settings have been read.
+std::array<std::uint8_t, 3> mean_colour(const JsonObject& config);
 
 /// Throws Error naming the first key that is neither in `read` nor without effect on the values of
 /// an image, and for settings of colour and layout that are not done here.

@@ -88,7 +88,23 @@ float* write_patch(const Image& image, int x, int y, int size, int times, const 
   return out;
 }
 
+/// Writes all whole patches of a tile in reading order.
+float* write_tile(const Image& tile, int patch_size, const ValueTable& table, float* out) {
+  for (int y = 0; y + patch_size <= tile.height; y += patch_size) {
+    for (int x = 0; x + patch_size <= tile.width; x += patch_size) {
+      out = write_patch(tile, x, y, patch_size, 1, table, out);
+    }
+  }
+  return out;
+}
+
 }  // namespace
+
+std::int64_t Patches::count() const {
+  std::int64_t patches = 0;
+  for (const Size& tile : tile_sizes()) patches += std::int64_t{grid.t} * tile.height * tile.width;
+  return patches;
+}
 
 Size smart_resize(int height, int width, int factor, std::int64_t min_pixels,
                   std::int64_t max_pixels) {
@@ -182,11 +198,7 @@ Patches tiles_to_patches(std::span<const Image> tiles, int tile_rows, int tile_c
            tile.height);
     }
     digester.add(std::span<const std::uint8_t>(tile.pixels));
-    for (int y = 0; y < height; y += patch_size) {
-      for (int x = 0; x < width; x += patch_size) {
-        out = write_patch(tile, x, y, patch_size, 1, table, out);
-      }
-    }
+    out = write_tile(tile, patch_size, table, out);
   }
   for (const int number : {width, height, patch_size, static_cast<int>(tiles.size()), tile_rows,
                            tile_columns, content.height, content.width}) {
@@ -194,6 +206,37 @@ Patches tiles_to_patches(std::span<const Image> tiles, int tile_rows, int tile_c
   }
   add_scale(digester, scale);
   patches.digest = digester.finish();
+  return patches;
+}
+
+Patches parts_to_patches(std::span<const Image> parts, int patch_size, const PixelScale& scale) {
+  if (parts.empty() || patch_size < 1) fail("a picture of {} parts", parts.size());
+  Patches patches;
+  Digester digester;
+  for (const Image& part : parts) {
+    const Size size{part.height / patch_size, part.width / patch_size};
+    if (size.height < 1 || size.width < 1) {
+      fail("a part of {} x {} pixels is smaller than a patch of {}", part.width, part.height,
+           patch_size);
+    }
+    patches.tile_grids.push_back(size);
+    digester.add(std::span<const std::uint8_t>(part.pixels));
+    digester.add_number(std::int64_t{part.width});
+    digester.add_number(std::int64_t{part.height});
+  }
+  digester.add_number(std::int64_t{patch_size});
+  digester.add_number(static_cast<std::int64_t>(parts.size()));
+  add_scale(digester, scale);
+  patches.digest = digester.finish();
+  const Size& last = patches.tile_grids.back();
+  patches.grid = {1, last.height, last.width, static_cast<int>(parts.size())};
+  patches.resized_width = parts.back().width;
+  patches.resized_height = parts.back().height;
+  const std::int64_t patch_values = std::int64_t{kChannels} * patch_size * patch_size;
+  patches.values.resize(patches.count() * patch_values);
+  const ValueTable table = value_table(scale);
+  float* out = patches.values.data();
+  for (const Image& part : parts) out = write_tile(part, patch_size, table, out);
   return patches;
 }
 

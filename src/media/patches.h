@@ -52,22 +52,32 @@ struct PatchParams {
   bool operator==(const PatchParams&) const = default;
 };
 
-struct Patches {
-  /// [tiles * t * h * w, 3 * temporal_patch_size * patch_size * patch_size]; rows in the order
-  /// (tile, t, h / merge, w / merge, merge, merge), columns in the order (channel, time, y, x).
-  std::vector<float> values;
-  PatchGrid grid;
-  int resized_width = 0;
-  int resized_height = 0;
-  /// Names the resized pixels, their size and every parameter: equal digests, equal values.
-  Digest digest;
-};
-
 struct Size {
   int height = 0;
   int width = 0;
 
   bool operator==(const Size&) const = default;
+};
+
+struct Patches {
+  /// [tiles * t * h * w, 3 * temporal_patch_size * patch_size * patch_size]; rows in the order
+  /// (tile, t, h / merge, w / merge, merge, merge), columns in the order (channel, time, y, x).
+  std::vector<float> values;
+  PatchGrid grid;
+  /// In patches, where tiles differ in size; `grid` then has that of the last. Empty: all have the
+  /// grid's.
+  std::vector<Size> tile_grids;
+  int resized_width = 0;
+  int resized_height = 0;
+  /// Names the resized pixels, their size and every parameter: equal digests, equal values.
+  Digest digest;
+
+  /// The size of every tile, in patches.
+  std::vector<Size> tile_sizes() const {
+    return tile_grids.empty() ? std::vector<Size>(grid.tiles, {grid.h, grid.w}) : tile_grids;
+  }
+  /// Rows of `values`.
+  std::int64_t count() const;
 };
 
 /// The size to which a picture is scaled: both sides multiples of `factor`, the area in
@@ -86,6 +96,11 @@ Patches image_to_patches(const Picture& picture, const PatchParams& params);
 /// the grid. Throws Error when the tiles do not fit.
 Patches tiles_to_patches(std::span<const Image> tiles, int tile_rows, int tile_columns,
                          int patch_size, const PixelScale& scale, Size content = {});
+
+/// Cuts parts of one picture, of any sizes, into patches of patch_size in reading order. Pixels
+/// that are left over at the right and below are in no patch. Throws Error for a part smaller than
+/// a patch.
+Patches parts_to_patches(std::span<const Image> parts, int patch_size, const PixelScale& scale);
 
 /// Reads a preprocessor_config.json as published with Qwen2-VL and Qwen2.5-VL and as transformers
 /// writes it. Throws Error that names the key when a value is missing, out of range, or asks for

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "media/crop.h"
@@ -128,6 +129,47 @@ std::vector<std::int32_t> content_rows(const media::PatchGrid& grid, std::int64_
     }
   }
   return rows;
+}
+
+media::Size closest_arrangement(const media::Size& picture, const media::Size& tile, int min_tiles,
+                                int max_tiles) {
+  std::vector<media::Size> all;
+  for (int columns = 1; columns <= max_tiles; ++columns) {
+    for (int rows = 1; columns * rows <= max_tiles; ++rows) {
+      if (columns * rows >= min_tiles) all.push_back({rows, columns});
+    }
+  }
+  std::stable_sort(all.begin(), all.end(), [](const media::Size& a, const media::Size& b) {
+    return a.width * a.height < b.width * b.height;
+  });
+  const double aspect = static_cast<double>(picture.width) / picture.height;
+  const double area = static_cast<double>(picture.width) * picture.height;
+  const double tile_area = static_cast<double>(tile.width) * tile.height;
+  double best_difference = std::numeric_limits<double>::infinity();
+  media::Size best{1, 1};
+  for (const media::Size& candidate : all) {
+    const double difference =
+        std::abs(aspect - static_cast<double>(candidate.width) / candidate.height);
+    if (difference < best_difference ||
+        (difference == best_difference &&
+         area > 0.5 * tile_area * candidate.width * candidate.height)) {
+      best_difference = difference;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+std::vector<media::Image> cut_evenly(const media::Image& image, const media::Size& arrangement) {
+  const int width = image.width / arrangement.width;
+  const int height = image.height / arrangement.height;
+  std::vector<media::Image> tiles;
+  for (int row = 0; row < arrangement.height; ++row) {
+    for (int column = 0; column < arrangement.width; ++column) {
+      tiles.push_back(media::crop(image, column * width, row * height, width, height));
+    }
+  }
+  return tiles;
 }
 
 }  // namespace saccade::models

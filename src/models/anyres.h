@@ -20,6 +20,15 @@ std::vector<media::Size> read_resolutions(const JsonObject& config, int tile,
 media::Size best_resolution(const media::Size& picture,
                             const std::vector<media::Size>& resolutions);
 
+/// The arrangement of tiles, in rows and columns, whose aspect is closest to the picture's. Of
+/// equally close ones, those with more tiles win as long as they have less than twice the picture's
+/// pixels. (As InternVL and its followers choose it.)
+media::Size closest_arrangement(const media::Size& picture, const media::Size& tile, int min_tiles,
+                                int max_tiles);
+
+/// A picture cut into that many rows and columns of equal tiles, in reading order.
+std::vector<media::Image> cut_evenly(const media::Image& image, const media::Size& arrangement);
+
 /// A picture in tiles, the overview first, and which of the patches of the others hold any of it.
 struct AnyresTiles {
   std::vector<media::Image> tiles;

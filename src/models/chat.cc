@@ -19,7 +19,8 @@ std::string template_text(const boost::json::value& value, const std::string& wh
   fail("{}: chat_template is neither a string nor a list with a \"default\"", where);
 }
 
-text::ChatTemplate load_template(const checkpoint::Checkpoint& checkpoint) {
+text::ChatTemplate load_template(const checkpoint::Checkpoint& checkpoint,
+                                 std::string_view otherwise) {
   if (const auto text = checkpoint.optional_text("chat_template.jinja")) {
     return text::ChatTemplate::parse(*text, checkpoint.where("chat_template.jinja"));
   }
@@ -30,6 +31,9 @@ text::ChatTemplate load_template(const checkpoint::Checkpoint& checkpoint) {
     if (const auto* found = JsonObject(*document, where).find("chat_template")) {
       return text::ChatTemplate::parse(template_text(*found, where), where + ": chat_template");
     }
+  }
+  if (!otherwise.empty()) {
+    return text::ChatTemplate::parse(otherwise, "the template of this family");
   }
   fail(
       "{}: no chat template: neither chat_template.jinja, chat_template.json nor an entry of "
@@ -78,8 +82,9 @@ boost::json::value content_value(const ChatMessage& message, bool strings) {
 
 ChatFormat::ChatFormat(text::ChatTemplate chat_template) : template_(std::move(chat_template)) {}
 
-ChatFormat::ChatFormat(const checkpoint::Checkpoint& checkpoint)
-    : template_(load_template(checkpoint)), special_tokens_(load_special_tokens(checkpoint)) {
+ChatFormat::ChatFormat(const checkpoint::Checkpoint& checkpoint, std::string_view otherwise)
+    : template_(load_template(checkpoint, otherwise)),
+      special_tokens_(load_special_tokens(checkpoint)) {
   // Templates of vision-language models often go through the parts of a message alone, and what is
   // a string would silently be left out: try it.
   const std::string text = "saccade";

@@ -15,8 +15,9 @@ namespace saccade::models {
 class ChatFormat {
  public:
   /// Looks for chat_template.jinja, chat_template.json and the entry of tokenizer_config.json, in
-  /// this order. Throws Error when there is none or it does not parse.
-  explicit ChatFormat(const checkpoint::Checkpoint& checkpoint);
+  /// this order; where there is none, the template is `otherwise`. Throws Error when that is empty,
+  /// too, or the template does not parse.
+  explicit ChatFormat(const checkpoint::Checkpoint& checkpoint, std::string_view otherwise = {});
   /// A template without special tokens.
   explicit ChatFormat(text::ChatTemplate chat_template);
 

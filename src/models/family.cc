@@ -5,7 +5,12 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "models/deepseek_ocr2/deepseek_ocr2.h"
+#include "models/fast_vlm/fast_vlm.h"
+#include "models/florence2/florence2.h"
 #include "models/gemma3/gemma3.h"
+#include "models/gemma4/gemma4.h"
+#include "models/idefics2/idefics2.h"
 #include "models/idefics3/idefics3.h"
 #include "models/internvl/internvl.h"
 #include "models/llava/llava.h"
@@ -14,6 +19,7 @@
 #include "models/paligemma/paligemma.h"
 #include "models/qwen2_5_vl/qwen2_5_vl.h"
 #include "models/qwen2_vl/qwen2_vl.h"
+#include "models/qwen3_5/qwen3_5.h"
 #include "models/qwen3_vl/qwen3_vl.h"
 #include "models/text/families.h"
 #include "models/text_model.h"
@@ -22,7 +28,12 @@ namespace saccade::models {
 
 const std::vector<Family>& families() {
   static const std::vector<Family> kFamilies = {
+      deepseek_ocr2::family(),                  //
+      fast_vlm::family(),                       //
+      florence2::family(),                      //
       gemma3::family(),                         //
+      gemma4::family(),                         //
+      idefics2::family(),                       //
       idefics3::family(),                       //
       idefics3::smolvlm_family(),               //
       internvl::family(),                       //
@@ -33,6 +44,8 @@ const std::vector<Family>& families() {
       paligemma::family(),                      //
       qwen2_5_vl::family(),                     //
       qwen2_vl::family(),                       //
+      qwen3_5::family(),                        //
+      qwen3_5::moe_family(),                    //
       qwen3_vl::family(),                       //
       qwen3_vl::moe_family(),                   //
       text_only(text_families::gemma2()),       //

@@ -29,6 +29,7 @@ struct Description {
   std::int64_t vocab_size = 0;
   std::int64_t context_length = 0;
   compute::KvLayout kv_layout;
+  compute::StateLayout state_layout;
 };
 
 /// How one family is described, loaded and fed.

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "compute/device.h"
+#include "compute/sequence_memory.h"
 #include "media/patches.h"
+#include "models/processor.h"
 
 namespace saccade::models {
 
@@ -26,7 +28,15 @@ struct StepInputs {
   Tensor token_ids;                           // int32 [rows]
   Tensor positions;                           // int32 [axes, rows]
   std::unique_ptr<compute::SpanTable> spans;  ///< of all rows
+  /// Of an encoder-decoder: the same spans, as far as they see what the encoder gave; `spans` then
+  /// see what comes after that. Null for all others.
+  std::unique_ptr<compute::SpanTable> cross_spans = nullptr;
 };
+
+/// Makes `spans`, whose key ranges this changes, those of the step. Of an encoder-decoder,
+/// encoder_tokens [rows] are Batch::encoder_tokens.
+void assign_spans(StepInputs& inputs, std::vector<compute::SequenceSpan>& spans,
+                  std::span<const std::int64_t> encoder_tokens);
 
 /// A ragged batch: the new tokens of any number of sequences, one after the other. Prefill, chunked
 /// prefill and decoding differ in span lengths alone.
@@ -36,7 +46,16 @@ struct Batch {
   std::vector<compute::SequenceSpan> spans;
   std::vector<EmbeddingRows> embeddings;
   std::vector<std::int32_t> logits_rows;  ///< rows whose next-token logits are wanted
-  std::vector<std::vector<std::int64_t>> end_keys = {};  ///< that spans refer to, if any
+  // What spans refer to, if any.
+  std::vector<std::vector<std::int64_t>> end_keys = {};
+  std::vector<std::vector<std::int64_t>> first_keys = {};
+  /// For each row Prompt::encoder_tokens of its sequence; empty: there is no encoder.
+  std::vector<std::int64_t> encoder_tokens = {};
+
+  /// Tokens of the last span see each other as these runs say.
+  void set_mutual(const std::vector<TokenRun>& mutual);
+  /// The last span is of a sequence with so many encoder tokens.
+  void set_encoder_tokens(std::int64_t count);
 };
 
 /// The batch's tokens, positions and spans on the device.
@@ -48,6 +67,8 @@ class Model {
   virtual ~Model() = default;
 
   virtual compute::KvLayout kv_layout() const = 0;
+  /// What it keeps of a sequence beside keys and values; nothing unless it has recurrent layers.
+  virtual compute::StateLayout state_layout() const { return {}; }
   virtual std::int64_t vocab_size() const = 0;
   virtual std::int64_t hidden_size() const = 0;
 
@@ -56,11 +77,11 @@ class Model {
   /// the hidden states of those tokens after layer i - 1 (the DeepStack features of Qwen3-VL).
   virtual Tensor encode(const media::Patches& patches) = 0;
 
-  /// Runs the batch, storing its keys and values; logits [logits_rows.size(), vocab_size].
-  virtual Tensor forward(const Batch& batch, compute::KvCache& cache) = 0;
+  /// Runs the batch, storing what later ones need of it; logits [logits_rows.size(), vocab_size].
+  virtual Tensor forward(const Batch& batch, const compute::SequenceMemory& memory) = 0;
   /// The same for tokens that are on the device already and of text alone; logits of every row,
   /// [rows, vocab_size].
-  virtual Tensor forward(const StepInputs& inputs, compute::KvCache& cache) = 0;
+  virtual Tensor forward(const StepInputs& inputs, const compute::SequenceMemory& memory) = 0;
 };
 
 }  // namespace saccade::models

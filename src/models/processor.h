@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,12 +43,19 @@ struct MediaSpan {
 struct TokenRun {
   std::int64_t begin = 0;
   std::int64_t count = 0;
+  /// In every layer, its window notwithstanding, they see the whole run and nothing before it.
+  bool past_windows = false;
 };
 
 /// One past the last token that each of `count` tokens from `begin` on sees:
 /// SequenceSpan::end_keys.
 std::vector<std::int64_t> end_keys(const std::vector<TokenRun>& mutual, std::int64_t begin,
                                    std::int64_t count);
+
+/// The first key of each of these tokens, SequenceSpan::first_keys; empty where windows say it for
+/// all of them.
+std::vector<std::int64_t> first_keys(const std::vector<TokenRun>& mutual, std::int64_t begin,
+                                     std::int64_t count);
 
 /// A prompt as the model reads it.
 struct Prompt {
@@ -56,9 +64,17 @@ struct Prompt {
   int axes = 1;
   /// Position, on every axis, of the first token after the prompt.
   std::int32_t next_position = 0;
+  /// Of an encoder-decoder: so many of the first tokens are its encoder's, the rest its decoder's.
+  /// 0: the model is a decoder alone.
+  std::int64_t encoder_tokens = 0;
   std::vector<MediaSpan> media;  ///< in order of appearance
   std::vector<TokenRun> mutual;  ///< likewise; no step may part one
 };
+
+/// What a decoder reads of a prompt: all, but for an encoder's part.
+inline std::span<const std::int32_t> decoder_tokens(const Prompt& prompt) {
+  return std::span(prompt.token_ids).subspan(prompt.encoder_tokens);
+}
 
 /// Text and picture handling of one model family. Const and thread-safe.
 class Processor {
@@ -76,6 +92,8 @@ class Processor {
   /// Tokens the picture will take.
   virtual std::int64_t image_tokens(const media::PatchGrid& grid) const = 0;
 
+  /// What stands in a prompt for the text of a message, where a family puts something in its place.
+  virtual std::string prompt_text(const std::string& text) const { return text; }
   /// Renders the chat template. A part with a picture becomes the family's placeholder.
   virtual std::string render(const std::vector<ChatMessage>& messages,
                              bool add_generation_prompt) const = 0;

@@ -45,4 +45,19 @@ void ProcessorFiles::refuse_unknown(const std::vector<std::string_view>& read) c
   }
 }
 
+void ProcessorFiles::expect(std::string_view key, std::int64_t value) const {
+  const std::int64_t found = processor().integer_or(key, value);
+  if (found != value) {
+    fail("{}: {} {} does not fit config.json, {} does", processor_where_, key, found, value);
+  }
+}
+
+void ProcessorFiles::expect(std::string_view key, const std::string& value) const {
+  const std::string found = processor().string_or(key, value);
+  if (found != value) {
+    fail("{}: {} \"{}\" does not fit config.json, \"{}\" does", processor_where_, key, found,
+         value);
+  }
+}
+
 }  // namespace saccade::models

@@ -29,6 +29,11 @@ class ProcessorFiles {
   /// effect here, such as names of classes and settings for video.
   void refuse_unknown(const std::vector<std::string_view>& read) const;
 
+  /// A processor counts tokens from settings of its own, which must tell of the model they come
+  /// with: throws Error naming one that is there and is not `value`.
+  void expect(std::string_view key, std::int64_t value) const;
+  void expect(std::string_view key, const std::string& value) const;
+
  private:
   boost::json::value processor_ = boost::json::object();
   std::optional<boost::json::value> image_processor_;  // nothing: in processor_

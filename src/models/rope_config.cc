@@ -81,6 +81,23 @@ float scale_yarn(const JsonObject& settings, double theta, const RopeDefaults& d
                                                        : magnitude(1.0));
 }
 
+/// Frequencies of a rotary in which a part of the features turns as fast as in a whole head, and
+/// the others stand still (Gemma 4).
+nn::RotaryAxes proportional_rotary(const JsonObject& settings, double theta, double part,
+                                   const RopeDefaults& defaults) {
+  refuse_other_keys(settings, "proportional", {"factor"});
+  const double factor = positive(settings, "factor", settings.number_or("factor", 1.0));
+  const double turning = std::floor(part * defaults.head_dim / 2);
+  if (!(part >= 0.0 && part <= 1.0) || defaults.axes != RopeAxes::kText) {
+    fail("{}: partial_rotary_factor {} is not supported for heads of {} in this family",
+         settings.where(), part, defaults.head_dim);
+  }
+  std::vector<float> frequencies = nn::rotary_frequencies(theta, defaults.head_dim);
+  nn::scale_linear(frequencies, factor);
+  std::fill(frequencies.begin() + static_cast<std::ptrdiff_t>(turning), frequencies.end(), 0.0f);
+  return nn::text_rotary(std::move(frequencies));
+}
+
 /// Scales the frequencies as the settings' rope type asks; returns the factor of cosines and sines.
 float scale_frequencies(const JsonObject& settings, double theta, const RopeDefaults& defaults,
                         std::vector<float>& frequencies) {
@@ -95,8 +112,9 @@ float scale_frequencies(const JsonObject& settings, double theta, const RopeDefa
   } else if (type == "default" || (type == "mrope" && defaults.axes == RopeAxes::kMultimodal)) {
     refuse_other_keys(settings, type, {});
   } else {
-    fail("{}: rope type \"{}\" is not supported; default, linear, llama3 and yarn are",
-         settings.where(), type);
+    fail(
+        "{}: rope type \"{}\" is not supported; default, linear, llama3, proportional and yarn are",
+        settings.where(), type);
   }
   return 1.0f;
 }
@@ -137,6 +155,9 @@ nn::RotaryAxes read_rotary(const std::optional<JsonObject>& settings, const std:
   if (!(theta > 0.0)) fail("{}: rope_theta must be positive, found {}", where, theta);
   const double part =
       settings ? settings->number_or("partial_rotary_factor", defaults.partial) : defaults.partial;
+  if (settings && settings->string_or("rope_type", "default") == "proportional") {
+    return proportional_rotary(*settings, theta, part, defaults);
+  }
   const int turning = static_cast<int>(defaults.head_dim * part);
   if (part != 1.0 && !(defaults.may_be_partial && turning >= 2 && turning % 2 == 0 && part < 1.0)) {
     fail("{}: partial_rotary_factor {} is not supported for heads of {} in this family", where,

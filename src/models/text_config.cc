@@ -12,7 +12,9 @@ namespace {
 void read_sizes(const TextFamily& family, const JsonObject& config, nn::DecoderConfig& decoder) {
   decoder.vocab_size = config.integer_in("vocab_size", 1, kMaxVocab);
   decoder.hidden_size = config.integer_in("hidden_size", 1, kMaxSize);
-  decoder.intermediate_size = config.integer_in("intermediate_size", 1, kMaxSize);
+  if (!family.all_experts || config.has("intermediate_size")) {
+    decoder.intermediate_size = config.integer_in("intermediate_size", 1, kMaxSize);
+  }
   decoder.num_layers = read_int(config, "num_hidden_layers", 1, kMaxLayers);
   decoder.num_heads = read_int(config, "num_attention_heads", 1, kMaxHeads);
   decoder.num_kv_heads =
@@ -63,6 +65,7 @@ std::int64_t read_window(const TextFamily& family, const JsonObject& config) {
 std::vector<std::int64_t> read_windows(const TextFamily& family, const JsonObject& config,
                                        int num_layers) {
   const std::vector<std::int64_t> none(num_layers, 0);
+  if (family.layer_types == LayerTypes::kOfFamily) return none;
   const auto types = read_layer_types(config, num_layers);
   const bool switched_off = family.sliding == SlidingLayers::kAsSwitched &&
                             !config.boolean_or("use_sliding_window", false);
@@ -91,6 +94,22 @@ std::vector<std::int64_t> read_windows(const TextFamily& family, const JsonObjec
   return windows;
 }
 
+/// The size of the heads of layers with a window, or of those without; of all if there are none of
+/// the kind.
+int head_dim_of(const nn::DecoderConfig& decoder, bool sliding, const std::string& where) {
+  int head_dim = 0;
+  for (int i = 0; i < decoder.num_layers; ++i) {
+    if ((decoder.windows[i] > 0) != sliding) continue;
+    const int of_layer = decoder.heads(i).head_dim;
+    if (head_dim > 0 && of_layer != head_dim) {
+      fail("{}: layers of one kind have heads of {} and of {}; one size is supported", where,
+           head_dim, of_layer);
+    }
+    head_dim = of_layer;
+  }
+  return head_dim > 0 ? head_dim : decoder.head_dim;
+}
+
 /// The rotaries and which layer uses which. With a local rotary, sliding layers use the second.
 void read_rotaries(const TextFamily& family, const JsonObject& config, std::int64_t context_length,
                    nn::DecoderConfig& decoder) {
@@ -98,7 +117,7 @@ void read_rotaries(const TextFamily& family, const JsonObject& config, std::int6
                         decoder.head_dim,
                         context_length,
                         family.rope_axes,
-                        config.number_or("partial_rotary_factor", 1.0),
+                        config.number_or("partial_rotary_factor", family.partial_rotary_factor),
                         family.may_turn_partly};
   decoder.layer_rotary.assign(decoder.num_layers, 0);
   std::optional<JsonObject> settings = rope_settings(config);
@@ -113,7 +132,9 @@ void read_rotaries(const TextFamily& family, const JsonObject& config, std::int6
     if (both.has("full_attention")) settings = both.object("full_attention");
     if (both.has("sliding_attention")) local = both.object("sliding_attention");
   }
+  defaults.head_dim = head_dim_of(decoder, false, config.where());
   decoder.rotaries = {read_rotary(settings, config.where(), defaults)};
+  defaults.head_dim = head_dim_of(decoder, true, config.where());
   defaults.theta = config.number_or("rope_local_base_freq", family.local_rope_theta);
   decoder.rotaries.push_back(read_rotary(local, config.where(), defaults));
   for (int i = 0; i < decoder.num_layers; ++i) decoder.layer_rotary[i] = decoder.windows[i] > 0;
@@ -142,6 +163,7 @@ TextConfig read_text_config(const TextFamily& family, const JsonObject& text,
   decoder.unit_offset_norms = family.unit_offset_norms;
   decoder.fused_projections = family.fused_projections;
   decoder.windows = read_windows(family, text, decoder.num_layers);
+  if (family.read_layers) family.read_layers(text, decoder);
   read_rotaries(family, text, config.context_length, decoder);
   if (family.finish) family.finish(text, top, decoder);
   return config;

@@ -26,6 +26,12 @@ enum class SlidingLayers {
   kAsPatterned,  ///< those of layer_types, else all but every sliding_window_pattern-th
 };
 
+/// What layer_types tells apart.
+enum class LayerTypes {
+  kSliding,   ///< sliding windows and full attention
+  kOfFamily,  ///< kinds of layers that the family reads itself
+};
+
 /// A family of decoders as a form: what config.json may leave unsaid, and what it never says.
 /// Defaults are those of transformers' configuration classes.
 struct TextFamily {
@@ -40,6 +46,7 @@ struct TextFamily {
   std::int64_t sliding_window = 0;  ///< 0: none
   int sliding_window_pattern = 0;
   bool tied = false;
+  double partial_rotary_factor = 1.0;
   std::string activation = "silu";
 
   // What the family is.
@@ -47,6 +54,8 @@ struct TextFamily {
   AttentionBias attention_bias = AttentionBias::kNone;
   bool may_have_mlp_bias = false;  ///< mlp_bias counts
   SlidingLayers sliding = SlidingLayers::kNone;
+  LayerTypes layer_types = LayerTypes::kSliding;
+  bool all_experts = false;  ///< no layer has a plain MLP, of which config.json may be silent then
   RopeAxes rope_axes = RopeAxes::kText;
   double local_rope_theta = 0.0;  ///< over 0: sliding layers turn by a rotary of their own
   bool may_turn_partly = false;   ///< partial_rotary_factor counts
@@ -55,6 +64,8 @@ struct TextFamily {
   bool unit_offset_norms = false;
   bool fused_projections = false;
 
+  /// Reads in what layers differ, before rotaries are made for them; may change windows.
+  void (*read_layers)(const JsonObject& text, nn::DecoderConfig& decoder) = nullptr;
   /// Whatever else the family reads; may refuse values.
   void (*finish)(const JsonObject& text, const JsonObject& top,
                  nn::DecoderConfig& decoder) = nullptr;

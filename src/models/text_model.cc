@@ -30,6 +30,7 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
   description.vocab_size = config.decoder.vocab_size;
   description.context_length = config.context_length;
   description.kv_layout = config.decoder.kv_layout();
+  description.state_layout = config.decoder.state_layout();
   return description;
 }
 
@@ -81,20 +82,34 @@ std::vector<nn::LayerAddition> TextModel::place_embeddings(const Batch& batch,
   return additions;
 }
 
-Tensor TextModel::forward(const Batch& batch, compute::KvCache& cache) {
+Tensor TextModel::layer_inputs(const Batch& batch, const Tensor& token_ids,
+                               const Tensor& hidden_states) const {
+  if (!decoder_.has_layer_inputs() || batch.embeddings.empty()) {
+    return decoder_.layer_inputs(device_, token_ids, hidden_states);
+  }
+  std::vector<std::int32_t> ids = batch.token_ids;
+  for (const EmbeddingRows& part : batch.embeddings) {
+    std::fill_n(ids.begin() + part.row, part.count, decoder_.config().pad_token);
+  }
+  return decoder_.layer_inputs(device_, device_.indices(ids), hidden_states);
+}
+
+Tensor TextModel::forward(const Batch& batch, const compute::SequenceMemory& memory) {
   const StepInputs inputs = upload_inputs(device_, batch);
   const Tensor hidden_states = decoder_.embed(device_, inputs.token_ids);
   const auto additions = place_embeddings(batch, hidden_states);
-  decoder_.forward(device_, hidden_states, inputs.positions, cache, *inputs.spans, additions);
+  decoder_.forward(device_, hidden_states, inputs.positions, memory, *inputs.spans,
+                   layer_inputs(batch, inputs.token_ids, hidden_states), additions);
   Tensor wanted = device_.empty(
       DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), hidden_size()});
   device_.gather(wanted, hidden_states, batch.logits_rows);
   return decoder_.logits(device_, wanted);
 }
 
-Tensor TextModel::forward(const StepInputs& inputs, compute::KvCache& cache) {
+Tensor TextModel::forward(const StepInputs& inputs, const compute::SequenceMemory& memory) {
   const Tensor hidden_states = decoder_.embed(device_, inputs.token_ids);
-  decoder_.forward(device_, hidden_states, inputs.positions, cache, *inputs.spans);
+  decoder_.forward(device_, hidden_states, inputs.positions, memory, *inputs.spans,
+                   decoder_.layer_inputs(device_, inputs.token_ids, hidden_states));
   return decoder_.logits(device_, hidden_states);
 }
 
@@ -105,6 +120,9 @@ std::vector<PartDescription> describe_decoder(const checkpoint::Checkpoint& chec
       fmt::format("{} layer{}, hidden {}, {} heads, {} key-value heads of {}", config.num_layers,
                   config.num_layers == 1 ? "" : "s", config.hidden_size, config.num_heads,
                   config.num_kv_heads, config.head_dim);
+  if (const int linear = config.count(nn::LayerKind::kGatedDelta); linear > 0) {
+    summary += fmt::format(", {} layer{} of linear attention", linear, linear == 1 ? "" : "s");
+  }
   if (config.moe.num_experts > 0) {
     summary +=
         fmt::format(", {} of {} experts", config.moe.experts_per_token, config.moe.num_experts);

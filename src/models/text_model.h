@@ -26,14 +26,15 @@ class TextModel : public Model {
   TextModel(const nn::DecoderConfig& config, const DecoderNames& names, nn::WeightLoader& weights);
 
   compute::KvLayout kv_layout() const override { return decoder_.config().kv_layout(); }
+  compute::StateLayout state_layout() const override { return decoder_.config().state_layout(); }
   std::int64_t vocab_size() const override { return decoder_.config().vocab_size; }
   std::int64_t hidden_size() const override { return decoder_.config().hidden_size; }
 
   /// A text model has no tower: throws Error.
   Tensor encode(const media::Patches& patches) override;
 
-  Tensor forward(const Batch& batch, compute::KvCache& cache) override;
-  Tensor forward(const StepInputs& inputs, compute::KvCache& cache) override;
+  Tensor forward(const Batch& batch, const compute::SequenceMemory& memory) override;
+  Tensor forward(const StepInputs& inputs, const compute::SequenceMemory& memory) override;
 
  protected:
   compute::Device& device() const { return device_; }
@@ -42,6 +43,10 @@ class TextModel : public Model {
   /// Puts what encoders made in the place of placeholder tokens, and returns what is added later.
   std::vector<nn::LayerAddition> place_embeddings(const Batch& batch,
                                                   const Tensor& hidden_states) const;
+
+  /// What the decoder's layers take beside the embeddings, pictures' tokens counting as padding.
+  Tensor layer_inputs(const Batch& batch, const Tensor& token_ids,
+                      const Tensor& hidden_states) const;
 
   compute::Device& device_;
   nn::Decoder decoder_;

@@ -8,13 +8,34 @@
 namespace saccade::models {
 
 text::Tokenizer load_tokenizer(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size) {
-  text::Tokenizer tokenizer = text::Tokenizer::from_json(checkpoint.json("tokenizer.json"),
-                                                         checkpoint.where("tokenizer.json"));
+  return make_tokenizer(checkpoint, checkpoint.json("tokenizer.json"), vocab_size);
+}
+
+text::Tokenizer make_tokenizer(const checkpoint::Checkpoint& checkpoint,
+                               const boost::json::value& document, std::int64_t vocab_size) {
+  text::Tokenizer tokenizer =
+      text::Tokenizer::from_json(document, checkpoint.where("tokenizer.json"));
   if (tokenizer.vocab_size() > vocab_size) {
     fail("{}: tokenizer.json has ids up to {}, config.json a vocab_size of {}", checkpoint.where(),
          tokenizer.vocab_size() - 1, vocab_size);
   }
   return tokenizer;
+}
+
+std::optional<std::string> read_special_token(const checkpoint::Checkpoint& checkpoint,
+                                              std::string_view role) {
+  const auto document = checkpoint.optional_json("tokenizer_config.json");
+  if (!document) return std::nullopt;
+  const JsonObject config(*document, checkpoint.where("tokenizer_config.json"));
+  const boost::json::value* token = config.find(role);
+  if (!token) return std::nullopt;
+  return token->is_object() ? config.object(role).string("content") : config.string(role);
+}
+
+std::string require_special_token(const checkpoint::Checkpoint& checkpoint, std::string_view role) {
+  auto token = read_special_token(checkpoint, role);
+  if (!token) fail("{}: names no {}", checkpoint.where("tokenizer_config.json"), role);
+  return std::move(*token);
 }
 
 TextProcessor::TextProcessor(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size)

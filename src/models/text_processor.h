@@ -1,6 +1,9 @@
 // Prompts of models that read text alone.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -11,6 +14,17 @@ namespace saccade::models {
 
 /// The tokenizer of a checkpoint. Throws Error when it has more ids than the model has embeddings.
 text::Tokenizer load_tokenizer(const checkpoint::Checkpoint& checkpoint, std::int64_t vocab_size);
+
+/// The same from a document that was made of tokenizer.json.
+text::Tokenizer make_tokenizer(const checkpoint::Checkpoint& checkpoint,
+                               const boost::json::value& document, std::int64_t vocab_size);
+
+/// The token that tokenizer_config.json gives a role, such as "bos_token", as written; nothing
+/// where it gives it to none.
+std::optional<std::string> read_special_token(const checkpoint::Checkpoint& checkpoint,
+                                              std::string_view role);
+/// The same; throws Error naming the role where there is none.
+std::string require_special_token(const checkpoint::Checkpoint& checkpoint, std::string_view role);
 
 /// Chat template and tokenizer; a picture is refused.
 class TextProcessor : public Processor {

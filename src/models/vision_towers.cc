@@ -80,6 +80,15 @@ nn::VitNames clip_names() {
           .mlp = "mlp"};
 }
 
+/// SigLIP for pictures of any size, as the Idefics models have it.
+nn::VitConfig siglip_of_any_grid(const JsonObject& vision, const TowerDefaults& defaults) {
+  nn::VitConfig tower = read_tower(vision, defaults);
+  tower.names = clip_names();
+  tower.any_grid = true;
+  tower.apply_post_norm = true;
+  return tower;
+}
+
 }  // namespace
 
 nn::VitConfig clip_tower(const JsonObject& vision) {
@@ -98,13 +107,12 @@ nn::VitConfig siglip_tower(const JsonObject& vision) {
   return tower;
 }
 
+nn::VitConfig idefics2_tower(const JsonObject& vision) {
+  return siglip_of_any_grid(vision, {.patch_size = 32});
+}
+
 nn::VitConfig idefics3_tower(const JsonObject& vision) {
-  nn::VitConfig tower =
-      read_tower(vision, {.hidden_size = 1152, .num_heads = 16, .patch_size = 32});
-  tower.names = clip_names();
-  tower.any_grid = true;
-  tower.apply_post_norm = true;
-  return tower;
+  return siglip_of_any_grid(vision, {.hidden_size = 1152, .num_heads = 16, .patch_size = 32});
 }
 
 nn::VitConfig intern_tower(const JsonObject& vision) {

@@ -13,9 +13,10 @@ namespace saccade::models {
 /// CLIP's tower (Radford et al., 2021): class token, a norm before the encoder.
 nn::VitConfig clip_tower(const JsonObject& vision);
 
-/// SigLIP's tower (Zhai et al., 2023): no class token. Idefics3's and SmolVLM's are the same under
-/// other names, with positions for any grid.
+/// SigLIP's tower (Zhai et al., 2023): no class token. Idefics2's, Idefics3's and SmolVLM's are the
+/// same with positions for any grid, and normed at the end.
 nn::VitConfig siglip_tower(const JsonObject& vision);
+nn::VitConfig idefics2_tower(const JsonObject& vision);
 nn::VitConfig idefics3_tower(const JsonObject& vision);
 
 /// InternViT (Chen et al., 2024): class token, layer scale, and in its large form query-key norms.

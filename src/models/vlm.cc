@@ -36,6 +36,7 @@ Description describe_vlm(const checkpoint::Checkpoint& checkpoint, std::string f
   description.vocab_size = text.decoder.vocab_size;
   description.context_length = text.context_length;
   description.kv_layout = text.decoder.kv_layout();
+  description.state_layout = text.decoder.state_layout();
   return description;
 }
 

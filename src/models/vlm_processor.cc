@@ -17,13 +17,19 @@ std::string repeated(const std::string& text, std::int64_t count) {
 }
 
 VlmProcessor::VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
-                           std::int64_t vocab_size, ChatUse chat)
+                           std::int64_t vocab_size, ChatUse chat, std::string_view default_template)
+    : VlmProcessor(checkpoint, image_token, load_tokenizer(checkpoint, vocab_size), chat,
+                   default_template) {}
+
+VlmProcessor::VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
+                           text::Tokenizer tokenizer, ChatUse chat,
+                           std::string_view default_template)
     : where_(checkpoint.where()),
       image_token_(image_token),
-      tokenizer_(load_tokenizer(checkpoint, vocab_size)),
+      tokenizer_(std::move(tokenizer)),
       end_tokens_(read_end_tokens(checkpoint)),
       image_token_text_(token_text(image_token)) {
-  if (chat == ChatUse::kTemplate) chat_.emplace(checkpoint);
+  if (chat == ChatUse::kTemplate) chat_.emplace(checkpoint, default_template);
 }
 
 std::string VlmProcessor::token_text(std::int32_t id) const {
@@ -79,7 +85,7 @@ Prompt VlmProcessor::tokenize(const std::string& rendered, const std::vector<int
   const std::string bos = chat_ ? chat_->bos_token() : "";
   const bool begun = !chat_ || (!bos.empty() && rendered.starts_with(bos));
   prompt.token_ids =
-      tokenizer_.encode(expand(complete(rendered), order, grids), {.add_special = !begun});
+      tokenizer_.encode(finish(expand(complete(rendered), order, grids)), {.add_special = !begun});
   const auto tokens = static_cast<std::int64_t>(prompt.token_ids.size());
   prompt.positions.resize(tokens);
   std::iota(prompt.positions.begin(), prompt.positions.end(), first_position());

@@ -32,9 +32,15 @@ class VlmProcessor : public Processor {
 
  protected:
   /// `image_token` is the token whose embeddings pictures replace, `vocab_size` the decoder's. A
-  /// family without chat templates overrides render and writes special tokens itself.
+  /// family without chat templates overrides render and writes special tokens itself. Checkpoints
+  /// that come without one get `default_template`, if there is such a thing.
   VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
-               std::int64_t vocab_size, ChatUse chat = ChatUse::kTemplate);
+               std::int64_t vocab_size, ChatUse chat = ChatUse::kTemplate,
+               std::string_view default_template = {});
+
+  /// The same with a tokenizer that the family has loaded.
+  VlmProcessor(const checkpoint::Checkpoint& checkpoint, std::int32_t image_token,
+               text::Tokenizer tokenizer, ChatUse chat, std::string_view default_template = {});
 
   /// The text of a token that config.json names.
   std::string token_text(std::int32_t id) const;
@@ -52,6 +58,8 @@ class VlmProcessor : public Processor {
   virtual std::string picture_text(const media::PatchGrid& grid) const = 0;
   /// What the processor adds to a rendered prompt, placeholders still in it.
   virtual std::string complete(const std::string& rendered) const { return rendered; }
+  /// The prompt with the text of all pictures in it, as it is tokenized.
+  virtual std::string finish(std::string expanded) const { return expanded; }
   /// The position of a prompt's first token.
   virtual std::int32_t first_position() const { return 0; }
   /// Tokens that see each other in a prompt that is complete but for these.

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <map>
 
 #include "base/error.h"
 
@@ -14,16 +15,61 @@ namespace {
 // no memory of its own in each step.
 constexpr std::size_t kMaxRotaries = 4;
 
+/// Rows of a q_proj that has each head's query and then its gate: all gates, then all queries. So
+/// queries stay beside keys and values.
+std::vector<std::int64_t> gates_first(int heads, int head_dim) {
+  std::vector<std::int64_t> rows;
+  for (const int part : {1, 0}) {
+    for (int head = 0; head < heads; ++head) {
+      for (int i = 0; i < head_dim; ++i) rows.push_back((2 * head + part) * head_dim + i);
+    }
+  }
+  return rows;
+}
+
+/// The number in a tensor of one.
+float read_number(WeightLoader& weights, const std::string& name) {
+  float value = 0.0f;
+  weights.device().download(&value, weights.vector(name, 1));
+  return value;
+}
+
 }  // namespace
+
+int DecoderConfig::count(LayerKind kind) const {
+  int found = 0;
+  for (int i = 0; i < num_layers; ++i) found += this->kind(i) == kind;
+  return found;
+}
+
+compute::KvLayout DecoderConfig::kv_layout() const {
+  std::vector<compute::KvHeads> stored;
+  for (int i = 0; i < num_layers; ++i) {
+    if (kind(i) == LayerKind::kAttention && kv_source(i) == i) stored.push_back(heads(i));
+  }
+  return compute::KvLayout(std::move(stored));
+}
 
 Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string& prefix,
                  const std::string& head)
     : config_(std::move(config)) {
-  const WeightLoader::OfDecoder of_decoder(weights);
-  embedding_ =
-      weights.matrix(prefix + ".embed_tokens.weight", config_.vocab_size, config_.hidden_size);
+  // Layers alone are part of a tower.
+  std::optional<WeightLoader::OfDecoder> of_decoder;
+  if (config_.vocab_size > 0) {
+    of_decoder.emplace(weights);
+    embedding_ =
+        weights.matrix(prefix + ".embed_tokens.weight", config_.vocab_size, config_.hidden_size);
+  }
+  std::map<LayerKind, int> memory_layers;
   for (int i = 0; i < config_.num_layers; ++i) {
     layers_.push_back(load_layer(weights, fmt::format("{}.layers.{}", prefix, i), i));
+    const int source = config_.kv_source(i);
+    layers_[i].memory_layer =
+        source == i ? memory_layers[config_.kind(i)]++ : layers_[source].memory_layer;
+  }
+  if (config_.layer_inputs.size > 0) {
+    layer_inputs_ = LayerInputs::load(weights, prefix, config_.layer_inputs, config_.num_layers,
+                                      config_.hidden_size, config_.rms_norm_eps);
   }
   if (config_.rotaries.size() > kMaxRotaries) {
     fail("a decoder with {} kinds of rotary positions: at most {} are supported",
@@ -34,42 +80,90 @@ Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string&
   }
   norm_ = RmsNorm::load(weights, prefix + ".norm", config_.hidden_size, config_.rms_norm_eps,
                         config_.unit_offset_norms);
+  if (config_.vocab_size == 0) return;
   head_ = config_.tie_word_embeddings
               ? embedding_
               : weights.matrix(head + ".weight", config_.vocab_size, config_.hidden_size);
 }
 
-void Decoder::load_attention(WeightLoader& weights, const std::string& name, Layer& layer) const {
+compute::AttentionShape Decoder::attention_shape(int index) const {
+  const auto [num_kv_heads, head_dim] = config_.heads(index);
+  const float scale = config_.attention_scale > 0.0f
+                          ? config_.attention_scale
+                          : 1.0f / std::sqrt(static_cast<float>(head_dim));
+  const std::int64_t window = config_.windows[index];
+  return {config_.num_heads,
+          num_kv_heads,
+          head_dim,
+          scale,
+          window,
+          config_.attention_softcap,
+          config_.mutual_in_windows_only && window == 0};
+}
+
+void Decoder::load_attention(WeightLoader& weights, const std::string& name, int index,
+                             Layer& layer) const {
+  layer.attention = attention_shape(index);
+  layer.stores = config_.kv_source(index) == index;
   const std::int64_t hidden = config_.hidden_size;
-  const std::int64_t query = query_size();
-  const std::int64_t key = key_size();
-  layer.qkv =
-      config_.fused_projections
-          ? Linear::load(weights, name + ".qkv_proj", query + 2 * key, hidden, config_.qkv_bias)
-          : Linear::load_stacked(weights, {name + ".q_proj", name + ".k_proj", name + ".v_proj"},
-                                 {query, key, key}, hidden, config_.qkv_bias);
+  const int head_dim = layer.attention.head_dim;
+  const std::int64_t query = layer.attention.query_size();
+  const std::int64_t key = layer.attention.key_size();
+  // Values that are keys have the map a second time: little memory, and one way through a layer.
+  const bool same = !config_.keys_as_values.empty() && config_.keys_as_values[index];
+  const std::vector<std::string> maps = {name + ".q_proj", name + ".k_proj",
+                                         name + (same ? ".k_proj" : ".v_proj")};
+  if (config_.fused_projections) {
+    layer.qkv =
+        Linear::load(weights, name + ".qkv_proj", query + 2 * key, hidden, config_.qkv_bias);
+  } else if (config_.attention_gate) {
+    layer.qkv = Linear::load_reordered(weights, maps, {2 * query, key, key}, hidden,
+                                       config_.qkv_bias, gates_first(config_.num_heads, head_dim));
+  } else if (layer.stores) {
+    layer.qkv = Linear::load_stacked(weights, maps, {query, key, key}, hidden, config_.qkv_bias);
+  } else {
+    layer.qkv = Linear::load(weights, maps[0], query, hidden, config_.qkv_bias);
+  }
   layer.output = Linear::load(weights, name + ".o_proj", hidden, query, config_.output_bias);
   if (!config_.qk_norm) return;
   const auto head_norm = [&](const char* which) {
-    return RmsNorm::load(weights, name + which, config_.head_dim, config_.rms_norm_eps,
+    return RmsNorm::load(weights, name + which, head_dim, config_.rms_norm_eps,
                          config_.unit_offset_norms);
   };
   layer.query_norm = head_norm(".q_norm");
+  if (!layer.stores) return;
   layer.key_norm = head_norm(".k_norm");
+  if (config_.value_norm) {
+    layer.value_norm = RmsNorm::plain(weights.device(), head_dim, config_.rms_norm_eps);
+  }
 }
 
 void Decoder::load_mlp(WeightLoader& weights, const std::string& name, int index,
                        Layer& layer) const {
   const std::int64_t hidden = config_.hidden_size;
+  const std::int64_t inner = config_.intermediate_sizes.empty() ? config_.intermediate_size
+                                                                : config_.intermediate_sizes[index];
   if (!config_.sparse_layers.empty() && config_.sparse_layers[index]) {
     layer.experts = MixtureOfExperts::load(weights, name, hidden, config_.moe, config_.activation);
   } else if (config_.fused_projections) {
-    layer.mlp = GatedMlp::load_fused(weights, name, hidden, config_.intermediate_size,
-                                     config_.mlp_bias, config_.activation);
+    layer.mlp =
+        GatedMlp::load_fused(weights, name, hidden, inner, config_.mlp_bias, config_.activation);
   } else {
-    layer.mlp = GatedMlp::load(weights, name, hidden, config_.intermediate_size, config_.mlp_bias,
-                               config_.activation);
+    layer.mlp = GatedMlp::load(weights, name, hidden, inner, config_.mlp_bias, config_.activation);
   }
+}
+
+void Decoder::load_experts_beside(WeightLoader& weights, const std::string& name,
+                                  Layer& layer) const {
+  const std::int64_t hidden = config_.hidden_size;
+  const auto norm = [&](const char* which) {
+    return RmsNorm::load(weights, name + which, hidden, config_.rms_norm_eps,
+                         config_.unit_offset_norms);
+  };
+  layer.beside = {norm(".post_feedforward_layernorm_1"), norm(".pre_feedforward_layernorm_2"),
+                  norm(".post_feedforward_layernorm_2")};
+  layer.experts = MixtureOfExperts::load_with_router(weights, name, hidden, config_.moe,
+                                                     config_.activation, config_.rms_norm_eps);
 }
 
 Decoder::Layer Decoder::load_layer(WeightLoader& weights, const std::string& name,
@@ -81,7 +175,15 @@ Decoder::Layer Decoder::load_layer(WeightLoader& weights, const std::string& nam
   };
   Layer layer;
   layer.input_norm = norm(".input_layernorm");
-  load_attention(weights, name + ".self_attn", layer);
+  if (config_.kind(index) == LayerKind::kGatedDelta) {
+    const std::string mixer = name + ".linear_attn";
+    layer.gated_delta = GatedDeltaNet::load(weights, mixer, hidden, config_.gated_delta,
+                                            config_.activation, config_.rms_norm_eps);
+    layer.output =
+        Linear::load(weights, mixer + ".out_proj", hidden, config_.gated_delta.values(), false);
+  } else {
+    load_attention(weights, name + ".self_attn", index, layer);
+  }
   if (config_.output_norms) {
     layer.attention_output_norm = norm(".post_attention_layernorm");
     layer.mlp_norm = norm(".pre_feedforward_layernorm");
@@ -91,11 +193,12 @@ Decoder::Layer Decoder::load_layer(WeightLoader& weights, const std::string& nam
     layer.mlp_norm = norm(".post_attention_layernorm");
   }
   load_mlp(weights, name + ".mlp", index, layer);
-  const float scale = config_.attention_scale > 0.0f
-                          ? config_.attention_scale
-                          : 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
-  layer.attention = {config_.num_heads,      config_.num_kv_heads,     config_.head_dim, scale,
-                     config_.windows[index], config_.attention_softcap};
+  if (config_.experts_beside_mlp) load_experts_beside(weights, name, layer);
+  if (config_.layer_inputs.size > 0) {
+    layer.input =
+        LayerInput::load(weights, name, hidden, config_.layer_inputs.size, config_.rms_norm_eps);
+  }
+  if (config_.layer_scales) layer.scale = read_number(weights, name + ".layer_scalar");
   return layer;
 }
 
@@ -106,24 +209,48 @@ Tensor Decoder::embed(Device& device, const Tensor& ids) const {
   return hidden_states;
 }
 
+Tensor Decoder::mix(Device& device, int index, const Tensor& hidden_states,
+                    const Pass& pass) const {
+  const Layer& layer = layers_[index];
+  if (!layer.gated_delta) return attend(device, index, hidden_states, pass);
+  if (!pass.memory.states) {
+    fail("[decoder] layer {} has a state, and there is no room for it", index);
+  }
+  return layer.gated_delta->forward(device, hidden_states, layer.input_norm, *pass.memory.states,
+                                    layer.memory_layer, pass.spans);
+}
+
 Tensor Decoder::attend(Device& device, int index, const Tensor& hidden_states,
                        const Pass& pass) const {
   const Layer& layer = layers_[index];
-  const Tensor qkv = layer.qkv.forward(device, hidden_states, &layer.input_norm);
-  const std::int64_t query = query_size();
-  const std::int64_t key = key_size();
+  const Tensor projected = layer.qkv.forward(device, hidden_states, &layer.input_norm);
+  const compute::AttentionShape& shape = layer.attention;
+  const std::int64_t query = shape.query_size();
+  const std::int64_t key = shape.key_size();
+  const std::int64_t gates = config_.attention_gate ? query : 0;
+  const Tensor qkv = projected.view_columns(gates, projected.size(1) - gates);
   if (layer.query_norm) layer.query_norm->forward_heads(device, qkv.view_columns(0, query));
   if (layer.key_norm) layer.key_norm->forward_heads(device, qkv.view_columns(query, key));
-  if (const int rotary = config_.layer_rotary[index]; rotary >= 0) {
-    device.rotary_write_kv(pass.cache, index, qkv, pass.tables[rotary].cos, pass.tables[rotary].sin,
-                           layer.attention, pass.spans);
+  if (layer.value_norm) layer.value_norm->forward_heads(device, qkv.view_columns(query + key, key));
+  const int rotary = config_.layer_rotary[index];
+  compute::KvCache& cache = pass.memory.kv;
+  if (!layer.stores) {
+    if (rotary >= 0) {
+      device.rotary(qkv, pass.tables[rotary].cos, pass.tables[rotary].sin, shape.head_dim);
+    }
+  } else if (rotary >= 0) {
+    device.rotary_write_kv(cache, layer.memory_layer, qkv, pass.tables[rotary].cos,
+                           pass.tables[rotary].sin, shape, pass.spans);
   } else {
-    device.write_kv(pass.cache, index, qkv.view_columns(query, key),
+    device.write_kv(cache, layer.memory_layer, qkv.view_columns(query, key),
                     qkv.view_columns(query + key, key), pass.spans);
   }
   Tensor attended = device.activations({hidden_states.rows(), query});
-  device.attention_paged(attended, qkv.view_columns(0, query), pass.cache, index, layer.attention,
+  device.attention_paged(attended, qkv.view_columns(0, query), cache, layer.memory_layer, shape,
                          pass.spans);
+  if (gates > 0) {
+    device.apply_gate(attended, projected.view_columns(0, gates), compute::Activation::kSigmoid);
+  }
   return attended;
 }
 
@@ -134,20 +261,25 @@ void Decoder::add_residual(Device& device, const Tensor& hidden_states, Tensor p
   device.add(hidden_states, part);
 }
 
-void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
-                        const Pass& pass) const {
-  const Layer& layer = layers_[index];
-  const Tensor attended = attend(device, index, hidden_states, pass);
-  if (plain_residual()) {
-    layer.output.add_to(device, hidden_states, attended);
-  } else {
-    add_residual(device, hidden_states, layer.output.forward_f32(device, attended),
-                 layer.attention_output_norm);
-  }
-  if (layer.experts) {
+Tensor Decoder::mlp_with_experts(Device& device, const Layer& layer,
+                                 const Tensor& hidden_states) const {
+  const ExpertNorms& norms = *layer.beside;
+  Tensor sum = norms.mlp_output.forward_f32(
+      device, layer.mlp.forward_f32(device, hidden_states, &layer.mlp_norm));
+  const Tensor given =
+      layer.experts->forward(device, norms.input.forward_f32(device, hidden_states), hidden_states);
+  device.add(sum, norms.output.forward_f32(device, given));
+  return sum;
+}
+
+void Decoder::add_mlp(Device& device, const Layer& layer, const Tensor& hidden_states) const {
+  if (layer.beside) {
+    add_residual(device, hidden_states, mlp_with_experts(device, layer, hidden_states),
+                 layer.mlp_output_norm);
+  } else if (layer.experts) {
     // In f32: 16 bits are enough to choose other experts, where two are nearly as good.
     const Tensor normed = layer.mlp_norm.forward_f32(device, hidden_states);
-    add_residual(device, hidden_states, layer.experts->forward(device, normed),
+    add_residual(device, hidden_states, layer.experts->forward(device, normed, normed),
                  layer.mlp_output_norm);
   } else if (plain_residual()) {
     layer.mlp.add_to(device, hidden_states, hidden_states, &layer.mlp_norm);
@@ -158,14 +290,37 @@ void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
   }
 }
 
+void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
+                        const Pass& pass) const {
+  const Layer& layer = layers_[index];
+  const Tensor attended = mix(device, index, hidden_states, pass);
+  if (plain_residual()) {
+    layer.output.add_to(device, hidden_states, attended);
+  } else {
+    add_residual(device, hidden_states, layer.output.forward_f32(device, attended),
+                 layer.attention_output_norm);
+  }
+  add_mlp(device, layer, hidden_states);
+  if (layer.input) {
+    const std::int64_t size = config_.layer_inputs.size;
+    layer.input->add_to(device, hidden_states, pass.layer_inputs.view_columns(index * size, size),
+                        config_.activation);
+  }
+  if (layer.scale != 1.0f) device.scale(hidden_states, layer.scale);
+}
+
+Tensor Decoder::layer_inputs(Device& device, const Tensor& ids, const Tensor& hidden_states) const {
+  return layer_inputs_ ? layer_inputs_->forward(device, ids, hidden_states) : Tensor();
+}
+
 void Decoder::forward(Device& device, const Tensor& hidden_states, const Tensor& positions,
-                      compute::KvCache& cache, const compute::SpanTable& spans,
-                      std::span<const LayerAddition> additions) const {
+                      const compute::SequenceMemory& memory, const compute::SpanTable& spans,
+                      const Tensor& layer_inputs, std::span<const LayerAddition> additions) const {
   std::array<RotaryTable, kMaxRotaries> tables;
   for (std::size_t i = 0; i < rotaries_.size(); ++i) {
     tables[i] = rotaries_[i].table(device, positions);
   }
-  const Pass pass{tables, cache, spans};
+  const Pass pass{tables, memory, spans, layer_inputs};
   for (int i = 0; i < config_.num_layers; ++i) {
     run_layer(device, i, hidden_states, pass);
     for (const LayerAddition& addition : additions) {
@@ -173,6 +328,10 @@ void Decoder::forward(Device& device, const Tensor& hidden_states, const Tensor&
       device.add(hidden_states.view_rows(addition.row, addition.values.rows()), addition.values);
     }
   }
+}
+
+Tensor Decoder::normed(Device& device, const Tensor& hidden_states) const {
+  return norm_.forward_f32(device, hidden_states);
 }
 
 Tensor Decoder::logits(Device& device, const Tensor& hidden_states) const {

@@ -31,6 +31,19 @@ Linear Linear::load_stacked(WeightLoader& weights, const std::vector<std::string
   return load_padded(weights, names, outputs, inputs, outputs, inputs, with_bias);
 }
 
+Linear Linear::load_reordered(WeightLoader& weights, const std::vector<std::string>& names,
+                              const std::vector<std::int64_t>& outputs, std::int64_t inputs,
+                              bool with_bias, std::span<const std::int64_t> order) {
+  std::vector<std::string> matrices;
+  std::vector<std::string> biases;
+  for (const std::string& name : names) {
+    matrices.push_back(name + ".weight");
+    biases.push_back(name + ".bias");
+  }
+  return {weights.stacked(matrices, outputs, inputs, order),
+          with_bias ? weights.joined(biases, outputs, outputs, order) : Tensor()};
+}
+
 Linear Linear::load_padded(WeightLoader& weights, const std::vector<std::string>& names,
                            const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                            const std::vector<std::int64_t>& padded_outputs,
@@ -68,14 +81,15 @@ Tensor Linear::forward(Device& device, const Tensor& x, const RmsNorm* norm) con
   return y;
 }
 
-Tensor Linear::forward_f32(Device& device, const Tensor& x) const {
+Tensor Linear::forward_f32(Device& device, const Tensor& x, const RmsNorm* norm) const {
   Tensor y = device.empty(DType::kF32, {x.rows(), weight->outputs()});
-  forward_to(device, y, x);
+  forward_to(device, y, x, norm);
   return y;
 }
 
-void Linear::forward_to(Device& device, const Tensor& y, const Tensor& x) const {
-  const compute::LinearOptions options = linear_options(bias, nullptr);
+void Linear::forward_to(Device& device, const Tensor& y, const Tensor& x,
+                        const RmsNorm* norm) const {
+  const compute::LinearOptions options = linear_options(bias, norm);
   in_pieces(device, x.rows(), [&](std::int64_t first, std::int64_t count) {
     device.linear(y.view_rows(first, count), x.view_rows(first, count), *weight, options);
   });
@@ -98,6 +112,12 @@ RmsNorm RmsNorm::load(WeightLoader& weights, const std::string& name, std::int64
     for (float& value : values) value += 1.0f;
     weights.device().upload(weight, values.data());
   }
+  return {std::move(weight), eps};
+}
+
+RmsNorm RmsNorm::plain(Device& device, std::int64_t size, float eps) {
+  Tensor weight = device.empty(DType::kF32, {size});
+  device.upload(weight, std::vector<float>(size, 1.0f).data());
   return {std::move(weight), eps};
 }
 
@@ -168,15 +188,16 @@ void Mlp::add_to(Device& device, const Tensor& y, const Tensor& x) const {
 
 GatedMlp GatedMlp::load(WeightLoader& weights, const std::string& name, std::int64_t hidden_size,
                         std::int64_t intermediate_size, bool with_bias,
-                        compute::Activation activation) {
+                        compute::Activation activation, std::int64_t outputs) {
+  if (outputs == 0) outputs = hidden_size;
   const std::string gate = name + ".gate_proj";
   const std::string up = name + ".up_proj";
   const std::string down = name + ".down_proj";
   const std::int64_t inner = inner_size(weights, {gate, up, down}, hidden_size, intermediate_size);
   return {Linear::load_padded(weights, {gate, up}, {intermediate_size, intermediate_size},
                               hidden_size, {inner, inner}, hidden_size, with_bias),
-          Linear::load_padded(weights, {down}, {hidden_size}, intermediate_size, {hidden_size},
-                              inner, with_bias),
+          Linear::load_padded(weights, {down}, {outputs}, intermediate_size, {outputs}, inner,
+                              with_bias),
           activation};
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,10 @@ struct Linear {
   static Linear load_stacked(WeightLoader& weights, const std::vector<std::string>& names,
                              const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                              bool with_bias);
+  /// The same with the rows of the first map in another order: row i is its row order[i].
+  static Linear load_reordered(WeightLoader& weights, const std::vector<std::string>& names,
+                               const std::vector<std::int64_t>& outputs, std::int64_t inputs,
+                               bool with_bias, std::span<const std::int64_t> order);
   /// Either, filled up with zeros: see WeightLoader::linear_map.
   static Linear load_padded(WeightLoader& weights, const std::vector<std::string>& names,
                             const std::vector<std::int64_t>& outputs, std::int64_t inputs,
@@ -51,9 +56,10 @@ struct Linear {
   /// x [rows, inputs], normed first where a norm is given -> [rows, outputs] for the next layer
   Tensor forward(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
   /// The same as f32, for what layers add to or what leaves the device.
-  Tensor forward_f32(Device& device, const Tensor& x) const;
+  Tensor forward_f32(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
   /// y [rows, outputs] = what forward would give, in y's type
-  void forward_to(Device& device, const Tensor& y, const Tensor& x) const;
+  void forward_to(Device& device, const Tensor& y, const Tensor& x,
+                  const RmsNorm* norm = nullptr) const;
   /// y f32 [rows, outputs] += what forward would give
   void add_to(Device& device, const Tensor& y, const Tensor& x) const;
 };
@@ -66,6 +72,9 @@ struct RmsNorm {
   /// Loads `name`.weight; `unit_offset` when the file holds it less 1, as Gemma's do.
   static RmsNorm load(WeightLoader& weights, const std::string& name, std::int64_t size, float eps,
                       bool unit_offset = false);
+
+  /// One without weights, which are 1.
+  static RmsNorm plain(Device& device, std::int64_t size, float eps);
 
   /// x [rows, size] -> the same shape, for the next layer
   Tensor forward(Device& device, const Tensor& x) const;
@@ -117,17 +126,18 @@ struct GatedMlp {
   Linear down;
   compute::Activation activation = compute::Activation::kSilu;
 
-  /// Loads `name`.gate_proj, .up_proj and .down_proj.
+  /// Loads `name`.gate_proj, .up_proj and .down_proj. `outputs` are those of the last, 0: as many
+  /// as there are inputs.
   static GatedMlp load(WeightLoader& weights, const std::string& name, std::int64_t hidden_size,
                        std::int64_t intermediate_size, bool with_bias,
-                       compute::Activation activation);
+                       compute::Activation activation, std::int64_t outputs = 0);
 
   /// The same from a file in which gate_up_proj holds gate above up.
   static GatedMlp load_fused(WeightLoader& weights, const std::string& name,
                              std::int64_t hidden_size, std::int64_t intermediate_size,
                              bool with_bias, compute::Activation activation);
 
-  /// x [rows, hidden_size], normed first where a norm is given -> f32 of the same shape
+  /// x [rows, hidden_size], normed first where a norm is given -> f32 [rows, outputs]
   Tensor forward_f32(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;
   /// y f32 [rows, hidden_size] += what forward_f32 would give
   void add_to(Device& device, const Tensor& y, const Tensor& x,

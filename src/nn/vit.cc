@@ -22,23 +22,20 @@ void apply_to(Device& device, const Layer& layer, const Tensor& y, const Tensor&
   std::visit([&](const auto& kind) { kind.add_to(device, y, x); }, layer);
 }
 
-/// ends [tiles]: the rows of each tile are a segment.
-std::vector<std::int64_t> tile_ends(std::int64_t tiles, std::int64_t rows) {
-  std::vector<std::int64_t> ends(tiles);
-  for (std::int64_t i = 0; i < tiles; ++i) ends[i] = (i + 1) * rows;
-  return ends;
-}
-
-/// Row and column of every patch of every tile, [2, tiles * h * w].
-std::vector<std::int32_t> grid_positions(const media::PatchGrid& grid) {
-  const std::int64_t patches = std::int64_t{grid.h} * grid.w;
-  const std::int64_t rows = patches * grid.tiles;
-  std::vector<std::int32_t> positions(2 * rows);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    positions[i] = static_cast<std::int32_t>(i % patches / grid.w);
-    positions[rows + i] = static_cast<std::int32_t>(i % grid.w);
+/// Row and column of every patch of every tile, [2, patches].
+std::vector<std::int32_t> grid_positions(std::span<const media::Size> tiles) {
+  std::vector<std::int32_t> rows;
+  std::vector<std::int32_t> columns;
+  for (const media::Size& tile : tiles) {
+    for (int row = 0; row < tile.height; ++row) {
+      for (int column = 0; column < tile.width; ++column) {
+        rows.push_back(row);
+        columns.push_back(column);
+      }
+    }
   }
-  return positions;
+  rows.insert(rows.end(), columns.begin(), columns.end());
+  return rows;
 }
 
 }  // namespace
@@ -112,20 +109,23 @@ Vit::Layer Vit::load_layer(WeightLoader& weights, const std::string& name) const
 
 void Vit::check(const media::Patches& patches, std::span<const std::int32_t> position_ids) const {
   const media::PatchGrid& grid = patches.grid;
-  const std::int64_t rows = std::int64_t{grid.tiles} * grid.h * grid.w;
+  const std::int64_t rows = patches.count();
   if (grid.t != 1 ||
       static_cast<std::int64_t>(patches.values.size()) != rows * config_.patch_elements()) {
     fail("[vision tower] {} tiles of {} x {} patches with {} values do not fit patches of {}",
          grid.tiles, grid.h, grid.w, patches.values.size(), config_.patch_elements());
   }
   const bool free_grid = config_.any_grid || positions_.empty();
+  if (!patches.tile_grids.empty() && (!free_grid || config_.has_class_token())) {
+    fail("[vision tower] tiles of several sizes for a tower of one");
+  }
   if (!free_grid && (grid.h != config_.grid_height || grid.w != config_.grid_width)) {
     fail(
         "pictures of {} x {} patches do not fit the vision tower, which has positions for {} x {}: "
         "the sizes in the image processor's settings differ from config.json's image_size",
         grid.h, grid.w, config_.grid_height, config_.grid_width);
   }
-  if (config_.any_grid && static_cast<std::int64_t>(position_ids.size()) * grid.tiles != rows) {
+  if (config_.any_grid && static_cast<std::int64_t>(position_ids.size()) != rows) {
     fail("[vision tower] {} position ids for {} x {} patches", position_ids.size(), grid.h, grid.w);
   }
 }
@@ -133,14 +133,14 @@ void Vit::check(const media::Patches& patches, std::span<const std::int32_t> pos
 Tensor Vit::embed(Device& device, const media::Patches& patches,
                   std::span<const std::int32_t> position_ids) const {
   const std::int64_t hidden = config_.hidden_size;
-  const std::int64_t tiles = patches.grid.tiles;
-  const std::int64_t per_tile = std::int64_t{patches.grid.h} * patches.grid.w;
-  Tensor pixels = device.empty(DType::kF32, {tiles * per_tile, config_.patch_elements()});
+  Tensor pixels = device.empty(DType::kF32, {patches.count(), config_.patch_elements()});
   device.upload(pixels, patches.values.data());
   Tensor hidden_states = patch_.forward_f32(device, pixels);
-  const std::int64_t first = config_.has_class_token() ? 1 : 0;
-  const std::int64_t tile_rows = first + per_tile;
-  if (first > 0) {
+  // Where there is a class token, or one position for each place, all tiles are of one size.
+  const std::int64_t tiles = patches.grid.tiles;
+  const std::int64_t per_tile = std::int64_t{patches.grid.h} * patches.grid.w;
+  const std::int64_t tile_rows = per_tile + (config_.has_class_token() ? 1 : 0);
+  if (config_.has_class_token()) {
     Tensor with_class = device.empty(DType::kF32, {tiles * tile_rows, hidden});
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
       std::vector<std::int32_t> rows(per_tile);
@@ -152,12 +152,12 @@ Tensor Vit::embed(Device& device, const media::Patches& patches,
     hidden_states = std::move(with_class);
   }
   if (!positions_.empty()) {
-    std::vector<std::int32_t> ids(tiles * tile_rows);
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      const auto place = static_cast<std::int64_t>(i) % tile_rows;
-      ids[i] = config_.any_grid ? position_ids[place] : static_cast<std::int32_t>(place);
+    std::vector<std::int32_t> ids(position_ids.begin(), position_ids.end());
+    if (!config_.any_grid) {
+      ids.resize(hidden_states.rows());
+      for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int>(i % tile_rows);
     }
-    Tensor positions = device.empty(DType::kF32, {tiles * tile_rows, hidden});
+    Tensor positions = device.empty(DType::kF32, {hidden_states.rows(), hidden});
     device.gather(positions, positions_, ids);
     device.add(hidden_states, positions);
   }
@@ -215,11 +215,12 @@ Tensor Vit::forward(Device& device, const media::Patches& patches,
         [&](const auto& norm) { return norm.forward_f32(device, hidden_states); }, *pre_norm_);
   }
   const std::int64_t rows = hidden_states.rows();
-  const std::vector<std::int64_t> ends = tile_ends(patches.grid.tiles, rows / patches.grid.tiles);
+  const std::vector<media::Size> tiles = patches.tile_sizes();
+  const std::vector<std::int64_t> ends = tile_ends(tiles, config_.has_class_token() ? 1 : 0);
   std::optional<RotaryTable> rotary;
   if (config_.rope_theta > 0.0) {
     rotary = make_rotary_table(device, split_image_rotary(config_.rope_theta, config_.head_dim()),
-                               grid_positions(patches.grid), rows);
+                               grid_positions(tiles), rows);
   }
   Tensor result = device.empty(DType::kF32, {rows, config_.output_size()});
   std::vector<std::int32_t> all(rows);
@@ -240,7 +241,17 @@ Tensor Vit::forward(Device& device, const media::Patches& patches,
   }
 }
 
-std::vector<std::int32_t> bucketed_positions(const media::PatchGrid& grid, int grid_side) {
+std::vector<std::int64_t> tile_ends(std::span<const media::Size> tiles, std::int64_t extra) {
+  std::vector<std::int64_t> ends;
+  std::int64_t end = 0;
+  for (const media::Size& tile : tiles) {
+    end += extra + std::int64_t{tile.height} * tile.width;
+    ends.push_back(end);
+  }
+  return ends;
+}
+
+std::vector<std::int32_t> bucketed_positions(const std::vector<media::Size>& tiles, int grid_side) {
   const double bucket = 1.0 / grid_side;
   const auto boundaries =
       static_cast<int>(std::ceil((1.0 - bucket) / bucket));  // as many as torch.arange makes
@@ -252,9 +263,11 @@ std::vector<std::int32_t> bucketed_positions(const media::PatchGrid& grid, int g
     return std::min(found, grid_side - 1);
   };
   std::vector<std::int32_t> ids;
-  for (int y = 0; y < grid.h; ++y) {
-    for (int x = 0; x < grid.w; ++x) {
-      ids.push_back(bucket_of(y, grid.h) * grid_side + bucket_of(x, grid.w));
+  for (const media::Size& tile : tiles) {
+    for (int y = 0; y < tile.height; ++y) {
+      for (int x = 0; x < tile.width; ++x) {
+        ids.push_back(bucket_of(y, tile.height) * grid_side + bucket_of(x, tile.width));
+      }
     }
   }
   return ids;
@@ -274,6 +287,23 @@ std::vector<std::int32_t> neighbour_order(std::int64_t tiles, int height, int wi
     }
   }
   return order;
+}
+
+Tensor mean_of_neighbours(Device& device, const Tensor& features, const media::PatchGrid& grid,
+                          int side) {
+  const auto count = static_cast<std::size_t>(side) * side;
+  const std::vector<std::int32_t> order = neighbour_order(grid.tiles, grid.h, grid.w, side);
+  const auto tokens = static_cast<std::int64_t>(order.size() / count);
+  Tensor sum = device.empty(DType::kF32, {tokens, features.size(1)});
+  const Tensor part = device.empty(DType::kF32, sum.shape());
+  for (std::size_t k = 0; k < count; ++k) {
+    std::vector<std::int32_t> rows(tokens);
+    for (std::int64_t token = 0; token < tokens; ++token) rows[token] = order[token * count + k];
+    device.gather(k == 0 ? sum : part, features, rows);
+    if (k > 0) device.add(sum, part);
+  }
+  device.scale(sum, 1.0f / static_cast<float>(count));
+  return sum;
 }
 
 }  // namespace saccade::nn

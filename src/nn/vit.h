@@ -75,8 +75,8 @@ class Vit {
   const VitConfig& config() const { return config_; }
 
   /// Hidden states [tiles * (class token + patches of a tile), output_size], tile after tile, the
-  /// class token first. With `any_grid`, position_ids [patches of a tile] name rows of the position
-  /// table. Throws Error when the patches are not what the tower takes.
+  /// class token first. With `any_grid`, position_ids [patches of all tiles] name rows of the
+  /// position table. Throws Error when the patches are not what the tower takes.
   Tensor forward(Device& device, const media::Patches& patches,
                  std::span<const std::int32_t> position_ids = {}) const;
 
@@ -114,15 +114,23 @@ class Vit {
   std::optional<LayerNorm> post_norm_;
 };
 
-/// Position ids of a tile's patches, [grid.h * grid.w], for towers that meet any grid with one
+/// For tiles of these sizes with `extra` rows besides their patches, where the rows of each end.
+std::vector<std::int64_t> tile_ends(std::span<const media::Size> tiles, std::int64_t extra = 0);
+
+/// Position ids of the patches of tiles of these sizes, for towers that meet any grid with one
 /// table of `grid_side` x `grid_side` positions (NaViT as Idefics has it): a patch takes the row
 /// and column of the table that its own fraction of the way falls into. In transformers' float32,
 /// whose rounding moves some patches to the bucket before.
-std::vector<std::int32_t> bucketed_positions(const media::PatchGrid& grid, int grid_side);
+std::vector<std::int32_t> bucketed_positions(const std::vector<media::Size>& tiles, int grid_side);
 
 /// The order that puts every `factor` x `factor` neighbours of [tiles, height, width] rows side by
 /// side, row by row: [tiles * height / factor * width / factor * factor^2]. Viewed with factor^2 as
 /// many columns, the gathered rows are what pixel shuffling makes of them.
 std::vector<std::int32_t> neighbour_order(std::int64_t tiles, int height, int width, int factor);
+
+/// The means of `side` x `side` patches of each tile, [tiles * h / side * w / side, columns of
+/// features], in reading order.
+Tensor mean_of_neighbours(Device& device, const Tensor& features, const media::PatchGrid& grid,
+                          int side);
 
 }  // namespace saccade::nn

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "checkpoint/mlx_names.h"
 #include "nn/round_weights.h"
 
 namespace saccade::nn {
@@ -62,19 +63,13 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
   if (of_decoder_ || (!options_.int8_towers && !options_.deferred)) {
     return stacked(names, outputs, inputs);
   }
-  std::int64_t bytes = 0;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    check(names[i], outputs[i], inputs);
-    bytes += checkpoint_.info(names[i]).bytes;
-  }
+  for (std::size_t i = 0; i < names.size(); ++i) check(names[i], outputs[i], inputs);
   const bool round = padded_inputs % kRoundedGroup == 0 && rounds(names);
-  // Holds on to the files by itself: the loader is gone when a deferred weight is packed.
-  if (!shared_) shared_ = std::make_shared<checkpoint::Checkpoint>(checkpoint_);
-  LateWeight weight([checkpoint = shared_, &device = device_, names, padded_outputs, padded_inputs,
-                     round, threads = options_.threads] {
+  return late(names, [names, padded_outputs, padded_inputs, round,
+                      threads = options_.threads](const checkpoint::Checkpoint& checkpoint) {
     std::vector<HostMatrix> parts;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      std::vector<HostMatrix> stored = checkpoint->matrix(names[i]);
+      std::vector<HostMatrix> stored = checkpoint.matrix(names[i]);
       if (round) {
         ThreadPool pool(threads > 0 ? threads : available_cores());
         // A float matrix is one part.
@@ -82,7 +77,17 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
       }
       std::ranges::move(stored, std::back_inserter(parts));
     }
-    auto packed = device.pack(parts);
+    return parts;
+  });
+}
+
+LateWeight WeightLoader::late(const std::vector<std::string>& names, MakeParts parts) {
+  std::int64_t bytes = 0;
+  for (const std::string& name : names) bytes += checkpoint_.info(name).bytes;
+  // Holds on to the files by itself: the loader is gone when a deferred weight is packed.
+  if (!shared_) shared_ = std::make_shared<checkpoint::Checkpoint>(checkpoint_);
+  LateWeight weight([checkpoint = shared_, &device = device_, names, parts = std::move(parts)] {
+    auto packed = device.pack(parts(*checkpoint));
     for (const std::string& name : names) checkpoint->release(name);
     return packed;
   });
@@ -95,6 +100,44 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
   return weight;
 }
 
+void WeightLoader::check_shape(const std::string& name, const Shape& wanted) const {
+  const Shape& shape = checkpoint_.info(name).shape;
+  if (shape != wanted) {
+    fail("{}: tensor {} has shape {}; config.json implies {}", checkpoint_.where(), name,
+         shape.text(), wanted.text());
+  }
+}
+
+LateWeight WeightLoader::convolution(const std::string& name, std::int64_t outputs,
+                                     std::int64_t channels, int kernel) {
+  const Shape shape{outputs, channels, kernel, kernel};
+  check_shape(name, shape);
+  const std::int64_t inputs = channels * kernel * kernel;
+  const bool round = inputs % kRoundedGroup == 0 && rounds({name});
+  return late({name}, [name, shape, outputs, inputs, round,
+                       threads = options_.threads](const checkpoint::Checkpoint& checkpoint) {
+    const HostMatrix stored = float_matrix(checkpoint.tensor(name));
+    HostMatrix turned = checkpoint::turned_channels(stored, shape, /*to_last=*/true);
+    if (round) {
+      ThreadPool pool(threads > 0 ? threads : available_cores());
+      turned = round_to_q8(turned, outputs, inputs, pool);
+    }
+    return std::vector<HostMatrix>{std::move(turned)};
+  });
+}
+
+Tensor WeightLoader::depthwise_kernel(const std::string& name, std::int64_t outputs, int kernel) {
+  const std::vector<float> stored = values(name, {outputs, 1, kernel, kernel});
+  const std::int64_t taps = std::int64_t{kernel} * kernel;
+  std::vector<float> turned(stored.size());
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    for (std::int64_t i = 0; i < taps; ++i) turned[i * outputs + o] = stored[o * taps + i];
+  }
+  Tensor weight = device_.empty(DType::kF32, {taps, outputs});
+  device_.upload(weight, turned.data());
+  return weight;
+}
+
 std::shared_ptr<const compute::Weight> WeightLoader::matrix(const std::string& name,
                                                             std::int64_t outputs,
                                                             std::int64_t inputs) {
@@ -103,10 +146,17 @@ std::shared_ptr<const compute::Weight> WeightLoader::matrix(const std::string& n
 
 std::shared_ptr<const compute::Weight> WeightLoader::stacked(
     const std::vector<std::string>& names, const std::vector<std::int64_t>& outputs,
-    std::int64_t inputs) {
+    std::int64_t inputs, std::span<const std::int64_t> order) {
   std::vector<HostMatrix> parts;
   for (std::size_t i = 0; i < names.size(); ++i) {
     std::vector<HostMatrix> more = checked(names[i], outputs[i], inputs);
+    if (i == 0 && !order.empty()) {
+      if (more.size() != 1) {
+        fail("{}: tensor {} is stored in {} parts; wanted one", checkpoint_.where(), names[i],
+             more.size());
+      }
+      more[0] = select_rows(more[0], order);
+    }
     std::move(more.begin(), more.end(), std::back_inserter(parts));
   }
   auto packed = device_.pack(parts);
@@ -149,7 +199,8 @@ Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int6
   };
   const Shape& shape = checkpoint_.info(name).shape;
   const std::int64_t wanted[] = {rows, columns};
-  if (without_ones(shape.dims()) != without_ones(wanted)) {
+  const bool grouped = shape.rank() == 3 && shape[0] * shape[1] == rows && shape[2] == columns;
+  if (!grouped && without_ones(shape.dims()) != without_ones(wanted)) {
     fail("{}: tensor {} has shape {}; config.json implies [{}, {}]", checkpoint_.where(), name,
          shape.text(), rows, columns);
   }
@@ -158,13 +209,26 @@ Tensor WeightLoader::table(const std::string& name, std::int64_t rows, std::int6
   return values.view_as({rows, columns});
 }
 
+std::vector<float> WeightLoader::values(const std::string& name, const Shape& shape) {
+  const HostTensor tensor = checkpoint_.tensor(name);
+  if (tensor.shape != shape) {
+    fail("{}: tensor {} has shape {}; config.json implies {}", checkpoint_.where(), name,
+         tensor.shape.text(), shape.text());
+  }
+  std::vector<float> values(shape.elements());
+  device_.download(values.data(), device_.to_f32(tensor));
+  loaded(name, checkpoint_.info(name).bytes);
+  return values;
+}
+
 Tensor WeightLoader::vector(const std::string& name, std::int64_t elements) {
   return joined({name}, {elements}, {elements});
 }
 
 Tensor WeightLoader::joined(const std::vector<std::string>& names,
                             const std::vector<std::int64_t>& elements,
-                            const std::vector<std::int64_t>& padded) {
+                            const std::vector<std::int64_t>& padded,
+                            std::span<const std::int64_t> order) {
   std::int64_t total = 0;
   for (const std::int64_t count : padded) total += count;
   Tensor whole = device_.empty(DType::kF32, {total});
@@ -177,6 +241,10 @@ Tensor WeightLoader::joined(const std::vector<std::string>& names,
            tensor.shape.text(), elements[i]);
     }
     device_.download(values.data() + offset, device_.to_f32(tensor));
+    if (i == 0 && !order.empty()) {
+      const std::vector<float> stored(values.begin(), values.begin() + elements[0]);
+      for (std::size_t j = 0; j < order.size(); ++j) values[j] = stored[order[j]];
+    }
     offset += padded[i];
     loaded(names[i], checkpoint_.info(names[i]).bytes);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,10 +51,11 @@ class WeightLoader {
   std::shared_ptr<const compute::Weight> matrix(const std::string& name, std::int64_t outputs,
                                                 std::int64_t inputs);
   /// Matrices [outputs[i], inputs] stacked along the outputs, for one product instead of several;
-  /// their formats may differ.
+  /// their formats may differ. Where an order is given, row i of the first is its row order[i].
   std::shared_ptr<const compute::Weight> stacked(const std::vector<std::string>& names,
                                                  const std::vector<std::int64_t>& outputs,
-                                                 std::int64_t inputs);
+                                                 std::int64_t inputs,
+                                                 std::span<const std::int64_t> order = {});
   /// The matrices [outputs, inputs] of experts that a file holds as one tensor [experts, outputs,
   /// inputs] or, as some are published, [experts, inputs, outputs]. Told apart by the shape alone,
   /// as transformers does; where both fit, it is the former.
@@ -68,21 +70,39 @@ class WeightLoader {
                         const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                         const std::vector<std::int64_t>& padded_outputs,
                         std::int64_t padded_inputs);
+  /// The kernel [outputs, channels, kernel, kernel] of a convolution as the linear map of windows
+  /// that Device::im2col makes: [outputs, kernel * kernel * channels]. Packed and rounded like
+  /// linear_map's.
+  LateWeight convolution(const std::string& name, std::int64_t outputs, std::int64_t channels,
+                         int kernel);
+  /// The kernel [outputs, 1, kernel, kernel] of a convolution of single channels as f32 [kernel *
+  /// kernel, outputs].
+  Tensor depthwise_kernel(const std::string& name, std::int64_t outputs, int kernel);
   /// Whether all these matrices are to be rounded, if their inputs are whole groups.
   bool rounds(const std::vector<std::string>& names) const;
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
   /// Dimensions of 1 do not count: files disagree on whether such a table has one more of them.
+  /// Rows may stand in a dimension of groups.
   Tensor table(const std::string& name, std::int64_t rows, std::int64_t columns);
+  /// The elements of a tensor of any shape, as f32 in host memory, for layers that bring them into
+  /// an order of their own.
+  std::vector<float> values(const std::string& name, const Shape& shape);
   /// A vector as f32.
   Tensor vector(const std::string& name, std::int64_t elements);
-  /// Vectors one after the other, as f32, each filled up with zeros to padded[i].
+  /// Vectors one after the other, as f32, each filled up with zeros to padded[i]. Where an order is
+  /// given, element i of the first is its element order[i].
   Tensor joined(const std::vector<std::string>& names, const std::vector<std::int64_t>& elements,
-                const std::vector<std::int64_t>& padded);
+                const std::vector<std::int64_t>& padded, std::span<const std::int64_t> order = {});
 
  private:
   std::vector<HostMatrix> checked(const std::string& name, std::int64_t outputs,
                                   std::int64_t inputs) const;
   void loaded(const std::string& name, std::int64_t bytes);
+  /// A matrix of the tensors `names`, packed later if that is asked for. `parts` makes of the
+  /// checkpoint what is packed.
+  using MakeParts = std::function<std::vector<HostMatrix>(const checkpoint::Checkpoint&)>;
+  LateWeight late(const std::vector<std::string>& names, MakeParts parts);
+  void check_shape(const std::string& name, const Shape& wanted) const;
 
   void check(const std::string& name, std::int64_t outputs, std::int64_t inputs) const;
 

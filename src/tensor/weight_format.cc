@@ -2,6 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/error.h"
+
 namespace saccade {
 namespace {
 
@@ -107,6 +113,56 @@ std::int64_t HostMatrix::bytes() const {
   if (format.group_rows > 0) rows = (outputs + format.group_rows - 1) / format.group_rows;
   const std::int64_t shared = scale_bytes(format) + (offsets ? offset_bytes(format) : 0);
   return outputs * row_bytes() + rows * groups() * shared;
+}
+
+namespace {
+
+/// The first rows of the blocks that share scales, as numbers of blocks.
+std::vector<std::int64_t> select_scale_rows(const HostMatrix& matrix,
+                                            std::span<const std::int64_t> rows) {
+  const std::int64_t block = std::max<std::int64_t>(1, matrix.format.group_rows);
+  std::vector<std::int64_t> blocks;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::int64_t in_block = static_cast<std::int64_t>(i) % block;
+    if (in_block == 0) blocks.push_back(rows[i] / block);
+    if (rows[i] != blocks.back() * block + in_block) {
+      fail("rows of a matrix whose scales are for {} rows each cannot change places one by one",
+           block);
+    }
+  }
+  return blocks;
+}
+
+std::vector<std::byte> copy_rows(const std::byte* from, std::int64_t row_bytes,
+                                 std::span<const std::int64_t> rows) {
+  std::vector<std::byte> copy(rows.size() * row_bytes);
+  for (std::size_t i = 0; from && i < rows.size(); ++i) {
+    std::memcpy(copy.data() + i * row_bytes, from + rows[i] * row_bytes, row_bytes);
+  }
+  return copy;
+}
+
+}  // namespace
+
+HostMatrix select_rows(const HostMatrix& matrix, std::span<const std::int64_t> rows) {
+  struct Copy {
+    std::vector<std::byte> data, scales, offsets;
+    std::shared_ptr<const void> source;  // of what is not copied
+  };
+  const WeightFormat& format = matrix.format;
+  const std::vector<std::int64_t> scale_rows = select_scale_rows(matrix, rows);
+  auto copy = std::make_shared<Copy>(
+      Copy{copy_rows(matrix.data, matrix.row_bytes(), rows),
+           copy_rows(matrix.scales, matrix.groups() * scale_bytes(format), scale_rows),
+           copy_rows(matrix.offsets, matrix.groups() * offset_bytes(format), scale_rows),
+           matrix.storage});
+  HostMatrix selected = matrix;
+  selected.outputs = static_cast<std::int64_t>(rows.size());
+  selected.data = copy->data.data();
+  if (matrix.scales) selected.scales = copy->scales.data();
+  if (matrix.offsets) selected.offsets = copy->offsets.data();
+  selected.storage = std::move(copy);
+  return selected;
 }
 
 HostMatrix float_matrix(const HostTensor& tensor) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "tensor/dtype.h"
@@ -65,6 +66,10 @@ struct HostMatrix {
   /// Bytes of codes, scales and offsets.
   std::int64_t bytes() const;
 };
+
+/// A copy of the matrix whose row i is the matrix's row rows[i]. Throws Error where that would part
+/// outputs that share a scale.
+HostMatrix select_rows(const HostMatrix& matrix, std::span<const std::int64_t> rows);
 
 /// A float matrix with the elements of `tensor`, its first dimension being the outputs.
 HostMatrix float_matrix(const HostTensor& tensor);

@@ -38,6 +38,13 @@ TEST(InspectReport, ShowsPartsAndTotals) {
             "total             11.2 M  40.1 MiB\n");
 }
 
+TEST(InspectReport, ShowsWhatLayersRemember) {
+  ModelInfo info = sample_model();
+  info.state_bytes_per_sequence = 50LL << 20;
+  EXPECT_THAT(inspect_text(info), HasSubstr("recurrent state  50.0 MiB a sequence\n"));
+  EXPECT_EQ(inspect_json(info).at("state_bytes_per_sequence"), 50LL << 20);
+}
+
 TEST(InspectReport, JsonIsExact) {
   const boost::json::object object = inspect_json(sample_model());
   EXPECT_EQ(object.at("parameters"), 11'250'000);
@@ -101,6 +108,7 @@ TokenReport sample_tokens() {
                  410,
                  391,
                  1000,
+                 590,
                  1024};
   report.max_tokens = 1024;
   return report;
@@ -121,6 +129,7 @@ TEST(TokensReport, ShowsPartsContextAndMemory) {
 TEST(TokensReport, SaysWhenThereIsNoRoom) {
   TokenReport report = sample_tokens();
   report.math.context_length = 400;
+  report.math.answer_limit = 0;
   EXPECT_THAT(tokens_text(report), HasSubstr("102.5 % of 400 tokens: no room for an answer"));
 }
 

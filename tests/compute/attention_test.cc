@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/error.h"
 #include "op_testing.h"
 
 namespace saccade::compute {
@@ -13,6 +14,11 @@ namespace {
 
 /// Of attention in 16-bit integers; bf16 in its place would be off by 5e-3.
 constexpr double kRoundedTolerance = 1e-3;
+
+/// Of wide heads as models have it: scores as large as their root would magnify every rounding.
+float scale_of(int head_dim, float otherwise) {
+  return head_dim > 128 ? 1.0f / std::sqrt(static_cast<float>(head_dim)) : otherwise;
+}
 
 struct AttentionCase {
   int heads, kv_heads, head_dim;
@@ -26,7 +32,7 @@ TEST_P(AttentionTest, SegmentsMatchReferenceOnEveryIsa) {
   const std::int64_t rows = ends.back();
   const Matrix q = random_matrix(rows * heads * head_dim, 1);
   const Matrix kv = random_matrix(rows * 2 * kv_heads * head_dim, 2);
-  const AttentionShape shape{heads, kv_heads, head_dim, 0.3f};
+  const AttentionShape shape{heads, kv_heads, head_dim, scale_of(head_dim, 0.3f)};
   const std::int64_t kv_width = static_cast<std::int64_t>(kv_heads) * head_dim;
   const auto attend = [&](Device& device) {
     const Tensor both = upload(device, kv, {rows, 2 * kv_width});
@@ -53,11 +59,17 @@ TEST_P(AttentionTest, SegmentsMatchReferenceOnEveryIsa) {
   expect_close(on_all_rounding_devices(attend), wanted, kRoundedTolerance);
 }
 
+/// SequenceSpan::end_keys and first_keys of all tokens of a sequence; either may be empty.
+struct Keys {
+  std::vector<std::int64_t> ends = {};
+  std::vector<std::int64_t> firsts = {};
+};
+
 /// Feeds `tokens` tokens of one sequence through a paged cache in the given chunks, beside a
 /// neighbour sequence when asked, and returns the attention output of all tokens.
 Matrix paged(Device& device, const AttentionShape& shape, const Matrix& q, const Matrix& k,
              const Matrix& v, const std::vector<std::int64_t>& chunks, bool neighbour,
-             const std::vector<std::int64_t>& end_keys = {}) {
+             const Keys& keys = {}) {
   const KvLayout layout{2, shape.num_kv_heads, shape.head_dim};
   const auto cache = device.make_kv_cache(layout, 16);
   const std::vector<std::int32_t> pages = {5, 0, 11, 3};
@@ -74,7 +86,8 @@ Matrix paged(Device& device, const AttentionShape& shape, const Matrix& q, const
   std::int64_t start = 0;
   for (const std::int64_t count : chunks) {
     std::vector<SequenceSpan> spans = {{0, count, start, pages}};
-    if (!end_keys.empty()) spans[0].end_keys = std::span(end_keys).subspan(start, count);
+    if (!keys.ends.empty()) spans[0].end_keys = std::span(keys.ends).subspan(start, count);
+    if (!keys.firsts.empty()) spans[0].first_keys = std::span(keys.firsts).subspan(start, count);
     if (neighbour) spans.push_back({count, 1, start % 7, other_pages});
     const auto table = span_table(device, spans);
     device.write_kv(*cache, 1, part(k, kv_width, start, count), part(v, kv_width, start, count),
@@ -97,7 +110,8 @@ TEST_P(AttentionTest, PagedMatchesReferenceHoweverItIsChunked) {
   const Matrix k = random_matrix(kTokens * kv_width, 2);
   const Matrix v = random_matrix(kTokens * kv_width, 3);
   for (const auto& [window, softcap] : {std::pair{0, 0.0f}, {70, 0.0f}, {70, 1.5f}}) {
-    const AttentionShape shape{heads, kv_heads, head_dim, 0.25f, window, softcap};
+    const AttentionShape shape{heads,  kv_heads, head_dim, scale_of(head_dim, 0.25f),
+                               window, softcap};
     const Matrix whole =
         on_all_devices([&](Device& d) { return paged(d, shape, q, k, v, {kTokens}, false); });
     std::vector<double> wanted;
@@ -130,46 +144,147 @@ TEST_P(AttentionTest, PagedMatchesReferenceHoweverItIsChunked) {
   }
 }
 
-TEST_P(AttentionTest, TokensOfABlockSeeEachOther) {
-  const auto [heads, kv_heads, head_dim] = GetParam();
+/// Attention in which tokens see the keys that `keys` says, on every device, against the reference
+/// and against itself in chunks.
+void check_key_ranges(const AttentionShape& shape, const Keys& keys,
+                      const std::vector<std::int64_t>& chunks,
+                      double rounded_tolerance = kRoundedTolerance) {
   constexpr std::int64_t kTokens = 200;
-  const std::int64_t width = static_cast<std::int64_t>(heads) * head_dim;
-  const std::int64_t kv_width = static_cast<std::int64_t>(kv_heads) * head_dim;
+  const int head_dim = shape.head_dim;
+  const std::int64_t width = std::int64_t{shape.num_heads} * head_dim;
+  const std::int64_t kv_width = std::int64_t{shape.num_kv_heads} * head_dim;
   const Matrix q = random_matrix(kTokens * width, 1);
   const Matrix k = random_matrix(kTokens * kv_width, 2);
   const Matrix v = random_matrix(kTokens * kv_width, 3);
-  // Tokens 10 to 19 and 50 to 149 are blocks.
-  std::vector<std::int64_t> end_keys;
+  const auto in_parts = [&](Device& device, const std::vector<std::int64_t>& parts) {
+    return paged(device, shape, q, k, v, parts, parts.size() > 1, keys);
+  };
+  const Matrix whole = on_all_devices([&](Device& d) { return in_parts(d, {kTokens}); });
+  const bool ends = !keys.ends.empty() && !shape.causal;
+  const bool firsts = !keys.firsts.empty() && !shape.causal;
+  std::vector<double> wanted;
   for (std::int64_t t = 0; t < kTokens; ++t) {
-    end_keys.push_back(t >= 10 && t < 20 ? 20 : t >= 50 && t < 150 ? 150 : t + 1);
+    const std::int64_t in_window =
+        shape.window ? std::max<std::int64_t>(0, t + 1 - shape.window) : 0;
+    for (int h = 0; h < shape.num_heads; ++h) {
+      const std::int64_t column = h / (shape.num_heads / shape.num_kv_heads) * head_dim;
+      const auto out = reference::attend(
+          &q[t * width + h * head_dim], head_dim, shape.scale,
+          firsts && keys.firsts[t] >= 0 ? keys.firsts[t] : in_window, ends ? keys.ends[t] : t + 1,
+          [&](std::int64_t i) { return &k[i * kv_width + column]; },
+          [&](std::int64_t i) { return &v[i * kv_width + column]; });
+      wanted.insert(wanted.end(), out.begin(), out.end());
+    }
   }
+  expect_close(whole, wanted, 3e-6);
+  for (const std::string& isa : isas_here()) {
+    cpu::CpuDevice device({2, isa, false});
+    EXPECT_EQ(in_parts(device, chunks), whole) << isa;
+    cpu::CpuDevice rounding({2, isa});
+    const Matrix rounded = in_parts(rounding, {kTokens});
+    expect_close(rounded, wanted, rounded_tolerance);
+    EXPECT_EQ(in_parts(rounding, chunks), rounded) << isa;
+  }
+}
+
+/// Where every token sees many keys, outputs are a tenth of the values, whose rounding counts.
+constexpr double kRoundedMeansTolerance = 5e-3;
+
+/// For each of 200 tokens what `of` says.
+std::vector<std::int64_t> for_tokens(const std::function<std::int64_t(std::int64_t)>& of) {
+  std::vector<std::int64_t> keys;
+  for (std::int64_t t = 0; t < 200; ++t) keys.push_back(of(t));
+  return keys;
+}
+
+TEST_P(AttentionTest, TokensOfABlockSeeEachOther) {
+  const auto [heads, kv_heads, head_dim] = GetParam();
+  // Tokens 10 to 19 and 50 to 149 are blocks.
+  const Keys keys{.ends = for_tokens([](std::int64_t t) {
+                    return t >= 10 && t < 20 ? 20 : t >= 50 && t < 150 ? 150 : t + 1;
+                  })};
   for (const std::int64_t window : {0, 30}) {
-    const AttentionShape shape{heads, kv_heads, head_dim, 0.25f, window};
-    const Matrix whole = on_all_devices(
-        [&](Device& d) { return paged(d, shape, q, k, v, {kTokens}, false, end_keys); });
-    std::vector<double> wanted;
-    for (std::int64_t t = 0; t < kTokens; ++t) {
-      for (int h = 0; h < heads; ++h) {
-        const std::int64_t column = h / (heads / kv_heads) * head_dim;
-        const auto out = reference::attend(
-            &q[t * width + h * head_dim], head_dim, shape.scale,
-            window ? std::max<std::int64_t>(0, t + 1 - window) : 0, end_keys[t],
-            [&](std::int64_t i) { return &k[i * kv_width + column]; },
-            [&](std::int64_t i) { return &v[i * kv_width + column]; });
-        wanted.insert(wanted.end(), out.begin(), out.end());
-      }
-    }
-    expect_close(whole, wanted, 3e-6);
-    for (const std::string& isa : isas_here()) {
-      cpu::CpuDevice device({2, isa, false});
-      EXPECT_EQ(paged(device, shape, q, k, v, {5, 25, 20, 110, 40}, true, end_keys), whole) << isa;
-      cpu::CpuDevice rounding({2, isa});
-      const Matrix rounded = paged(rounding, shape, q, k, v, {kTokens}, false, end_keys);
-      expect_close(rounded, wanted, kRoundedTolerance);
-      EXPECT_EQ(paged(rounding, shape, q, k, v, {5, 25, 20, 110, 40}, true, end_keys), rounded)
-          << isa;
-    }
+    check_key_ranges({heads, kv_heads, head_dim, scale_of(head_dim, 0.25f), window}, keys,
+                     {5, 25, 20, 110, 40});
   }
+  check_key_ranges({.num_heads = heads,
+                    .num_kv_heads = kv_heads,
+                    .head_dim = head_dim,
+                    .scale = scale_of(head_dim, 0.25f),
+                    .window = 30,
+                    .causal = true},
+                   keys, {5, 25, 20, 110, 40});
+}
+
+TEST_P(AttentionTest, APrefixSeesItselfPastTheWindow) {
+  const auto [heads, kv_heads, head_dim] = GetParam();
+  for (const std::int64_t prefix : {64, 130}) {
+    const Keys keys{
+        .ends = for_tokens([&](std::int64_t t) { return std::max(prefix, t + 1); }),
+        .firsts = for_tokens([&](std::int64_t t) { return t < prefix ? 0 : -1; }),
+    };
+    check_key_ranges({heads, kv_heads, head_dim, scale_of(head_dim, 0.25f), 30}, keys,
+                     {prefix, 1, 20, 200 - prefix - 21}, kRoundedMeansTolerance);
+  }
+}
+
+TEST_P(AttentionTest, ADecoderSeesItselfAndItsEncoderApart) {
+  const auto [heads, kv_heads, head_dim] = GetParam();
+  for (const std::int64_t encoder : {1, 64, 70}) {
+    const AttentionShape shape{heads, kv_heads, head_dim, scale_of(head_dim, 0.25f)};
+    const std::vector<std::int64_t> chunks = {encoder, 1, 3, 200 - encoder - 4};
+    const auto ends_of_encoder = [&](std::int64_t) { return encoder; };
+    check_key_ranges(shape, {.ends = for_tokens(ends_of_encoder)}, chunks, kRoundedMeansTolerance);
+    check_key_ranges(
+        shape,
+        {.ends = for_tokens([&](std::int64_t t) { return std::max(encoder, t + 1); }),
+         .firsts = for_tokens([&](std::int64_t t) { return t < encoder ? -1 : encoder; })},
+        chunks);
+  }
+}
+
+TEST_P(AttentionTest, FirstKeysLieAnywhere) {
+  const auto [heads, kv_heads, head_dim] = GetParam();
+  // Inside blocks, at their borders, at the token itself, and left to the window for every third.
+  const Keys keys{.firsts = for_tokens([](std::int64_t t) -> std::int64_t {
+                    if (t % 3 == 0) return -1;
+                    return t % 3 == 1 ? t - t * 7 % (t + 1) : t / 64 * 64;
+                  })};
+  for (const std::int64_t window : {0, 30}) {
+    check_key_ranges({heads, kv_heads, head_dim, scale_of(head_dim, 0.25f), window}, keys,
+                     {1, 63, 1, 70, 65});
+  }
+}
+
+TEST(PagedAttention, RefusesTokensWithoutKeysAndKeysThatAreNotStored) {
+  cpu::CpuDevice device({1, {}});
+  const auto cache = device.make_kv_cache({1, 1, 16}, 1);
+  const std::vector<std::int32_t> pages = {0};
+  const Tensor rows = upload(device, random_matrix(3 * 16, 1), {3, 16});
+  const auto attend = [&](std::int64_t window, const std::vector<std::int64_t>& ends,
+                          const std::vector<std::int64_t>& firsts) {
+    SequenceSpan span{0, 3, 4, pages};
+    span.end_keys = ends;
+    span.first_keys = firsts;
+    device.attention_paged(device.empty(DType::kF32, {3, 16}), rows, *cache, 0,
+                           {1, 1, 16, 1.0f, window}, *span_table(device, {span}));
+  };
+  const auto refused = [&](std::int64_t window, const std::vector<std::int64_t>& ends,
+                           const std::vector<std::int64_t>& firsts, const std::string& part) {
+    try {
+      attend(window, ends, firsts);
+      ADD_FAILURE() << "was taken";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  };
+  attend(0, {1, 7, 7}, {0, 6, -1});
+  refused(0, {7, 7, 8}, {}, "token 6 sees keys [0, 8) where its span ends at 7");
+  refused(0, {0, 7, 7}, {}, "token 4 sees keys [0, 0)");
+  refused(0, {}, {4, 6, -1}, "token 5 sees keys [6, 6)");
+  refused(2, {3, 7, 7}, {}, "token 4 sees keys [3, 3)");
+  refused(0, {7, 7}, {}, "2 end keys and 0 first keys for a span of 3 tokens");
+  refused(0, {}, {0}, "0 end keys and 1 first keys for a span of 3 tokens");
 }
 
 TEST(PagedAttention, TurnsAndStoresAtOnce) {
@@ -284,7 +399,8 @@ TEST(FastAttention, PagesAndSegmentsAreCloseToTheReference) {
 INSTANTIATE_TEST_SUITE_P(Heads, AttentionTest,
                          testing::Values(AttentionCase{1, 1, 2}, AttentionCase{4, 2, 20},
                                          AttentionCase{3, 3, 80}, AttentionCase{8, 1, 16},
-                                         AttentionCase{2, 1, 128}, AttentionCase{7, 7, 8}));
+                                         AttentionCase{2, 1, 128}, AttentionCase{7, 7, 8},
+                                         AttentionCase{1, 1, 512}));
 
 TEST(PagedAttention, RoundsWithinWhatWeightsOfAnySizeAllow) {
   // One feature of the keys a thousand times as large as the others, as in real models; one value

@@ -314,7 +314,8 @@ TEST(OpTest, Activations) {
       {Activation::kGelu, reference::gelu},
       {Activation::kGeluTanh, reference::gelu_tanh},
       {Activation::kQuickGelu, reference::quick_gelu},
-      {Activation::kRelu, reference::relu}};
+      {Activation::kRelu, reference::relu},
+      {Activation::kSigmoid, reference::sigmoid}};
   Matrix x = random_matrix(3 * 50, 1, 4.0f);
   x[0] = 200.0f;
   x[1] = -200.0f;
@@ -384,6 +385,49 @@ TEST(OpTest, ScaleAndSoftcap) {
   for (std::size_t i = 0; i < x.size(); ++i) {
     EXPECT_EQ(scaled[i], x[i] * 0.3f);
     EXPECT_NEAR(capped[i], reference::softcap(x[i], 30.0), 1e-5) << x[i];
+  }
+}
+
+TEST(OpTest, ClampKeepsWhatIsInRange) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Matrix x = random_matrix(3 * 50, 1, 2.0f);
+  x[0] = 50.0f;
+  x[1] = -50.0f;
+  for (const auto& [low, high] : {std::pair{-1.5f, 0.25f}, {-kInfinity, 1.0f}, {2.0f, 2.0f}}) {
+    const auto clamped = [&, low = low, high = high](Device& device, bool in_place) {
+      const Tensor from = upload(device, x, {3, 50});
+      const Tensor to = device.empty(DType::kF32, {3, 60});
+      const Tensor y = in_place ? from.view() : to.view_columns(7, 50);
+      device.clamp(y, from, low, high);
+      const Matrix all = download(device, in_place ? from : to);
+      if (in_place) return all;
+      Matrix middle;
+      for (int row = 0; row < 3; ++row) {
+        middle.insert(middle.end(), &all[row * 60 + 7], &all[row * 60 + 57]);
+      }
+      return middle;
+    };
+    for (const bool in_place : {false, true}) {
+      const Matrix found =
+          on_all_devices([&](Device& device) { return clamped(device, in_place); });
+      for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(found[i], std::clamp(x[i], low, high));
+    }
+  }
+}
+
+TEST(OpTest, ApplyGateMultipliesInPlace) {
+  const Matrix x = random_matrix(3 * 50, 1);
+  const Matrix gate = random_matrix(3 * 60, 2, 3.0f);
+  const Matrix found = on_all_devices([&](Device& device) {
+    const Tensor y = upload(device, x, {3, 50});
+    device.apply_gate(y, upload(device, gate, {3, 60}).view_columns(7, 50), Activation::kGeluTanh);
+    return download(device, y);
+  });
+  for (int row = 0; row < 3; ++row) {
+    for (int i = 0; i < 50; ++i) {
+      const double wanted = x[row * 50 + i] * reference::gelu_tanh(gate[row * 60 + 7 + i]);
+      EXPECT_NEAR(found[row * 50 + i], wanted, 4e-6 * std::max(1.0, std::abs(wanted)));
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -47,6 +48,34 @@ class QuantTest : public testing::TestWithParam<WeightFormat> {
   HostMatrix weights_ = random_weights(GetParam(), kOutputs, kInputs, 5);
   Matrix values_ = dequantized(weights_);
 };
+
+TEST_P(QuantTest, SelectedRowsKeepTheirNumbers) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t i = 0; i < kOutputs; ++i) rows.push_back(i);
+  EXPECT_EQ(dequantized(select_rows(weights_, rows)), values_);
+  std::ranges::reverse(rows);
+  rows.resize(30);
+  if (GetParam().group_rows > 1) {
+    EXPECT_THAT([&] { select_rows(weights_, rows); },
+                ThrowsMessage<Error>(HasSubstr("cannot change places one by one")));
+    return;
+  }
+  std::vector<float> wanted;
+  for (const std::int64_t row : rows) {
+    wanted.insert(wanted.end(), &values_[row * kInputs], &values_[row * kInputs] + kInputs);
+  }
+  EXPECT_EQ(dequantized(select_rows(weights_, rows)), wanted);
+}
+
+TEST(SelectedRows, BlocksThatShareScalesMoveWhole) {
+  const WeightFormat format{.kind = WeightFormat::Kind::kFp8, .group_size = 128, .group_rows = 4};
+  const HostMatrix weights = random_weights(format, 12, kInputs, 5);
+  const Matrix values = dequantized(weights);
+  const std::vector<std::int64_t> rows = {8, 9, 10, 11, 0, 1, 2, 3};
+  Matrix wanted(values.begin() + 8 * kInputs, values.end());
+  wanted.insert(wanted.end(), values.begin(), values.begin() + 4 * kInputs);
+  EXPECT_EQ(dequantized(select_rows(weights, rows)), wanted);
+}
 
 TEST_P(QuantTest, RowsAreDequantizedByTheFormula) {
   const std::vector<std::int32_t> ids = {41, 0, 17, 16};

@@ -89,7 +89,7 @@ TEST(Work, OfPagedAttentionEndsAtTheTokenAndAtTheWindow) {
   EXPECT_EQ(counted(0).operations[Arithmetic::kInt16], 4.0 * 2 * 16 * (71 + 72 + 73 + 10));
   EXPECT_EQ(counted(0).kv_bytes, key_bytes * (73 + 10));
   EXPECT_EQ(counted(20).operations[Arithmetic::kInt16], 4.0 * 2 * 16 * (20 + 20 + 20 + 10));
-  EXPECT_EQ(counted(20).kv_bytes, key_bytes * (23 + 10));
+  EXPECT_EQ(counted(20).kv_bytes, key_bytes * (22 + 10));
 }
 
 TEST(Work, OfQuantizedWeightsIsOfFloatsWhereInputsStayFloats) {

@@ -43,7 +43,9 @@ TEST(ConvertMlx, EveryFamilyComesBackBitForBit) {
     const Checkpoint copy(folder.file("mlx"));
     const checkpoint::MlxNames names = checkpoint::mlx_names(source.config());
     std::size_t compared = 0;
+    std::size_t counters = 0;  // of training, in whole numbers
     for (const auto& [tensor, info] : source.tensors()) {
+      counters += tensor.ends_with("num_batches_tracked");
       const std::string back =
           checkpoint::from_mlx_name(names, checkpoint::to_mlx_name(names, tensor));
       if (!copy.has(back)) continue;  // a tied output layer
@@ -55,7 +57,7 @@ TEST(ConvertMlx, EveryFamilyComesBackBitForBit) {
       ASSERT_EQ(a.bytes(), b.bytes()) << tensor;
       EXPECT_EQ(std::memcmp(a.data, b.data, a.bytes()), 0) << tensor;
     }
-    EXPECT_GE(compared + 1, source.tensors().size());
+    EXPECT_GE(compared + counters + 1, source.tensors().size());
     EXPECT_EQ(compared, copy.tensors().size());
     EXPECT_EQ(copy.config(), source.config());
     EXPECT_TRUE(copy.optional_text("tokenizer.json").has_value());

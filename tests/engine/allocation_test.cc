@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "goldens.h"
 #include "saccade/bench.h"
 #include "saccade/engine.h"
 
@@ -69,25 +70,42 @@ class StepCounter : public Listener {
   bool long_piece_ = false;
 };
 
-class Allocations : public testing::TestWithParam<std::string> {};
-
-TEST_P(Allocations, ADecodeStepMakesNone) {
-  Engine engine = Engine::load_random({"tiny", GetParam()}, {.device = "cpu", .threads = 2});
+/// Lets the engine answer with so many tokens and looks at each step.
+void expect_no_allocations(Engine& engine, std::int64_t tokens) {
   Request request;
   request.messages.push_back({"user", {std::string("Tell me a story.")}});
-  request.max_tokens = 200;  // over the borders of pages
+  request.max_tokens = tokens;
   request.ignore_end = true;
   request.sampling.temperature = 0.0;
   request.sampling.repetition_penalty = 1.0;
   StepCounter counter;
   const Result result = engine.generate(request, &counter);
-  ASSERT_EQ(result.token_ids.size(), 200U);
+  ASSERT_EQ(static_cast<std::int64_t>(result.token_ids.size()), tokens);
   // The first is the step of the prompt; the one after it makes what all others use again.
-  ASSERT_GT(counter.steps.size(), 180U);
+  ASSERT_GT(static_cast<std::int64_t>(counter.steps.size()), tokens - 20);
   EXPECT_GT(counter.steps[0], 0) << "nothing is counted";
   for (std::size_t i = 2; i < counter.steps.size(); ++i) {
     ASSERT_EQ(counter.steps[i], 0) << "step " << i;
   }
+}
+
+class Allocations : public testing::TestWithParam<std::string> {};
+
+TEST_P(Allocations, ADecodeStepMakesNone) {
+  Engine engine = Engine::load_random({"tiny", GetParam()}, {.device = "cpu", .threads = 2});
+  expect_no_allocations(engine, 200);  // over the borders of pages
+}
+
+TEST(AllocationsWithStates, ADecodeStepMakesNone) {
+  const auto checkpoint = goldens::root() / "qwen3_5" / "saved_f32";
+  Engine engine = Engine::load(checkpoint.string(), {.device = "cpu", .threads = 2});
+  expect_no_allocations(engine, 200);
+}
+
+TEST(AllocationsOfTwoStacks, ADecodeStepOfAnEncoderDecoderMakesNone) {
+  Engine engine = Engine::load((goldens::root() / "florence2/saved_f32").string(),
+                               {.device = "cpu", .threads = 2});
+  expect_no_allocations(engine, 150);
 }
 
 INSTANTIATE_TEST_SUITE_P(Weights, Allocations, testing::Values("q4_0", "mlx4", "bf16"),

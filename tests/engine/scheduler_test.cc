@@ -23,10 +23,11 @@ class CountingModel : public models::Model {
   std::int64_t vocab_size() const override { return kVocab; }
   std::int64_t hidden_size() const override { return 16; }
   Tensor encode(const media::Patches&) override { return {}; }
-  Tensor forward(const models::Batch& batch, compute::KvCache&) override {
+  Tensor forward(const models::Batch& batch, const compute::SequenceMemory&) override {
     rows.push_back(static_cast<std::int64_t>(batch.token_ids.size()));
     for (const compute::SequenceSpan& span : batch.spans) {
       end_keys.emplace_back(span.end_keys.begin(), span.end_keys.end());
+      first_keys.emplace_back(span.first_keys.begin(), span.first_keys.end());
     }
     logits += static_cast<int>(batch.logits_rows.size());
     if (failing_token >= 0 &&
@@ -42,18 +43,19 @@ class CountingModel : public models::Model {
     device_.upload(result, values.data());
     return result;
   }
-  Tensor forward(const models::StepInputs& inputs, compute::KvCache& cache) override {
+  Tensor forward(const models::StepInputs& inputs, const compute::SequenceMemory& memory) override {
     models::Batch batch;
     batch.token_ids.resize(inputs.token_ids.size(0));
     device_.download(batch.token_ids.data(), inputs.token_ids);
     for (std::size_t row = 0; row < batch.token_ids.size(); ++row) {
       batch.logits_rows.push_back(static_cast<std::int32_t>(row));
     }
-    return forward(batch, cache);
+    return forward(batch, memory);
   }
 
   std::vector<std::int64_t> rows;
   std::vector<std::vector<std::int64_t>> end_keys;
+  std::vector<std::vector<std::int64_t>> first_keys;
   int logits = 0;
   std::int32_t failing_token = -1;
   float peak = 1.0f;
@@ -113,6 +115,15 @@ TEST_F(SchedulerTest, TokensThatSeeEachOtherAreNeverParted) {
   EXPECT_EQ(model_.rows, (std::vector<std::int64_t>{2, 6, 4}));
   EXPECT_EQ(model_.end_keys,
             (std::vector<std::vector<std::int64_t>>{{1, 2}, {8, 8, 8, 8, 8, 8}, {9, 11, 11, 12}}));
+  EXPECT_EQ(model_.first_keys, (std::vector<std::vector<std::int64_t>>{{}, {}, {}}));
+}
+
+TEST(KeyRanges, RunsPastWindowsSayWhereKeysBegin) {
+  const std::vector<models::TokenRun> runs = {{2, 3, true}, {6, 2}};
+  EXPECT_EQ(models::end_keys(runs, 1, 8), (std::vector<std::int64_t>{2, 5, 5, 5, 6, 8, 8, 9}));
+  EXPECT_EQ(models::first_keys(runs, 1, 8),
+            (std::vector<std::int64_t>{-1, 2, 2, 2, -1, -1, -1, -1}));
+  EXPECT_EQ(models::first_keys({{6, 2}}, 1, 8), std::vector<std::int64_t>{});
 }
 
 TEST_F(SchedulerTest, DecodingGoesOnWhileAPromptIsRead) {
@@ -142,6 +153,32 @@ TEST_F(SchedulerTest, AFailedStepFailsItsSequencesAndTheEngineGoesOn) {
   scheduler.add(good.get());
   while (!scheduler.idle()) scheduler.step();
   EXPECT_EQ(good->take_result().text, "cd");
+}
+
+TEST_F(SchedulerTest, SlotsOfStatesGoRound) {
+  StatePool states(device_, {.num_layers = 1, .conv_taps = 2, .conv_channels = 3}, 2);
+  model_.failing_token = 7;
+  Scheduler scheduler(model_, device_, pool_, 16, &states);
+  auto bad = sequence({7}, 2);
+  scheduler.add(bad.get());
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_EQ(bad->error(), "no answer to that");
+  bad.reset();
+  EXPECT_EQ(states.free_slots(), 2);
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  for (const std::int32_t token : {1, 2, 3}) {
+    sequences.push_back(sequence({token}, token));
+    scheduler.add(sequences.back().get());
+  }
+  scheduler.step();
+  EXPECT_TRUE(sequences[0]->finished());
+  EXPECT_EQ(sequences[1]->state_slot, 1);
+  EXPECT_EQ(sequences[2]->state_slot, -1);  // waits
+  scheduler.step();
+  EXPECT_EQ(sequences[2]->state_slot, 0);
+  while (!scheduler.idle()) scheduler.step();
+  EXPECT_EQ(states.free_slots(), 2);
+  EXPECT_EQ(sequences[2]->take_result().text, "efg");
 }
 
 TEST_F(SchedulerTest, LogitsThatAreNotNumbersAreAnError) {

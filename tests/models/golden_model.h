@@ -60,16 +60,16 @@ class GoldenModel : public testing::TestWithParam<std::string> {
     models::Batch batch;
     batch.token_ids = prompt.token_ids;
     batch.positions = prompt.positions;
+    const auto states = device_.make_state_store(model_->state_layout(), 1);
     batch.spans = {{0, tokens, 0, pages}};
+    batch.spans[0].state_slot = 0;
     for (const models::MediaSpan& span : prompt.media) {
       batch.embeddings.push_back({span.begin, &images[span.image], span.first, span.count});
     }
-    if (!prompt.mutual.empty()) {
-      batch.end_keys = {models::end_keys(prompt.mutual, 0, tokens)};
-      batch.spans[0].end_keys = batch.end_keys[0];
-    }
+    batch.set_mutual(prompt.mutual);
+    batch.set_encoder_tokens(prompt.encoder_tokens);
     batch.logits_rows = {tokens - 1};
-    return download(model_->forward(batch, *cache));
+    return download(model_->forward(batch, {*cache, states.get()}));
   }
 
   std::filesystem::path directory_;

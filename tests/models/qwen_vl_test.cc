@@ -1,46 +1,12 @@
 // Qwen2-VL and Qwen3-VL: what their configurations may say, and how positions are interpolated.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include "base/error.h"
-#include "goldens.h"
-#include "models/family.h"
+#include "changed_config.h"
 #include "models/qwen_vl/plain_tower.h"
 #include "nn/rotary.h"
-#include "temporary_directory.h"
 
 namespace saccade::models {
 namespace {
 
-using testing::HasSubstr;
-using testing::ThrowsMessage;
-
-/// A golden checkpoint whose config.json can be changed.
-class QwenVlConfig : public testing::Test {
- protected:
-  void use(const std::string& checkpoint) {
-    for (const auto& entry : std::filesystem::directory_iterator(goldens::root() / checkpoint)) {
-      std::filesystem::copy(entry.path(), directory_.path() / entry.path().filename(),
-                            std::filesystem::copy_options::overwrite_existing);
-    }
-    config_ = read_json_file(directory_.path() / "config.json").as_object();
-  }
-  boost::json::object& vision() { return config_.at("vision_config").as_object(); }
-  boost::json::object& text() { return config_.at("text_config").as_object(); }
-
-  void load() {
-    directory_.write("config.json", boost::json::serialize(config_));
-    const checkpoint::Checkpoint checkpoint(directory_.path());
-    family_of(checkpoint).describe(checkpoint);
-    family_of(checkpoint).load_processor(checkpoint);
-  }
-  void expect_refusal(const std::string& message) {
-    EXPECT_THAT([&] { load(); }, ThrowsMessage<Error>(HasSubstr(message)));
-  }
-
-  TemporaryDirectory directory_;
-  boost::json::object config_;
-};
+using QwenVlConfig = ChangedConfig;
 
 TEST_F(QwenVlConfig, Qwen2VlNamesItsSizesDifferently) {
   use("qwen2_vl/published_2b");

@@ -85,9 +85,13 @@ class Bf16Products : public RoundedGolden {
 };
 
 /// Inputs have 8 bits then, which the sharp attention of random weights magnifies: the worst golden
-/// is off by 5e-2 of the largest logit, half of them by less than 1e-2.
+/// is off by 5e-2 of the largest logit, half of them by less than 1e-2. But for DeepSeek-OCR 2's
+/// towers, one behind the other, which are off by 1e-1, and Gemma 4's golden with inputs for each
+/// layer, whose logits a small cap magnifies, by 1.2e-1.
 TEST_P(Bf16Products, TowersAndLogits) {
-  compare(6e-2);
+  const bool magnified =
+      GetParam().starts_with("deepseek_ocr2/") || GetParam() == "gemma4/e2b_bf16";
+  compare(magnified ? 1.3e-1 : 6e-2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, IntegerAttention,

@@ -37,7 +37,8 @@ void expect_refusal(const boost::json::object& config, const std::string& messag
 TEST(TextConfig, UnknownFamilyNamesThoseKnown) {
   boost::json::object config = golden_config("llama/saved_f32");
   config["model_type"] = "llama9";
-  expect_refusal(config, "\"llama9\" is not a text model Saccade knows; it knows gemma, gemma2, ");
+  expect_refusal(
+      config, "\"llama9\" is not a text model Saccade knows; it knows deepseek_ocr2_text, gemma, ");
 }
 
 TEST(TextConfig, WhatIsNotImplementedIsRefusedByName) {

@@ -4,57 +4,19 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "checkpoint_copy.h"
 #include "engine/prepare.h"
 #include "goldens.h"
 #include "media/crop.h"
-#include "models/family.h"
 #include "nn/vit.h"
-#include "temporary_directory.h"
 
 namespace saccade::models {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-/// A copy of a golden checkpoint whose files can be changed.
-class Copy {
- public:
-  explicit Copy(const std::string& checkpoint) {
-    const auto source = goldens::root() / checkpoint;
-    for (const auto& entry : std::filesystem::directory_iterator(source)) {
-      std::filesystem::copy(entry.path(), directory_.path() / entry.path().filename());
-    }
-    config = read_json_file(source / "config.json").as_object();
-  }
-
-  boost::json::object json(const std::string& file) const {
-    return read_json_file(directory_.path() / file).as_object();
-  }
-  void write(const std::string& file, const boost::json::object& value) {
-    directory_.write(file, boost::json::serialize(value));
-  }
-  void write_text(const std::string& file, const std::string& text) {
-    directory_.write(file, text);
-  }
-  void load() {
-    write("config.json", config);
-    const checkpoint::Checkpoint checkpoint(directory_.path());
-    family_of(checkpoint).describe(checkpoint);
-    processor = family_of(checkpoint).load_processor(checkpoint);
-  }
-  void expect_refusal(const std::string& message) {
-    EXPECT_THAT([&] { load(); }, ThrowsMessage<Error>(AllOf(HasSubstr(directory_.path().string()),
-                                                            HasSubstr(message))));
-  }
-
-  boost::json::object config;
-  std::unique_ptr<Processor> processor;
-
- private:
-  TemporaryDirectory directory_;
-};
+using Copy = CheckpointCopy;
 
 TEST(VlmConfig, WhatIsNotImplementedIsRefusedByName) {
   const std::tuple<const char*, const char*, boost::json::value, const char*> changes[] = {
@@ -86,11 +48,52 @@ TEST(VlmConfig, TowersAreRefusedByName) {
       {"internvl/qwen2_f32", "norm_type", "batch_norm", "norm_type \"batch_norm\""},
       {"internvl/qwen2_f32", "patch_size", boost::json::array({7, 14}), "patch_size 7 x 14"},
       {"gemma3/saved_f32", "image_size", 3, "image_size 3"},
+      {"gemma4/dense_f32", "model_type", "gemma4_audio", "model_type \"gemma4_audio\""},
+      {"gemma4/dense_f32", "head_dim", 6, "heads of size 6"},
+      {"gemma4/dense_f32", "patch_size", std::int64_t{1} << 40, "patch_size"},
+      {"gemma4/dense_f32", "attention_bias", true, "attention_bias"},
+      {"gemma4/dense_f32", "rope_parameters", boost::json::object({{"rope_type", "yarn"}}),
+       "rope type \"yarn\""},
       {"mistral3/saved_f32", "rope_parameters", boost::json::object({{"rope_type", "yarn"}}),
        "rope_type \"yarn\""}};
   for (const auto& [checkpoint, key, value, message] : changes) {
     Copy copy(checkpoint);
     copy.config.at("vision_config").as_object()[key] = value;
+    copy.expect_refusal(message);
+  }
+}
+
+TEST(VlmConfig, Gemma4SaysWhatItsLayersAre) {
+  const auto list = [](int layers, const char* type) {
+    return boost::json::array(layers, boost::json::value(type));
+  };
+  using Object = boost::json::object;
+  const std::tuple<const char*, const char*, boost::json::value, const char*> changes[] = {
+      {"gemma4/dense_f32", "use_bidirectional_attention", "all",
+       "use_bidirectional_attention \"all\""},
+      {"gemma4/dense_f32", "sliding_window", nullptr, "sliding_window null"},
+      {"gemma4/dense_f32", "num_key_value_heads", nullptr, "num_key_value_heads"},
+      {"gemma4/dense_f32", "layer_types", list(4, "chunked_attention"), "chunked_attention"},
+      {"gemma4/dense_f32", "per_layer_config", Object({{"9", Object()}}), "\"9\" is not one of 4"},
+      {"gemma4/dense_f32", "per_layer_config", Object({{"1", Object({{"rope", 1}})}}),
+       "\"rope\" is not supported"},
+      {"gemma4/dense_f32", "per_layer_config", Object({{"1", Object({{"head_dim", 24}})}}),
+       "heads of 24 and of 8"},
+      {"gemma4/dense_f32", "per_layer_config",
+       Object({{"1", Object({{"num_key_value_heads", 3}})}}), "over 3 key-value heads do not fit"},
+      {"gemma4/dense_f32", "pad_token_id", 1 << 20, "pad_token_id"},
+      {"gemma4/e2b_bf16", "num_kv_shared_layers", 6, "num_kv_shared_layers"},
+      {"gemma4/e2b_bf16", "num_kv_shared_layers", 5, "leaves layer 2 without one"},
+      {"gemma4/e2b_bf16", "vocab_size_per_layer_input", 7, "vocab_size_per_layer_input 7"},
+      {"gemma4/e2b_bf16", "hidden_size_per_layer_input", std::int64_t{1} << 40,
+       "hidden_size_per_layer_input"},
+      {"gemma4/moe_f32", "num_experts", nullptr, "num_experts"},
+      {"gemma4/moe_f32", "top_k_experts", 7, "top_k_experts"},
+      {"gemma4/moe_f32", "moe_intermediate_size", 0, "moe_intermediate_size"}};
+  for (const auto& [checkpoint, key, value, message] : changes) {
+    SCOPED_TRACE(message);
+    Copy copy(checkpoint);
+    copy.config.at("text_config").as_object()[key] = value;
     copy.expect_refusal(message);
   }
 }
@@ -108,6 +111,11 @@ TEST(VlmConfig, ProcessorsAreRefusedByName) {
            "num_additional_image_tokens 0"},
           {"llava/clip_qwen2_padded_f32", "processor_config.json", "magic", 1,
            "\"magic\" is not supported"},
+          {"gemma4/e2b_bf16", "preprocessor_config.json", "max_soft_tokens", 71,
+           "max_soft_tokens must be 70"},
+          {"gemma4/e2b_bf16", "preprocessor_config.json", "pooling_kernel_size", 4,
+           "pooling_kernel_size 4"},
+          {"gemma4/e2b_bf16", "preprocessor_config.json", "do_resize", false, "\"do_resize\""},
           {"internvl/qwen2_f32", "processor_config.json", "image_seq_length", 5,
            "image_seq_length 5"},
           {"smolvlm/llama_f32", "processor_config.json", "image_seq_len", 64, "image_seq_len 64"}};
@@ -150,15 +158,37 @@ TEST(VlmProcessor, APixelBudgetIsRefused) {
   EXPECT_THROW(copy.processor->process_image(image, {.max_pixels = 100}, true), Error);
 }
 
+TEST(VlmProcessor, Gemma4TakesPicturesOfAnyShapeThatHasATokenAndNoOtherMedia) {
+  Copy copy("gemma4/dense_f32");  // tokens of 12 pixels, 70 at most
+  copy.load();
+  const auto grid_of = [&](int width, int height) {
+    const media::Image image{width, height,
+                             std::vector<std::uint8_t>(std::size_t{3} * width * height)};
+    return copy.processor->process_image(image, {}, true).grid;
+  };
+  const auto expect_grid = [&](int width, int height, int w, int h) {
+    const media::PatchGrid grid = grid_of(width, height);
+    EXPECT_EQ(grid.w, 3 * w);
+    EXPECT_EQ(grid.h, 3 * h);
+    EXPECT_EQ(copy.processor->image_tokens(grid), w * h);
+  };
+  expect_grid(1, 1, 8, 8);       // grows
+  expect_grid(3000, 10, 70, 1);  // no more than there is room for
+  expect_grid(10, 800, 1, 70);
+  expect_grid(1000, 12, 70, 1);
+  EXPECT_THAT([&] { copy.processor->tokenize("a<|video|>b", {}, {}); },
+              ThrowsMessage<Error>(HasSubstr("the token <|video|>")));
+}
+
 TEST(Vit, NeighboursStandSideBySide) {
   EXPECT_EQ(nn::neighbour_order(2, 2, 4, 2),
             (std::vector<std::int32_t>{0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15}));
 }
 
 TEST(Vit, BucketsFollowTheFractionOfTheWay) {
-  EXPECT_EQ(nn::bucketed_positions({1, 2, 2}, 4), (std::vector<std::int32_t>{0, 2, 8, 10}));
+  EXPECT_EQ(nn::bucketed_positions({{2, 2}}, 4), (std::vector<std::int32_t>{0, 2, 8, 10}));
   // 2 * (1 / 6) in float32 is over 3 * (1 / 9), 5 * (1 / 6) is under 1 - 1 / 9.
-  const auto ids = nn::bucketed_positions({1, 1, 6}, 9);
+  const auto ids = nn::bucketed_positions({{1, 6}}, 9);
   EXPECT_EQ(ids, (std::vector<std::int32_t>{0, 1, 3, 4, 6, 7}));
 }
 

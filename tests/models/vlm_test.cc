@@ -14,29 +14,48 @@ class VlmGolden : public GoldenModel {
     return engine::prepare_prompt(*processor_, goldens::greedy_request(golden, 1), {}, nullptr);
   }
 
-  /// Pixels [tiles, channel, y, x] out of patches [tiles * rows * columns, channel * y * x].
-  static std::vector<float> pixels_of(const media::Patches& patches) {
-    const media::PatchGrid& grid = patches.grid;
-    const std::size_t count = std::size_t{1} * grid.tiles * grid.h * grid.w;
-    const auto side = static_cast<std::size_t>(std::lround(
-        std::sqrt(static_cast<double>(patches.values.size()) / static_cast<double>(3 * count))));
-    const std::size_t width = grid.w * side;
-    const std::size_t height = grid.h * side;
-    std::vector<float> pixels(patches.values.size());
-    std::size_t from = 0;
-    for (std::size_t patch = 0; patch < count; ++patch) {
-      const std::size_t tile = patch / grid.w / grid.h;
-      const std::size_t top = patch / grid.w % grid.h * side;
-      const std::size_t left = patch % grid.w * side;
-      for (std::size_t c = 0; c < 3; ++c) {
-        for (std::size_t y = 0; y < side; ++y) {
-          for (std::size_t x = 0; x < side; ++x) {
-            pixels[((tile * 3 + c) * height + top + y) * width + left + x] = patches.values[from++];
-          }
+  /// The pixels of pictures cut into patches, one after the other, beside those that the goldens
+  /// have in the same places.
+  struct Pixels {
+    std::vector<float> found;
+    std::vector<float> wanted;
+  };
+
+  /// wanted [tiles, 3, height, width], of which a picture has those from `tile` on. Tiles of
+  /// several sizes are padded there with zeros; pixels that fill no patch are compared with
+  /// nothing.
+  static void add_pixels(Pixels& pixels, const media::Patches& patches, const Shape& shape,
+                         const std::vector<float>& wanted, std::int64_t& tile) {
+    const auto side = std::llround(std::sqrt(static_cast<double>(patches.values.size()) /
+                                             static_cast<double>(3 * patches.count())));
+    const float* from = patches.values.data();
+    for (const media::Size& size : patches.tile_sizes()) {
+      ASSERT_LT(tile, shape[0]);
+      ASSERT_LE(size.height * side, shape[2]);
+      ASSERT_LE(size.width * side, shape[3]);
+      const float* in_tile = &wanted[tile++ * 3 * shape[2] * shape[3]];
+      for (std::int64_t patch = 0; patch < std::int64_t{size.height} * size.width; ++patch) {
+        for (std::int64_t i = 0; i < 3 * side * side; ++i) {
+          const std::int64_t y = patch / size.width * side + i / side % side;
+          const std::int64_t x = patch % size.width * side + i % side;
+          pixels.found.push_back(*from++);
+          pixels.wanted.push_back(in_tile[(i / side / side * shape[2] + y) * shape[3] + x]);
         }
       }
     }
-    return pixels;
+  }
+
+  /// Patches [tiles * rows * columns, y * x * channel], as some families' processors give them.
+  static std::vector<float> channels_last(const media::Patches& patches) {
+    const media::PatchGrid& grid = patches.grid;
+    const std::size_t elements = patches.values.size() / grid.tiles / grid.h / grid.w;
+    const std::size_t area = elements / 3;
+    std::vector<float> values(patches.values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t place = i % elements;
+      values[i - place + place % area * 3 + place / area] = patches.values[i];
+    }
+    return values;
   }
 };
 
@@ -47,19 +66,41 @@ TEST_P(VlmGolden, PromptsTokensAndPixels) {
     const std::string name(golden.at("name").as_string());
     SCOPED_TRACE(name);
     const auto prepared = prepare(golden);
-    EXPECT_EQ(prepared.rendered, golden.at("prompt").as_string());
-    EXPECT_EQ(prepared.prompt.token_ids, goldens::ids(golden.at("input_ids")));
-    if (!expected_.entries().contains(name + ".pixel_values")) continue;
-    std::vector<float> pixels;
-    for (const media::Patches& patches : prepared.patches) {
-      const std::vector<float> picture = pixels_of(patches);
-      pixels.insert(pixels.end(), picture.begin(), picture.end());
+    if (golden.contains("prompt")) {
+      EXPECT_EQ(prepared.rendered, golden.at("prompt").as_string());
     }
-    EXPECT_LT(goldens::deviation(pixels, goldens::values(expected_.tensor(name + ".pixel_values"))),
-              1e-6);
+    EXPECT_EQ(prepared.prompt.token_ids, goldens::prompt_ids(golden));
+    if (!expected_.entries().contains(name + ".pixel_values")) continue;
+    const HostTensor golden_pixels = expected_.tensor(name + ".pixel_values");
+    const std::vector<float> wanted = goldens::values(golden_pixels);
+    Pixels pixels;
+    std::int64_t tiles = 0;
+    bool one_size = true;
+    for (const media::Patches& patches : prepared.patches) {
+      if (golden_pixels.shape.rank() == 2) {
+        const std::vector<float> picture = channels_last(patches);
+        pixels.wanted.assign(wanted.begin(), wanted.end());
+        pixels.found.insert(pixels.found.end(), picture.begin(), picture.end());
+        continue;
+      }
+      add_pixels(pixels, patches, golden_pixels.shape, wanted, tiles);
+      one_size = one_size && patches.tile_grids.empty();
+    }
+    if (golden_pixels.shape.rank() > 2) {
+      EXPECT_EQ(tiles, golden_pixels.shape[0]);
+    }
+    if (one_size) {
+      EXPECT_EQ(pixels.found.size(), wanted.size());
+    }
+    EXPECT_LT(goldens::deviation(pixels.found, pixels.wanted), 1e-6);
     ++pictures;
   }
-  EXPECT_GT(pictures, 0);
+  // The goldens of these have none: that what their towers make of them agrees has to do.
+  const bool without_pixels = GetParam() == "florence2/published_bf16" ||
+                              GetParam() == "gemma4/e2b_bf16" || GetParam() == "gemma4/moe_f32" ||
+                              GetParam().starts_with("fast_vlm/") ||
+                              GetParam().starts_with("deepseek_ocr2/");
+  EXPECT_EQ(pictures > 0, !without_pixels);
 }
 
 TEST_P(VlmGolden, EmbeddingsAndLogits) {

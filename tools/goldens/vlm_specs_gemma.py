@@ -31,6 +31,17 @@ PALIGEMMA = [
         tokens=PALIGEMMA_TOKENS, template="paligemma", images=siglip_images(28, 16),
         image_class=SIGLIP_CLASS, processor={},
         cases=("text", "odd", "wide", "two_images", "image_last")),
+    Vlm(family="paligemma", name="gemma2_bf16", seed=152, dtype="bfloat16", tied=True,
+        about="PaliGemma 2: Gemma 2 with soft caps and a window narrower than the prefix",
+        text=text("gemma2", 4, 24, 3, 1, 40, head_dim=10, query_pre_attn_scalar=12,
+                  sliding_window=20, attn_logit_softcapping=4.0, final_logit_softcapping=0.2,
+                  layer_types=["sliding_attention", "full_attention"] * 2, **TANH,
+                  **rope(10000.0)),
+        vision=vision("siglip_vision_model", 2, 16, 2, 24, 20, 4, vision_use_head=False),
+        top={"image_token_index": "<image>", "projection_dim": 24, "hidden_size": 24},
+        tokens=PALIGEMMA_TOKENS, template="paligemma", layout="published",
+        images=siglip_images(20, 25), image_class=SIGLIP_CLASS, processor={},
+        cases=("text", "odd", "two_images", "image_last")),
 ]
 
 

@@ -91,7 +91,8 @@ void CpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Te
                             const SpanTable& table) {
   const auto& pages = static_cast<const PagedKv&>(cache);
   const std::span<const SequenceSpan> spans = table.spans();
-  const KvLayout& layout = cache.layout();
+  const auto& [num_kv_heads, head_dim] = cache.layout().layers[layer];
+  const KvBlockLayout& block_layout = pages.block_layout(layer);
   // A work item is what a span writes to one page: its tokens lie in the same cache lines.
   row_blocks_.clear();
   for (std::size_t s = 0; s < spans.size(); ++s) {
@@ -103,17 +104,17 @@ void CpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Te
     }
   }
   const auto row_blocks = static_cast<std::int64_t>(row_blocks_.size());
-  threads_.parallel_for(row_blocks * layout.num_kv_heads, [&](std::int64_t item) {
+  threads_.parallel_for(row_blocks * num_kv_heads, [&, head_dim = head_dim](std::int64_t item) {
     const RowBlock& rows = row_blocks_[item % row_blocks];
     const auto head = static_cast<int>(item / row_blocks);
     const SequenceSpan& span = spans[rows.group];
     const std::int64_t first = span.start + rows.begin;
     std::byte* block = pages.block(span.pages[first / kKeyBlock], layer, head);
-    const std::int64_t column = static_cast<std::int64_t>(head) * layout.head_dim;
+    const std::int64_t column = static_cast<std::int64_t>(head) * head_dim;
     for (std::int64_t t = 0; t < rows.count; ++t) {
       const std::int64_t row = span.row + rows.begin + t;
-      store_token(kernels_, pages.block_layout(), block, (first + t) % kKeyBlock,
-                  k.row(row) + column, v.row(row) + column);
+      store_token(kernels_, block_layout, block, (first + t) % kKeyBlock, k.row(row) + column,
+                  v.row(row) + column);
     }
   });
 }
@@ -146,19 +147,16 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
     AttentionRow queries[kMaxAttentionRows];
     int count = 0;
     for (std::int64_t t = block.begin; t < block.begin + block.count; ++t) {
-      const std::int64_t own_end = span.start + t + 1;
-      // A window reaches back from the token itself, however far ahead the token sees.
-      const std::int64_t first =
-          shape.window > 0 ? std::max<std::int64_t>(0, own_end - shape.window) : 0;
-      const std::int64_t end = span.end_keys.empty() ? own_end : span.end_keys[t];
+      const KeyRange keys = span.keys_of(t, shape);
       for (int h = 0; h < group; ++h) {
         const std::int64_t column = static_cast<std::int64_t>(kv_head * group + h) * shape.head_dim;
-        queries[count++] = {q.row(span.row + t) + column, out.row(span.row + t) + column, first,
-                            end};
+        queries[count++] = {q.row(span.row + t) + column, out.row(span.row + t) + column,
+                            keys.begin, keys.end};
       }
     }
     kernels_.attend({queries, count, pages.blocks(layer, kv_head, span.pages.data()),
-                     pages.block_layout().rounded, shape.head_dim, shape.scale, shape.softcap});
+                     pages.block_layout(layer).rounded, shape.head_dim, shape.scale,
+                     shape.softcap});
   });
 }
 

@@ -24,6 +24,8 @@ ActivationKind kernel_kind(Activation activation) {
       return ActivationKind::kQuickGelu;
     case Activation::kRelu:
       return ActivationKind::kRelu;
+    case Activation::kSigmoid:
+      return ActivationKind::kSigmoid;
   }
   return ActivationKind::kSilu;
 }
@@ -127,6 +129,14 @@ void CpuDevice::do_softcap(const Tensor& x, float cap) {
            [&](std::int64_t row) { kernels_.softcap(x.row(row), x.size(1), cap); });
 }
 
+void CpuDevice::do_clamp(const Tensor& y, const Tensor& x, float low, float high) {
+  // Exact, so that no kernel is needed to make it the same on every instruction set.
+  for_rows(x.rows(), x.size(1), [&](std::int64_t row) {
+    std::transform(x.row(row), x.row(row) + x.size(1), y.row(row),
+                   [&](float value) { return std::clamp(value, low, high); });
+  });
+}
+
 void CpuDevice::do_activate(const Tensor& x, Activation activation) {
   const ActivationKind kind = kernel_kind(activation);
   for_rows(x.rows(), x.size(1),
@@ -138,6 +148,13 @@ void CpuDevice::do_gate(const Tensor& y, const Tensor& gate_up, Activation activ
   const std::int64_t n = y.size(1);
   for_rows(y.rows(), n, [&](std::int64_t row) {
     kernels_.gate(y.row(row), gate_up.row(row), gate_up.row(row) + n, n, kind);
+  });
+}
+
+void CpuDevice::do_apply_gate(const Tensor& y, const Tensor& gate, Activation activation) {
+  const ActivationKind kind = kernel_kind(activation);
+  for_rows(y.rows(), y.size(1), [&](std::int64_t row) {
+    kernels_.gate(y.row(row), gate.row(row), y.row(row), y.size(1), kind);
   });
 }
 

@@ -49,6 +49,7 @@ class CpuDevice : public Device {
   std::unique_ptr<KvCache> make_kv_cache(const KvLayout& layout, int num_pages) override;
   std::int64_t kv_bytes_per_token(const KvLayout& layout) const override;
   int kv_page_tokens() const override { return kKeyBlock; }
+  std::unique_ptr<StateStore> make_state_store(const StateLayout& layout, int num_slots) override;
   std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts) override;
   Tensor to_f32(const HostTensor& tensor) override;
 
@@ -64,8 +65,10 @@ class CpuDevice : public Device {
   void do_scale(const Tensor& x, float factor) override;
   void do_scale_columns(const Tensor& x, const Tensor& factors) override;
   void do_softcap(const Tensor& x, float cap) override;
+  void do_clamp(const Tensor& y, const Tensor& x, float low, float high) override;
   void do_activate(const Tensor& x, Activation activation) override;
   void do_gate(const Tensor& y, const Tensor& gate_up, Activation activation) override;
+  void do_apply_gate(const Tensor& y, const Tensor& gate, Activation activation) override;
   void do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin, int head_dim) override;
   void do_rotary_table(const Tensor& cos, const Tensor& sin, const Tensor& positions,
                        const Tensor& frequencies, const Tensor& axes, float scale) override;
@@ -74,13 +77,25 @@ class CpuDevice : public Device {
   void do_scatter(const Tensor& y, const Tensor& x, const Tensor& ids) override;
   void do_scatter_add(const Tensor& y, const Tensor& x, const Tensor& ids,
                       const Tensor& factors) override;
+  void do_im2col(const Tensor& y, const Tensor& x, const ConvShape& shape,
+                 std::int64_t first) override;
+  void do_depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
+                         const ConvShape& shape) override;
+  void do_mean_rows(const Tensor& y, const Tensor& x) override;
   void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionShape& shape,
                              std::span<const std::int64_t> ends) override;
+  void do_channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                            int groups, float scale) override;
   void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                    const SpanTable& spans) override;
   void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                           const AttentionShape& shape, const SpanTable& spans) override;
+  void do_causal_conv(const Tensor& y, const Tensor& x, const Tensor& taps, Activation activation,
+                      StateStore& states, int layer, const SpanTable& spans) override;
+  void do_gated_delta_rule(const Tensor& out, const Tensor& qkv, const Tensor& gates,
+                           const Tensor& rates, const Tensor& bias, int num_key_heads,
+                           StateStore& states, int layer, const SpanTable& spans) override;
   void do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots& samplers,
                  const Tensor& slots) override;
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <vector>
 
 #include "compute/cpu/kernels/kernels.h"
 #include "compute/kv_cache.h"
@@ -10,15 +11,16 @@
 namespace saccade::compute::cpu {
 
 /// One page holds kKeyBlock tokens of all layers: for each layer and head a block as KvBlockLayout
-/// says, all of them float32 or all of them rounded.
+/// says for the layer's heads, all of them float32 or all of them rounded.
 class PagedKv : public KvCache {
  public:
   PagedKv(const KvLayout& layout, bool rounded, int num_pages);
 
-  const KvBlockLayout& block_layout() const { return block_; }
+  const KvBlockLayout& block_layout(int layer) const { return layers_[layer].block; }
   std::byte* block(std::int32_t page, int layer, int head) const {
-    return data_.get() + page * page_bytes_ +
-           (static_cast<std::int64_t>(layer) * layout().num_kv_heads + head) * block_.bytes();
+    const Layer& of = layers_[layer];
+    return static_cast<std::byte*>(data_.get()) + page * page_bytes_ + of.offset +
+           head * of.block.bytes();
   }
   /// The blocks of one layer's head in a sequence with these pages.
   KvBlocks blocks(int layer, int head, const std::int32_t* pages) const {
@@ -29,9 +31,13 @@ class PagedKv : public KvCache {
   static std::int64_t page_bytes(const KvLayout& layout, bool rounded);
 
  private:
-  KvBlockLayout block_;
-  std::int64_t page_bytes_;
-  std::shared_ptr<std::byte> data_;
+  struct Layer {
+    KvBlockLayout block;
+    std::int64_t offset;  // in a page
+  };
+  std::vector<Layer> layers_;
+  std::int64_t page_bytes_ = 0;
+  std::shared_ptr<void> data_;
 };
 
 }  // namespace saccade::compute::cpu

@@ -45,8 +45,10 @@ void CudaDevice::do_attention_paged(const Tensor& out, const Tensor& q, const Kv
   const auto& table = static_cast<const gpu::GpuSpanTable&>(spans);
   const auto* device_spans = reinterpret_cast<const DeviceSpan*>(table.view().spans);
   const int num_spans = static_cast<int>(table.span_room());
+  const std::int32_t* end_keys = shape.causal ? nullptr : table.end_keys();
+  const std::int32_t* first_keys = shape.causal ? nullptr : table.first_keys();
   // Single tokens are parted over their keys, which changes the order of sums.
-  const bool decode = table.min_count() <= 1 && !options_.batch_invariant && !table.end_keys();
+  const bool decode = table.min_count() <= 1 && !options_.batch_invariant;
   if (decode) {
     const std::size_t bytes = decode_attention_workspace_bytes(kernel_shape(shape), num_spans);
     check(decode_attention(stream_, {.shape = kernel_shape(shape),
@@ -57,6 +59,8 @@ void CudaDevice::do_attention_paged(const Tensor& out, const Tensor& q, const Kv
                                      .out_stride = out.row_stride(),
                                      .spans = device_spans,
                                      .num_spans = num_spans,
+                                     .end_keys = end_keys,
+                                     .first_keys = first_keys,
                                      .max_keys = std::int64_t{pages.num_pages()} * kPageTokens,
                                      .workspace = cleared_workspace(
                                          decode_workspaces_, static_cast<std::int64_t>(bytes)),
@@ -73,7 +77,8 @@ void CudaDevice::do_attention_paged(const Tensor& out, const Tensor& q, const Kv
                                     .spans = device_spans,
                                     .num_spans = num_spans,
                                     .num_rows = q.rows(),
-                                    .end_keys = table.end_keys(),
+                                    .end_keys = end_keys,
+                                    .first_keys = first_keys,
                                     .min_count = decode ? 2 : 1,
                                     .dependent_launch = true}),
         "attention");

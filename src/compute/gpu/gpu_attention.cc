@@ -61,8 +61,11 @@ std::unique_ptr<KvCache> GpuDevice::make_kv_cache(const KvLayout& layout, int nu
 }
 
 std::int64_t GpuDevice::kv_bytes_per_token(const KvLayout& layout) const {
-  return std::int64_t{2} * layout.num_layers * layout.num_kv_heads * layout.head_dim *
-         static_cast<std::int64_t>(dtype_bytes(activation_dtype()));
+  std::int64_t elements = 0;
+  for (const auto& [num_kv_heads, head_dim] : layout.layers) {
+    elements += std::int64_t{2} * num_kv_heads * head_dim;
+  }
+  return elements * static_cast<std::int64_t>(dtype_bytes(activation_dtype()));
 }
 
 int GpuDevice::kv_page_tokens() const {
@@ -110,7 +113,7 @@ void GpuDevice::do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin,
 void GpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                             const SpanTable& spans) {
   const auto& pages = static_cast<const GpuKvCache&>(cache);
-  const KvLayout& layout = cache.layout();
+  const auto& [num_kv_heads, head_dim] = cache.layout().layers[layer];
   const kernels::WriteKvArgs args{k.raw(),
                                   v.raw(),
                                   pages.keys(layer),
@@ -118,16 +121,16 @@ void GpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Te
                                   static_cast<const GpuSpanTable&>(spans).view(),
                                   stride(k),
                                   stride(v),
-                                  static_cast<u32>(layout.num_kv_heads),
-                                  static_cast<u32>(layout.head_dim)};
+                                  static_cast<u32>(num_kv_heads),
+                                  static_cast<u32>(head_dim)};
   const Kernel kernel = pages.dtype() == DType::kF32
                             ? Kernel::write_kv_f32_f32
                             : typed(k, Kernel::write_kv_f16_f32, Kernel::write_kv_f16_f16);
-  launch_kernel(kernel,
-                {batch_rows(k, spans),
-                 groups_of(layout.num_kv_heads * units_of(layout.head_dim), kernels::kKvThreads), 1,
-                 kernels::kKvThreads, 0},
-                &args);
+  launch_kernel(
+      kernel,
+      {batch_rows(k, spans), groups_of(num_kv_heads * units_of(head_dim), kernels::kKvThreads), 1,
+       kernels::kKvThreads, 0},
+      &args);
 }
 
 void GpuDevice::do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
@@ -162,9 +165,16 @@ void GpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
   check_head_dim(shape.head_dim);
   const auto& pages = static_cast<const GpuKvCache&>(cache);
   const auto& table = static_cast<const GpuSpanTable&>(spans);
-  const kernels::PagedAttentionArgs args{out.raw(),           q.raw(),      pages.keys(layer),
-                                         pages.values(layer), table.view(), table.end_keys(),
-                                         stride(out),         stride(q),    params_of(shape)};
+  const kernels::PagedAttentionArgs args{out.raw(),
+                                         q.raw(),
+                                         pages.keys(layer),
+                                         pages.values(layer),
+                                         table.view(),
+                                         shape.causal ? nullptr : table.end_keys(),
+                                         shape.causal ? nullptr : table.first_keys(),
+                                         stride(out),
+                                         stride(q),
+                                         params_of(shape)};
   const Kernel kernel = pages.dtype() == DType::kF32 ? Kernel::attention_paged_f32_f32
                                                      : typed(q, Kernel::attention_paged_f32_f16,
                                                              Kernel::attention_paged_f16_f16);

@@ -126,6 +126,12 @@ void GpuDevice::do_softcap(const Tensor& x, float cap) {
   map(x, kernels::Function::kSoftcap, cap);
 }
 
+void GpuDevice::do_clamp(const Tensor& y, const Tensor& x, float low, float high) {
+  const kernels::ClampArgs args{y.raw(), x.raw(), stride(y), stride(x), columns(x), low, high};
+  launch_kernel(typed(x, Kernel::clamp_f32, Kernel::clamp_f16), element_grid(x.rows(), x.size(1)),
+                &args);
+}
+
 void GpuDevice::do_activate(const Tensor& x, Activation activation) {
   map(x, function_of(activation), 0.0f);
 }
@@ -142,6 +148,15 @@ void GpuDevice::do_gate(const Tensor& y, const Tensor& gate_up, Activation activ
   launch_kernel(
       typed("gate", y, gate_up, Kernel::gate_f32_f32, Kernel::gate_f16_f32, Kernel::gate_f16_f16),
       element_grid(y.rows(), y.size(1)), &args);
+}
+
+void GpuDevice::do_apply_gate(const Tensor& y, const Tensor& gate, Activation activation) {
+  const kernels::ApplyGateArgs args{y.raw(),      gate.raw(), stride(y),
+                                    stride(gate), columns(y), function_of(activation)};
+  const Kernel kernel = y.dtype() == DType::kF32
+                            ? typed(gate, Kernel::apply_gate_f32_f32, Kernel::apply_gate_f32_f16)
+                            : typed(gate, Kernel::apply_gate_f16_f32, Kernel::apply_gate_f16_f16);
+  launch_kernel(kernel, element_grid(y.rows(), y.size(1)), &args);
 }
 
 void GpuDevice::convert(const Tensor& y, const Tensor& x) {
@@ -164,6 +179,8 @@ saccade::gpu::Function function_of(Activation activation) {
       return kernels::Function::kQuickGelu;
     case Activation::kRelu:
       return kernels::Function::kRelu;
+    case Activation::kSigmoid:
+      return kernels::Function::kSigmoid;
   }
   fail("an activation without a kernel");
 }

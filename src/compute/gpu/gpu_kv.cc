@@ -19,13 +19,17 @@ constexpr std::int64_t kSpanWords = sizeof(DeviceSpan) / sizeof(std::int32_t);
 
 GpuKvCache::GpuKvCache(GpuDevice& device, const KvLayout& layout, int num_pages)
     : KvCache(layout, kPageTokens, num_pages), dtype_(device.activation_dtype()) {
-  if (layout.head_dim > static_cast<int>(kMaxHeadDim)) {
-    fail("attention heads of size {}: the GPU kernels take at most {}", layout.head_dim,
-         kMaxHeadDim);
+  std::int64_t total = 0;
+  for (const auto& [num_kv_heads, head_dim] : layout.layers) {
+    if (head_dim > static_cast<int>(kMaxHeadDim)) {
+      fail("attention heads of size {}: the GPU kernels take at most {}", head_dim, kMaxHeadDim);
+    }
+    const std::int64_t bytes = std::int64_t{num_pages} * kPageTokens * num_kv_heads * head_dim *
+                               static_cast<std::int64_t>(dtype_bytes(dtype_));
+    layers_.push_back({total, bytes});
+    total += 2 * bytes;
   }
-  bytes_ = std::int64_t{num_pages} * kPageTokens * layout.num_kv_heads * layout.head_dim *
-           static_cast<std::int64_t>(dtype_bytes(dtype_));
-  memory_ = device.take_lasting_memory(2 * layout.num_layers * bytes_);
+  memory_ = device.take_lasting_memory(total);
 }
 
 GpuSpanTable::GpuSpanTable(GpuDevice& device, std::int64_t spans, std::int64_t pages)
@@ -39,9 +43,11 @@ void GpuSpanTable::reserve(std::int64_t spans, std::int64_t rows, std::int64_t p
   span_room_ = std::max(spans, span_room_);
   row_room_ = std::max(rows, row_room_);
   page_room_ = std::max(pages, page_room_);
-  row_spans_at_ = span_room_ * kSpanWords;
+  state_slots_at_ = span_room_ * kSpanWords;
+  row_spans_at_ = state_slots_at_ + span_room_;
   end_keys_at_ = row_spans_at_ + row_room_;
-  pages_at_ = end_keys_at_ + row_room_;
+  first_keys_at_ = end_keys_at_ + row_room_;
+  pages_at_ = first_keys_at_ + row_room_;
   memory_ = device_.take_memory((pages_at_ + page_room_) *
                                 static_cast<std::int64_t>(sizeof(std::int32_t)));
 }
@@ -49,12 +55,13 @@ void GpuSpanTable::reserve(std::int64_t spans, std::int64_t rows, std::int64_t p
 void GpuSpanTable::assign(std::span<const SequenceSpan> spans) {
   SpanTable::assign(spans);
   std::int64_t pages = 0;
-  has_end_keys_ = false;
+  has_end_keys_ = has_first_keys_ = false;
   max_count_ = 0;
   min_count_ = spans.empty() ? 0 : spans[0].count;
   for (const SequenceSpan& span : spans) {
     pages += static_cast<std::int64_t>(span.pages.size());
     has_end_keys_ = has_end_keys_ || !span.end_keys.empty();
+    has_first_keys_ = has_first_keys_ || !span.first_keys.empty();
     max_count_ = std::max(max_count_, span.count);
     min_count_ = std::min(min_count_, span.count);
   }
@@ -69,10 +76,13 @@ void GpuSpanTable::assign(std::span<const SequenceSpan> spans) {
         static_cast<std::int32_t>(span.row), static_cast<std::int32_t>(span.count),
         static_cast<std::int32_t>(span.start), static_cast<std::int32_t>(page)};
     std::memcpy(&words_[s * kSpanWords], &on_device, sizeof on_device);
+    words_[state_slots_at_ + s] = span.state_slot;
     for (std::int64_t i = 0; i < span.count; ++i) {
       words_[row_spans_at_ + span.row + i] = static_cast<std::int32_t>(s);
       words_[end_keys_at_ + span.row + i] =
           static_cast<std::int32_t>(span.end_keys.empty() ? span.start + i + 1 : span.end_keys[i]);
+      words_[first_keys_at_ + span.row + i] =
+          static_cast<std::int32_t>(span.first_keys.empty() ? -1 : span.first_keys[i]);
     }
     std::copy(span.pages.begin(), span.pages.end(), words_.begin() + pages_at_ + page);
     page += static_cast<std::int64_t>(span.pages.size());

@@ -21,13 +21,19 @@ class GpuKvCache : public KvCache {
 
   DType dtype() const { return dtype_; }
   void* keys(int layer) const {
-    return static_cast<std::byte*>(memory_.get()) + 2 * layer * bytes_;
+    return static_cast<std::byte*>(memory_.get()) + layers_[layer].offset;
   }
-  void* values(int layer) const { return static_cast<std::byte*>(keys(layer)) + bytes_; }
+  void* values(int layer) const {
+    return static_cast<std::byte*>(keys(layer)) + layers_[layer].bytes;
+  }
 
  private:
+  struct Layer {
+    std::int64_t offset;  // of its keys
+    std::int64_t bytes;   // of its keys
+  };
   DType dtype_;
-  std::int64_t bytes_;  ///< of one layer's keys
+  std::vector<Layer> layers_;
   std::shared_ptr<void> memory_;
 };
 
@@ -43,6 +49,11 @@ class GpuSpanTable : public SpanTable {
   saccade::gpu::BatchView view() const;
   /// int32 [rows], or null where every row sees up to itself.
   const std::int32_t* end_keys() const { return has_end_keys_ ? at(end_keys_at_) : nullptr; }
+  /// int32 [span_room]: where each span's recurrent state lies.
+  const std::int32_t* state_slots() const { return at(state_slots_at_); }
+  /// int32 [rows], -1 where a window alone says where a row's keys begin, or null where it does for
+  /// all.
+  const std::int32_t* first_keys() const { return has_first_keys_ ? at(first_keys_at_) : nullptr; }
   std::int64_t num_spans() const { return static_cast<std::int64_t>(spans().size()); }
   /// Spans in device memory; those that were not assigned are empty.
   std::int64_t span_room() const { return span_room_; }
@@ -61,9 +72,11 @@ class GpuSpanTable : public SpanTable {
   GpuDevice& device_;
   std::shared_ptr<void> memory_;
   std::int64_t span_room_, row_room_ = 0, page_room_;
-  // Where the parts begin, in words: spans, the span of each row, the end key of each row, pages.
-  std::int64_t row_spans_at_ = 0, end_keys_at_ = 0, pages_at_ = 0;
-  bool has_end_keys_ = false;
+  // Where the parts begin, in words: spans, the state slot of each, the span of each row, the end
+  // key of each row, its first key, pages.
+  std::int64_t state_slots_at_ = 0, row_spans_at_ = 0, end_keys_at_ = 0, first_keys_at_ = 0,
+               pages_at_ = 0;
+  bool has_end_keys_ = false, has_first_keys_ = false;
   std::int64_t max_count_ = 0, min_count_ = 0;
   std::vector<std::int32_t> words_;  // what is uploaded
 };

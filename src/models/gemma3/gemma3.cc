@@ -32,7 +32,8 @@ class Gemma3 : public TextModel {
 
   Tensor encode(const media::Patches& patches) override {
     const Tensor features = vision_.forward(device(), patches);
-    return projection_.forward_f32(device(), norm_.forward(device(), pool(features, patches.grid)));
+    const Tensor tokens = nn::mean_of_neighbours(device(), features, patches.grid, config_.pool());
+    return projection_.forward_f32(device(), norm_.forward(device(), tokens));
   }
 
  private:
@@ -50,24 +51,6 @@ class Gemma3 : public TextModel {
     const HostMatrix matrix = float_matrix(
         {DType::kF32, {outputs, inputs}, reinterpret_cast<const std::byte*>(turned.data())});
     return {weights.device().pack({&matrix, 1}), {}};
-  }
-
-  /// The mean of the patches of each token, [tokens, hidden_size].
-  Tensor pool(const Tensor& features, const media::PatchGrid& grid) {
-    const int side = config_.pool();
-    const auto count = static_cast<std::size_t>(side) * side;
-    const std::vector<std::int32_t> order = nn::neighbour_order(grid.tiles, grid.h, grid.w, side);
-    const auto tokens = static_cast<std::int64_t>(order.size() / count);
-    Tensor sum = device().empty(DType::kF32, {tokens, features.size(1)});
-    Tensor part = device().empty(DType::kF32, sum.shape());
-    for (std::size_t k = 0; k < count; ++k) {
-      std::vector<std::int32_t> rows(tokens);
-      for (std::int64_t token = 0; token < tokens; ++token) rows[token] = order[token * count + k];
-      device().gather(k == 0 ? sum : part, features, rows);
-      if (k > 0) device().add(sum, part);
-    }
-    device().scale(sum, 1.0f / static_cast<float>(count));
-    return sum;
   }
 
   Config config_;

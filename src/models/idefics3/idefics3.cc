@@ -36,8 +36,9 @@ class Idefics3 : public TextModel {
       fail("[connector] tiles of {} x {} patches do not divide by the scale factor {}", grid.h,
            grid.w, factor);
     }
-    const Tensor features = vision_.forward(
-        device(), patches, nn::bucketed_positions(grid, config_.vision.grid_height));
+    const Tensor features =
+        vision_.forward(device(), patches,
+                        nn::bucketed_positions(patches.tile_sizes(), config_.vision.grid_height));
     const std::vector<std::int32_t> order = nn::neighbour_order(grid.tiles, grid.h, grid.w, factor);
     Tensor neighbours = device().empty(DType::kF32, features.shape());
     device().gather(neighbours, features, order);

@@ -1,10 +1,6 @@
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include "base/error.h"
-#include "media/crop.h"
 #include "media/image_settings.h"
+#include "models/anyres.h"
 #include "models/config_reading.h"
 #include "models/internvl/internvl.h"
 #include "models/processor_files.h"
@@ -40,41 +36,6 @@ ImageParams read_image_params(const JsonObject& config) {
   }
   // crop_to_patches does not count: InternVL's processor of transformers always asks for tiles.
   return params;
-}
-
-struct Arrangement {
-  int columns = 1;
-  int rows = 1;
-};
-
-/// The arrangement of tiles whose aspect is closest to the picture's. Of equally close ones, those
-/// with more tiles win as long as they have less than twice the picture's pixels.
-Arrangement closest_arrangement(const media::Picture& picture, const ImageParams& params) {
-  std::vector<Arrangement> all;
-  for (int columns = 1; columns <= params.max_tiles; ++columns) {
-    for (int rows = 1; columns * rows <= params.max_tiles; ++rows) {
-      if (columns * rows >= params.min_tiles) all.push_back({columns, rows});
-    }
-  }
-  std::stable_sort(all.begin(), all.end(), [](const Arrangement& a, const Arrangement& b) {
-    return a.columns * a.rows < b.columns * b.rows;
-  });
-  const double aspect = static_cast<double>(picture.width()) / picture.height();
-  const double area = static_cast<double>(picture.width()) * picture.height();
-  const double tile_area = static_cast<double>(params.tile.width) * params.tile.height;
-  double best_difference = std::numeric_limits<double>::infinity();
-  Arrangement best;
-  for (const Arrangement& candidate : all) {
-    const double difference =
-        std::abs(aspect - static_cast<double>(candidate.columns) / candidate.rows);
-    if (difference < best_difference ||
-        (difference == best_difference &&
-         area > 0.5 * tile_area * candidate.columns * candidate.rows)) {
-      best_difference = difference;
-      best = candidate;
-    }
-  }
-  return best;
 }
 
 /// A special token that tokenizer_config.json names, at the top level or among the extra ones.
@@ -116,18 +77,13 @@ class InternVlProcessor : public VlmProcessor {
     const auto resize = [&](int columns, int rows) {
       return picture.resized(columns * width, rows * height, params_.settings.resample);
     };
-    const Arrangement grid = closest_arrangement(picture, params_);
+    const media::Size grid = closest_arrangement({picture.height(), picture.width()}, params_.tile,
+                                                 params_.min_tiles, params_.max_tiles);
     // Needed twice then, and decoded once.
-    if (grid.columns * grid.rows > 1) picture.pixels();
-    const Image whole = resize(grid.columns, grid.rows);
-    std::vector<Image> tiles;
-    for (int row = 0; row < grid.rows; ++row) {
-      for (int column = 0; column < grid.columns; ++column) {
-        tiles.push_back(media::crop(whole, column * width, row * height, width, height));
-      }
-    }
+    if (grid.width * grid.height > 1) picture.pixels();
+    std::vector<Image> tiles = cut_evenly(resize(grid.width, grid.height), grid);
     if (tiles.size() > 1) tiles.push_back(resize(1, 1));
-    return media::tiles_to_patches(tiles, grid.rows, grid.columns, config_.vision.patch_size,
+    return media::tiles_to_patches(tiles, grid.height, grid.width, config_.vision.patch_size,
                                    params_.settings.scale);
   }
 

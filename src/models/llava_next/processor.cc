@@ -54,7 +54,7 @@ class LlavaNextProcessor : public VlmProcessor {
       : VlmProcessor(checkpoint, config.image_token, config.text.decoder.vocab_size),
         config_(config),
         settings_(read_settings(files.image_processor(), config)),
-        mean_(read_mean(files.image_processor())) {
+        mean_(media::mean_colour(files.image_processor())) {
     check(files);
   }
 
@@ -86,50 +86,20 @@ class LlavaNextProcessor : public VlmProcessor {
   }
 
  private:
-  /// The mean colour as Python has it: a double, the product with 255 cut off.
-  std::array<std::uint8_t, 3> read_mean(const JsonObject& images) const {
-    const boost::json::value* said = images.find("image_mean");
-    std::array<std::uint8_t, 3> mean{};
-    for (int c = 0; c < 3; ++c) {
-      // Numbers of the file have been checked with the other settings.
-      const double value = !said               ? kDefaultMean[c]
-                           : said->is_number() ? said->to_number<double>()
-                                               : said->as_array()[c].to_number<double>();
-      mean[c] = static_cast<std::uint8_t>(value * 255);
-    }
-    return mean;
-  }
-
-  /// The processor counts tokens from settings of its own; they must tell of this model.
   void check(const ProcessorFiles& files) const {
     files.refuse_unknown({"patch_size", "vision_feature_select_strategy", "image_token",
                           "num_additional_image_tokens", "num_image_tokens", "video_token",
                           "vision_aspect_ratio"});
-    const JsonObject processor = files.processor();
     const bool class_token = config_.vision.has_class_token();
-    const auto expect = [&](std::string_view key, std::int64_t value) {
-      if (processor.integer_or(key, value) != value) {
-        fail("{}: {} {} does not fit config.json, {} does", processor.where(), key,
-             processor.integer(key), value);
-      }
-    };
-    const auto expect_text = [&](std::string_view key, const std::string& value) {
-      if (processor.string_or(key, value) != value) {
-        fail("{}: {} \"{}\" does not fit config.json, \"{}\" does", processor.where(), key,
-             processor.string(key), value);
-      }
-    };
-    expect("patch_size", config_.vision.patch_size);
-    expect("num_additional_image_tokens", class_token ? 1 : 0);
-    expect("num_image_tokens",
-           std::int64_t{config_.vision.grid_height} * config_.vision.grid_width);
-    expect_text("vision_feature_select_strategy", class_token ? "default" : "full");
+    files.expect("patch_size", config_.vision.patch_size);
+    files.expect("num_additional_image_tokens", class_token ? 1 : 0);
+    files.expect("num_image_tokens",
+                 std::int64_t{config_.vision.grid_height} * config_.vision.grid_width);
+    files.expect("vision_feature_select_strategy", class_token ? "default" : "full");
     if (config_.onevision()) {
-      expect_text("vision_aspect_ratio", fmt::format("anyres_max_{}", config_.max_tiles));
+      files.expect("vision_aspect_ratio", fmt::format("anyres_max_{}", config_.max_tiles));
     }
   }
-
-  static constexpr std::array<double, 3> kDefaultMean = {0.48145466, 0.4578275, 0.40821073};
 
   Config config_;
   media::ImageSettings settings_;

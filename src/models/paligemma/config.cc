@@ -1,17 +1,10 @@
 #include "models/paligemma/config.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "models/vision_towers.h"
 #include "models/vlm.h"
 
 namespace saccade::models::paligemma {
-
-std::int64_t Config::window() const {
-  const std::vector<std::int64_t>& windows = text.decoder.windows;
-  return windows.empty() ? 0 : *std::max_element(windows.begin(), windows.end());
-}
 
 Config read_config(const checkpoint::Checkpoint& checkpoint) {
   const JsonObject top(checkpoint.config(), checkpoint.where("config.json"));

@@ -15,8 +15,6 @@ struct Config {
   std::int64_t picture_tokens() const {
     return std::int64_t{vision.grid_height} * vision.grid_width;
   }
-  /// Tokens that a layer with a window sees, 0: all layers see all.
-  std::int64_t window() const;
 };
 
 /// Throws Error naming the key for anything missing, impossible or not implemented.

@@ -2,6 +2,7 @@
 #include "media/image_settings.h"
 #include "models/paligemma/paligemma.h"
 #include "models/processor_files.h"
+#include "models/text_processor.h"
 #include "models/vlm_processor.h"
 
 namespace saccade::models::paligemma {
@@ -26,15 +27,6 @@ media::ImageSettings read_settings(const JsonObject& config, const Config& model
   return settings;
 }
 
-/// The token that begins a text, from tokenizer_config.json.
-std::string read_bos_token(const checkpoint::Checkpoint& checkpoint) {
-  const boost::json::value document = checkpoint.json("tokenizer_config.json");
-  const JsonObject config(document, checkpoint.where("tokenizer_config.json"));
-  const boost::json::value& token = config.at("bos_token");
-  return token.is_object() ? config.object("bos_token").string("content")
-                           : config.string("bos_token");
-}
-
 class PaliGemmaProcessor : public VlmProcessor {
  public:
   PaliGemmaProcessor(const checkpoint::Checkpoint& checkpoint, const Config& config,
@@ -43,7 +35,7 @@ class PaliGemmaProcessor : public VlmProcessor {
                      ChatUse::kNone),
         config_(config),
         settings_(read_settings(files.image_processor(), config)),
-        bos_(read_bos_token(checkpoint)) {
+        bos_(require_special_token(checkpoint, "bos_token")) {
     files.refuse_unknown({"image_seq_length"});
   }
 
@@ -87,12 +79,7 @@ class PaliGemmaProcessor : public VlmProcessor {
 
   std::vector<TokenRun> mutual_runs(const Prompt& prompt) const override {
     const auto tokens = static_cast<std::int64_t>(prompt.token_ids.size());
-    if (config_.window() > 0 && tokens > config_.window()) {
-      // The reference lets the prompt see itself past the window, which is not done here.
-      fail_usage("this model reads prompts of at most {} tokens; this one has {}", config_.window(),
-                 tokens);
-    }
-    return {{0, tokens}};
+    return {{.begin = 0, .count = tokens, .past_windows = true}};
   }
 
   std::int32_t first_position() const override { return 1; }

@@ -43,7 +43,6 @@ TextFamily moe_text_family() {
 }
 
 struct Config : qwen_vl::Config {
-  std::string model_type;
   qwen_vl::VisionConfig vision;
   qwen_vl::PlainTowerForm tower;
 };
@@ -82,14 +81,11 @@ std::vector<std::int64_t> read_deepstack(const JsonObject& config, int depth, in
   return blocks;
 }
 
-Config read_config(const checkpoint::Checkpoint& checkpoint) {
+Config read_config(const Form& form, const checkpoint::Checkpoint& checkpoint) {
   const JsonObject top(checkpoint.config(), checkpoint.where("config.json"));
   const JsonObject vision = top.object("vision_config");
   const qwen_vl::VisionConfig tower = read_vision(vision);
-  const std::string model_type = top.string("model_type");
-  const TextFamily text = model_type == "qwen3_vl_moe" ? moe_text_family() : text_family();
-  Config config{
-      qwen_vl::read_model(checkpoint, text, tower.out_hidden_size), model_type, tower, {}};
+  Config config{qwen_vl::read_model(checkpoint, form.text(), tower.out_hidden_size), tower, {}};
   config.tower = {
       .patch_bias = true,
       .mlp_up = "mlp.linear_fc1",
@@ -100,39 +96,47 @@ Config read_config(const checkpoint::Checkpoint& checkpoint) {
       .position_side = read_position_side(vision),
       .deepstack_blocks = read_deepstack(vision, tower.depth, config.text.num_layers),
   };
+  if (!form.deepstack && !config.tower.deepstack_blocks.empty()) {
+    fail("{}: deepstack_visual_indexes is not supported for {}", vision.where(), form.model_type);
+  }
   return config;
 }
 
-Description describe(const checkpoint::Checkpoint& checkpoint) {
-  const Config config = read_config(checkpoint);
+constexpr Form kDense{"qwen3_vl", text_family, true};
+constexpr Form kMoe{"qwen3_vl_moe", moe_text_family, true};
+
+}  // namespace
+
+Description describe(const Form& form, const checkpoint::Checkpoint& checkpoint) {
+  const Config config = read_config(form, checkpoint);
   return qwen_vl::describe(
-      checkpoint, config.model_type, config, config.vision,
-      fmt::format(" ({} with DeepStack)", config.tower.deepstack_blocks.size()),
+      checkpoint, form.model_type, config, config.vision,
+      form.deepstack ? fmt::format(" ({} with DeepStack)", config.tower.deepstack_blocks.size())
+                     : "",
       fmt::format(", {0}x{0} positions", config.tower.position_side));
 }
 
-std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
-                                  const nn::LoadOptions& options) {
+std::unique_ptr<Model> load_model(const Form& form, const checkpoint::Checkpoint& checkpoint,
+                                  compute::Device& device, const nn::LoadOptions& options) {
   nn::WeightLoader weights(checkpoint, device, options);
-  const Config config = read_config(checkpoint);
+  const Config config = read_config(form, checkpoint);
   return std::make_unique<qwen_vl::VisionLanguageModel<qwen_vl::PlainTower>>(
       config.text, checkpoint, weights,
       qwen_vl::PlainTower(config.vision, config.tower, weights, qwen_vl::find_vision(checkpoint)));
 }
 
-std::unique_ptr<Processor> load_processor(const checkpoint::Checkpoint& checkpoint) {
-  const Config config = read_config(checkpoint);
+std::unique_ptr<Processor> load_processor(const Form& form,
+                                          const checkpoint::Checkpoint& checkpoint) {
+  const Config config = read_config(form, checkpoint);
   return qwen_vl::make_processor(checkpoint, config, config.vision);
 }
 
-}  // namespace
-
 Family family() {
-  return {"qwen3_vl", describe, load_model, load_processor};
+  return family_of<kDense>();
 }
 
 Family moe_family() {
-  return {"qwen3_vl_moe", describe, load_model, load_processor};
+  return family_of<kMoe>();
 }
 
 }  // namespace saccade::models::qwen3_vl

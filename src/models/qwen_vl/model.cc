@@ -27,6 +27,7 @@ Description describe(const checkpoint::Checkpoint& checkpoint, const std::string
   description.vocab_size = config.text.vocab_size;
   description.context_length = config.context_length;
   description.kv_layout = config.text.kv_layout();
+  description.state_layout = config.text.state_layout();
   return description;
 }
 

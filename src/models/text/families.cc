@@ -6,17 +6,19 @@ namespace saccade::models::text_families {
 
 const std::vector<TextFamily>& all() {
   static const std::vector<TextFamily> kFamilies = {
-      gemma(),        //
-      gemma2(),       //
-      gemma3_text(),  //
-      granite(),      //
-      llama(),        //
-      mistral(),      //
-      phi3(),         //
-      qwen2(),        //
-      qwen3(),        //
-      qwen3_moe(),    //
-      smollm3(),      //
+      deepseek_ocr2_text(),  //
+      gemma(),               //
+      gemma2(),              //
+      gemma3_text(),         //
+      gemma4_text(),         //
+      granite(),             //
+      llama(),               //
+      mistral(),             //
+      phi3(),                //
+      qwen2(),               //
+      qwen3(),               //
+      qwen3_moe(),           //
+      smollm3(),             //
   };
   return kFamilies;
 }

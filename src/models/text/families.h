@@ -8,9 +8,11 @@
 
 namespace saccade::models::text_families {
 
+TextFamily deepseek_ocr2_text();
 TextFamily gemma();
 TextFamily gemma2();
 TextFamily gemma3_text();
+TextFamily gemma4_text();
 TextFamily granite();
 TextFamily llama();
 TextFamily mistral();

@@ -5,17 +5,13 @@
 #include "base/error.h"
 
 namespace saccade::models::text_families {
-namespace {
 
-/// A soft cap: null is none, an absent key the family's own.
 float read_cap(const JsonObject& config, std::string_view key, double otherwise) {
   if (!config.has(key)) return config.raw().contains(key) ? 0.0f : static_cast<float>(otherwise);
   const double cap = config.number(key);
   if (!(cap > 0.0)) fail("{}: {} must be positive, found {}", config.where(), key, cap);
   return static_cast<float>(cap);
 }
-
-}  // namespace
 
 void finish_gemma(const JsonObject& text, const JsonObject& top, double attention_cap,
                   double logits_cap, nn::DecoderConfig& decoder) {

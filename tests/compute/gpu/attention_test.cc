@@ -14,7 +14,8 @@ using saccade::gpu::AttentionParams;
 struct Shape {
   int heads, kv_heads, head_dim;
 };
-const std::vector<Shape> kShapes = {{4, 2, 64}, {3, 1, 20}, {2, 2, 5}, {7, 1, 128}, {2, 1, 256}};
+const std::vector<Shape> kShapes = {{4, 2, 64},  {3, 1, 20},  {2, 2, 5},
+                                    {7, 1, 128}, {2, 1, 256}, {1, 1, 512}};
 constexpr u32 kThreads = 64;
 
 /// One sequence in pages, with NaNs behind its last token.
@@ -62,15 +63,20 @@ AttentionParams params_of(const Shape& shape, int window, float softcap) {
 template <Kernel kernel, typename X, typename T>
 Matrix attend(HostExecutor& executor, const Sequence<T>& sequence, const Matrix& q,
               const AttentionParams& params, i32 start, i32 count,
-              const std::vector<i32>& end_keys = {}) {
+              const std::vector<i32>& end_keys = {}, const std::vector<i32>& first_keys = {}) {
   PagedBatch batch;
   batch.add(start, count, kPages, 1);
   const std::int64_t width = static_cast<std::int64_t>(params.num_heads) * params.head_dim;
   Matrix part(q.begin() + start * width, q.begin() + (start + count) * width);
   part.resize(part.size() + width, 0.0f);
-  std::vector<i32> ends;
-  if (!end_keys.empty()) ends.assign(&end_keys[start], &end_keys[start] + count);
-  ends.push_back(0);
+  const auto of_rows = [&](const std::vector<i32>& keys) {
+    std::vector<i32> rows;
+    if (!keys.empty()) rows.assign(&keys[start], &keys[start] + count);
+    rows.push_back(0);
+    return rows;
+  };
+  const std::vector<i32> ends = of_rows(end_keys);
+  const std::vector<i32> firsts = of_rows(first_keys);
   const Rows<X> from(part, width, width + 3);
   Rows<X> out(count + 1, width, width + 8);
   executor.run<kernel>({.x = static_cast<u32>(count + 1),
@@ -83,6 +89,7 @@ Matrix attend(HostExecutor& executor, const Sequence<T>& sequence, const Matrix&
                         .values = sequence.values.data(),
                         .batch = batch.view(),
                         .end_keys = end_keys.empty() ? nullptr : ends.data(),
+                        .first_keys = first_keys.empty() ? nullptr : firsts.data(),
                         .out_stride = out.stride(),
                         .q_stride = from.stride(),
                         .shape = params});
@@ -94,15 +101,19 @@ Matrix attend(HostExecutor& executor, const Sequence<T>& sequence, const Matrix&
 template <typename T>
 std::vector<double> reference_of(const Sequence<T>& sequence, const Matrix& q,
                                  const AttentionParams& p, std::int64_t tokens,
-                                 const std::vector<i32>& end_keys = {}) {
+                                 const std::vector<i32>& end_keys = {},
+                                 const std::vector<i32>& first_keys = {}) {
   std::vector<double> wanted;
   const std::int64_t width = static_cast<std::int64_t>(p.num_kv_heads) * p.head_dim;
   for (std::int64_t t = 0; t < tokens; ++t) {
     for (u32 h = 0; h < p.num_heads; ++h) {
       const std::int64_t column = std::int64_t{h / (p.num_heads / p.num_kv_heads)} * p.head_dim;
+      const bool said = !first_keys.empty() && first_keys[t] >= 0;
       const auto out = reference::attend(
           &q[(t * p.num_heads + h) * p.head_dim], static_cast<int>(p.head_dim), p.scale,
-          p.window ? std::max<std::int64_t>(0, t + 1 - p.window) : 0,
+          said       ? first_keys[t]
+          : p.window ? std::max<std::int64_t>(0, t + 1 - p.window)
+                     : 0,
           end_keys.empty() ? t + 1 : end_keys[t],
           [&](std::int64_t i) { return &sequence.k[i * width + column]; },
           [&](std::int64_t i) { return &sequence.v[i * width + column]; }, p.softcap);
@@ -161,6 +172,39 @@ TEST(AttentionKernelTest, TokensOfABlockSeeEachOther) {
                                                                    kTokens, end_keys);
     });
     expect_near(found, reference_of(sequence, q, params, kTokens, end_keys), 2e-6, 8e-6);
+  }
+}
+
+TEST(AttentionKernelTest, KeysBeginWhereRowsSay) {
+  constexpr i32 kTokens = 132;
+  const Shape& shape = kShapes[0];
+  const Matrix q = random_matrix(std::int64_t{kTokens} * shape.heads * shape.head_dim, 1);
+  const Sequence<float> sequence = make_sequence<float>(shape, kTokens);
+  // Of a prefix, inside and at the borders of pages, at the row itself, and left to the window.
+  std::vector<i32> first_keys, end_keys;
+  for (i32 t = 0; t < kTokens; ++t) {
+    first_keys.push_back(t < 66 ? 0 : t < 70 ? -1 : t < 100 ? 64 : t < 120 ? 70 : t);
+    end_keys.push_back(t < 66 ? 66 : t == 70 ? 65 : t + 1);
+  }
+  for (const int window : {0, 30}) {
+    const AttentionParams params = params_of(shape, window, 0.0f);
+    const auto in_chunks = [&](HostExecutor& executor, const std::vector<i32>& chunks) {
+      Matrix rows;
+      i32 start = 0;
+      for (const i32 count : chunks) {
+        const Matrix part = attend<Kernel::attention_paged_f32_f32, float, float>(
+            executor, sequence, q, params, start, count, end_keys, first_keys);
+        rows.insert(rows.end(), part.begin(), part.end());
+        start += count;
+      }
+      return rows;
+    };
+    const Matrix found =
+        on_all_executors([&](HostExecutor& executor) { return in_chunks(executor, {kTokens}); });
+    expect_near(found, reference_of(sequence, q, params, kTokens, end_keys, first_keys), 2e-6,
+                8e-6);
+    HostExecutor executor;
+    EXPECT_EQ(in_chunks(executor, {66, 1, 60, 5}), found);
   }
 }
 

@@ -33,6 +33,7 @@ const std::vector<Named>& functions() {
       {Function::kGeluTanh, 0, reference::gelu_tanh},
       {Function::kQuickGelu, 0, reference::quick_gelu},
       {Function::kRelu, 0, reference::relu},
+      {Function::kSigmoid, 0, reference::sigmoid},
       {Function::kScale, 0.37f, [](double x) { return x * 0.37f; }},
       {Function::kSoftcap, 1.5f, [](double x) { return reference::softcap(x, 1.5); }}};
   return kFunctions;

@@ -37,7 +37,7 @@ struct RoundedProducts {
   static F32x16 to_floats(Sum sum) { return to_float(sum); }
 };
 
-/// Codes are rounded, which makes a norm a little larger: 2^15 leaves room for 16 (kMaxHeadDim).
+/// Codes are rounded, which makes a norm a little larger: 2^15 leaves room for 23 (kMaxHeadDim).
 inline constexpr float kLargest = 32700.0f;
 
 /// x [n] = scale * codes with the codes' norm at most kLargest; returns the scale.

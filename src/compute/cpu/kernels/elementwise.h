@@ -136,6 +136,8 @@ inline F32x16 apply(F32x16 x, ActivationKind kind) {
       return mul(x, sigmoid(mul(x, broadcast(1.702f))));
     case ActivationKind::kRelu:
       return max(broadcast(0.0f), x);
+    case ActivationKind::kSigmoid:
+      return sigmoid(x);
   }
   return x;
 }

@@ -2,12 +2,15 @@
 #include <utility>
 
 #include "compute/cpu/kernels/attention.h"
+#include "compute/cpu/kernels/channel_attention.h"
+#include "compute/cpu/kernels/depthwise.h"
 #include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"
 #include "compute/cpu/kernels/peak.h"
 #include "compute/cpu/kernels/quant_gemm.h"
 #include "compute/cpu/kernels/quantize.h"
+#include "compute/cpu/kernels/recurrent.h"
 
 #define SACCADE_TEXT_OF(x) #x
 #define SACCADE_TEXT(x) SACCADE_TEXT_OF(x)
@@ -35,7 +38,13 @@ const Kernels kKernels = {SACCADE_TEXT(SACCADE_ISA),
                           activate,
                           gate,
                           rotate,
+                          depthwise,
+                          causal_conv_row,
+                          normalize_head,
+                          delta_rule,
                           widen,
+                          channel_weights,
+                          mix_channels,
 #if defined(SACCADE_ISA_AVX512_BF16)
                           pack_pairs
 #else

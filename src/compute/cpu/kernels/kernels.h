@@ -18,7 +18,7 @@ inline constexpr int kPanel = 16;
 /// How float panels are stored. Pairs are for bf16 dot products: [(k + 1) / 2, kPanel, 2], an odd k
 /// filled up with zeros.
 enum class WeightType : std::uint8_t { kF32, kF16, kBF16, kBF16Pairs };
-enum class ActivationKind : std::uint8_t { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu };
+enum class ActivationKind : std::uint8_t { kSilu, kGelu, kGeluTanh, kQuickGelu, kRelu, kSigmoid };
 
 /// Rows [0, rows) of y = x w^T + bias for panels [panel_begin, panel_end).
 struct GemmArgs {
@@ -92,6 +92,58 @@ struct AttentionArgs {
   float softcap;  // 0: none
 };
 
+/// Output places [0, out_width) of one row of a map, channels [0, channels) of a depthwise
+/// convolution. Rows and places of the map that are not there count as zeros.
+struct DepthwiseArgs {
+  float* y;             // [out_width, y_stride]
+  const float* x;       // [height, width, x_stride]
+  const float* weight;  // [kernel, kernel, weight_stride]
+  const float* bias;    // [channels] or null
+  std::int64_t y_stride, x_stride, weight_stride;
+  std::int64_t channels;
+  std::int64_t height, width, out_width;
+  std::int64_t first_row;  // of the map under the window; may be outside
+  int kernel, stride, padding;
+};
+
+/// Taps that a causal convolution has at most.
+inline constexpr int kMaxConvTaps = 16;
+
+/// The gated delta rule of one sequence and head for a panel of columns: `count` tokens, a row of
+/// each stride apart.
+struct DeltaRuleArgs {
+  float* state;        // [key_dim, 16]
+  const float* q;      // [key_dim], scaled
+  const float* k;      // [key_dim], scaled
+  const float* v;      // [columns]
+  const float* gates;  // what the state is multiplied by, and the share of what it lacks
+  float* out;          // [columns]
+  std::int64_t qk_stride, v_stride, gates_stride, out_stride;
+  std::int64_t count;
+  int key_dim;
+  int columns;  // at most 16
+};
+
+/// Floats of a row of channel scores and weights: whole pairs of vectors.
+constexpr int channel_width(int channels) {
+  return (channels + 31) / 32 * 32;
+}
+
+/// Attention weights of channels [begin, end) of one group of channels, the sums over all rows.
+struct ChannelWeightsArgs {
+  const float* q;  // [rows, q_stride], the group's channels first
+  const float* k;
+  std::int64_t q_stride;
+  std::int64_t k_stride;
+  std::int64_t rows;
+  int channels;  // of the group
+  int begin;
+  int end;
+  float scale;     // of the sums
+  float* scores;   // to work with, [end - begin, channel_width(channels)]
+  float* weights;  // [channels, channel_width(channels)]: column i is what channel i takes of each
+};
+
 /// Bytes that the kernels of PeakKernels work on: moderate floats.
 inline constexpr int kPeakMemory = 1024;
 
@@ -143,7 +195,17 @@ struct Kernels {
   void (*gate)(float* y, const float* gate, const float* up, std::int64_t n, ActivationKind kind);
   /// Rotates the pairs (x[i], x[i + half]) by the angle whose cosine and sine are given.
   void (*rotate)(float* x, const float* cos, const float* sin, std::int64_t half);
+  void (*depthwise)(const DepthwiseArgs&);
+  /// y[i] = activation(the sum over t of taps[t * n + i] * inputs[t][i]), null inputs being zeros
+  void (*causal_conv)(float* y, const float* const* inputs, const float* taps, int num_taps,
+                      std::int64_t n, ActivationKind kind);
+  /// y = x * scale / sqrt(the sum of squares + 1e-6)
+  void (*normalize_head)(float* y, const float* x, std::int64_t n, float scale);
+  void (*delta_rule)(const DeltaRuleArgs&);
   void (*widen)(float* y, const void* x, WeightType type, std::int64_t n);
+  void (*channel_weights)(const ChannelWeightsArgs&);
+  /// out[i] = the sum over d of values[d] * weights[d][i], for the channels of one group
+  void (*mix_channels)(float* out, const float* values, const float* weights, int channels);
   /// A tile for products with WeightType::kBF16Pairs, rounded to bf16: [(k + 1) / 2, rows, 2]. Null
   /// where there are no such products.
   void (*pack_pairs)(void* to, const float* x, std::int64_t stride, int rows, std::int64_t k);

@@ -10,7 +10,7 @@ inline constexpr int kKeyBlock = 64;
 /// Query rows one attend() call may carry.
 inline constexpr int kMaxAttentionRows = 64;
 /// The widest attention head.
-inline constexpr int kMaxHeadDim = 256;
+inline constexpr int kMaxHeadDim = 512;
 
 /// One head's keys and values of kKeyBlock tokens, `width` being head_dim rounded up to vectors.
 ///

@@ -10,8 +10,8 @@
 // from the low bits up.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <numeric>
 
 namespace saccade::compute::cpu {
 
@@ -71,8 +71,10 @@ struct QuantLayout {
   int unit() const {
     if (chunk_parts() == 2) return kChunk / 2;
     if (scales == ScaleKind::kParts8Min || scales == ScaleKind::kParts8) return kChunk;
-    // A group that is no multiple of a chunk is that of a whole row.
-    return group % kChunk == 0 ? static_cast<int>(std::gcd(group, std::int64_t{kBlock})) : kBlock;
+    // A group that is no multiple of a chunk is that of a whole row. Otherwise it is the largest
+    // power of two that divides the group: kernels ask often, and a division takes long.
+    return group % kChunk == 0 ? static_cast<int>(std::min(group & -group, std::int64_t{kBlock}))
+                               : kBlock;
   }
   int block_units() const { return kBlock / unit(); }
   /// Codes may need all eight bits, after the table too.

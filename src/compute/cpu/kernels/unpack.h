@@ -4,6 +4,7 @@
 // float scales and offsets.
 #pragma once
 
+#include <bit>
 #include <cstring>
 
 #include "compute/cpu/kernels/kernels.h"
@@ -109,7 +110,7 @@ void for_units(const std::uint8_t* records, std::int64_t first, int chunks,
   const int unit = layout.unit();
   const std::int64_t record_bytes = layout.record_bytes();
   // Most groups start where blocks do, and a division costs as much as two chunks.
-  const bool aligned = kBlock % layout.group == 0;
+  const bool aligned = layout.group <= kBlock && std::has_single_bit(std::uint64_t(layout.group));
   std::int64_t left = layout.group - (aligned ? 0 : first % layout.group);  // inputs of the group
   for (int u = 0; u * unit < chunks * kChunk; ++u, left -= unit) {
     if (left <= 0) {

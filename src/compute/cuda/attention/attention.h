@@ -51,9 +51,12 @@ struct PrefillArgs {
   int num_spans = 0;
   /// At least the sum of the counts of all spans that this call works on; sizes the launch.
   std::int64_t num_rows = 0;
-  /// For each row of the batch one past the last key that it sees; no less than its own end and no
-  /// more than the end of its span. Device [rows of the batch]; null: each sees up to itself.
+  /// For each row of the batch one past the last key that it sees, no more than the end of its
+  /// span. Device [rows of the batch]; null: each sees up to itself.
   const std::int32_t* end_keys = nullptr;
+  /// For each row of the batch the first key that it sees, -1: as the window says. Device [rows of
+  /// the batch]; null: as the window says for all. No row is left without a key.
+  const std::int32_t* first_keys = nullptr;
   /// Shorter spans are left alone, so that prefill_attention (2) and decode_attention can share one
   /// array of spans.
   int min_count = 1;
@@ -73,6 +76,8 @@ struct DecodeArgs {
   std::int64_t out_stride = 0;
   const DeviceSpan* spans = nullptr;  ///< device [num_spans]; those with count 1 are worked on
   int num_spans = 0;
+  const std::int32_t* end_keys = nullptr;    ///< as of PrefillArgs
+  const std::int32_t* first_keys = nullptr;  ///< as of PrefillArgs
   /// No sequence has more keys in any replay of a captured launch. Sizes the launch; far too much
   /// costs a few empty blocks.
   std::int64_t max_keys = 0;

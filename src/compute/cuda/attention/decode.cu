@@ -83,10 +83,10 @@ struct Split {
 };
 
 /// Whole pages for each split.
-__device__ __forceinline__ Split split_keys(const DeviceSpan& span, int window,
+__device__ __forceinline__ Split split_keys(const DecodeArgs& args, const DeviceSpan& span,
                                             const DecodePlan& plan) {
-  const int begin = window > 0 ? max(0, span.start + 1 - window) : 0;
-  const int end = span.start + 1;
+  const int begin = first_key_of(args.first_keys, span, 0, args.shape.window);
+  const int end = end_key_of(args.end_keys, span, 0);
   const int first_page = begin / kPageTokens;
   const int num_pages = (end + kPageTokens - 1) / kPageTokens - first_page;
   const int pages = max((num_pages + plan.num_splits - 1) / plan.num_splits, plan.min_pages);
@@ -148,7 +148,7 @@ __global__ void __launch_bounds__(kDecodeThreads, 2)
   const DeviceSpan span = args.spans[blockIdx.z];
   if (span.count != 1) return;
   const AttentionShape& shape = args.shape;
-  const Split split = split_keys(span, shape.window, plan);
+  const Split split = split_keys(args, span, plan);
   if (split.index >= split.count) return;
   // The others may be sent to once they have arrived here, which is long ago when it matters.
   if (plan.clustered && split.count > 1) ptx::cluster_arrive_relaxed();

@@ -17,6 +17,21 @@ struct RowBlock {
   std::int64_t stride;
 };
 
+/// The first key that token `token` of a span sees, as PrefillArgs say.
+__device__ __forceinline__ int first_key_of(const std::int32_t* first_keys, const DeviceSpan& span,
+                                            int token, int window) {
+  const int said = first_keys != nullptr ? first_keys[span.row + token] : -1;
+  if (said >= 0) return said;
+  return window > 0 ? max(0, span.start + token + 1 - window) : 0;
+}
+
+/// One past the last key that token `token` of a span sees.
+__device__ __forceinline__ int end_key_of(const std::int32_t* end_keys, const DeviceSpan& span,
+                                          int token) {
+  if (end_keys == nullptr) return span.start + token + 1;
+  return min(end_keys[span.row + token], span.start + span.count);
+}
+
 /// Finds tile `index` when tiles of `tile_rows` packed rows (tokens times `group`) are cut from one
 /// span after the other; every thread of a warp calls it. In a span the last tile, which sees the
 /// most keys, comes first, so that long work starts early.
@@ -74,29 +89,37 @@ struct PagedWork {
     const int last_token = min((first_row + tile_rows - 1) / group, span.count - 1);
     every = KeyRange{begin_of(last_token), span.start + first_token + 1};
     all = KeyRange{begin_of(first_token), span.start + last_token + 1};
-    if (args.end_keys == nullptr) return;
-    int end = all.end;
+    if (args.end_keys == nullptr && args.first_keys == nullptr) return;
+    all = every = KeyRange{begin_of(first_token), end_of(first_token)};
     for (int token = first_token + static_cast<int>(threadIdx.x % 32); token <= last_token;
          token += 32) {
-      end = max(end, end_of(token));
+      const KeyRange keys{begin_of(token), end_of(token)};
+      widen(keys, keys);
     }
     for (int step = 16; step > 0; step /= 2) {
-      end = max(end, __shfl_xor_sync(0xffffffffu, end, step));
+      widen(of_lane(all, step), of_lane(every, step));
     }
-    all.end = end;
+  }
+
+  /// Takes what other tokens see, some of them and each of them, into `all` and `every`.
+  __device__ __forceinline__ void widen(const KeyRange& some, const KeyRange& each) {
+    all = KeyRange{min(all.begin, some.begin), max(all.end, some.end)};
+    every = KeyRange{max(every.begin, each.begin), min(every.end, each.end)};
+  }
+
+  static __device__ __forceinline__ KeyRange of_lane(const KeyRange& range, int step) {
+    return KeyRange{__shfl_xor_sync(0xffffffffu, range.begin, step),
+                    __shfl_xor_sync(0xffffffffu, range.end, step)};
   }
 
   __device__ __forceinline__ bool empty() const { return all.end == 0; }
 
   __device__ __forceinline__ int begin_of(int token) const {
-    const int window = args.shape.window;
-    return window > 0 ? max(0, span.start + token + 1 - window) : 0;
+    return first_key_of(args.first_keys, span, token, args.shape.window);
   }
 
   __device__ __forceinline__ int end_of(int token) const {
-    const int own = span.start + token + 1;
-    if (args.end_keys == nullptr) return own;
-    return min(max(own, args.end_keys[span.row + token]), span.start + span.count);
+    return end_key_of(args.end_keys, span, token);
   }
 
   __device__ __forceinline__ bool has_row(int row) const {

@@ -1,4 +1,4 @@
-// Attention of single rows without matrix units: any head size up to 256, any window, in pages or
+// Attention of single rows without matrix units: any head size up to 512, any window, in pages or
 // in segments.
 //
 // The running-maximum softmax of Milakov and Gimelshein (2018) over blocks of kPageTokens keys that
@@ -14,7 +14,7 @@ namespace saccade {
 namespace gpu {
 
 GPU_CONSTEXPR u32 kAttentionThreads = 256;
-GPU_CONSTEXPR u32 kMaxHeadDim = 256;
+GPU_CONSTEXPR u32 kMaxHeadDim = 512;
 
 /// Bytes of shared memory that a group of `threads` needs.
 GPU_FN_ANYWHERE u32 attention_shared_bytes(u32 threads, u32 head_dim) {
@@ -196,13 +196,15 @@ struct PagedAttentionArgs {
   GPU_GLOBAL const void* keys;  // of one layer, as in kv.h
   GPU_GLOBAL const void* values;
   BatchView batch;
-  GPU_GLOBAL const i32* end_keys;  // of each row: one past the last key it sees; or null
-  u64 out_stride, q_stride;        // elements from row to row
+  GPU_GLOBAL const i32* end_keys;    // of each row: one past the last key it sees; or null
+  GPU_GLOBAL const i32* first_keys;  // of each row: the first key it sees, or -1; or null
+  u64 out_stride, q_stride;          // elements from row to row
   AttentionParams shape;
 };
 
-/// Attention to the keys [max(0, own_end - window), end) of a row's sequence, where own_end is one
-/// past the row's own token and end is end_keys of the row, or own_end.
+/// Attention to the keys [first, end) of a row's sequence: first is first_keys of the row, or
+/// max(0, own_end - window) where that is negative, with own_end one past the row's own token; end
+/// is end_keys of the row, or own_end.
 template <typename X, typename T>
 GPU_FN void attention_paged(GPU_CONSTANT PagedAttentionArgs& args, GPU_SHARED u8* shared,
                             Group group) {
@@ -218,7 +220,9 @@ GPU_FN void attention_paged(GPU_CONSTANT PagedAttentionArgs& args, GPU_SHARED u8
   const u32 kv_head = head / (params.num_heads / params.num_kv_heads);
   const i32 own_end = s->start + row - s->row + 1;
   const i32 end = args.end_keys ? args.end_keys[row] : own_end;
-  const i32 first = params.window > 0 && own_end > params.window ? own_end - params.window : 0;
+  const i32 said = args.first_keys ? args.first_keys[row] : -1;
+  const i32 in_window = params.window > 0 && own_end > params.window ? own_end - params.window : 0;
+  const i32 first = said >= 0 ? said : in_window;
   GPU_GLOBAL const T* keys = (GPU_GLOBAL const T*)args.keys;
   GPU_GLOBAL const T* values = (GPU_GLOBAL const T*)args.values;
   GPU_GLOBAL const X* q = (GPU_GLOBAL const X*)args.q + row * args.q_stride + u64(head) * head_dim;

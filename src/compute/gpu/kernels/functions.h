@@ -12,6 +12,7 @@ enum class Function : u32 {
   kGeluTanh,
   kQuickGelu,
   kRelu,
+  kSigmoid,
   kScale,    // x * parameter
   kSoftcap,  // parameter * tanh(x / parameter)
 };
@@ -52,6 +53,8 @@ GPU_FN float apply(Function function, float x, float parameter) {
       return x * sigmoid(1.702f * x);
     case Function::kRelu:
       return max_of(x, 0.0f);
+    case Function::kSigmoid:
+      return sigmoid(x);
     case Function::kScale:
       return x * parameter;
     case Function::kSoftcap:

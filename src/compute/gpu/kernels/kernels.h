@@ -4,6 +4,8 @@
 #pragma once
 
 #include "attention.h"
+#include "channel_attention.h"
+#include "convolution.h"
 #include "dequantize.h"
 #include "elementwise.h"
 #include "gather.h"
@@ -11,11 +13,14 @@
 #include "kv.h"
 #include "norms.h"
 #include "quantize.h"
+#include "recurrent.h"
 #include "rotary.h"
 #include "sampling.h"
 
 #define SACCADE_GPU_KERNELS(X)   \
   SACCADE_ATTENTION_KERNELS(X)   \
+  SACCADE_CHANNEL_KERNELS(X)     \
+  SACCADE_CONVOLUTION_KERNELS(X) \
   SACCADE_DEQUANTIZE_KERNELS(X)  \
   SACCADE_ELEMENTWISE_KERNELS(X) \
   SACCADE_GATHER_KERNELS(X)      \
@@ -23,5 +28,6 @@
   SACCADE_KV_KERNELS(X)          \
   SACCADE_NORM_KERNELS(X)        \
   SACCADE_QUANTIZE_KERNELS(X)    \
+  SACCADE_RECURRENT_KERNELS(X)   \
   SACCADE_ROTARY_KERNELS(X)      \
   SACCADE_SAMPLING_KERNELS(X)
