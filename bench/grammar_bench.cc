@@ -52,7 +52,8 @@ const std::shared_ptr<const Vocabulary>& vocabulary(const text::Tokenizer** toke
   static const text::Tokenizer loaded = text::Tokenizer::from_file(SACCADE_TOKENIZER);
   static const auto tokens = [] {
     const std::array end = {loaded.token_id("<|im_end|>").value()};
-    return std::make_shared<const Vocabulary>(loaded, end);
+    return std::make_shared<const Vocabulary>(
+        loaded, static_cast<std::size_t>(loaded.vocab_size()), end);
   }();
   if (tokenizer) *tokenizer = &loaded;
   return tokens;
@@ -73,13 +74,6 @@ void CompilePhoto(benchmark::State& state) {
 }
 BENCHMARK(CompilePhoto)->Unit(benchmark::kMillisecond);
 
-void PreparePhoto(benchmark::State& state) {
-  if (missing(state)) return;
-  vocabulary();
-  for (auto _ : state) TokenMasks(photo(), vocabulary()).prepare();
-}
-BENCHMARK(PreparePhoto)->Unit(benchmark::kMillisecond);
-
 /// Microseconds of each mask over one answer.
 std::vector<double> answer_times(const std::shared_ptr<const TokenMasks>& masks,
                                  const std::vector<std::int32_t>& ids) {
@@ -96,12 +90,11 @@ std::vector<double> answer_times(const std::shared_ptr<const TokenMasks>& masks,
   return times;
 }
 
-void measure(benchmark::State& state, const Grammar& grammar, const char* answer, bool prepare) {
+void measure(benchmark::State& state, const Grammar& grammar, const char* answer) {
   if (missing(state)) return;
   const text::Tokenizer* tokenizer = nullptr;
   const auto masks = std::make_shared<const TokenMasks>(grammar, vocabulary(&tokenizer));
   const std::vector<std::int32_t> ids = tokenizer->encode(answer);
-  if (prepare) masks->prepare();
   const auto mean = [](const std::vector<double>& times) {
     return std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
   };
@@ -119,12 +112,12 @@ void measure(benchmark::State& state, const Grammar& grammar, const char* answer
 }
 
 void MasksOfPhoto(benchmark::State& state) {
-  measure(state, photo(), kPhotoAnswer, true);
+  measure(state, photo(), kPhotoAnswer);
 }
 BENCHMARK(MasksOfPhoto)->Unit(benchmark::kMillisecond);
 
 void MasksOfAnyObject(benchmark::State& state) {
-  measure(state, Grammar::json_object(Style::kGeneration), kObjectAnswer, true);
+  measure(state, Grammar::json_object(Style::kGeneration), kObjectAnswer);
 }
 BENCHMARK(MasksOfAnyObject)->Unit(benchmark::kMillisecond);
 
@@ -137,7 +130,7 @@ void MasksOfGbnf(benchmark::State& state) {
       "string ::= \"\\\"\" ([^\"\\\\\\x00-\\x1f] | \"\\\\\" [\"\\\\/bfnrt])* \"\\\"\"\n"
       "number ::= \"-\"? [0-9]+ (\".\" [0-9]+)?\n",
       "json.gbnf");
-  measure(state, grammar, kPhotoAnswer, true);
+  measure(state, grammar, kPhotoAnswer);
 }
 BENCHMARK(MasksOfGbnf)->Unit(benchmark::kMillisecond);
 

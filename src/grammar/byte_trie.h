@@ -47,21 +47,63 @@ class ByteTrie {
     for (; !open.empty(); open.pop_back()) close(open.back());
   }
 
-  const std::vector<Node>& nodes() const { return nodes_; }
+  std::size_t memory_bytes() const {
+    return nodes_.size() * sizeof(Node) + values_.size() * sizeof(std::uint32_t);
+  }
   std::span<const std::uint32_t> values(const Node& node) const {
     return std::span(values_).subspan(node.first_value, node.value_count);
   }
 
+  /// Nodes that hang together: all of them, or those below one.
+  struct Range {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;   ///< the first behind them
+    std::uint32_t depth = 0;  ///< of the topmost
+  };
+  Range all() const { return {0, static_cast<std::uint32_t>(nodes_.size()), 0}; }
+  Range below(const Node& node) const {
+    const auto first = static_cast<std::uint32_t>(&node - nodes_.data()) + 1;
+    return {first, node.next, node.depth + std::uint32_t{1}};
+  }
+  std::span<const std::uint32_t> values(const Range& range) const {
+    if (range.first == range.last) return {};
+    const Node& last = nodes_[range.last - 1];
+    const std::uint32_t begin = nodes_[range.first].first_value;
+    return std::span(values_).subspan(begin, last.first_value + last.value_count - begin);
+  }
+
+  /// The strings that begin with a byte.
+  Range beginning_with(char byte) const {
+    for (std::uint32_t i = 0; i < nodes_.size(); i = nodes_[i].next) {
+      if (nodes_[i].byte == static_cast<std::uint8_t>(byte)) return {i, nodes_[i].next, 0};
+    }
+    return {};
+  }
+
+  /// The nodes below a text; none if no string begins with it.
+  Range below(std::string_view text) const {
+    Range range = all();
+    for (const char c : text) {
+      std::uint32_t i = range.first;
+      while (i < range.last && nodes_[i].byte != static_cast<std::uint8_t>(c)) i = nodes_[i].next;
+      if (i >= range.last) return {};
+      range = below(nodes_[i]);
+    }
+    return range;
+  }
+
   /// Walks with a state for each depth: `step(state, byte, out)` makes the state behind a byte and
-  /// says whether to go on there, `visit(node, state)` sees each node that was reached.
+  /// says whether to go on there, `visit(node, state)` sees each node that was reached. `start` is
+  /// the state before the topmost nodes.
   template <typename State, typename Step, typename Visit>
-  void walk(const State& start, const Step& step, const Visit& visit) const {
+  void walk(const Range& range, const State& start, const Step& step, const Visit& visit) const {
     std::vector<State> states = {start};
-    for (std::uint32_t i = 0; i < nodes_.size();) {
+    for (std::uint32_t i = range.first; i < range.last;) {
       const Node& node = nodes_[i];
-      if (states.size() < node.depth + std::size_t{2}) states.resize(node.depth + std::size_t{2});
-      State& state = states[node.depth + std::size_t{1}];
-      if (!step(states[node.depth], node.byte, state)) {
+      const std::size_t depth = node.depth - range.depth;
+      if (states.size() < depth + 2) states.resize(depth + 2);
+      State& state = states[depth + 1];
+      if (!step(states[depth], node.byte, state)) {
         i = node.next;
         continue;
       }

@@ -1,6 +1,7 @@
 #include "grammar/dfa.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "grammar/nfa.h"
 
@@ -84,6 +85,40 @@ std::vector<std::uint64_t> Dfa::completions(const std::function<bool(std::int32_
     if (!useful[s]) continue;
     for (const std::int32_t b : before[s]) {
       if (--open[static_cast<std::size_t>(b)] == 0) queue.push_back(b);
+    }
+  }
+  return result;
+}
+
+std::vector<std::uint32_t> Dfa::shortest() const {
+  constexpr std::uint32_t kUnknown = ~std::uint32_t{0};
+  // What each class costs: a byte that continues a character nothing.
+  std::vector<std::uint32_t> cost(classes_.count(), 1);
+  for (std::size_t byte = 0x80; byte < 0xC0; ++byte) cost[classes_.of[byte]] = 0;
+  std::vector<std::vector<std::pair<std::int32_t, std::uint32_t>>> before(size());
+  std::vector<std::uint32_t> result(size(), kUnknown);
+  std::deque<std::pair<std::int32_t, std::uint32_t>> queue;
+  for (std::size_t s = 0; s < size(); ++s) {
+    for (std::size_t c = 0; c < classes_.count(); ++c) {
+      const std::int32_t target = next_[s * classes_.count() + c];
+      if (target == kDead) continue;
+      before[static_cast<std::size_t>(target)].emplace_back(s, cost[c]);
+    }
+    if (labels_[s] >= 0) queue.emplace_back(s, 0);
+  }
+  // Dijkstra's with costs of 0 and 1: the queue is sorted by itself.
+  while (!queue.empty()) {
+    const auto [state, distance] = queue.front();
+    queue.pop_front();
+    std::uint32_t& known = result[static_cast<std::size_t>(state)];
+    if (known <= distance) continue;
+    known = distance;
+    for (const auto& [from, step] : before[static_cast<std::size_t>(state)]) {
+      if (step == 0) {
+        queue.emplace_front(from, distance);
+      } else {
+        queue.emplace_back(from, distance + 1);
+      }
     }
   }
   return result;

@@ -65,6 +65,9 @@ class Dfa {
   /// otherwise (saturated at `kInfinite`).
   static constexpr std::uint64_t kInfinite = ~std::uint64_t{0};
   std::vector<std::uint64_t> completions(const std::function<bool(std::int32_t)>& counts) const;
+  /// The fewest characters that lead from each state to an end. For automata of UTF-8 without
+  /// calls, whose classes tell the bytes that continue a character from all others.
+  std::vector<std::uint32_t> shortest() const;
 
  private:
   friend class DfaBuilder;

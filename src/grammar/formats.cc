@@ -101,12 +101,13 @@ std::string pattern_of(std::string_view name) {
 
 }  // namespace
 
-DfaPtr format_automaton(std::string_view name) {
+std::optional<Format> format_of(std::string_view name) {
   const std::string pattern = pattern_of(name);
-  if (pattern.empty()) return nullptr;
-  const DfaPtr dfa = compile_regex(pattern, RegexMatch::kWhole);
+  if (pattern.empty()) return std::nullopt;
+  Format format{compile_regex(pattern, RegexMatch::kWhole)};
   // Names of hosts are at most 253 characters long (RFC 1123).
-  return name == "hostname" ? with_length(dfa, 1, 253, "the format hostname") : dfa;
+  if (name == "hostname") format.max = 253;
+  return format;
 }
 
 }  // namespace saccade::grammar

@@ -88,8 +88,13 @@ Threads Machine::start() const {
 
 Threads Machine::step(const Threads& threads, std::uint8_t byte) const {
   Threads out;
-  for (const Thread& thread : threads) step(thread, byte, out, 0);
+  step(threads, byte, out);
   return out;
+}
+
+void Machine::step(const Threads& threads, std::uint8_t byte, Threads& out) const {
+  out.clear();
+  for (const Thread& thread : threads) step(thread, byte, out, 0);
 }
 
 Threads Machine::advance(Threads threads, std::string_view bytes) const {
@@ -106,13 +111,6 @@ void Machine::step(const Thread& thread, std::uint8_t byte, Threads& out, int de
   const Place& place = thread.place;
   const bool space = program_.documents && program_.json && is_space(byte);
   switch (place.kind) {
-    case Place::kPassed:
-      return;
-    case Place::kBarrier: {
-      Thread passed;
-      passed.place.kind = Place::kPassed;
-      return add(out, std::move(passed));
-    }
     case Place::kDone:
       if (space) add(out, thread);
       return;
@@ -232,8 +230,8 @@ void Machine::step_number(const Thread& thread, std::uint8_t byte, Threads& out)
 void Machine::step_string(const Thread& thread, std::uint8_t byte, Threads& out) const {
   const StringSpec& spec = program_.strings[thread.place.spec];
   Thread moved = thread;
-  switch (step_text(moved.place, byte, *spec.dfa, spec.max, program_.documents,
-                    [](const Place&) { return true; })) {
+  const auto can_end = [&](const Place& place) { return spec.can_end(place.state, place.count); };
+  switch (step_text(moved.place, byte, *spec.dfa, spec.max, program_.documents, can_end)) {
     case TextStep::kRefused:
       return;
     case TextStep::kInside:

@@ -49,9 +49,7 @@ struct Place {
     kString,     ///< behind the opening quote
     kArray,
     kObject,
-    kKey,      ///< in a key, behind the opening quote; `spec` is an object
-    kBarrier,  ///< the end of what token_masks looks at without knowing what lies behind it
-    kPassed,   ///< the byte just read belongs behind a barrier
+    kKey,  ///< in a key, behind the opening quote; `spec` is an object
   };
   enum Phase : std::uint8_t {
     kOpened,      ///< behind the bracket
@@ -104,6 +102,8 @@ class Machine {
   Threads start() const;
   /// What `byte` leaves of `threads`; nothing if the text cannot go on that way.
   Threads step(const Threads& threads, std::uint8_t byte) const;
+  /// The same into a vector that is used again.
+  void step(const Threads& threads, std::uint8_t byte, Threads& out) const;
   /// The same for many bytes.
   Threads advance(Threads threads, std::string_view bytes) const;
   /// Whether the text may end here.

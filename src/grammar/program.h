@@ -36,9 +36,16 @@ class Bits {
 
 struct StringSpec {
   DfaPtr dfa;  ///< of the decoded value
-  /// Characters; only where `dfa` is universal(), for other automata count by themselves.
+  /// Characters. Only universal() has a `min`; other automata see to it themselves.
   std::uint64_t min = 0;
   std::uint64_t max = kUnbounded;
+  /// Where there is a `max`: Dfa::shortest(), so that no string becomes too long to end.
+  std::vector<std::uint32_t> shortest;
+
+  /// Whether a string that has come to `state` with `count` characters can end within `max`.
+  bool can_end(std::int32_t state, std::uint64_t count) const {
+    return max == kUnbounded || count + shortest[static_cast<std::size_t>(state)] <= max;
+  }
 };
 
 struct ArraySpec {

@@ -100,21 +100,24 @@ class SchemaCompiler {
       scalars = either(scalars, numbers, where);
     }
     if (!scalars->empty()) node.scalars.push_back(scalars);
-    // Sets that only differ in their automaton are one; with lengths they stay apart.
-    std::vector<StringSet> merged;
+    draft_strings(node, where);
+  }
+
+  /// Brings sets of strings to what StringSpec says. Those without a limit become one.
+  static void draft_strings(NodeDraft& node, const std::string& where) {
+    std::vector<StringSet> drafts;
+    StringSet open{std::make_shared<const Dfa>()};
     for (StringSet set : node.values.strings) {
-      if (set.dfa != universal()) set = {with_length(set.dfa, set.min, set.max, where)};
-      const bool counts = set.min > 0 || set.max != kUnbounded;
-      const auto other = std::ranges::find_if(
-          merged, [&](const StringSet& m) { return !counts && m.min == 0 && m.max == kUnbounded; });
+      if (set.dfa != universal()) set = {with_length(set.dfa, set.min, kUnbounded, where), 0, set.max};
       if (set.dfa->empty()) continue;
-      if (other == merged.end()) {
-        merged.push_back(set);
-      } else if (other->dfa != universal()) {
-        other->dfa = set.dfa == universal() ? set.dfa : either(other->dfa, set.dfa, where);
+      if (set.max != kUnbounded || set.min > 0) {
+        if (set.dfa->shortest()[0] <= set.max) drafts.push_back(std::move(set));
+      } else if (open.dfa != universal()) {
+        open.dfa = set.dfa == universal() ? set.dfa : either(open.dfa, set.dfa, where);
       }
     }
-    node.values.strings = std::move(merged);
+    if (!open.dfa->empty()) drafts.push_back(std::move(open));
+    node.values.strings = std::move(drafts);
   }
 
   DfaPtr written(const NumberSet& set, const std::string& where) const {
@@ -243,7 +246,9 @@ class SchemaCompiler {
       }
     }
     for (const StringSet& set : draft.values.strings) {
-      node.strings.push_back(index_of(program_.strings, StringSpec{set.dfa, set.min, set.max}));
+      StringSpec spec{set.dfa, set.min, set.max, {}};
+      if (spec.max != kUnbounded) spec.shortest = spec.dfa->shortest();
+      node.strings.push_back(index_of(program_.strings, std::move(spec)));
     }
     for (const ArrayDraft& array : draft.arrays) {
       if (!possible(array)) continue;

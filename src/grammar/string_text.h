@@ -15,6 +15,12 @@ inline bool begins_character(std::uint8_t byte) {
   return (byte & 0xC0) != 0x80;
 }
 
+/// The hash of a text (FNV-1a) that goes on from one with hash `before`.
+inline std::uint64_t hash_text(std::uint64_t before, std::string_view bytes) {
+  for (const char byte : bytes) before = (before ^ static_cast<std::uint8_t>(byte)) * 0x100000001B3;
+  return before;
+}
+
 /// One byte of the decoded value. False if the automaton or the length refuses it.
 inline bool feed(Place& place, std::uint8_t byte, const Dfa& dfa, std::uint64_t max) {
   place.state = dfa.step(place.state, byte);
@@ -23,8 +29,9 @@ inline bool feed(Place& place, std::uint8_t byte, const Dfa& dfa, std::uint64_t 
     if (place.count >= max) return false;
     ++place.count;
   }
-  place.hash = (place.hash ^ byte) * 0x100000001B3;  // FNV-1a
-  if (place.text) place.text = std::make_shared<std::string>(*place.text + static_cast<char>(byte));
+  const char letter = static_cast<char>(byte);
+  place.hash = hash_text(place.hash, {&letter, 1});
+  if (place.text) place.text = std::make_shared<std::string>(*place.text + letter);
   return true;
 }
 

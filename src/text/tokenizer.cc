@@ -200,6 +200,9 @@ std::int32_t Tokenizer::vocab_size() const {
 bool Tokenizer::separates_tokens() const {
   return !decode_rules().separator.empty();
 }
+bool Tokenizer::changes_beginning() const {
+  return decode_rules().first_differs || decode_rules().strip_count > 0;
+}
 const DecodeRules& Tokenizer::decode_rules() const {
   return parts_->decoder.rules();
 }

@@ -103,7 +103,7 @@ TEST(SchemaErrors, WhatCannotBeDecided) {
   refused(R"({"pattern": "(?=a)b"})", "#", "lookahead is not supported");
   refused(R"({"patternProperties": {"(a": true}})", "#", "unmatched (");
   refused(R"({"minimum": 0.1234567890123456789})", "#", "more than 15 digits");
-  refused(R"({"pattern": "^a*$", "maxLength": 10000000})", "#", "more than 20000 states");
+  refused(R"({"pattern": "^a*$", "minLength": 10000000})", "#", "more than 20000 states");
   refused(R"({"dependentRequired": {"a": ["b"]}, "minProperties": 1})", "#", "dependentRequired");
 }
 

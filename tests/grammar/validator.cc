@@ -67,11 +67,14 @@ bool is_format(std::string_view text, std::string_view format) {
   return true;
 }
 
-const json::value& resolve(const json::value& root, std::string_view reference) {
-  if (reference == "#") return root;
-  if (reference.starts_with("#/")) {
-    return root.at_pointer(reference.substr(1));
+const json::value& resolve(const json::value& root, std::string_view whole) {
+  std::string reference(whole.substr(whole.find('#')));
+  for (std::size_t i; (i = reference.find('%')) != std::string::npos;) {
+    const auto byte = static_cast<char>(std::stoi(reference.substr(i + 1, 2), nullptr, 16));
+    reference.replace(i, 3, 1, byte);
   }
+  if (reference == "#") return root;
+  if (reference.starts_with("#/")) return root.at_pointer(reference.substr(1));
   for (const char* key : {"$defs", "definitions"}) {
     const json::value* defs = root.as_object().if_contains(key);
     if (!defs) continue;

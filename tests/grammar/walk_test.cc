@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <regex>
 
 #include "base/json.h"
 #include "grammar/matcher.h"
@@ -19,7 +20,7 @@ const char* const kSchemas[] = {
     R"({"type": "object", "propertyNames": {"pattern": "^[ab]{1,2}$"}, "additionalProperties": {"type": "null"}, "minProperties": 2, "maxProperties": 5})",
     R"({"oneOf": [{"type": "object", "properties": {"t": {"const": "n"}, "v": {"type": "number", "exclusiveMinimum": -0.5, "exclusiveMaximum": 0.25}}, "required": ["t", "v"], "additionalProperties": false}, {"type": "object", "properties": {"t": {"const": "s"}, "v": {"format": "date"}}, "required": ["t"], "additionalProperties": false}]})",
     R"({"$defs": {"tree": {"type": "object", "properties": {"v": {"type": "integer", "minimum": 0, "maximum": 9}, "l": {"$ref": "#/$defs/tree"}, "r": {"$ref": "#/$defs/tree"}}, "required": ["v"], "additionalProperties": false}}, "$ref": "#/$defs/tree"})",
-    R"({"allOf": [{"type": "object", "properties": {"a": {"minimum": 2}, "b": {"type": "string", "maxLength": 4}}}, {"properties": {"a": {"type": "integer", "maximum": 4}, "b": {"pattern": "^q"}}, "required": ["a", "b"]}], "additionalProperties": {"type": "boolean"}})",
+    R"({"allOf": [{"type": "object", "properties": {"a": {"minimum": 2}, "b": {"type": "string", "maxLength": 4}}, "additionalProperties": {"type": "boolean"}}, {"properties": {"a": {"type": "integer", "maximum": 4}, "b": {"pattern": "^q"}}, "required": ["a", "b"]}]})",
     R"({"type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "null"}, "c": {"type": "null"}}, "dependentRequired": {"a": ["c"], "b": ["a"]}, "additionalProperties": false})",
     R"({"type": "number", "minimum": -1.25, "maximum": 1.25, "not": {"enum": [0, 1]}})",
     R"({"if": {"type": "string"}, "then": {"maxLength": 2}, "else": {"type": "integer", "exclusiveMaximum": 0, "minimum": -30}})",
@@ -59,6 +60,12 @@ std::int32_t choose(const std::vector<std::int32_t>& allowed, const Vocabulary& 
   return allowed[random() % allowed.size()];
 }
 
+/// JSON, but the validator reckons with doubles, which would round these numbers.
+bool beyond_doubles(const std::string& document) {
+  static const std::regex large("[eE][+-]?0*[1-9][0-9]{2}|[0-9.]{17}");
+  return std::regex_search(document, large);
+}
+
 TEST(RandomAnswers, AreNeverStuckAndAlwaysValid) {
   const auto tokens = vocabulary();
   std::mt19937 random(11);
@@ -86,7 +93,9 @@ TEST(RandomAnswers, AreNeverStuckAndAlwaysValid) {
       if (!matcher.ended()) continue;
       ++finished;
       ASSERT_TRUE(is_plain_json(answer)) << text << "\n" << answer;
-      ASSERT_TRUE(is_valid(boost::json::parse(answer), schema, schema)) << text << "\n" << answer;
+      if (!beyond_doubles(answer)) {
+        ASSERT_TRUE(is_valid(boost::json::parse(answer), schema, schema)) << text << "\n" << answer;
+      }
       // What is generated is also a document.
       const auto mismatch = find_mismatch(document, answer);
       ASSERT_FALSE(mismatch) << text << "\n" << answer << "\nat " << mismatch->offset;
@@ -116,9 +125,7 @@ TEST(RandomDocuments, AcceptedOnesAreValid) {
         }
       }
       if (find_mismatch(grammar, document)) continue;
-      boost::json::error_code error;
-      boost::json::parse(document, error);
-      if (error == boost::json::error::exponent_overflow) continue;  // JSON, but no double
+      if (beyond_doubles(document)) continue;
       ++accepted;
       ASSERT_TRUE(is_plain_json(document)) << text << "\n" << document;
       ASSERT_TRUE(is_valid(boost::json::parse(document), schema, schema)) << text << "\n"
