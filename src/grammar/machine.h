@@ -137,6 +137,7 @@ class Machine {
   bool can_add_other(const ObjectSpec& spec, const Members& members) const;
   bool can_add_any(const Place& object) const;
   bool can_close(const ObjectSpec& spec, const Members& members) const;
+  std::uint64_t names_left(const ObjectSpec& spec, const Members& members, std::size_t from) const;
   bool enough_left(const ObjectSpec& spec, const Members& members, std::size_t from,
                    std::uint64_t count) const;
   bool key_viable(const Place& place) const;

@@ -11,15 +11,23 @@ constexpr std::uint64_t kHashStart = 0xCBF29CE484222325;
 
 }  // namespace
 
+/// How many names may still come from name `from` on, in the generation style.
+std::uint64_t Machine::names_left(const ObjectSpec& spec, const Members& members,
+                                  std::size_t from) const {
+  std::uint64_t left = 0;
+  for (std::size_t i = from; i < spec.names.size(); ++i) {
+    if (spec.names[i].allowed && !members.seen.has(i)) ++left;
+  }
+  return left;
+}
+
 /// Whether min can still be reached by keys behind name `from`, in the generation style.
 bool Machine::enough_left(const ObjectSpec& spec, const Members& members, std::size_t from,
                           std::uint64_t count) const {
   if (count >= spec.min) return true;
-  std::uint64_t missing = spec.min - count;
-  for (std::size_t i = from; i < spec.names.size() && missing > 0; ++i) {
-    if (spec.names[i].allowed && !members.seen.has(i)) --missing;
-  }
-  if (missing == 0) return true;
+  const std::uint64_t names = names_left(spec, members, from);
+  if (count + names >= spec.min) return true;
+  const std::uint64_t missing = spec.min - count - names;
   const std::uint64_t others = spec.keys->empty() ? 0 : spec.others_ahead[0];
   const std::uint64_t used = members.texts ? members.texts->size() : 0;
   return others == Dfa::kInfinite || (others > used && others - used >= missing);
@@ -47,8 +55,8 @@ bool Machine::can_add_other(const ObjectSpec& spec, const Members& members) cons
   if (members.count + missing >= spec.max) return false;
   if (program_.documents) return true;
   // A model writes them last, and only where the schema speaks of them or cannot do without.
-  const bool wanted =
-      spec.writes_others || !enough_left(spec, members, spec.names.size(), members.count);
+  const bool wanted = spec.writes_others ||
+                      members.count + names_left(spec, members, members.position) < spec.min;
   return missing == 0 && wanted;
 }
 

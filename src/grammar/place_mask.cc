@@ -150,7 +150,7 @@ PlaceMask string_mask(const Vocabulary& vocabulary, const Dfa& dfa, const Place&
           ends.add_range(0, trie.below(node), text.characters, text.plain);
         }
       });
-  mask.inside = TokenSet(std::move(inside), vocabulary.mask_words());
+  mask.inside = TokenSet(inside, vocabulary.mask_words());
   mask.ends = ends.finish();
   return mask;
 }
@@ -200,7 +200,7 @@ PlaceMask key_mask(const Vocabulary& vocabulary, const ObjectSpec& object, const
           }
         }
       });
-  mask.inside = TokenSet(std::move(inside), vocabulary.mask_words());
+  mask.inside = TokenSet(inside, vocabulary.mask_words());
   mask.ends = ends.finish();
   return mask;
 }
@@ -230,7 +230,7 @@ PlaceMask value_mask(const Vocabulary& vocabulary, const Machine& machine, const
         for (const std::uint32_t token : tokens) inside.emplace_back(0, token);
       });
   PlaceMask mask;
-  mask.inside = TokenSet(std::move(inside), vocabulary.mask_words());
+  mask.inside = TokenSet(inside, vocabulary.mask_words());
   mask.ends = ends.finish();
   return mask;
 }

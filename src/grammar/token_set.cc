@@ -16,23 +16,28 @@ void add(TokenBits bits, const std::vector<std::uint64_t>& more) {
 
 }  // namespace
 
-TokenSet::TokenSet(std::vector<std::pair<std::uint32_t, std::uint32_t>> tokens, std::size_t words) {
-  std::ranges::sort(tokens);
-  if (!tokens.empty()) max_cost_ = tokens.back().first;
-  auto next = tokens.begin();
-  if (tokens.size() > kFew) {
+TokenSet::TokenSet(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& tokens,
+                   std::size_t words) {
+  const bool few = tokens.size() <= kFew;
+  for (const auto& [cost, token] : tokens) max_cost_ = std::max(max_cost_, cost);
+  if (!few) {
     all_.assign(words, 0);
-    for (const auto& entry : tokens) set_token(all_, entry.second);
-    std::vector<std::uint64_t> sum(words, 0);
-    for (std::uint32_t cost = 0; cost < std::min(max_cost_, kBitmaps); ++cost) {
-      for (; next != tokens.end() && next->first == cost; ++next) set_token(sum, next->second);
-      up_to_.push_back(sum);
-    }
-    if (max_cost_ == 0) next = tokens.end();
+    up_to_.resize(std::min(max_cost_, kBitmaps), std::vector<std::uint64_t>(words, 0));
   }
-  for (; next != tokens.end(); ++next) {
-    costs_.push_back(next->first);
-    tokens_.push_back(next->second);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> listed;
+  for (const auto& [cost, token] : tokens) {
+    if (!few) set_token(all_, token);
+    if (cost < up_to_.size()) {
+      set_token(up_to_[cost], token);
+    } else if (few || max_cost_ > 0) {
+      listed.emplace_back(cost, token);
+    }
+  }
+  for (std::size_t cost = 1; cost < up_to_.size(); ++cost) add(up_to_[cost], up_to_[cost - 1]);
+  std::ranges::sort(listed);
+  for (const auto& [cost, token] : listed) {
+    costs_.push_back(cost);
+    tokens_.push_back(token);
   }
 }
 

@@ -25,7 +25,7 @@ class TokenSet {
  public:
   TokenSet() = default;
   /// Of (cost, token). `words` is the size of masks.
-  TokenSet(std::vector<std::pair<std::uint32_t, std::uint32_t>> tokens, std::size_t words);
+  TokenSet(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& tokens, std::size_t words);
 
   /// Sets the bits of the tokens that cost at most `room`.
   void add_to(TokenBits bits, std::uint64_t room) const;

@@ -1,6 +1,10 @@
 #include "validator.h"
 
+#include <arpa/inet.h>
+
+#include <array>
 #include <boost/json/basic_parser_impl.hpp>
+#include <chrono>
 #include <cmath>
 #include <regex>
 #include <set>
@@ -17,9 +21,22 @@ std::size_t characters(const json::string& text) {
   return count;
 }
 
+/// One wchar_t for each character, so that `.` is a whole one.
+std::wstring wide(std::string_view text) {
+  std::wstring characters;
+  for (const char byte : text) {
+    const auto value = static_cast<unsigned char>(byte);
+    if ((value & 0xC0) == 0x80) {
+      characters.back() = characters.back() << 6 | (value & 0x3F);
+    } else {
+      characters += value < 0x80 ? value : value < 0xE0 ? value & 0x1F : value < 0xF0 ? value & 0x0F : value & 0x07;
+    }
+  }
+  return characters;
+}
+
 bool matches(std::string_view text, std::string_view pattern) {
-  const std::regex regex{std::string(pattern), std::regex::ECMAScript};
-  return std::regex_search(std::string(text), regex);
+  return std::regex_search(wide(text), std::wregex(wide(pattern), std::regex::ECMAScript));
 }
 
 bool equal(const json::value& a, const json::value& b) {
@@ -54,15 +71,24 @@ bool has_type(const json::value& value, std::string_view type) {
   return type == "number" || number == std::floor(number);
 }
 
-bool is_format(std::string_view text, std::string_view format) {
-  if (format == "date")
-    return matches(text, "^\\d\\d\\d\\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$");
+bool is_date(const std::string& text) {
+  if (!matches(text, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")) return false;
+  const auto part = [&](std::size_t begin, std::size_t size) {
+    return std::stoi(text.substr(begin, size));
+  };
+  return std::chrono::year_month_day(std::chrono::year(part(0, 4)),
+                                     std::chrono::month(static_cast<unsigned>(part(5, 2))),
+                                     std::chrono::day(static_cast<unsigned>(part(8, 2))))
+      .ok();
+}
+
+bool is_format(const std::string& text, std::string_view format) {
+  std::array<unsigned char, 16> address;
+  if (format == "date") return is_date(text);
+  if (format == "ipv4") return inet_pton(AF_INET, text.c_str(), address.data()) == 1;
+  if (format == "ipv6") return inet_pton(AF_INET6, text.c_str(), address.data()) == 1;
   if (format == "uuid")
     return matches(text, "^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$");
-  if (format == "ipv4") {
-    return matches(text, "^((25[0-5]|2[0-4]\\d|1\\d\\d|\\d\\d?)(\\.|$)){4}") &&
-           !text.ends_with('.');
-  }
   if (format == "email") return matches(text, "^[^@\\s]+@[^@\\s]+$");
   return true;
 }
@@ -168,7 +194,7 @@ class Check {
     const json::value* pattern = get("pattern");
     const json::value* format = get("format");
     return (!pattern || matches(text, pattern->as_string())) &&
-           (!format || is_format(text, format->as_string()));
+           (!format || is_format(std::string(text), format->as_string()));
   }
 
   bool array() const {

@@ -80,12 +80,11 @@ TEST(RandomAnswers, AreNeverStuckAndAlwaysValid) {
       Matcher matcher(masks);
       std::string answer;
       for (std::size_t step = 0; step < 1'500 && !matcher.ended(); ++step) {
-        matcher.mask(bits);
+        ASSERT_NO_THROW(matcher.mask(bits)) << text << "\nis stuck behind " << answer;
         std::vector<std::int32_t> allowed;
         for (std::size_t t = 0; t < tokens->size(); ++t) {
           if ((bits[t / 64] >> (t % 64) & 1) != 0) allowed.push_back(static_cast<std::int32_t>(t));
         }
-        ASSERT_FALSE(allowed.empty()) << text << "\nis stuck behind " << answer;
         const std::int32_t token = choose(allowed, *tokens, answer.size(), random);
         ASSERT_TRUE(matcher.accept(token)) << answer;
         if (!matcher.ended()) answer += tokens->bytes(token);
