@@ -45,6 +45,30 @@ constexpr const char* kPhoto = R"({
 constexpr const char* kPhotoAnswer =
     R"({"title": "Breakfast on the terrace above the harbour", "description": "A family sits at a wooden table with bread, fruit and coffee; behind them boats lie in the morning sun, and a child points at a gull that has just stolen a croissant. \"Look!\" says the sign.", "taken": "2024-06-19", "people": [{"name": "Anna Berg", "age": 41, "mood": "happy"}, {"age": 7, "mood": "surprised"}], "objects": [{"label": "coffee pot", "confidence": 0.97, "box": [120, 44, 310, 288], "tags": ["kitchen", "metal", "hot"]}, {"label": "seagull", "confidence": 0.834, "box": [512, 12, 640, 101]}, {"label": "croissant", "confidence": 0.5, "box": [530, 60, 570, 84], "tags": ["food"]}], "scene": "outdoor", "quality": 0.87})";
 
+/// What costs most: long patterns with lengths, formats, keys by pattern, alternatives that stay
+/// open for long, recursion, and a limit that the text comes close to.
+constexpr const char* kHard = R"({
+  "$defs": {"tree": {"type": "object", "required": ["value"], "properties": {
+    "value": {"anyOf": [{"type": "number", "multipleOf": 0.05, "minimum": -1000, "maximum": 1000},
+                        {"type": "string", "pattern": "^[A-Za-z ,.'-]+$", "maxLength": 200}]},
+    "children": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}},
+  "type": "object", "required": ["link", "mail", "when", "code", "labels", "events", "tree"],
+  "properties": {
+    "link": {"type": "string", "format": "uri", "maxLength": 120},
+    "mail": {"type": "string", "format": "email"},
+    "when": {"type": "string", "format": "date-time"},
+    "code": {"type": "string", "pattern": "^([A-Z]{2,4}-[0-9]{3,6}(/[a-z]+)?)$", "minLength": 8, "maxLength": 16},
+    "labels": {"type": "object", "patternProperties": {"^[a-z][a-z0-9_]*$": {"type": "integer"}},
+               "additionalProperties": false, "minProperties": 2},
+    "events": {"type": "array", "items": {"anyOf": [
+      {"type": "object", "required": ["kind", "at", "by"], "properties": {"kind": {"const": "move"}, "at": {"type": "integer"}, "by": {"type": "number"}}},
+      {"type": "object", "required": ["kind", "at", "note"], "properties": {"kind": {"const": "mark"}, "at": {"type": "integer"}, "note": {"type": "string", "maxLength": 12}}},
+      {"type": "object", "required": ["kind", "at", "note"], "properties": {"kind": {"enum": ["more", "most"]}, "at": {"type": "integer"}, "note": {"type": "string"}}}]}},
+    "tree": {"$ref": "#/$defs/tree"}}})";
+
+constexpr const char* kHardAnswer =
+    R"({"link": "https://example.org/photos/2024/terrace%20view?size=large&sort=date#top", "mail": "anna.berg+photos@mail.example.org", "when": "2024-06-19T07:41:05.250+02:00", "code": "ABC-01234/xyz", "labels": {"boats": 4, "people_seated": 3, "gulls": 1, "umbrellas_open": 2}, "events": [{"kind": "move", "at": 12, "by": -0.5}, {"kind": "mark", "at": 15, "note": "at the gate"}, {"kind": "more", "at": 20, "note": "nobody saw where it went"}], "tree": {"value": "Harbour, early morning", "children": [{"value": 12.35, "children": [{"value": "a small boat's mast"}, {"value": -999.95, "children": []}]}, {"value": "Terrace - upper floor"}]}})";
+
 constexpr const char* kObjectAnswer =
     R"({"name": "terrace", "size": {"width": 4.5, "unit": "m"}, "tags": ["sun", "sea", "breakfast"], "visible": true, "note": "The picture was taken from the roof.", "count": 12})";
 
@@ -52,8 +76,8 @@ const std::shared_ptr<const Vocabulary>& vocabulary(const text::Tokenizer** toke
   static const text::Tokenizer loaded = text::Tokenizer::from_file(SACCADE_TOKENIZER);
   static const auto tokens = [] {
     const std::array end = {loaded.token_id("<|im_end|>").value()};
-    return std::make_shared<const Vocabulary>(
-        loaded, static_cast<std::size_t>(loaded.vocab_size()), end);
+    return std::make_shared<const Vocabulary>(loaded, static_cast<std::size_t>(loaded.vocab_size()),
+                                              end);
   }();
   if (tokenizer) *tokenizer = &loaded;
   return tokens;
@@ -65,14 +89,19 @@ bool missing(benchmark::State& state) {
   return true;
 }
 
-Grammar photo() {
-  return Grammar::json_schema(parse_json(kPhoto, "photo"), "photo", Style::kGeneration);
+Grammar schema(const char* text) {
+  return Grammar::json_schema(parse_json(text, "schema"), "schema", Style::kGeneration);
 }
 
 void CompilePhoto(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(photo());
+  for (auto _ : state) benchmark::DoNotOptimize(schema(kPhoto));
 }
 BENCHMARK(CompilePhoto)->Unit(benchmark::kMillisecond);
+
+void CompileHard(benchmark::State& state) {
+  for (auto _ : state) benchmark::DoNotOptimize(schema(kHard));
+}
+BENCHMARK(CompileHard)->Unit(benchmark::kMillisecond);
 
 /// Microseconds of each mask over one answer.
 std::vector<double> answer_times(const std::shared_ptr<const TokenMasks>& masks,
@@ -104,6 +133,7 @@ void measure(benchmark::State& state, const Grammar& grammar, const char* answer
     const std::vector<double> times = answer_times(masks, ids);
     all.insert(all.end(), times.begin(), times.end());
   }
+  state.counters["kept_MiB"] = static_cast<double>(masks->memory_bytes()) / (1 << 20);
   state.counters["tokens"] = static_cast<double>(ids.size());
   state.counters["mean_us"] = mean(all);
   std::ranges::sort(all);
@@ -112,9 +142,14 @@ void measure(benchmark::State& state, const Grammar& grammar, const char* answer
 }
 
 void MasksOfPhoto(benchmark::State& state) {
-  measure(state, photo(), kPhotoAnswer);
+  measure(state, schema(kPhoto), kPhotoAnswer);
 }
 BENCHMARK(MasksOfPhoto)->Unit(benchmark::kMillisecond);
+
+void MasksOfHard(benchmark::State& state) {
+  measure(state, schema(kHard), kHardAnswer);
+}
+BENCHMARK(MasksOfHard)->Unit(benchmark::kMillisecond);
 
 void MasksOfAnyObject(benchmark::State& state) {
   measure(state, Grammar::json_object(Style::kGeneration), kObjectAnswer);
@@ -134,9 +169,22 @@ void MasksOfGbnf(benchmark::State& state) {
 }
 BENCHMARK(MasksOfGbnf)->Unit(benchmark::kMillisecond);
 
+/// One of 1,000 labels.
+void MasksOfChoice(benchmark::State& state) {
+  std::vector<std::string> labels;
+  for (int i = 0; i < 1000; ++i) {
+    const char* kinds[] = {"boat", "bird", "terrace", "coffee pot"};
+    labels.push_back(std::string(kinds[i % 4]) + ", number " + std::to_string(i * 37));
+  }
+  measure(state, Grammar::choice(labels), labels[613].c_str());
+}
+BENCHMARK(MasksOfChoice)->Unit(benchmark::kMillisecond);
+
+/// `{"title": "`, as tokens.
 void Forced(benchmark::State& state) {
-  Matcher matcher(photo());
-  for (auto _ : state) benchmark::DoNotOptimize(matcher.forced());
+  if (missing(state)) return;
+  const Matcher matcher(std::make_shared<const TokenMasks>(schema(kPhoto), vocabulary()));
+  for (auto _ : state) benchmark::DoNotOptimize(matcher.forced_tokens());
 }
 BENCHMARK(Forced)->Unit(benchmark::kMicrosecond);
 

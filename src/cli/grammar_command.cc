@@ -15,13 +15,11 @@ namespace saccade::cli {
 namespace {
 
 constexpr const char* kExamples =
-    "Says nothing and ends with status 0 if the document is accepted; otherwise one line says "
-    "where\n"
-    "it is not and what may stand there, with status 1. A schema or grammar that is wrong, or "
-    "asks\n"
-    "for what is not supported, is status 2. A regular expression and a choice stand for the "
-    "whole\n"
-    "document, a line break at its end included. - is standard input.\n\n"
+    "Says nothing and ends with status 0 if the document is accepted; otherwise one line\n"
+    "says where it is not and what may stand there, with status 1. A schema or grammar that\n"
+    "is wrong, or asks for what is not supported, is status 2. A regular expression and a\n"
+    "choice stand for the whole document, a line break at its end included. - is standard\n"
+    "input.\n\n"
     "Examples:\n"
     "  saccade grammar --schema tags.json --check answer.json\n"
     "  printf '2026-11-21' | saccade grammar --regex '\\d{4}-\\d\\d-\\d\\d' --check -\n"

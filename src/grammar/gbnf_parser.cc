@@ -14,6 +14,7 @@ namespace {
 using Kind = GbnfExpression::Kind;
 constexpr std::uint64_t kMaxRepeat = 100'000;
 constexpr int kMaxDepth = 200;
+constexpr std::size_t kMaxRules = 2'000;  // one may lead to the next, each of which takes stack
 
 class GbnfParser {
  public:
@@ -86,6 +87,9 @@ class GbnfParser {
   std::size_t index_of(const std::string& name) {
     const auto [place, added] = index_.emplace(name, rules_.size());
     if (added) rules_.push_back({name, std::nullopt});
+    if (rules_.size() > kMaxRules) {
+      wrong(fmt::format("more than {} rules are not supported", kMaxRules));
+    }
     return place->second;
   }
 
@@ -108,7 +112,10 @@ class GbnfParser {
       if (c != '"' && c != '[' && c != '(' && c != '.' && !in_word(c)) return whole;
       GbnfExpression part = element();
       skip(nested);
-      while (quantified(part)) skip(nested);
+      for (int count = 0; quantified(part); ++count) {
+        if (count > kMaxDepth) wrong("too many quantifiers behind each other");
+        skip(nested);
+      }
       whole.parts.push_back(std::move(part));
     }
   }

@@ -55,8 +55,8 @@ bool Machine::can_add_other(const ObjectSpec& spec, const Members& members) cons
   if (members.count + missing >= spec.max) return false;
   if (program_.documents) return true;
   // A model writes them last, and only where the schema speaks of them or cannot do without.
-  const bool wanted = spec.writes_others ||
-                      members.count + names_left(spec, members, members.position) < spec.min;
+  const bool wanted =
+      spec.writes_others || members.count + names_left(spec, members, members.position) < spec.min;
   return missing == 0 && wanted;
 }
 

@@ -108,7 +108,8 @@ class SchemaCompiler {
     std::vector<StringSet> drafts;
     StringSet open{std::make_shared<const Dfa>()};
     for (StringSet set : node.values.strings) {
-      if (set.dfa != universal()) set = {with_length(set.dfa, set.min, kUnbounded, where), 0, set.max};
+      if (set.dfa != universal())
+        set = {with_length(set.dfa, set.min, kUnbounded, where), 0, set.max};
       if (set.dfa->empty()) continue;
       if (set.max != kUnbounded || set.min > 0) {
         if (set.dfa->shortest()[0] <= set.max) drafts.push_back(std::move(set));

@@ -8,10 +8,22 @@ namespace saccade::grammar {
 
 namespace json = boost::json;
 
+namespace {
+
+/// Each level takes stack.
+constexpr std::size_t kMaxNesting = 500;
+
+}  // namespace
+
 const ValueSet& SchemaValues::of(Literal literal) {
   if (const auto found = known_.find(literal); found != known_.end()) return found->second;
   if (!open_.insert(literal).second) {
     document_.refuse(literal, "the schema refers to itself without end");
+  }
+  if (open_.size() > kMaxNesting) {
+    document_.refuse(literal, fmt::format("over {} schemas lead to this one, each by a reference "
+                                          "or as a branch of the one before, which is too deep",
+                                          kMaxNesting));
   }
   ValueSet set = literal % 2 == 0 ? allowed(literal) : forbidden(literal);
   open_.erase(literal);

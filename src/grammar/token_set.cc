@@ -42,8 +42,8 @@ TokenSet::TokenSet(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& t
 }
 
 void TokenSet::add_to(TokenBits bits, std::uint64_t room) const {
-  const auto too_dear = static_cast<std::size_t>(std::ranges::upper_bound(costs_, room) -
-                                                 costs_.begin());
+  const auto too_dear =
+      static_cast<std::size_t>(std::ranges::upper_bound(costs_, room) - costs_.begin());
   if (all_.empty()) {
     for (std::size_t i = 0; i < too_dear; ++i) set_token(bits, tokens_[i]);
   } else if (room >= max_cost_) {

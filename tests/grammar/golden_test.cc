@@ -18,7 +18,8 @@ namespace json = boost::json;
 std::vector<json::value> golden_lines() {
   std::ifstream file(SACCADE_SOURCE_DIR "/tests/goldens/grammar/schemas.jsonl");
   std::vector<json::value> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back(parse_json(line, "schemas.jsonl"));
+  for (std::string line; std::getline(file, line);)
+    lines.push_back(parse_json(line, "schemas.jsonl"));
   return lines;
 }
 
@@ -31,8 +32,8 @@ TEST(Goldens, SameDocumentsAsJsonschema) {
       for (const char* kind : {"valid", "invalid"}) {
         for (const json::value& text : line.at(kind).as_array()) {
           const auto mismatch = find_mismatch(grammar, std::string_view(text.as_string()));
-          EXPECT_EQ(mismatch.has_value(), std::string_view(kind) == "invalid")
-              << schema << "\n" << text.as_string();
+          EXPECT_EQ(mismatch.has_value(), std::string_view(kind) == "invalid") << schema << "\n"
+                                                                               << text.as_string();
           ++documents;
         }
       }
@@ -54,8 +55,10 @@ TEST(Goldens, ValidatorAgrees) {
           EXPECT_STREQ(kind, "invalid") << document;
           continue;
         }
-        EXPECT_EQ(is_valid(json::parse(document), schema, schema), std::string_view(kind) == "valid")
-            << schema << "\n" << document;
+        EXPECT_EQ(is_valid(json::parse(document), schema, schema),
+                  std::string_view(kind) == "valid")
+            << schema << "\n"
+            << document;
       }
     }
   }

@@ -73,6 +73,34 @@ TEST(Hostile, ExponentialSchemasAreRefused) {
   EXPECT_THAT([&] { schema(product + "]}"); }, ThrowsMessage<Error>(HasSubstr("alternatives")));
 }
 
+TEST(Hostile, LongChainsOfReferencesAreRefused) {
+  const auto chain = [](int length) {
+    std::string text = R"({"$ref": "#/$defs/s0", "$defs": {)";
+    for (int i = 0; i < length; ++i) {
+      text +=
+          "\"s" + std::to_string(i) + R"(": {"$ref": "#/$defs/s)" + std::to_string(i + 1) + "\"}, ";
+    }
+    return text + "\"s" + std::to_string(length) + R"(": {"type": "null"}}})";
+  };
+  EXPECT_TRUE(accepts(schema(chain(400)), "null"));
+  EXPECT_THAT([&] { schema(chain(50'000)); }, ThrowsMessage<Error>(HasSubstr("too deep")));
+}
+
+TEST(Hostile, LongChainsOfRulesAndQuantifiers) {
+  const auto chain = [](int length) {
+    std::string text = "root ::= r0\n";
+    for (int i = 0; i < length; ++i) {
+      text += "r" + std::to_string(i) + " ::= (((r" + std::to_string(i + 1) + ")))\n";
+    }
+    return text + "r" + std::to_string(length) + " ::= \"x\"\n";
+  };
+  EXPECT_TRUE(accepts(Grammar::gbnf(chain(1'900), "g"), "x"));
+  EXPECT_THAT([&] { Grammar::gbnf(chain(100'000), "g"); },
+              ThrowsMessage<Error>(HasSubstr("more than 2000 rules")));
+  EXPECT_THAT([] { Grammar::gbnf("root ::= \"a\"" + repeated("?", 1'000'000), "g"); },
+              ThrowsMessage<Error>(HasSubstr("too many quantifiers")));
+}
+
 TEST(Hostile, AmbiguityHasALimit) {
   // Both branches fit at every level, and differ only at the innermost value.
   const Grammar grammar = schema(

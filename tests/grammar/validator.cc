@@ -29,7 +29,10 @@ std::wstring wide(std::string_view text) {
     if ((value & 0xC0) == 0x80) {
       characters.back() = characters.back() << 6 | (value & 0x3F);
     } else {
-      characters += value < 0x80 ? value : value < 0xE0 ? value & 0x1F : value < 0xF0 ? value & 0x0F : value & 0x07;
+      characters += value < 0x80   ? value
+                    : value < 0xE0 ? value & 0x1F
+                    : value < 0xF0 ? value & 0x0F
+                                   : value & 0x07;
     }
   }
   return characters;
