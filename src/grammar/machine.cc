@@ -81,8 +81,8 @@ Thread Machine::resume(const FramePtr& parent) {
 }
 
 Threads Machine::start() const {
-  Thread thread = at(program_.json ? Place::kValue : Place::kAutomaton, 0, nullptr);
-  if (!program_.json && program_.automata[0]->empty()) return {};
+  Thread thread = at(program_->json ? Place::kValue : Place::kAutomaton, 0, nullptr);
+  if (!program_->json && program_->automata[0]->empty()) return {};
   return {thread};
 }
 
@@ -109,7 +109,7 @@ void Machine::step(const Thread& thread, std::uint8_t byte, Threads& out, int de
   if (depth > kMaxReturns)
     fail("the grammar is too ambiguous: over {} rules end at once", kMaxReturns);
   const Place& place = thread.place;
-  const bool space = program_.documents && program_.json && is_space(byte);
+  const bool space = program_->documents && program_->json && is_space(byte);
   switch (place.kind) {
     case Place::kDone:
       if (space) add(out, thread);
@@ -148,7 +148,7 @@ void Machine::step(const Thread& thread, std::uint8_t byte, Threads& out, int de
 
 void Machine::begin_value(std::uint32_t node, std::uint8_t byte, const FramePtr& parent,
                           Threads& out) const {
-  const Node& kinds = program_.nodes[node];
+  const Node& kinds = program_->nodes[node];
   if (byte == '"') {
     for (const std::uint32_t spec : kinds.strings) add(out, at(Place::kString, spec, parent));
   } else if (byte == '[') {
@@ -157,14 +157,14 @@ void Machine::begin_value(std::uint32_t node, std::uint8_t byte, const FramePtr&
     for (const std::uint32_t spec : kinds.objects) {
       Thread thread = at(Place::kObject, spec, parent);
       auto members = std::make_shared<Members>();
-      members->needed = program_.objects[spec].required;
+      members->needed = program_->objects[spec].required;
       thread.place.members = std::move(members);
       add(out, std::move(thread));
     }
   } else {
     for (const std::uint32_t spec : kinds.automata) {
       Thread thread = at(Place::kAutomaton, spec, parent);
-      thread.place.state = program_.automata[spec]->step(Dfa::start(), byte);
+      thread.place.state = program_->automata[spec]->step(Dfa::start(), byte);
       if (thread.place.state != Dfa::kDead) add(out, std::move(thread));
     }
     for (const std::uint32_t spec : kinds.numbers) {
@@ -178,7 +178,7 @@ void Machine::begin_value(std::uint32_t node, std::uint8_t byte, const FramePtr&
 
 void Machine::step_automaton(const Thread& thread, std::uint8_t byte, Threads& out,
                              int depth) const {
-  const Dfa& dfa = *program_.automata[thread.place.spec];
+  const Dfa& dfa = *program_->automata[thread.place.spec];
   const std::int32_t next = dfa.step(thread.place.state, byte);
   if (next != Dfa::kDead) {
     Thread moved = thread;
@@ -211,7 +211,7 @@ void Machine::step_automaton(const Thread& thread, std::uint8_t byte, Threads& o
 
 bool Machine::number_ends(const Place& place) const {
   return json_number()->accepts(place.state) &&
-         program_.numbers[place.spec].contains(Decimal::parse(*place.text));
+         program_->numbers[place.spec].contains(Decimal::parse(*place.text));
 }
 
 void Machine::step_number(const Thread& thread, std::uint8_t byte, Threads& out) const {
@@ -228,10 +228,10 @@ void Machine::step_number(const Thread& thread, std::uint8_t byte, Threads& out)
 }
 
 void Machine::step_string(const Thread& thread, std::uint8_t byte, Threads& out) const {
-  const StringSpec& spec = program_.strings[thread.place.spec];
+  const StringSpec& spec = program_->strings[thread.place.spec];
   Thread moved = thread;
   const auto can_end = [&](const Place& place) { return spec.can_end(place.state, place.count); };
-  switch (step_text(moved.place, byte, *spec.dfa, spec.max, program_.documents, can_end)) {
+  switch (step_text(moved.place, byte, *spec.dfa, spec.max, program_->documents, can_end)) {
     case TextStep::kRefused:
       return;
     case TextStep::kInside:
@@ -246,7 +246,7 @@ void Machine::step_string(const Thread& thread, std::uint8_t byte, Threads& out)
 }
 
 void Machine::step_array(const Thread& thread, std::uint8_t byte, Threads& out) const {
-  const ArraySpec& spec = program_.arrays[thread.place.spec];
+  const ArraySpec& spec = program_->arrays[thread.place.spec];
   const Place& place = thread.place;
   const bool may_close = place.phase != Place::kAfterComma && place.count >= spec.min;
   if (byte == ']') {
@@ -267,7 +267,7 @@ void Machine::step_array(const Thread& thread, std::uint8_t byte, Threads& out) 
   const std::uint32_t node = spec.node(place.count);
   const auto parent = std::make_shared<const Frame>(std::move(after), thread.parent);
   // A model writes one space behind each comma.
-  if (place.phase == Place::kAfterComma && !program_.documents) {
+  if (place.phase == Place::kAfterComma && !program_->documents) {
     if (byte == ' ') add(out, at(Place::kValue, node, parent));
   } else {
     begin_value(node, byte, parent, out);
@@ -283,7 +283,7 @@ bool Machine::complete(const Thread& thread, int depth) const {
   const Place& place = thread.place;
   if (place.kind == Place::kDone) return true;
   const bool ends =
-      (place.kind == Place::kAutomaton && program_.automata[place.spec]->accepts(place.state)) ||
+      (place.kind == Place::kAutomaton && program_->automata[place.spec]->accepts(place.state)) ||
       (place.kind == Place::kNumber && number_ends(place));
   return ends && complete(resume(thread.parent), depth + 1);
 }

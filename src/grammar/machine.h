@@ -97,7 +97,7 @@ class Machine {
  public:
   static constexpr std::size_t kMaxThreads = 2'000;
 
-  explicit Machine(const Program& program) : program_(program) {}
+  explicit Machine(const Program& program) : program_(&program) {}
 
   Threads start() const;
   /// What `byte` leaves of `threads`; nothing if the text cannot go on that way.
@@ -116,7 +116,7 @@ class Machine {
   /// Whether keys without a name may come, so that a walk in a key may go wherever they lead.
   bool others_open(const Place& key) const;
 
-  const Program& program() const { return program_; }
+  const Program& program() const { return *program_; }
 
  private:
   void step(const Thread& thread, std::uint8_t byte, Threads& out, int depth) const;
@@ -142,7 +142,7 @@ class Machine {
                    std::uint64_t count) const;
   bool key_viable(const Place& place) const;
 
-  const Program& program_;
+  const Program* program_;
 };
 
 }  // namespace saccade::grammar

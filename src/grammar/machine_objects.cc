@@ -36,7 +36,7 @@ bool Machine::enough_left(const ObjectSpec& spec, const Members& members, std::s
 bool Machine::can_add_name(const ObjectSpec& spec, const Members& members, std::size_t i) const {
   const ObjectSpec::Name& name = spec.names[i];
   if (!name.allowed || members.seen.has(i)) return false;
-  const bool ordered = !program_.documents;
+  const bool ordered = !program_->documents;
   if (ordered && i < members.position) return false;
   Bits needed = members.needed;
   needed.add(name.needs);
@@ -53,7 +53,7 @@ bool Machine::can_add_other(const ObjectSpec& spec, const Members& members) cons
   if (spec.keys->empty() || spec.others_ahead[0] == 0) return false;
   const std::size_t missing = members.needed.count_without(members.seen);
   if (members.count + missing >= spec.max) return false;
-  if (program_.documents) return true;
+  if (program_->documents) return true;
   // A model writes them last, and only where the schema speaks of them or cannot do without.
   const bool wanted =
       spec.writes_others || members.count + names_left(spec, members, members.position) < spec.min;
@@ -61,7 +61,7 @@ bool Machine::can_add_other(const ObjectSpec& spec, const Members& members) cons
 }
 
 bool Machine::can_add_any(const Place& object) const {
-  const ObjectSpec& spec = program_.objects[object.spec];
+  const ObjectSpec& spec = program_->objects[object.spec];
   if (spec.keys->empty()) return false;
   Place start;
   start.members = object.members;
@@ -75,13 +75,13 @@ bool Machine::can_close(const ObjectSpec& spec, const Members& members) const {
 }
 
 bool Machine::others_open(const Place& key) const {
-  const ObjectSpec& spec = program_.objects[key.spec];
+  const ObjectSpec& spec = program_->objects[key.spec];
   return !spec.remembers_keys && can_add_other(spec, *key.members);
 }
 
 /// Whether some key that may come begins with what `place` has read.
 bool Machine::key_viable(const Place& place) const {
-  const ObjectSpec& spec = program_.objects[place.spec];
+  const ObjectSpec& spec = program_->objects[place.spec];
   const auto state = static_cast<std::size_t>(place.state);
   const std::uint64_t others = spec.others_ahead[state];
   if (others > 0 && can_add_other(spec, *place.members)) {
@@ -99,7 +99,7 @@ bool Machine::key_viable(const Place& place) const {
 
 void Machine::step_object(const Thread& thread, std::uint8_t byte, Threads& out) const {
   const Place& place = thread.place;
-  const ObjectSpec& spec = program_.objects[place.spec];
+  const ObjectSpec& spec = program_->objects[place.spec];
   const auto moved_to = [&](Place::Phase phase) {
     Thread moved = thread;
     moved.place.phase = phase;
@@ -122,7 +122,7 @@ void Machine::step_object(const Thread& thread, std::uint8_t byte, Threads& out)
       break;
     case Place::kAfterComma:
       // A model writes one space there; `count` says that it has come.
-      if (!program_.documents && place.count == 0) {
+      if (!program_->documents && place.count == 0) {
         if (byte != ' ') return;
         Thread moved = thread;
         moved.place.count = 1;
@@ -147,7 +147,7 @@ void Machine::begin_object_value(const Thread& thread, std::uint8_t byte, Thread
   after.phase = Place::kAfterItem;
   after.count = 0;
   const auto parent = std::make_shared<const Frame>(std::move(after), thread.parent);
-  if (program_.documents) {
+  if (program_->documents) {
     begin_value(node, byte, parent, out);
   } else if (byte == ' ') {
     Thread value;
@@ -159,10 +159,10 @@ void Machine::begin_object_value(const Thread& thread, std::uint8_t byte, Thread
 }
 
 void Machine::step_key(const Thread& thread, std::uint8_t byte, Threads& out) const {
-  const ObjectSpec& spec = program_.objects[thread.place.spec];
+  const ObjectSpec& spec = program_->objects[thread.place.spec];
   Thread moved = thread;
-  const auto viable = [&](const Place& place) { return program_.documents || key_viable(place); };
-  switch (step_text(moved.place, byte, *spec.keys, kUnbounded, program_.documents, viable)) {
+  const auto viable = [&](const Place& place) { return program_->documents || key_viable(place); };
+  switch (step_text(moved.place, byte, *spec.keys, kUnbounded, program_->documents, viable)) {
     case TextStep::kRefused:
       return;
     case TextStep::kInside:
@@ -177,7 +177,7 @@ void Machine::step_key(const Thread& thread, std::uint8_t byte, Threads& out) co
 bool Machine::end_key(const Thread& key, std::int32_t label, std::uint64_t hash,
                       Threads& out) const {
   if (label < 0) return false;
-  const ObjectSpec& spec = program_.objects[key.place.spec];
+  const ObjectSpec& spec = program_->objects[key.place.spec];
   const Members& before = *key.place.members;
   const auto index = static_cast<std::size_t>(label);
   const bool named = index < spec.names.size();

@@ -186,6 +186,9 @@ TEST(Matcher, CopiesAreIndependent) {
   EXPECT_TRUE(matcher.accept("c\", \"kind\": \"painting\""));
   EXPECT_FALSE(matcher.accept("x"));
   EXPECT_EQ(guess.forced(), "\"name\": \"");
+  // A guess is kept by taking its place.
+  matcher = guess;
+  EXPECT_EQ(matcher.forced(), "\"name\": \"");
 }
 
 TEST(Masks, EndTokensOnlyWhenComplete) {
