@@ -71,6 +71,7 @@ int run_commands(int argc, const char* const* argv) {
   add_tokens_command(app, action);
   add_tokenize_command(app, action);
   add_template_command(app, action);
+  add_grammar_command(app, action);
   add_inspect_command(app, action);
   add_compare_command(app, action);
   add_bench_command(app, action);

@@ -22,5 +22,6 @@ void add_devices_command(CLI::App& app, Action& action);
 void add_formats_command(CLI::App& app, Action& action);
 void add_families_command(CLI::App& app, Action& action);
 void add_template_command(CLI::App& app, Action& action);
+void add_grammar_command(CLI::App& app, Action& action);
 
 }  // namespace saccade::cli

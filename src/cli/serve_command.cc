@@ -140,6 +140,17 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
                    "Ignore fields of requests that the server does not know, in place of an error");
 }
 
+void add_cache_options(CLI::App& command, EngineOptions& engine) {
+  command.add_flag_callback(
+      "--no-prefix-cache", [&engine] { engine.prefix_cache = false; },
+      "Read every prompt from its beginning, also where an earlier one began the same");
+  add_value(command, "--vision-cache", "SIZE",
+            "Memory for what the vision tower made of pictures (default 256M); 0: none",
+            [&engine](const std::string& text) {
+              engine.vision_cache_bytes = parse_bytes("--vision-cache", text);
+            });
+}
+
 }  // namespace
 
 void add_serve_command(CLI::App& app, Action& action) {
@@ -152,6 +163,7 @@ void add_serve_command(CLI::App& app, Action& action) {
   add_address_options(*command, options->options);
   add_key_options(*command, options->options);
   add_limit_options(*command, options->options);
+  add_cache_options(*command, options->options.engine);
   add_engine_options(*command, options->options.engine);
   command->add_flag("--routes", options->routes, "List the routes and end");
   command->callback([options, &action] { action = [options] { return serve(*options); }; });

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -23,6 +24,9 @@ ServeOptions checked(ServeOptions options) {
   check_options(options);
   device_info(options.engine);
   inspect_model(options.model, options.engine);
+  // One of the largest must be possible.
+  options.http.max_total_body_bytes =
+      std::max(options.http.max_total_body_bytes, options.http.max_body_bytes);
   return options;
 }
 

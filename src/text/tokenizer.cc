@@ -197,6 +197,12 @@ bool Tokenizer::is_byte(std::int32_t id) const {
 std::int32_t Tokenizer::vocab_size() const {
   return parts_->decoded.size();
 }
+bool Tokenizer::separates_tokens() const {
+  return !decode_rules().separator.empty();
+}
+bool Tokenizer::changes_beginning() const {
+  return decode_rules().first_differs || decode_rules().strip_count > 0;
+}
 const DecodeRules& Tokenizer::decode_rules() const {
   return parts_->decoder.rules();
 }

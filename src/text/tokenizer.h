@@ -57,6 +57,13 @@ class Tokenizer {
   /// Whether decode() leaves the token out when it skips special tokens.
   bool is_special(std::int32_t id) const;
 
+  /// Whether decode() puts something between tokens, so that their bytes are not the text.
+  bool separates_tokens() const;
+
+  /// Whether decode() may take something from the front of a text, as a space that its first token
+  /// begins with.
+  bool changes_beginning() const;
+
   /// The largest id + 1.
   std::int32_t vocab_size() const;
 

@@ -15,7 +15,7 @@ TEST(Help, IsThereForTheProgramAndEachCommand) {
   EXPECT_EQ(all.status, 0);
   EXPECT_EQ(all.err, "");
   for (const char* command : {"run", "tokens", "tokenize", "inspect", "compare", "bench", "devices",
-                              "families", "formats", "template", "convert", "pull"}) {
+                              "families", "formats", "template", "grammar", "convert", "pull"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("\n  ") + command));
     const Outcome one = run_program({command, "--help"});
     EXPECT_EQ(one.status, 0);

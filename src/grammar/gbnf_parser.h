@@ -1,0 +1,34 @@
+// The text of GBNF as a tree.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grammar/code_points.h"
+
+namespace saccade::grammar {
+
+struct GbnfExpression {
+  enum class Kind : std::uint8_t { kBytes, kCharacters, kRule, kSequence, kEither, kRepeat };
+  Kind kind = Kind::kSequence;
+  std::string bytes;
+  CodePointSet characters;
+  std::size_t rule = 0;
+  std::vector<GbnfExpression> parts;  ///< one of kRepeat
+  std::uint64_t min = 0;
+  std::optional<std::uint64_t> max;
+};
+
+struct GbnfRule {
+  std::string name;
+  std::optional<GbnfExpression> expression;  ///< empty while it is only referred to
+};
+
+/// The rules in the order of their names' first appearance. Throws Error.
+std::vector<GbnfRule> parse_gbnf(std::string_view text, const std::string& where);
+
+}  // namespace saccade::grammar
