@@ -27,6 +27,23 @@ double ms_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
+grammar::Source::Kind source_kind(Constraint::Kind kind) {
+  using Kind = grammar::Source::Kind;
+  switch (kind) {
+    case Constraint::Kind::kJsonSchema:
+      return Kind::kJsonSchema;
+    case Constraint::Kind::kJsonObject:
+      return Kind::kJsonObject;
+    case Constraint::Kind::kRegex:
+      return Kind::kRegex;
+    case Constraint::Kind::kChoice:
+      return Kind::kChoice;
+    case Constraint::Kind::kGbnf:
+      return Kind::kGbnf;
+  }
+  return Kind::kJsonObject;
+}
+
 /// Fresh randomness, for requests that bring no seed.
 std::uint64_t fresh_seed() {
   std::random_device device;
@@ -201,7 +218,26 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
   if (!request->ignore_end) input.end_tokens = processor_->end_tokens();
   input.logprobs = request->logprobs;
   input.priority = request->priority;
+  if (request->constraint) input.constraint.emplace(make_constraint(*request->constraint));
   return input;
+}
+
+AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) const {
+  {
+    const std::lock_guard lock(grammars_mutex_);
+    if (!grammars_) {
+      grammars_ =
+          std::make_unique<grammar::GrammarCache>(std::make_shared<const grammar::Vocabulary>(
+              processor_->tokenizer(), info_.vocab_size, processor_->end_tokens()));
+    }
+  }
+  const grammar::Source source{source_kind(constraint.kind), constraint.texts};
+  const bool one = constraint.kind != Constraint::Kind::kChoice;
+  const std::size_t wanted = constraint.kind == Constraint::Kind::kJsonObject ? 0 : 1;
+  if (one && constraint.texts.size() != wanted) {
+    fail_usage("constraint: wanted {} text, found {}", wanted, constraint.texts.size());
+  }
+  return {grammars_->get(source, "the constraint"), processor_->tokenizer(), constraint.after};
 }
 
 std::unique_ptr<Sequence> LoadedModel::make_sequence(SequenceInput input) {
