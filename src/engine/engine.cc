@@ -140,19 +140,18 @@ class Engine::Impl {
         info_(make_info(checkpoint_, *device_)),
         memory_before_(device_->info().available_memory_bytes) {
     check_memory(info_, *device_);
-    const models::Family& family = models::family_of(checkpoint_);
-    processor_ = family.load_processor(checkpoint_);
+    processor_ = models::family_of(checkpoint_).load_processor(checkpoint_);
     sampling_ = engine::default_sampling(checkpoint_);
     std::int64_t loaded = 0;
     const auto on_bytes = [&](std::int64_t bytes) {
       loaded += bytes;
       if (listener) listener->on_progress(Stage::kLoading, loaded, info_.bytes);
     };
-    model_ = family.load_model(checkpoint_, *device_,
-                               {.on_bytes = on_bytes,
-                                .int8_towers = options.tower_precision == TowerPrecision::kInt8,
-                                .deferred = &deferred_,
-                                .threads = options.threads});
+    model_ = models::load_model(checkpoint_, *device_,
+                                {.on_bytes = on_bytes,
+                                 .int8_towers = options.tower_precision == TowerPrecision::kInt8,
+                                 .deferred = &deferred_,
+                                 .threads = options.threads});
     make_pools();
     scheduler_ = std::make_unique<engine::Scheduler>(
         *model_, *device_, *pool_, options_.max_batch_tokens.value_or(device_->batch_tokens()),
