@@ -23,7 +23,7 @@ namespace json = boost::json;
 
 // A case takes some milliseconds; sanitizers and busy machines take longer.
 constexpr unsigned kMostSeconds = 60;
-constexpr rlim_t kMostMemory = rlim_t{6} << 30;
+constexpr rlim_t kMostMemory = rlim_t{2} << 30;  // a twentieth of which is the program
 
 /// What each key is set to, besides being left out.
 const std::vector<json::value>& hostile_values() {
