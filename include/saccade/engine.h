@@ -79,6 +79,11 @@ struct EngineOptions {
   /// Tokens that one step of the model takes; longer prompts are read in chunks. The device's
   /// choice where it is not given.
   std::optional<std::int64_t> max_batch_tokens;
+  /// Prompts begin with the keys and values that earlier ones left, as far as they are the same.
+  /// Takes no memory but what sequences leave of theirs.
+  bool prefix_cache = true;
+  /// For what the tower made of pictures; 0: every picture is encoded anew.
+  std::int64_t vision_cache_bytes = std::int64_t{256} << 20;
 };
 
 /// A part of a model's weights.
@@ -175,6 +180,7 @@ class Engine {
   BenchReport bench(const BenchOptions& options, BenchListener* listener = nullptr);
 
  private:
+  friend class Service;  // which takes an engine over
   class Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -24,6 +24,9 @@ ImageBytes read_image(const std::string& path);
 struct Message {
   std::string role;  ///< "system", "user" or "assistant"
   std::vector<std::variant<std::string, ImageBytes>> content;
+  /// Further members of the message that the chat template may read, a JSON object:
+  /// {"tool_calls": [...]}, {"name": "..."}; empty: none.
+  std::string fields = {};
 };
 
 /// How the next token is chosen. What is not given comes from the checkpoint's
@@ -34,11 +37,19 @@ struct Sampling {
   std::optional<std::int64_t> top_k;         ///< >= 0; 0: all
   std::optional<double> min_p;               ///< [0, 1], relative to the likeliest token
   std::optional<double> repetition_penalty;  ///< > 0; 1: none
-  std::optional<std::uint64_t> seed;         ///< fresh randomness without
+  std::optional<double> presence_penalty;    ///< taken from the logit of each token answered with
+  std::optional<double> frequency_penalty;   ///< likewise, times the number of its occurrences
+  std::vector<std::pair<std::int32_t, float>> logit_bias = {};  ///< added to these tokens' logits
+  std::optional<std::uint64_t> seed;                            ///< fresh randomness without
 };
 
 struct Request {
   std::vector<Message> messages;
+  /// In place of messages: the text that the model goes on with, no template around it.
+  std::optional<std::string> prompt;
+  std::string tools;  ///< for the chat template, a JSON array of tools; empty: none
+  /// Further variables of the chat template, each a name and a JSON value.
+  std::vector<std::pair<std::string, std::string>> template_variables;
   Sampling sampling;
   std::int64_t max_tokens = 1024;
   std::vector<std::string> stop;  ///< texts that end the answer and are not part of it
@@ -47,6 +58,8 @@ struct Request {
   std::optional<int> logprobs;
   std::optional<std::int64_t> min_pixels;  ///< pixel budget of each picture
   std::optional<std::int64_t> max_pixels;
+  /// A service gives requests of a higher priority their turn first.
+  int priority = 0;
 };
 
 enum class FinishReason {
@@ -70,11 +83,16 @@ struct Usage {
   std::int64_t prompt_tokens = 0;  ///< image tokens included
   std::int64_t image_tokens = 0;
   std::int64_t completion_tokens = 0;
+  /// Prompt tokens whose keys and values were there already, so that nothing was computed for them.
+  std::int64_t cached_tokens = 0;
+  /// Pictures for which the vision tower did not run.
+  std::int64_t cached_images = 0;
 };
 
 /// Milliseconds of wall time.
 struct Timings {
   double load_ms = 0.0;     ///< opening and packing the checkpoint
+  double queue_ms = 0.0;    ///< waiting for other requests
   double media_ms = 0.0;    ///< decoding and resizing pictures
   double vision_ms = 0.0;   ///< vision tower
   double prefill_ms = 0.0;  ///< prompt through the decoder

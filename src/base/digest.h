@@ -19,6 +19,9 @@ struct Digest {
   std::string hex() const;
 };
 
+/// The digest of bytes that lie together.
+Digest digest_of(std::span<const std::byte> bytes);
+
 /// Digests data given in pieces. Numbers are taken as their bytes in memory.
 class Digester {
  public:

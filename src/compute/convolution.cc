@@ -43,6 +43,7 @@ void Device::im2col(const Tensor& y, const Tensor& x, const ConvShape& shape, st
 void Device::depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight,
                             const Tensor* bias, const ConvShape& shape) {
   constexpr std::string_view kOp = "depthwise_conv";
+  may_pause();
   check_shape(kOp, shape);
   check_matrix(kOp, "x", x, shape.places(), -1);
   check_matrix(kOp, "y", y, shape.out_places(), -1);

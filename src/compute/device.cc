@@ -149,6 +149,7 @@ void Device::run(Recording&, const std::function<void()>& body) {
 
 void Device::linear(const Tensor& y, const Tensor& x, const Weight& w,
                     const LinearOptions& options) {
+  may_pause();
   check_matrix("linear", "x", x, -1, w.inputs());
   if (options.gate && w.outputs() % 2 != 0) fail("[linear] {} outputs to gate", w.outputs());
   check_matrix("linear", "y", y, x.rows(), options.gate ? w.outputs() / 2 : w.outputs());
@@ -330,6 +331,7 @@ void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor
                                 const Tensor& v, const AttentionShape& shape,
                                 std::span<const std::int64_t> ends) {
   constexpr std::string_view kOp = "attention_segments";
+  may_pause();
   check_attention(kOp, shape);
   const std::int64_t rows = q.rows();
   check_matrix(kOp, "q", q, rows, static_cast<std::int64_t>(shape.num_heads) * shape.head_dim);
@@ -346,6 +348,7 @@ void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor
 void Device::channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                                int groups, float scale) {
   constexpr std::string_view kOp = "channel_attention";
+  may_pause();
   check_matrix(kOp, "q", q, -1, -1);
   for (const Tensor* other : {&out, &k, &v}) {
     check_matrix(kOp, "k, v and out", *other, q.rows(), q.size(1));
@@ -370,6 +373,15 @@ void Device::write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& 
   check_matrix("write_kv", "k", k, -1, width);
   check_matrix("write_kv", "v", v, k.rows(), width);
   do_write_kv(cache, layer, k, v, spans);
+}
+
+void Device::copy_page(KvCache& cache, std::int32_t from, std::int32_t to) {
+  for (const std::int32_t page : {from, to}) {
+    if (page < 0 || page >= cache.num_pages()) {
+      fail("[copy_page] page {} of {}", page, cache.num_pages());
+    }
+  }
+  do_copy_page(cache, from, to);
 }
 
 void Device::rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,

@@ -64,8 +64,8 @@ class Readback {
 /// Operations check their shapes and throw Error naming themselves; results are written into
 /// tensors the caller made. Floating-point tensors are f32 or, between layers, of the device's
 /// activation_dtype; norm weights, biases, rotary tables and logits are f32; matrices keep their
-/// own type. Operations are done in the order they are called; when they are done is the device's
-/// affair until download or Readback::wait.
+/// own type. One thread at a time uses a device, whichever it is. Operations are done in the order
+/// they are called; when they are done is the device's affair until download or Readback::wait.
 ///
 /// On the CPU, and on a GPU where batch invariance is asked for, every element of every result is
 /// computed in an order that does not depend on the number of rows, on the other rows, or on the
@@ -74,6 +74,9 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual DeviceInfo info() const = 0;
+  /// For a list of operations that others may break into: `pause` is called before each operation
+  /// that can take long, and may use the device itself. Null: no more.
+  void set_pause(const std::function<void()>* pause) { pause_ = pause; }
   /// The type of the tensors between layers. What is summed up over layers stays f32.
   virtual DType activation_dtype() const { return DType::kF32; }
   /// Tokens of a step with which the device works well; more cost memory and gain little.
@@ -234,6 +237,8 @@ class Device {
   void gated_delta_rule(const Tensor& out, const Tensor& qkv, const Tensor& gates,
                         const Tensor& rates, const Tensor& bias, int num_key_heads,
                         StateStore& states, int layer, const SpanTable& spans);
+  /// Page `to` holds afterwards what page `from` holds now, in all layers.
+  void copy_page(KvCache& cache, std::int32_t from, std::int32_t to);
   /// Slot `to` holds afterwards what slot `from` holds now.
   void copy_state(StateStore& states, int from, int to);
   /// Chooses a token for each row of logits [rows, vocab_size], which may be changed: ids int32
@@ -291,6 +296,7 @@ class Device {
   virtual void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
                                   int layer, const AttentionShape& shape,
                                   const SpanTable& spans) = 0;
+  virtual void do_copy_page(KvCache& cache, std::int32_t from, std::int32_t to) = 0;
   virtual void do_causal_conv(const Tensor& y, const Tensor& x, const Tensor& taps,
                               Activation activation, StateStore& states, int layer,
                               const SpanTable& spans) = 0;
@@ -308,7 +314,12 @@ class Device {
   void count_attention(const AttentionShape& shape, const SpanTable& spans);
   void count_state(const StateStore& states, const SpanTable& spans);
 
+  void may_pause() const {
+    if (pause_) (*pause_)();
+  }
+
   Work* work_ = nullptr;
+  const std::function<void()>* pause_ = nullptr;
 };
 
 /// "silu", "gelu", "gelu_pytorch_tanh", "gelu_new", "quick_gelu", "relu" as in config.json, or

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace saccade::compute {
 namespace {
+
+constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
 std::int32_t argmax(std::span<const float> logits) {
   return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
@@ -34,9 +37,20 @@ std::int32_t Sampler::choose(std::span<float> logits) {
     if (static_cast<std::size_t>(id) >= logits.size()) continue;
     logits[id] = logits[id] < 0 ? logits[id] * penalty : logits[id] / penalty;
   }
+  if (!allowed_.empty()) forbid(logits);
   const std::int32_t id = params_.temperature == 0.0 ? argmax(logits) : draw(logits);
+  if (logits[id] == kForbidden) return -1;
   if (params_.repetition_penalty != 1.0) seen_.insert(id);
   return id;
+}
+
+void Sampler::forbid(std::span<float> logits) const {
+  constexpr std::size_t kBits = 32;
+  for (std::size_t id = 0; id < logits.size(); ++id) {
+    const std::size_t word = id / kBits;
+    const bool allowed = word < allowed_.size() && (allowed_[word] >> (id % kBits) & 1) != 0;
+    if (!allowed) logits[id] = kForbidden;
+  }
 }
 
 std::int32_t Sampler::draw(std::span<const float> logits) {
@@ -55,6 +69,7 @@ std::int32_t Sampler::draw(std::span<const float> logits) {
   double sum = 0.0;
   while (kept < ids.size()) {
     if (kept > 0 && (sum >= params_.top_p * total || weights[kept] < params_.min_p)) break;
+    if (kept > 0 && weights[kept] == 0.0) break;  // such as what is not allowed
     sum += weights[kept++];
   }
   double target = random_.uniform() * sum;

@@ -39,15 +39,20 @@ class Sampler {
   /// `prompt` counts for the repetition penalty.
   Sampler(const SamplingParams& params, std::uint64_t seed, std::span<const std::int32_t> prompt);
 
-  /// logits [vocab_size]; changed in place by the penalty.
+  /// Of the next tokens those whose bit is set in `words`, id i being bit i % 32 of word i / 32,
+  /// and none beyond them; nothing: all. Holds until it is called again.
+  void allow(std::span<const std::uint32_t> words) { allowed_.assign(words.begin(), words.end()); }
+  /// logits [vocab_size]; changed in place by penalty and mask. -1 where no token is allowed.
   std::int32_t choose(std::span<float> logits);
 
  private:
+  void forbid(std::span<float> logits) const;
   std::int32_t draw(std::span<const float> logits);
 
   SamplingParams params_;
   Random random_;
   std::unordered_set<std::int32_t> seen_;
+  std::vector<std::uint32_t> allowed_;
 };
 
 /// Ids of the `count` largest logits, largest first, the lower id first among equals.
@@ -66,6 +71,8 @@ class SamplerSlots {
   /// Puts a fresh sampler in a slot.
   virtual void assign(int slot, const SamplingParams& params, std::uint64_t seed,
                       std::span<const std::int32_t> prompt);
+  /// Sampler::allow of one of them.
+  virtual void allow(int slot, std::span<const std::uint32_t> words) { at(slot).allow(words); }
   Sampler& at(int slot) { return *samplers_[slot]; }
 
  private:

@@ -9,6 +9,8 @@ KvPool::KvPool(compute::Device& device, const compute::KvLayout& layout, int num
 }
 
 std::int32_t KvPool::take() {
+  while (free_.empty() && reclaim_ && reclaim_()) {
+  }
   if (free_.empty()) return -1;
   const std::int32_t page = free_.back();
   free_.pop_back();

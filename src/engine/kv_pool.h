@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -20,6 +21,9 @@ class KvPool {
   int free_pages() const { return static_cast<int>(free_.size()); }
   int num_pages() const { return cache_->num_pages(); }
 
+  /// Is asked for pages when none is free, until it returns false: it has none to give back.
+  void set_reclaim(std::function<bool()> reclaim) { reclaim_ = std::move(reclaim); }
+
   /// A page with one reference, or -1 when none is free.
   std::int32_t take();
   void retain(std::int32_t page);
@@ -30,6 +34,7 @@ class KvPool {
   std::unique_ptr<compute::KvCache> cache_;
   std::vector<std::int32_t> free_;
   std::vector<int> references_;
+  std::function<bool()> reclaim_;
 };
 
 }  // namespace saccade::engine

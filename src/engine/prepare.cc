@@ -56,6 +56,10 @@ ImageBytes read_image(const std::string& path) {
 namespace engine {
 namespace {
 
+media::DecodeOptions decoding(const EngineOptions& options) {
+  return {{.max_pixels = options.max_image_pixels}, options.fast_decode};
+}
+
 /// A picture's patches, under a digest that tells by how much the decoder shrank it.
 media::Patches process(const models::Processor& processor, const media::Picture& picture,
                        const Request& request, bool alone) {
@@ -70,32 +74,66 @@ media::Patches process(const models::Processor& processor, const media::Picture&
   return patches;
 }
 
-/// Collects the pictures of all messages, decoding each.
-void prepare_images(PreparedPrompt& prepared, const models::Processor& processor,
-                    const Request& request, const EngineOptions& options, Listener* listener) {
-  const media::DecodeOptions decoding{{.max_pixels = options.max_image_pixels},
-                                      options.fast_decode};
-  std::vector<const ImageBytes*> images;
-  for (const Message& message : request.messages) {
-    for (const auto& part : message.content) {
-      if (const auto* image = std::get_if<ImageBytes>(&part)) images.push_back(image);
-    }
+/// Decodes and cuts a picture, and adds its name to errors that do not tell it.
+PictureIndex::Entry read_picture(const models::Processor& processor, const Request& request,
+                                 const ImageBytes& image, bool alone,
+                                 const EngineOptions& options) {
+  const media::Picture picture(image.bytes, image.name, decoding(options));
+  try {
+    return {process(processor, picture, request, alone), {picture.height(), picture.width()}};
+  } catch (const Error& error) {
+    // Errors of decoding name the picture already.
+    if (std::string_view(error.what()).starts_with(image.name + ":")) throw;
+    throw Error(fmt::format("{}: {}", image.name, error.what()), error.kind());
   }
+}
+
+/// Names a file's bytes and everything that its patches depend on beside them.
+Digest file_digest(const ImageBytes& image, const Request& request, bool alone,
+                   const EngineOptions& options) {
+  Digester digester;
+  digester.add(image.bytes);
+  digester.add_number(static_cast<std::int64_t>(image.bytes.size()));
+  for (const auto& pixels : {request.min_pixels, request.max_pixels}) {
+    digester.add_number(pixels.value_or(-1));
+  }
+  digester.add_number(std::int64_t{alone});
+  digester.add_number(std::int64_t{options.fast_decode});
+  return digester.finish();
+}
+
+/// Collects the pictures of all messages, decoding each that is not known.
+void prepare_images(PreparedPrompt& prepared, const models::Processor& processor,
+                    const Request& request, const EngineOptions& options, Listener* listener,
+                    PictureIndex* index) {
+  const std::vector<const ImageBytes*> images = pictures_of(request);
   const auto total = static_cast<std::int64_t>(images.size());
   for (std::int64_t i = 0; i < total; ++i) {
     if (listener) listener->on_progress(Stage::kMedia, i, total);
-    const std::string& name = images[i]->name;
-    const media::Picture picture(images[i]->bytes, name, decoding);
-    try {
-      prepared.patches.push_back(process(processor, picture, request, total == 1));
-    } catch (const Error& error) {
-      // Errors of decoding name the picture already.
-      if (std::string_view(error.what()).starts_with(name + ":")) throw;
-      throw Error(fmt::format("{}: {}", name, error.what()), error.kind());
+    const bool alone = total == 1;
+    Digest file;
+    std::optional<PictureIndex::Entry> entry;
+    if (index) {
+      file = file_digest(*images[i], request, alone, options);
+      entry = index->find(file);
     }
-    prepared.image_names.push_back(name);
-    prepared.image_sizes.push_back({picture.height(), picture.width()});
+    if (!entry) {
+      entry = read_picture(processor, request, *images[i], alone, options);
+      if (index) index->insert(file, entry->patches, entry->decoded_size);
+    }
+    prepared.patches.push_back(std::move(entry->patches));
+    prepared.image_names.push_back(images[i]->name);
+    prepared.image_sizes.push_back(entry->decoded_size);
     prepared.order.push_back(static_cast<int>(i));
+  }
+}
+
+/// JSON that a caller gave as text.
+boost::json::value parse_part(const std::string& text, const std::string& name) {
+  try {
+    return parse_json(text, name);
+  } catch (const Error& error) {
+    throw Error(error.what(), ErrorKind::kUsage);
   }
 }
 
@@ -111,9 +149,31 @@ std::vector<models::ChatMessage> chat_messages(const Request& request) {
         chat.content.push_back({"", images++});
       }
     }
+    if (!message.fields.empty()) {
+      const boost::json::value fields = parse_part(message.fields, "fields of a message");
+      if (!fields.is_object()) fail_usage("fields of a message: wanted a JSON object");
+      chat.fields = fields.get_object();
+    }
     messages.push_back(std::move(chat));
   }
   return messages;
+}
+
+boost::json::object template_variables(const Request& request) {
+  boost::json::object variables{{"add_generation_prompt", true}};
+  if (!request.tools.empty()) variables["tools"] = parse_part(request.tools, "tools");
+  for (const auto& [name, value] : request.template_variables) {
+    variables[name] = parse_part(value, "template variable " + name);
+  }
+  return variables;
+}
+
+/// A text that no template surrounds, with the token before it that the tokenizer puts there.
+std::string with_first_token(const text::Tokenizer& tokenizer, const std::string& text) {
+  const std::vector<std::int32_t> plain = tokenizer.encode(text);
+  const std::vector<std::int32_t> framed = tokenizer.encode(text, {.add_special = true});
+  const bool has_first = !framed.empty() && (plain.empty() || framed[0] != plain[0]);
+  return has_first ? std::string(tokenizer.token_bytes(framed[0])) + text : text;
 }
 
 void check_budget(const Request& request) {
@@ -130,13 +190,42 @@ void check_budget(const Request& request) {
 
 }  // namespace
 
+std::vector<const ImageBytes*> pictures_of(const Request& request) {
+  std::vector<const ImageBytes*> images;
+  for (const Message& message : request.messages) {
+    for (const auto& part : message.content) {
+      if (const auto* image = std::get_if<ImageBytes>(&part)) images.push_back(image);
+    }
+  }
+  return images;
+}
+
+media::Patches process_picture(const models::Processor& processor, const Request& request,
+                               const ImageBytes& image, const EngineOptions& options) {
+  const bool alone = pictures_of(request).size() == 1;
+  return read_picture(processor, request, image, alone, options).patches;
+}
+
 PreparedPrompt prepare_prompt(const models::Processor& processor, const Request& request,
-                              const EngineOptions& options, Listener* listener) {
+                              const EngineOptions& options, Listener* listener,
+                              PictureIndex* index) {
   check_budget(request);
   PreparedPrompt prepared;
-  prepare_images(prepared, processor, request, options, listener);
+  if (request.prompt) {
+    if (!request.messages.empty()) fail_usage("prompt: wanted either a prompt or messages");
+    const text::Tokenizer& tokenizer = processor.tokenizer();
+    prepared.prompt = processor.tokenize(*request.prompt, {}, {});
+    prepared.rendered = *request.prompt;
+    // Families whose templates say it all leave out the token that begins a text.
+    if (prepared.prompt.token_ids == tokenizer.encode(*request.prompt)) {
+      prepared.rendered = with_first_token(tokenizer, *request.prompt);
+      prepared.prompt = processor.tokenize(prepared.rendered, {}, {});
+    }
+    return prepared;
+  }
+  prepare_images(prepared, processor, request, options, listener, index);
   prepared.messages = chat_messages(request);
-  prepared.rendered = processor.render(prepared.messages, true);
+  prepared.rendered = processor.render(prepared.messages, template_variables(request));
   std::vector<media::PatchGrid> grids;
   for (const media::Patches& patches : prepared.patches) grids.push_back(patches.grid);
   prepared.prompt = processor.tokenize(prepared.rendered, prepared.order, grids);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "engine/picture_index.h"
 #include "engine/sampler.h"
 #include "media/patches.h"
 #include "models/processor.h"
@@ -16,7 +17,7 @@ namespace saccade::engine {
 /// A request's conversation with its pictures decoded and cut into patches.
 struct PreparedPrompt {
   std::vector<models::ChatMessage> messages;
-  std::vector<media::Patches> patches;  ///< of each picture
+  std::vector<media::Patches> patches;  ///< of each picture; without values if it was known
   std::vector<std::string> image_names;
   std::vector<media::Size> image_sizes;  ///< as decoded
   std::vector<int> order;                ///< picture at each placeholder
@@ -25,9 +26,18 @@ struct PreparedPrompt {
 };
 
 /// Decodes, preprocesses, renders and tokenizes; of `options` those of picture files are read.
-/// Throws Error naming the picture or the template.
+/// Pictures that `index` knows are not decoded; it may be null. Throws Error naming the picture or
+/// the template. Thread-safe, as is the next one.
 PreparedPrompt prepare_prompt(const models::Processor& processor, const Request& request,
-                              const EngineOptions& options, Listener* listener);
+                              const EngineOptions& options, Listener* listener,
+                              PictureIndex* index = nullptr);
+
+/// The patches of one picture of a request, with their values.
+media::Patches process_picture(const models::Processor& processor, const Request& request,
+                               const ImageBytes& image, const EngineOptions& options);
+
+/// The pictures of a request in the order of their messages.
+std::vector<const ImageBytes*> pictures_of(const Request& request);
 
 /// The defaults that a checkpoint's generation_config.json sets, as transformers reads it: greedy
 /// unless do_sample is true. Throws Error for values out of range.

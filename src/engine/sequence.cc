@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/token_contents.h"
+
 namespace saccade::engine {
 namespace {
 
@@ -11,21 +13,19 @@ constexpr std::int64_t kBytesPerToken = 16;  // about 4 in English
 
 }  // namespace
 
-Sequence::Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool& pool)
+Sequence::Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool& pool,
+                   PrefixCache* cache)
     : input_(std::move(input)),
-      pool_(pool),
       detokenizer_(tokenizer, true),
-      stop_matcher_(input_.stop) {
+      stop_matcher_(input_.stop),
+      pages_(pool, cache) {
   // So that steps take no new memory while the answer is no longer than most are.
   const std::int64_t expected = std::clamp<std::int64_t>(input_.max_tokens, 0, kExpectedTokens);
   generated_.reserve(expected);
   text_.reserve(expected * kBytesPerToken);
-  pages_.reserve((prompt_tokens() + expected) / pool_.page_tokens() + 1);
+  pages_.expect(prompt_tokens() + expected);
+  if (cache) contents_ = token_contents(input_.prompt, input_.pictures);
   if (input_.max_tokens <= 0) finish(FinishReason::kLength);
-}
-
-Sequence::~Sequence() {
-  for (const std::int32_t page : pages_) pool_.release(page);
 }
 
 std::int64_t Sequence::known() const {
@@ -42,14 +42,93 @@ std::int32_t Sequence::position(int axis, std::int64_t index) const {
   return input_.prompt.next_position + static_cast<std::int32_t>(index - prompt_tokens());
 }
 
-bool Sequence::reserve(std::int64_t tokens) {
-  const std::int64_t wanted = (tokens + pool_.page_tokens() - 1) / pool_.page_tokens();
-  while (static_cast<std::int64_t>(pages_.size()) < wanted) {
-    const std::int32_t page = pool_.take();
-    if (page < 0) return false;
-    pages_.push_back(page);
+std::int64_t Sequence::ready_tokens() const {
+  for (const models::MediaSpan& span : input_.prompt.media) {
+    const bool needed = span.begin + span.count > computed_;
+    if (!needed || input_.pictures[span.image]->embeddings) continue;
+    // Tokens that see the picture before it comes wait with it.
+    for (const models::TokenRun& run : input_.prompt.mutual) {
+      if (run.begin < span.begin && span.begin < run.begin + run.count) return run.begin;
+    }
+    return span.begin;
   }
-  return true;
+  return known();
+}
+
+std::string Sequence::picture_error() const {
+  for (const auto& picture : input_.pictures) {
+    if (!picture->error.empty() && ready_tokens() < known()) return picture->error;
+  }
+  return {};
+}
+
+std::span<const Digest> Sequence::contents() {
+  if (!pages_.cached()) return {};
+  for (std::int64_t i = std::ssize(contents_); i < known(); ++i) {
+    contents_.push_back(answer_content(token(i), position(0, i), input_.prompt.axes));
+  }
+  return contents_;
+}
+
+std::optional<Digest> Sequence::next_page_key() const {
+  const std::int64_t begin = pages_.shared_tokens();
+  const std::int64_t end = begin + pages_.page_tokens();
+  if (!pages_.cached() || computed_ != begin || end > prompt_tokens()) return std::nullopt;
+  return PrefixCache::key_of(pages_.last_shared(),
+                             std::span(contents_).subspan(begin, pages_.page_tokens()));
+}
+
+void Sequence::adopt_prefix(compute::Device& device, compute::StateStore* states) {
+  if (!pages_.cached() || computed_ != pages_.shared_tokens()) return;
+  const PrefixCache::Match match = pages_.match(contents().first(known() - 1));
+  // What an encoder makes of its tokens is not kept, but for the decoder's pages of it.
+  if (match.tokens == 0 || computed_ + match.tokens < input_.prompt.encoder_tokens) return;
+  const std::int64_t adopted = pages_.adopt(match, device);
+  if (states && adopted < match.tokens) {
+    // Of a state there is none but that after all of them.
+    begin_anew();
+    return;
+  }
+  if (states) device.copy_state(*states, match.state_slot, state_slot);
+  computed_ += adopted;
+  // What it had computed itself before it was set back was not spared.
+  if (!was_set_back_) cached_tokens_ += adopted;
+}
+
+PrefixCache::Node* Sequence::share(bool tail) {
+  if (!pages_.cached()) return nullptr;
+  if (tail) return pages_.share_tail(contents(), computed_);
+  pages_.share(contents(), computed_);
+  return nullptr;
+}
+
+std::vector<Digest> Sequence::page_keys() const {
+  std::vector<Digest> keys;
+  std::optional<Digest> key = next_page_key();
+  const std::int64_t page_tokens = pages_.page_tokens();
+  std::int64_t end = pages_.shared_tokens() + page_tokens;
+  while (key) {
+    keys.push_back(*key);
+    key.reset();
+    if (end + page_tokens <= prompt_tokens()) {
+      key = PrefixCache::key_of(keys.back(), std::span(contents_).subspan(end, page_tokens));
+    }
+    end += page_tokens;
+  }
+  return keys;
+}
+
+void Sequence::begin_anew() {
+  pages_.clear();
+  computed_ = 0;
+  if (!was_set_back_) cached_tokens_ = 0;
+}
+
+void Sequence::set_back() {
+  share(false);
+  was_set_back_ = true;
+  begin_anew();
+  admitted = false;
 }
 
 void Sequence::accept(std::int32_t id, std::span<const float> logits) {
@@ -61,6 +140,7 @@ void Sequence::accept(std::int32_t id, std::span<const float> logits) {
   if (generated_.empty()) first_token_time_ = Clock::now();
   if (on_logits) on_logits(logits);
   generated_.push_back(id);
+  input_.edits.note(id);
   if (input_.logprobs) logprobs_.push_back(logprobs_of(logits, id, *input_.logprobs));
   const auto& ends = input_.end_tokens;
   if (std::find(ends.begin(), ends.end(), id) != ends.end()) {
@@ -99,6 +179,13 @@ Result Sequence::take_result() {
   result.logprobs = std::move(logprobs_);
   result.usage.prompt_tokens = prompt_tokens();
   for (const models::MediaSpan& span : input_.prompt.media) result.usage.image_tokens += span.count;
+  result.usage.cached_tokens = cached_tokens_;
+  result.timings.media_ms = input_.media_ms;
+  for (const auto& picture : input_.pictures) {
+    // Neither was it wanted when its tokens were in the cache.
+    if (!picture->wanted || picture->from_cache) ++result.usage.cached_images;
+    result.timings.vision_ms += picture->vision_ms;
+  }
   result.usage.completion_tokens = static_cast<std::int64_t>(result.token_ids.size());
   return result;
 }

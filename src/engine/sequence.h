@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/kv_pool.h"
+#include "engine/logit_edits.h"
+#include "engine/picture.h"
 #include "engine/sampler.h"
+#include "engine/sequence_pages.h"
 #include "engine/stop_matcher.h"
 #include "models/processor.h"
 #include "saccade/request.h"
@@ -22,8 +24,9 @@ using Clock = std::chrono::steady_clock;
 /// What a sequence is made from, settled before it meets the scheduler.
 struct SequenceInput {
   models::Prompt prompt;
-  std::vector<std::shared_ptr<const Tensor>> embeddings;  ///< of each picture of the request
+  std::vector<std::shared_ptr<Picture>> pictures;  ///< of the request, in its order
   SamplingParams sampling;
+  LogitEdits edits;
   std::uint64_t seed = 0;
   std::int64_t max_tokens = 0;
   std::vector<std::string> stop;
@@ -31,13 +34,16 @@ struct SequenceInput {
   std::optional<int> logprobs;
   /// The answer, where it is given and not chosen; max_tokens is its length then.
   std::vector<std::int32_t> forced;
+  int priority = 0;       ///< higher ones get their turn first
+  double media_ms = 0.0;  ///< that decoding and cutting pictures took
 };
 
 /// Tokens, pages and answer of one request. Owned by the caller, advanced by the scheduler.
 class Sequence {
  public:
-  Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool& pool);
-  ~Sequence();
+  /// With a `cache` it begins with what is there of its prompt, and leaves there what it computed.
+  Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool& pool,
+           PrefixCache* cache = nullptr);
   Sequence(const Sequence&) = delete;
   Sequence& operator=(const Sequence&) = delete;
 
@@ -50,6 +56,12 @@ class Sequence {
   int slot = -1;
   /// Of its recurrent state, where the model has some; the scheduler's.
   int state_slot = -1;
+  /// Takes part in steps; the scheduler's.
+  bool admitted = false;
+  /// When it was first.
+  Clock::time_point admitted_time{};
+  /// Its place among those of the same priority; the scheduler's.
+  std::int64_t arrival = 0;
 
   const models::Prompt& prompt() const { return input_.prompt; }
   std::int64_t prompt_tokens() const {
@@ -59,28 +71,61 @@ class Sequence {
   std::int64_t computed() const { return computed_; }
   /// Tokens known: prompt and answer so far.
   std::int64_t known() const;
-  bool prefilling() const { return computed_ < prompt_tokens(); }
+  /// More than the last token is still to be computed.
+  bool prefilling() const { return computed_ + 1 < known() || generated_.empty(); }
   bool finished() const { return finish_reason_.has_value() || !error_.empty(); }
   const std::string& error() const { return error_; }
 
   std::int32_t token(std::int64_t index) const;
   /// Position of a token on one axis.
   std::int32_t position(int axis, std::int64_t index) const;
-  const Tensor& embedding(int image) const { return *input_.embeddings[image]; }
+  const Tensor& embedding(int image) const { return *input_.pictures[image]->embeddings; }
+  std::span<const std::shared_ptr<Picture>> pictures() const { return input_.pictures; }
+  /// Tokens that can be computed: those before the first picture that is not there yet.
+  std::int64_t ready_tokens() const;
+  /// Why a picture that is needed will not come; empty: all is well.
+  std::string picture_error() const;
+  int priority() const { return input_.priority; }
   const SamplingParams& sampling() const { return input_.sampling; }
   std::uint64_t seed() const { return input_.seed; }
   /// The answer is given: its tokens are not chosen.
   bool forced() const { return !input_.forced.empty(); }
   /// Somebody looks at the logits of each token.
   bool wants_logits() const { return on_logits || input_.logprobs; }
+  const LogitEdits& edits() const { return input_.edits; }
+  /// Each token must be known before the next one is computed.
+  bool step_by_step() const { return wants_logits() || forced() || input_.edits.any(); }
   /// Tokens that the answer may still get.
   std::int64_t remaining() const {
     return input_.max_tokens - static_cast<std::int64_t>(generated_.size());
   }
-  std::span<const std::int32_t> pages() const { return pages_; }
+  std::span<const std::int32_t> pages() const { return pages_.pages(); }
 
   /// Makes room for `tokens` tokens in all; false when the pool has no page left.
-  bool reserve(std::int64_t tokens);
+  bool reserve(std::int64_t tokens) { return pages_.reserve(tokens); }
+  /// Goes on with what the cache has of its next tokens; `states`: where the model has some. All
+  /// but one token at most, since the last one's logits are needed.
+  void adopt_prefix(compute::Device& device, compute::StateStore* states);
+  /// The next prompt tokens fill a page: its key in the cache. Nothing where there is no cache, or
+  /// it has begun with the page already.
+  std::optional<Digest> next_page_key() const;
+  /// The keys of all pages that the rest of the prompt fills.
+  std::vector<Digest> page_keys() const;
+  /// The node of the page that ends with the last token computed, if one does.
+  PrefixCache::Node* shared_end() const {
+    return computed_ == pages_.shared_tokens() ? pages_.last_shared() : nullptr;
+  }
+  /// Leaves in the cache the pages that are full; `tail`: and what the last one holds, whose node
+  /// is returned when it is new there.
+  PrefixCache::Node* share(bool tail);
+  /// Gives its pages back: it has ended.
+  void give_back() { pages_.clear(); }
+  /// Gives its pages back and begins again with the first token.
+  void begin_anew();
+  /// The same for one that was admitted; what it has computed is left in the cache.
+  void set_back();
+  /// Prompt tokens that were in the cache.
+  std::int64_t cached_tokens() const { return cached_tokens_; }
   /// The next `count` tokens have been computed.
   void advance(std::int64_t count) { computed_ += count; }
   /// Takes the next token, or the one that is forced instead, and its text. `id` is -1 when there
@@ -88,7 +133,10 @@ class Sequence {
   void accept(std::int32_t id, std::span<const float> logits = {});
   void cancel() { finish(FinishReason::kCancelled); }
   void fail_with(std::string error) { error_ = std::move(error); }
+  bool failed() const { return !error_.empty(); }
 
+  /// One for each token of the answer so far, when they were asked for.
+  std::span<const GeneratedLogprob> logprobs() const { return logprobs_; }
   Clock::time_point first_token_time() const { return first_token_time_; }
   /// The answer; timings are the caller's to fill in.
   Result take_result();
@@ -98,14 +146,18 @@ class Sequence {
   void emit(const std::string& text);
 
   SequenceInput input_;
-  KvPool& pool_;
+  /// token_contents of all known tokens.
+  std::span<const Digest> contents();
   text::StreamingDetokenizer detokenizer_;
   StopMatcher stop_matcher_;
-  std::vector<std::int32_t> pages_;
+  SequencePages pages_;
+  std::vector<Digest> contents_;  // of the prompt, and of so much of the answer as was asked for
   std::vector<std::int32_t> generated_;
   std::vector<GeneratedLogprob> logprobs_;
   std::string text_;
   std::int64_t computed_ = 0;
+  std::int64_t cached_tokens_ = 0;
+  bool was_set_back_ = false;
   std::optional<FinishReason> finish_reason_;
   std::string error_;
   Clock::time_point first_token_time_{};

@@ -10,6 +10,8 @@ StatePool::StatePool(compute::Device& device, const compute::StateLayout& layout
 }
 
 int StatePool::take() {
+  while (free_.empty() && reclaim_ && reclaim_()) {
+  }
   if (free_.empty()) return -1;
   const int slot = free_.back();
   free_.pop_back();

@@ -1,6 +1,7 @@
 // Which slots for recurrent states belong to whom.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -22,6 +23,9 @@ class StatePool {
   int num_slots() const { return store_ ? store_->num_slots() : 0; }
   int free_slots() const { return static_cast<int>(free_.size()); }
 
+  /// Is asked for slots when none is free, until it returns false: it has none to give back.
+  void set_reclaim(std::function<bool()> reclaim) { reclaim_ = std::move(reclaim); }
+
   /// A slot, or -1 when none is free. What lies in it is what its last owner left: a sequence's
   /// first token begins with zeros.
   int take();
@@ -30,6 +34,7 @@ class StatePool {
  private:
   std::unique_ptr<compute::StateStore> store_;
   std::vector<int> free_;
+  std::function<bool()> reclaim_;
 };
 
 }  // namespace saccade::engine

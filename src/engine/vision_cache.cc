@@ -19,8 +19,15 @@ std::shared_ptr<const Tensor> VisionCache::insert(const Digest& digest, Tensor e
     bytes_ -= entries_.back().embeddings->bytes();
     index_.erase(entries_.back().digest);
     entries_.pop_back();
+    ++evictions_;
   }
   return kept;
+}
+
+void VisionCache::clear() {
+  index_.clear();
+  entries_.clear();
+  bytes_ = 0;
 }
 
 }  // namespace saccade::engine

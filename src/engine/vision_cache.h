@@ -23,6 +23,10 @@ class VisionCache {
   /// Takes new embeddings; what is larger than the budget is passed through without being kept.
   std::shared_ptr<const Tensor> insert(const Digest& digest, Tensor embeddings);
   std::int64_t bytes() const { return bytes_; }
+  std::int64_t budget_bytes() const { return budget_bytes_; }
+  std::int64_t entries() const { return static_cast<std::int64_t>(entries_.size()); }
+  std::int64_t evictions() const { return evictions_; }
+  void clear();
 
  private:
   struct Entry {
@@ -31,6 +35,7 @@ class VisionCache {
   };
   std::int64_t budget_bytes_;
   std::int64_t bytes_ = 0;
+  std::int64_t evictions_ = 0;
   std::list<Entry> entries_;  // most recently used first
   std::unordered_map<Digest, std::list<Entry>::iterator> index_;
 };

@@ -67,6 +67,7 @@ boost::json::value content_value(const ChatMessage& message, bool strings) {
   if (strings && message.content.size() == 1 && message.content[0].image < 0) {
     return boost::json::value(message.content[0].text);
   }
+  if (strings && message.content.empty()) return "";
   boost::json::array parts;
   for (const ContentPart& part : message.content) {
     if (part.image >= 0) {
@@ -91,7 +92,7 @@ ChatFormat::ChatFormat(const checkpoint::Checkpoint& checkpoint, std::string_vie
   const std::vector<ChatMessage> messages = {{"user", {{text, -1}}}};
   const auto shows = [&] {
     try {
-      return render(messages, true).find(text) != std::string::npos;
+      return render(messages, {{"add_generation_prompt", true}}).find(text) != std::string::npos;
     } catch (const Error&) {
       return false;
     }
@@ -108,13 +109,17 @@ std::string ChatFormat::bos_token() const {
 }
 
 std::string ChatFormat::render(const std::vector<ChatMessage>& messages,
-                               bool add_generation_prompt) const {
+                               const boost::json::object& variables) const {
   boost::json::array list;
   for (const ChatMessage& message : messages) {
-    list.push_back(boost::json::object{{"role", message.role},
-                                       {"content", content_value(message, shows_strings_)}});
+    boost::json::object item{{"role", message.role},
+                             {"content", content_value(message, shows_strings_)}};
+    for (const auto& [name, value] : message.fields) item[name] = value;
+    list.push_back(std::move(item));
   }
-  return render({{"messages", std::move(list)}, {"add_generation_prompt", add_generation_prompt}});
+  boost::json::object all = variables;
+  all["messages"] = std::move(list);
+  return render(all);
 }
 
 std::string ChatFormat::render(const boost::json::object& variables) const {

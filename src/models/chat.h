@@ -21,9 +21,11 @@ class ChatFormat {
   /// A template without special tokens.
   explicit ChatFormat(text::ChatTemplate chat_template);
 
-  /// The prompt of a conversation. A message of one text is passed as a string if the template
-  /// shows such strings, any other as a list of parts, as transformers' processors are given them.
-  std::string render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
+  /// The prompt of a conversation; `variables` beside it may be anything but messages. A message of
+  /// one text is passed as a string if the template shows such strings, any other as a list of
+  /// parts, as transformers' processors are given them.
+  std::string render(const std::vector<ChatMessage>& messages,
+                     const boost::json::object& variables) const;
 
   /// The prompt of messages as templates know them; `variables` (messages, tools, ...) come over
   /// the special tokens.

@@ -22,6 +22,7 @@ struct ContentPart {
 struct ChatMessage {
   std::string role;  ///< "system", "user", "assistant"
   std::vector<ContentPart> content;
+  boost::json::object fields = {};  ///< what else templates may read, such as tool_calls
 };
 
 /// A pixel budget that replaces the checkpoint's.
@@ -94,9 +95,15 @@ class Processor {
 
   /// What stands in a prompt for the text of a message, where a family puts something in its place.
   virtual std::string prompt_text(const std::string& text) const { return text; }
-  /// Renders the chat template. A part with a picture becomes the family's placeholder.
+  /// Renders the chat template with these variables beside the messages: add_generation_prompt,
+  /// tools, ... A part with a picture becomes the family's placeholder. Throws Error for what a
+  /// family without a template has no use for.
   virtual std::string render(const std::vector<ChatMessage>& messages,
-                             bool add_generation_prompt) const = 0;
+                             const boost::json::object& variables) const = 0;
+  /// The same without further variables.
+  std::string render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const {
+    return render(messages, boost::json::object{{"add_generation_prompt", add_generation_prompt}});
+  }
   /// Tokens and positions of a rendered prompt; grids[i] is the picture that ContentPart names i,
   /// order[k] the picture at the k-th placeholder.
   virtual Prompt tokenize(const std::string& rendered, const std::vector<int>& order,

@@ -55,8 +55,8 @@ std::int64_t TextProcessor::image_tokens(const media::PatchGrid&) const {
 }
 
 std::string TextProcessor::render(const std::vector<ChatMessage>& messages,
-                                  bool add_generation_prompt) const {
-  return chat_.render(messages, add_generation_prompt);
+                                  const boost::json::object& variables) const {
+  return chat_.render(messages, variables);
 }
 
 Prompt TextProcessor::tokenize(const std::string& rendered, const std::vector<int>&,

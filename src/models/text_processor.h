@@ -36,8 +36,9 @@ class TextProcessor : public Processor {
   media::Patches process_image(const media::Picture& picture, const PixelBudget& budget,
                                bool alone) const override;
   std::int64_t image_tokens(const media::PatchGrid& grid) const override;
+  using Processor::render;
   std::string render(const std::vector<ChatMessage>& messages,
-                     bool add_generation_prompt) const override;
+                     const boost::json::object& variables) const override;
   Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
                   const std::vector<media::PatchGrid>& grids) const override;
 

@@ -50,9 +50,16 @@ media::Patches VlmProcessor::process_image(const media::Picture& picture, const 
   return alone ? prepare_image(picture) : prepare_one_of_several(picture);
 }
 
+void refuse_variables(const boost::json::object& variables, std::string_view family) {
+  for (const auto& [name, value] : variables) {
+    if (name == "add_generation_prompt") continue;
+    fail_usage("{} has no chat template: leave out {}", family, std::string_view(name));
+  }
+}
+
 std::string VlmProcessor::render(const std::vector<ChatMessage>& messages,
-                                 bool add_generation_prompt) const {
-  return chat_.value().render(messages, add_generation_prompt);
+                                 const boost::json::object& variables) const {
+  return chat_.value().render(messages, variables);
 }
 
 std::string VlmProcessor::expand(const std::string& rendered, const std::vector<int>& order,

@@ -25,8 +25,9 @@ class VlmProcessor : public Processor {
   /// Refuses a pixel budget: sizes are the checkpoint's.
   media::Patches process_image(const media::Picture& picture, const PixelBudget& budget,
                                bool alone) const final;
+  using Processor::render;
   std::string render(const std::vector<ChatMessage>& messages,
-                     bool add_generation_prompt) const override;
+                     const boost::json::object& variables) const override;
   Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
                   const std::vector<media::PatchGrid>& grids) const override;
 
@@ -76,6 +77,9 @@ class VlmProcessor : public Processor {
   std::vector<std::int32_t> end_tokens_;
   std::string image_token_text_;
 };
+
+/// Throws Error (usage) naming a variable that only a chat template could read.
+void refuse_variables(const boost::json::object& variables, std::string_view family);
 
 /// `text` `count` times.
 std::string repeated(const std::string& text, std::int64_t count);

@@ -2,34 +2,12 @@
 // of any size and on any number of threads; and the greedy answers are those of transformers.
 #include <gtest/gtest.h>
 
+#include "engine/answers.h"
 #include "goldens.h"
 #include "saccade/engine.h"
 
 namespace saccade {
 namespace {
-
-std::vector<Request> requests_of(const std::filesystem::path& directory, std::int64_t max_tokens) {
-  std::vector<Request> requests;
-  const boost::json::value cases = read_json_file(directory / "cases.json");
-  for (const auto& item : cases.as_array()) {
-    requests.push_back(goldens::greedy_request(item.as_object(), max_tokens));
-    requests.back().logprobs = 5;
-  }
-  return requests;
-}
-
-void expect_same(const Result& a, const Result& b) {
-  EXPECT_EQ(a.token_ids, b.token_ids);
-  EXPECT_EQ(a.text, b.text);
-  ASSERT_EQ(a.logprobs.size(), b.logprobs.size());
-  for (std::size_t i = 0; i < a.logprobs.size(); ++i) {
-    EXPECT_EQ(a.logprobs[i].token.logprob, b.logprobs[i].token.logprob);
-    for (std::size_t j = 0; j < a.logprobs[i].top.size(); ++j) {
-      EXPECT_EQ(a.logprobs[i].top[j].id, b.logprobs[i].top[j].id);
-      EXPECT_EQ(a.logprobs[i].top[j].logprob, b.logprobs[i].top[j].logprob);
-    }
-  }
-}
 
 class Invariance : public testing::TestWithParam<std::string> {
  protected:
@@ -59,7 +37,8 @@ TEST_P(Invariance, AloneBatchedChunkedAndThreadedAreTheSameBits) {
   const std::vector<Request> requests = requests_of(directory_, 24);
   std::vector<Result> alone;
   {
-    Engine engine = Engine::load(directory_.string(), {.threads = 1});
+    Engine engine = Engine::load(directory_.string(),
+                                 {.threads = 1, .prefix_cache = false, .vision_cache_bytes = 0});
     for (const Request& request : requests) alone.push_back(engine.generate(request));
   }
   for (const std::int64_t chunk : {1, 7, 64, 100000}) {

@@ -89,7 +89,7 @@ class SchedulerTest : public testing::Test {
 };
 
 TEST_F(SchedulerTest, PromptsAreReadInChunksAndOnlyTheLastTokenNeedsLogits) {
-  Scheduler scheduler(model_, device_, pool_, 4);
+  Scheduler scheduler({model_, device_, pool_}, 4);
   auto one = sequence({0, 1, 2, 3, 4, 5, 6, 0, 1}, 3);
   scheduler.add(one.get());
   while (!scheduler.idle()) scheduler.step();
@@ -99,15 +99,16 @@ TEST_F(SchedulerTest, PromptsAreReadInChunksAndOnlyTheLastTokenNeedsLogits) {
 }
 
 TEST_F(SchedulerTest, TokensThatSeeEachOtherAreNeverParted) {
-  Scheduler scheduler(model_, device_, pool_, 4);
+  Scheduler scheduler({model_, device_, pool_}, 4);
   // Tokens 2 to 7 are a picture, longer than a step; 9 and 10 are another.
   SequenceInput input;
   input.prompt.token_ids.assign(12, 0);
   input.prompt.positions.resize(12);
   input.prompt.media = {{0, 2, 6, 0}, {1, 9, 2, 0}};
   input.prompt.mutual = {{2, 6}, {9, 2}};
-  const Tensor embeddings = device_.empty(DType::kF32, {6, 16});
-  input.embeddings.assign(2, std::make_shared<const Tensor>(embeddings.view()));
+  input.pictures.assign(2, std::make_shared<Picture>());
+  input.pictures[0]->embeddings =
+      std::make_shared<const Tensor>(device_.empty(DType::kF32, {6, 16}));
   input.max_tokens = 1;
   Sequence one(std::move(input), tokenizer_, pool_);
   scheduler.add(&one);
@@ -127,7 +128,7 @@ TEST(KeyRanges, RunsPastWindowsSayWhereKeysBegin) {
 }
 
 TEST_F(SchedulerTest, DecodingGoesOnWhileAPromptIsRead) {
-  Scheduler scheduler(model_, device_, pool_, 3);
+  Scheduler scheduler({model_, device_, pool_}, 3);
   auto one = sequence({1}, 5);
   auto two = sequence({0, 1, 2, 3, 4}, 1);
   scheduler.add(one.get());
@@ -144,7 +145,7 @@ TEST_F(SchedulerTest, DecodingGoesOnWhileAPromptIsRead) {
 
 TEST_F(SchedulerTest, AFailedStepFailsItsSequencesAndTheEngineGoesOn) {
   model_.failing_token = 7;
-  Scheduler scheduler(model_, device_, pool_, 4);
+  Scheduler scheduler({model_, device_, pool_}, 4);
   auto bad = sequence({7}, 2);
   scheduler.add(bad.get());
   while (!scheduler.idle()) scheduler.step();
@@ -158,7 +159,7 @@ TEST_F(SchedulerTest, AFailedStepFailsItsSequencesAndTheEngineGoesOn) {
 TEST_F(SchedulerTest, SlotsOfStatesGoRound) {
   StatePool states(device_, {.num_layers = 1, .conv_taps = 2, .conv_channels = 3}, 2);
   model_.failing_token = 7;
-  Scheduler scheduler(model_, device_, pool_, 16, &states);
+  Scheduler scheduler({model_, device_, pool_, &states}, 16);
   auto bad = sequence({7}, 2);
   scheduler.add(bad.get());
   while (!scheduler.idle()) scheduler.step();
@@ -184,7 +185,7 @@ TEST_F(SchedulerTest, SlotsOfStatesGoRound) {
 TEST_F(SchedulerTest, LogitsThatAreNotNumbersAreAnError) {
   for (const float peak : {NAN, INFINITY}) {
     model_.peak = peak;
-    Scheduler scheduler(model_, device_, pool_, 4);
+    Scheduler scheduler({model_, device_, pool_}, 4);
     auto one = sequence({1}, 2);
     scheduler.add(one.get());
     while (!scheduler.idle()) scheduler.step();
@@ -193,7 +194,7 @@ TEST_F(SchedulerTest, LogitsThatAreNotNumbersAreAnError) {
 }
 
 TEST_F(SchedulerTest, PagesComeBackAndWaitingSequencesGetThem) {
-  Scheduler scheduler(model_, device_, pool_, 1000);
+  Scheduler scheduler({model_, device_, pool_}, 1000);
   auto one = sequence(std::vector<std::int32_t>(100, 1), 2);  // two of three pages
   auto two = sequence(std::vector<std::int32_t>(100, 2), 2);
   scheduler.add(one.get());
@@ -208,7 +209,7 @@ TEST_F(SchedulerTest, PagesComeBackAndWaitingSequencesGetThem) {
 }
 
 TEST_F(SchedulerTest, WhatNeverFitsIsAnError) {
-  Scheduler scheduler(model_, device_, pool_, 1000);
+  Scheduler scheduler({model_, device_, pool_}, 1000);
   auto one = sequence(std::vector<std::int32_t>(500, 1), 2);
   scheduler.add(one.get());
   while (!scheduler.idle()) scheduler.step();
@@ -245,7 +246,7 @@ TEST_P(AheadTest, AnswersAreThoseOfOneStepAtATime) {
   CountingModel model(device);
   KvPool pool(device, {1, 1, 16}, 12);
   {
-    Scheduler scheduler(model, device, pool, 16);
+    Scheduler scheduler({model, device, pool}, 16);
     auto ends = sequence_in(pool, {0}, 20, {4});  // by its end token
     auto full = sequence_in(pool, {1, 2, 3}, 7);  // by its length
     auto late = sequence_in(pool, {5, 6}, 3);
@@ -266,7 +267,7 @@ TEST_P(AheadTest, ASequenceMayEndWhileStepsOfItArePending) {
   AheadDevice device(GetParam());
   CountingModel model(device);
   KvPool pool(device, {1, 1, 16}, 12);
-  Scheduler scheduler(model, device, pool, 16);
+  Scheduler scheduler({model, device, pool}, 16);
   auto ends = sequence_in(pool, {0}, 20, {3});
   auto goes_on = sequence_in(pool, {1}, 9);
   scheduler.add(ends.get());
@@ -282,7 +283,7 @@ TEST_P(AheadTest, CancelledSequencesLetGo) {
   AheadDevice device(GetParam());
   CountingModel model(device);
   KvPool pool(device, {1, 1, 16}, 12);
-  Scheduler scheduler(model, device, pool, 16);
+  Scheduler scheduler({model, device, pool}, 16);
   auto one = sequence_in(pool, {0}, 1000);
   scheduler.add(one.get());
   for (int i = 0; i < 6; ++i) scheduler.step();

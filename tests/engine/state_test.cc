@@ -31,7 +31,8 @@ class StateTest : public testing::Test {
     SequenceInput input;
     input.prompt = prepared.prompt;
     for (const media::Patches& patches : prepared.patches) {
-      input.embeddings.push_back(std::make_shared<const Tensor>(model_->encode(patches)));
+      input.pictures.push_back(std::make_shared<Picture>());
+      input.pictures.back()->embeddings = std::make_shared<const Tensor>(model_->encode(patches));
     }
     input.max_tokens = max_tokens;
     return std::make_unique<Sequence>(std::move(input), processor_->tokenizer(), pool);
@@ -53,7 +54,7 @@ class StateTest : public testing::Test {
   /// The answer of a case with all memory to itself.
   std::vector<std::int32_t> alone(std::size_t index, std::int64_t max_tokens) {
     Memory memory(device_, *model_, 1);
-    Scheduler scheduler(*model_, device_, memory.pool, 1000, &memory.states);
+    Scheduler scheduler({*model_, device_, memory.pool, &memory.states}, 1000);
     const auto one = sequence(memory.pool, index, max_tokens);
     scheduler.add(one.get());
     while (!scheduler.idle()) scheduler.step();
@@ -72,7 +73,7 @@ class StateTest : public testing::Test {
 
 TEST_F(StateTest, SlotsAreUsedAgainWithoutATrace) {
   Memory memory(device_, *model_, 2);
-  Scheduler scheduler(*model_, device_, memory.pool, 40, &memory.states);
+  Scheduler scheduler({*model_, device_, memory.pool, &memory.states}, 40);
   // More sequences than slots, of answers of different lengths: each waits for one to end.
   std::vector<std::unique_ptr<Sequence>> sequences;
   const std::vector<std::int64_t> lengths = {3, 17, 1, 9, 25, 2, 11};
@@ -90,7 +91,7 @@ TEST_F(StateTest, SlotsAreUsedAgainWithoutATrace) {
 
 TEST_F(StateTest, CancelledSequencesLeaveNothing) {
   Memory memory(device_, *model_, 2);
-  Scheduler scheduler(*model_, device_, memory.pool, 16, &memory.states);
+  Scheduler scheduler({*model_, device_, memory.pool, &memory.states}, 16);
   {
     // One is cut off in its prompt, the other in its answer.
     const auto answering = sequence(memory.pool, 0, 30);
@@ -113,7 +114,7 @@ TEST_F(StateTest, CancelledSequencesLeaveNothing) {
 
 TEST_F(StateTest, AModelWithStatesNeedsRoomForThem) {
   KvPool pool(device_, model_->kv_layout(), kPages);
-  Scheduler scheduler(*model_, device_, pool, 1000);
+  Scheduler scheduler({*model_, device_, pool}, 1000);
   const auto one = sequence(pool, 0, 2);
   scheduler.add(one.get());
   while (!scheduler.idle()) scheduler.step();

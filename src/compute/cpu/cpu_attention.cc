@@ -87,6 +87,10 @@ void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
   });
 }
 
+void CpuDevice::do_copy_page(KvCache& cache, std::int32_t from, std::int32_t to) {
+  static_cast<PagedKv&>(cache).copy_page(from, to);
+}
+
 void CpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                             const SpanTable& table) {
   const auto& pages = static_cast<const PagedKv&>(cache);

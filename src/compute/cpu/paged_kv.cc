@@ -1,5 +1,7 @@
 #include "compute/cpu/paged_kv.h"
 
+#include <cstring>
+
 #include "base/error.h"
 #include "compute/cpu/mapped_memory.h"
 
@@ -24,6 +26,11 @@ PagedKv::PagedKv(const KvLayout& layout, bool rounded, int num_pages)
     page_bytes_ += block.bytes() * num_kv_heads;
   }
   data_ = map_zeros(num_pages * page_bytes_, "a key-value cache");
+}
+
+void PagedKv::copy_page(std::int32_t from, std::int32_t to) {
+  auto* data = static_cast<std::byte*>(data_.get());
+  std::memcpy(data + to * page_bytes_, data + from * page_bytes_, page_bytes_);
 }
 
 }  // namespace saccade::compute::cpu

@@ -27,6 +27,8 @@ class PagedKv : public KvCache {
     return {block(0, layer, head), page_bytes_, pages};
   }
 
+  void copy_page(std::int32_t from, std::int32_t to);
+
   /// Bytes of one page of this layout.
   static std::int64_t page_bytes(const KvLayout& layout, bool rounded);
 

@@ -110,6 +110,12 @@ void GpuDevice::do_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin,
                 &args);
 }
 
+void GpuDevice::do_copy_page(KvCache& cache, std::int32_t from, std::int32_t to) {
+  for (const Tensor& rows : static_cast<const GpuKvCache&>(cache).page_rows()) {
+    gather(rows.view_rows(to, 1), rows, {&from, 1});
+  }
+}
+
 void GpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,
                             const SpanTable& spans) {
   const auto& pages = static_cast<const GpuKvCache&>(cache);

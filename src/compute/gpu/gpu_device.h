@@ -118,6 +118,7 @@ class GpuDevice : public Device {
                           const SpanTable& spans) override;
   void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
                           const AttentionShape& shape, const SpanTable& spans) override;
+  void do_copy_page(KvCache& cache, std::int32_t from, std::int32_t to) override;
   void do_causal_conv(const Tensor& y, const Tensor& x, const Tensor& taps, Activation activation,
                       StateStore& states, int layer, const SpanTable& spans) override;
   void do_gated_delta_rule(const Tensor& out, const Tensor& qkv, const Tensor& gates,

@@ -32,6 +32,19 @@ GpuKvCache::GpuKvCache(GpuDevice& device, const KvLayout& layout, int num_pages)
   memory_ = device.take_lasting_memory(total);
 }
 
+std::vector<Tensor> GpuKvCache::page_rows() const {
+  std::vector<Tensor> rows;
+  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
+    const std::int64_t words =
+        layers_[layer].bytes / num_pages() / static_cast<std::int64_t>(sizeof(float));
+    if (words == 0) continue;
+    for (void* data : {keys(static_cast<int>(layer)), values(static_cast<int>(layer))}) {
+      rows.emplace_back(memory_, data, DType::kF32, Shape{num_pages(), words});
+    }
+  }
+  return rows;
+}
+
 GpuSpanTable::GpuSpanTable(GpuDevice& device, std::int64_t spans, std::int64_t pages)
     : device_(device), span_room_(0), page_room_(0) {
   // Recorded steps have a row for each span.

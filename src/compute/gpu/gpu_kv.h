@@ -7,7 +7,7 @@
 #include "compute/gpu/kernel_table.h"
 #include "compute/kv_cache.h"
 #include "compute/span_table.h"
-#include "tensor/dtype.h"
+#include "tensor/tensor.h"
 
 namespace saccade::compute::gpu {
 
@@ -26,6 +26,9 @@ class GpuKvCache : public KvCache {
   void* values(int layer) const {
     return static_cast<std::byte*>(keys(layer)) + layers_[layer].bytes;
   }
+  /// The same memory as 32-bit words, a row for each page: keys of all layers that store any, and
+  /// values.
+  std::vector<Tensor> page_rows() const;
 
  private:
   struct Layer {

@@ -1,4 +1,5 @@
 // Sampling on a GPU.
+#include <algorithm>
 #include <vector>
 
 #include "base/error.h"
@@ -47,6 +48,19 @@ class GpuSamplerSlots : public SamplerSlots {
     device_.copy_in(this->state(slot), &state, sizeof state);
   }
 
+  void allow(int slot, std::span<const u32> words) override {
+    const std::int64_t bytes = words_ * static_cast<std::int64_t>(sizeof(u32));
+    if (!masks_) masks_ = device_.take_lasting_memory(count() * bytes);
+    u32* mask = static_cast<u32*>(masks_.get()) + slot * words_;
+    if (!words.empty()) {
+      std::vector<u32> bits(words_, 0);
+      std::copy_n(words.begin(), std::min<std::int64_t>(words_, std::ssize(words)), bits.begin());
+      device_.copy_in(mask, bits.data(), bytes);
+    }
+    const u32* allowed = words.empty() ? nullptr : mask;
+    device_.copy_in(&state(slot)->allowed, &allowed, sizeof allowed);
+  }
+
   SampleState* state(int slot) const { return static_cast<SampleState*>(states_.get()) + slot; }
 
  private:
@@ -55,6 +69,7 @@ class GpuSamplerSlots : public SamplerSlots {
   std::int64_t words_;  // of a slot
   std::shared_ptr<void> states_;
   std::shared_ptr<void> seen_;
+  std::shared_ptr<void> masks_;  // of slots that were given one
 };
 
 }  // namespace

@@ -121,8 +121,10 @@ class Florence2Processor : public VlmProcessor {
   }
 
   /// The picture, if there is one, and the question that the text stands for.
+  using VlmProcessor::render;
   std::string render(const std::vector<ChatMessage>& messages,
-                     bool /*add_generation_prompt*/) const override {
+                     const boost::json::object& variables) const override {
+    refuse_variables(variables, "Florence-2");
     if (messages.size() != 1 || messages[0].role != "user") {
       fail_usage(
           "Florence-2 reads one question about a picture: leave out system messages and earlier "

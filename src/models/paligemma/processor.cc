@@ -44,8 +44,10 @@ class PaliGemmaProcessor : public VlmProcessor {
   }
 
   /// What the parts of the one message say.
+  using VlmProcessor::render;
   std::string render(const std::vector<ChatMessage>& messages,
-                     bool /*add_generation_prompt*/) const override {
+                     const boost::json::object& variables) const override {
+    refuse_variables(variables, "PaliGemma");
     if (messages.size() != 1 || messages[0].role != "user") {
       fail_usage(
           "PaliGemma reads one question about pictures: leave out system messages and earlier "

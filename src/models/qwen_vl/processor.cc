@@ -69,9 +69,10 @@ class QwenVlProcessor : public Processor {
     return static_cast<std::int64_t>(grid.t) * (grid.h / merge_size_) * (grid.w / merge_size_);
   }
 
+  using Processor::render;
   std::string render(const std::vector<ChatMessage>& messages,
-                     bool add_generation_prompt) const override {
-    return chat_.render(messages, add_generation_prompt);
+                     const boost::json::object& variables) const override {
+    return chat_.render(messages, variables);
   }
 
   Prompt tokenize(const std::string& rendered, const std::vector<int>& order,

@@ -1,0 +1,244 @@
+#include "engine/loaded_model.h"
+
+#include <algorithm>
+#include <random>
+
+#include "base/error.h"
+#include "models/family.h"
+
+namespace saccade::engine {
+namespace {
+
+// The share of free memory, after the weights, that keys and values may grow into.
+constexpr double kKvShare = 0.8;
+// Of that, states get one part in so many at most.
+constexpr std::int64_t kStateShare = 4;
+// Working memory of a step besides weights and key-value pages.
+constexpr std::int64_t kWorkingBytes = std::int64_t{64} << 20;
+// Sequences of full length that one engine keeps pages for.
+constexpr std::int64_t kMaxFullSequences = 4;
+// Where contexts are short, tokens that there are pages for all the same.
+constexpr std::int64_t kMinKvTokens = 65536;
+
+// Pictures whose files are remembered.
+constexpr std::size_t kKnownPictures = 4096;
+
+double ms_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+}
+
+/// Fresh randomness, for requests that bring no seed.
+std::uint64_t fresh_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+/// Said before anything is loaded, so that a model that cannot fit does not push others out.
+void check_memory(const ModelInfo& info, const compute::Device& device) {
+  const std::int64_t needed = info.bytes + kWorkingBytes;
+  const std::int64_t available = device.info().available_memory_bytes;
+  if (needed > available) {
+    fail(
+        "{}: the model needs {} MiB of memory, {} MiB are free; close other programs or take a "
+        "smaller or quantized model",
+        info.directory, needed >> 20, available >> 20);
+  }
+}
+
+/// What keys, values and states may take of the memory that weights still to come leave.
+std::int64_t sequence_memory(const EngineOptions& options, const compute::Device& device,
+                             std::int64_t deferred_bytes) {
+  const std::int64_t available = device.info().available_memory_bytes - deferred_bytes;
+  return options.kv_memory_bytes.value_or(
+      static_cast<std::int64_t>(kKvShare * static_cast<double>(available)));
+}
+
+/// Slots for recurrent states, as many as can be used or as their share of the memory has.
+int count_states(const ModelInfo& info, std::int64_t budget) {
+  if (info.state_bytes_per_sequence == 0) return 0;
+  return static_cast<int>(std::clamp<std::int64_t>(
+      budget / kStateShare / info.state_bytes_per_sequence, 1, Scheduler::kMaxSequences));
+}
+
+/// Pages for sequences of the whole context, as far as the memory goes.
+int count_pages(const ModelInfo& info, const compute::Device& device, std::int64_t budget) {
+  const int page_tokens = device.kv_page_tokens();
+  // A decoder without any attention has pages of no bytes.
+  const std::int64_t page_bytes = std::max<std::int64_t>(1, info.kv_bytes_per_token * page_tokens);
+  const std::int64_t tokens = std::max(kMaxFullSequences * info.context_length, kMinKvTokens);
+  const std::int64_t wanted = (tokens + page_tokens - 1) / page_tokens;
+  return static_cast<int>(std::clamp<std::int64_t>(budget / page_bytes, 1, wanted));
+}
+
+}  // namespace
+
+compute::DeviceOptions device_options(const EngineOptions& options) {
+  if (options.threads < 0) {
+    fail_usage("threads: wanted a number from 1 to 1024, found {}", options.threads);
+  }
+  return {options.device, options.threads, options.instruction_set,
+          options.activations == Activations::kF32, options.batch_invariant};
+}
+
+ModelInfo describe_model(const checkpoint::Checkpoint& checkpoint, const compute::Device& device) {
+  const models::Description description = models::family_of(checkpoint).describe(checkpoint);
+  ModelInfo info;
+  info.directory = checkpoint.where();
+  info.family = description.family;
+  for (const models::PartDescription& part : description.parts) {
+    info.parts.push_back({part.name, part.summary, part.parameters, part.bytes, part.dtypes});
+    info.parameters += part.parameters;
+    info.bytes += part.bytes;
+  }
+  info.vocab_size = description.vocab_size;
+  info.context_length = description.context_length;
+  info.kv_bytes_per_token = device.kv_bytes_per_token(description.kv_layout);
+  info.state_bytes_per_sequence = description.state_layout.bytes();
+  return info;
+}
+
+TokenMath count_prompt(const models::Processor& processor, const ModelInfo& info,
+                       const PreparedPrompt& prepared) {
+  TokenMath math;
+  math.parts = prompt_parts(processor, prepared);
+  math.token_ids = prepared.prompt.token_ids;
+  math.prompt_tokens = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
+  for (const models::MediaSpan& span : prepared.prompt.media) math.image_tokens += span.count;
+  math.context_length = info.context_length;
+  const auto decoded = static_cast<std::int64_t>(models::decoder_tokens(prepared.prompt).size());
+  math.answer_limit = std::max<std::int64_t>(0, info.context_length - decoded);
+  math.kv_bytes_per_token = info.kv_bytes_per_token;
+  return math;
+}
+
+LoadedModel::LoadedModel(checkpoint::Checkpoint checkpoint, const EngineOptions& options,
+                         Listener* listener, Clock::time_point begin)
+    : options_(options),
+      device_(compute::make_device(device_options(options))),
+      checkpoint_(std::move(checkpoint)),
+      info_(describe_model(checkpoint_, *device_)),
+      memory_before_(device_->info().available_memory_bytes),
+      vision_cache_(options.vision_cache_bytes),
+      picture_index_(kKnownPictures) {
+  check_memory(info_, *device_);
+  processor_ = models::family_of(checkpoint_).load_processor(checkpoint_);
+  sampling_ = default_sampling(checkpoint_);
+  std::int64_t loaded = 0;
+  const auto on_bytes = [&](std::int64_t bytes) {
+    loaded += bytes;
+    if (listener) listener->on_progress(Stage::kLoading, loaded, info_.bytes);
+  };
+  model_ = models::load_model(checkpoint_, *device_,
+                              {.on_bytes = on_bytes,
+                               .int8_towers = options.tower_precision == TowerPrecision::kInt8,
+                               .deferred = &deferred_,
+                               .threads = options.threads});
+  make_pools();
+  pictures_ = std::make_unique<PictureEncoder>(*device_, vision_cache_,
+                                               [this](const media::Patches& patches) {
+                                                 load_tower(nullptr);
+                                                 return model_->encode(patches);
+                                               });
+  runner_ = std::make_unique<Runner>(Scheduler::Parts{*model_, *device_, *pool_, states_.get(),
+                                                      prefix_cache_.get(), pictures_.get()},
+                                     options_.max_batch_tokens.value_or(device_->batch_tokens()));
+  load_ms_ = ms_since(begin);
+}
+
+void LoadedModel::make_pools() {
+  const std::int64_t budget = sequence_memory(options_, *device_, deferred_.bytes());
+  states_ =
+      std::make_unique<StatePool>(*device_, model_->state_layout(), count_states(info_, budget));
+  const std::int64_t taken = states_->num_slots() * info_.state_bytes_per_sequence;
+  pool_ = std::make_unique<KvPool>(*device_, model_->kv_layout(),
+                                   count_pages(info_, *device_, budget - taken));
+  if (options_.prefix_cache) prefix_cache_ = std::make_unique<PrefixCache>(*pool_, states_.get());
+}
+
+void LoadedModel::load_tower(Listener* listener) {
+  if (deferred_.bytes() == 0) return;
+  const Clock::time_point begin = Clock::now();
+  const std::int64_t before = info_.bytes - deferred_.bytes();
+  const std::int64_t bytes = deferred_.bytes();
+  deferred_.load([&](std::int64_t done, std::int64_t total) {
+    if (listener) {
+      listener->on_progress(Stage::kLoading, before + bytes * done / total, info_.bytes);
+    }
+  });
+  load_ms_ += ms_since(begin);
+}
+
+SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request,
+                                   Listener* listener) const {
+  const Clock::time_point begin = Clock::now();
+  if (request->max_tokens < 0) {
+    fail_usage("max-tokens: wanted a count from 0 up, found {}", request->max_tokens);
+  }
+  if (request->logprobs && (*request->logprobs < 0 || *request->logprobs > info_.vocab_size)) {
+    fail_usage("logprobs: wanted a count from 0 to {}, found {}", info_.vocab_size,
+               *request->logprobs);
+  }
+  SequenceInput input;
+  input.sampling = merged_sampling(sampling_, request->sampling);
+  input.edits = LogitEdits(request->sampling, info_.vocab_size);
+  PreparedPrompt prepared =
+      prepare_prompt(*processor_, *request, options_, listener, &picture_index_);
+  input.media_ms = ms_since(begin);
+  input.max_tokens = check_length(prepared, request->max_tokens);
+  const std::vector<const ImageBytes*> images = pictures_of(*request);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    auto picture = std::make_shared<Picture>();
+    picture->patches = std::move(prepared.patches[i]);
+    picture->process = [this, request, image = images[i]] {
+      return process_picture(*processor_, *request, *image, options_);
+    };
+    input.pictures.push_back(std::move(picture));
+  }
+  input.prompt = std::move(prepared.prompt);
+  input.seed = request->sampling.seed.value_or(fresh_seed());
+  input.stop = request->stop;
+  if (!request->ignore_end) input.end_tokens = processor_->end_tokens();
+  input.logprobs = request->logprobs;
+  input.priority = request->priority;
+  return input;
+}
+
+std::unique_ptr<Sequence> LoadedModel::make_sequence(SequenceInput input) {
+  return std::make_unique<Sequence>(std::move(input), processor_->tokenizer(), *pool_,
+                                    prefix_cache_.get());
+}
+
+TokenMath LoadedModel::count_tokens(const Request& request) const {
+  return count_prompt(*processor_, info_,
+                      prepare_prompt(*processor_, request, options_, nullptr, &picture_index_));
+}
+
+void LoadedModel::clear_caches() {
+  if (prefix_cache_) prefix_cache_->clear();
+  vision_cache_.clear();
+  picture_index_.clear();
+}
+
+/// How many tokens may follow the prompt. Throws when the prompt leaves no room at all.
+std::int64_t LoadedModel::check_length(const PreparedPrompt& prepared,
+                                       std::int64_t max_tokens) const {
+  const auto prompt = static_cast<std::int64_t>(prepared.prompt.token_ids.size());
+  // An encoder has a context of its own, of which the answer takes nothing.
+  const std::int64_t encoded = prepared.prompt.encoder_tokens;
+  const std::int64_t decoded = prompt - encoded;
+  if (encoded > info_.context_length || decoded >= info_.context_length) {
+    fail(
+        "the prompt has {} tokens, the model's context {}; lower max-pixels, or use fewer "
+        "pictures or less text",
+        std::max(encoded, decoded), info_.context_length);
+  }
+  if (prompt == 0) fail("the prompt is empty");
+  const std::int64_t room = static_cast<std::int64_t>(pool_->num_pages()) * pool_->page_tokens();
+  if (prompt >= room) {
+    fail("the prompt has {} tokens; free memory holds keys and values of {} ({} KiB a token)",
+         prompt, room, info_.kv_bytes_per_token >> 10);
+  }
+  return std::min({max_tokens, info_.context_length - decoded, room - prompt});
+}
+
+}  // namespace saccade::engine

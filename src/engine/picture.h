@@ -1,0 +1,27 @@
+// A picture of a request on its way from a file's bytes to what stands in the prompt.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "media/patches.h"
+#include "tensor/tensor.h"
+
+namespace saccade::engine {
+
+struct Picture {
+  /// Its digest and sizes; the values only until the tower has taken them, and not where the file
+  /// was known already.
+  media::Patches patches;
+  /// Decodes and cuts it once more. Safe to call beside the engine's thread. Throws Error.
+  std::function<media::Patches()> process;
+  /// Null until PictureEncoder has seen to it.
+  std::shared_ptr<const Tensor> embeddings;
+  std::string error;        ///< why there will be none
+  bool wanted = false;      ///< the encoder knows of it
+  bool from_cache = false;  ///< the embeddings were there already
+  double vision_ms = 0.0;   ///< that the tower ran for it
+};
+
+}  // namespace saccade::engine

@@ -1,0 +1,446 @@
+#include "saccade/service.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "engine/engine_impl.h"
+
+namespace saccade {
+
+using engine::Clock;
+
+namespace {
+
+constexpr int kMaxPreparationThreads = 4;
+// Prepared requests that wait for the model, for each that is being prepared: their pixels take
+// memory, tens of megabytes a picture.
+constexpr int kPreparedPerThread = 4;
+
+double ms_between(Clock::time_point begin, Clock::time_point end) {
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
+
+double rate(std::int64_t tokens, double ms) {
+  return ms > 0 ? static_cast<double>(tokens) * 1000.0 / ms : 0.0;
+}
+
+/// A request on its way through the service.
+struct Job {
+  std::shared_ptr<const Request> request;
+  std::shared_ptr<RequestListener> listener;
+  std::shared_ptr<std::atomic<bool>> cancelled;
+  Clock::time_point submitted;
+  engine::SequenceInput input;                 // once it is prepared
+  std::unique_ptr<engine::Sequence> sequence;  // once it runs
+  std::size_t logprobs_sent = 0;
+
+  /// Listeners are the caller's: one that throws loses its request, and nobody else's.
+  template <typename Call>
+  void tell(Call&& call) {
+    try {
+      call(*listener);
+    } catch (...) {
+      *cancelled = true;
+    }
+  }
+};
+
+/// Waits for one answer.
+class Waiter : public RequestListener {
+ public:
+  void on_result(Result result) override { promise.set_value(std::move(result)); }
+  void on_error(const Error& error) override {
+    promise.set_exception(std::make_exception_ptr(error));
+  }
+  std::promise<Result> promise;
+};
+
+}  // namespace
+
+class Service::Impl {
+ public:
+  Impl(std::unique_ptr<engine::LoadedModel> model, const ServiceOptions& options)
+      : model_(std::move(model)), options_(options) {
+    check_options();
+    if (options_.max_running == 0) options_.max_running = engine::Scheduler::kMaxSequences;
+    if (options_.preparation_threads == 0) {
+      options_.preparation_threads = std::min(kMaxPreparationThreads, available_cores());
+    }
+    model_->load_tower(nullptr);
+    model_->runner().set_max_slowdown(options_.max_slowdown);
+    note_status();
+    for (int i = 0; i < options_.preparation_threads; ++i) {
+      preparers_.emplace_back([this] { prepare_jobs(); });
+    }
+    runner_ = std::jthread([this] { run_jobs(); });
+  }
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    preparers_.clear();  // joins
+    runner_.join();
+  }
+
+  const ModelInfo& info() const { return model_->info(); }
+  TokenMath count_tokens(const Request& request) const { return model_->count_tokens(request); }
+
+  std::shared_ptr<std::atomic<bool>> submit(Request request,
+                                            std::shared_ptr<RequestListener> listener) {
+    auto job = std::make_unique<Job>();
+    job->request = std::make_shared<const Request>(std::move(request));
+    job->listener = std::move(listener);
+    job->cancelled = std::make_shared<std::atomic<bool>>(false);
+    job->submitted = Clock::now();
+    std::shared_ptr<std::atomic<bool>> cancelled = job->cancelled;
+    {
+      const std::lock_guard lock(mutex_);
+      if (draining_ || stopping_) fail("the service is shutting down and takes no more requests");
+      if (waiting_ + status_.waiting >= options_.max_waiting) {
+        throw QueueFull(fmt::format("{} requests are waiting already; try again later",
+                                    waiting_ + status_.waiting));
+      }
+      ++waiting_;
+      insert(incoming_, std::move(job));
+    }
+    changed_.notify_all();
+    return cancelled;
+  }
+
+  ServiceStatus status() const {
+    const std::lock_guard lock(mutex_);
+    ServiceStatus status = status_;
+    status.waiting += waiting_;
+    status.draining = draining_;
+    return status;
+  }
+
+  void clear_caches() {
+    std::packaged_task<void()> task([this] { model_->clear_caches(); });
+    std::future<void> done = task.get_future();
+    {
+      const std::lock_guard lock(mutex_);
+      tasks_.push_back(std::move(task));
+    }
+    changed_.notify_all();
+    done.get();
+  }
+
+  void drain(std::optional<std::int64_t> limit_ms) {
+    std::unique_lock lock(mutex_);
+    draining_ = true;
+    const auto empty = [&] { return waiting_ == 0 && running_.empty(); };
+    if (limit_ms) {
+      ended_.wait_for(lock, std::chrono::milliseconds(*limit_ms), empty);
+      cancelling_ = true;
+      changed_.notify_all();
+    }
+    ended_.wait(lock, empty);
+  }
+
+ private:
+  using Jobs = std::deque<std::unique_ptr<Job>>;
+
+  void check_options() const {
+    const auto check = [](bool good, std::string_view name, double found, std::string_view wanted) {
+      if (!good) fail_usage("{}: wanted {}, found {}", name, wanted, found);
+    };
+    check(options_.max_waiting >= 1, "max-waiting", options_.max_waiting, "a count from 1 up");
+    check(options_.max_running >= 0, "max-running", options_.max_running, "a count from 0 up");
+    check(options_.preparation_threads >= 0 && options_.preparation_threads <= 1024,
+          "preparation-threads", options_.preparation_threads, "a count from 0 to 1024");
+    check(options_.max_slowdown > 0, "max-slowdown", options_.max_slowdown, "a positive number");
+  }
+
+  /// In order of priority, then of arrival.
+  static void insert(Jobs& jobs, std::unique_ptr<Job> job) {
+    const auto before = [](const std::unique_ptr<Job>& a, const std::unique_ptr<Job>& b) {
+      return a->request->priority > b->request->priority;
+    };
+    jobs.insert(std::upper_bound(jobs.begin(), jobs.end(), job, before), std::move(job));
+  }
+
+  // Preparing, on several threads.
+
+  void prepare_jobs() {
+    const int most = options_.preparation_threads * kPreparedPerThread;
+    for (;;) {
+      std::unique_ptr<Job> job;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] {
+          return stopping_ || (!incoming_.empty() && std::ssize(prepared_) < most);
+        });
+        if (stopping_) return;
+        job = std::move(incoming_.front());
+        incoming_.pop_front();
+      }
+      if (prepare(*job)) {
+        const std::lock_guard lock(mutex_);
+        insert(prepared_, std::move(job));
+      } else {
+        const std::lock_guard lock(mutex_);
+        --waiting_;
+        ended_.notify_all();
+      }
+      changed_.notify_all();
+    }
+  }
+
+  /// False when the request has ended here.
+  bool prepare(Job& job) {
+    if (*job.cancelled) {
+      end_cancelled(job);
+      return false;
+    }
+    try {
+      job.input = model_->prepare(job.request, nullptr);
+    } catch (const Error& error) {
+      end_failed(job, error);
+      return false;
+    } catch (const std::exception& error) {
+      end_failed(job, Error(error.what()));
+      return false;
+    }
+    Usage usage;
+    usage.prompt_tokens = std::ssize(job.input.prompt.token_ids);
+    for (const models::MediaSpan& span : job.input.prompt.media) usage.image_tokens += span.count;
+    job.tell([&](RequestListener& listener) { listener.on_prompt(usage); });
+    return true;
+  }
+
+  // Running, on one.
+
+  void run_jobs() {
+    engine::Runner& runner = model_->runner();
+    while (take_jobs()) {
+      for (const auto& job : running_) {
+        if (*job->cancelled) job->sequence->cancel();
+      }
+      if (!runner.idle()) runner.step();
+      end_jobs();
+      note_status();
+    }
+    runner.cancel_all();
+    for (const auto& job : running_) job->sequence->cancel();
+    end_jobs();
+    for (Jobs* jobs : {&incoming_, &prepared_}) {
+      for (const auto& job : *jobs) end_cancelled(*job);
+    }
+  }
+
+  /// Waits for something to do and takes what has come; false: the service ends.
+  bool take_jobs() {
+    std::vector<std::packaged_task<void()>> tasks;
+    Jobs taken;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] {
+        return stopping_ || !running_.empty() || !prepared_.empty() || !tasks_.empty() ||
+               cancelling_;
+      });
+      if (stopping_) return false;
+      std::swap(tasks, tasks_);
+      while (!prepared_.empty() &&
+             std::ssize(running_) + std::ssize(taken) < options_.max_running) {
+        taken.push_back(std::move(prepared_.front()));
+        prepared_.pop_front();
+      }
+      if (cancelling_) {
+        for (const auto& job : incoming_) *job->cancelled = true;
+        for (const auto& job : prepared_) *job->cancelled = true;
+        for (const auto& job : taken) *job->cancelled = true;
+        for (const auto& job : running_) *job->cancelled = true;
+      }
+      waiting_ -= static_cast<int>(taken.size());
+      for (auto& job : taken) running_.push_back(std::move(job));
+    }
+    changed_.notify_all();
+    for (auto& task : tasks) task();
+    for (const auto& job : running_) {
+      if (!job->sequence) start(*job);
+    }
+    return true;
+  }
+
+  void start(Job& job) {
+    job.sequence = model_->make_sequence(std::move(job.input));
+    job.sequence->on_text = [&job](const std::string& piece) { send(job, piece); };
+    model_->runner().add(job.sequence.get());
+  }
+
+  static void send(Job& job, const std::string& piece) {
+    const std::span all = job.sequence->logprobs();
+    const std::span fresh = all.subspan(job.logprobs_sent);
+    job.logprobs_sent = all.size();
+    if (piece.empty() && fresh.empty()) return;
+    job.tell([&](RequestListener& listener) { listener.on_text(piece, fresh); });
+  }
+
+  void end_jobs() {
+    Jobs ended;
+    {
+      const std::lock_guard lock(mutex_);
+      for (auto& job : running_) {
+        if (job->sequence->finished()) ended.push_back(std::move(job));
+      }
+      std::erase(running_, nullptr);
+    }
+    for (const auto& job : ended) end(*job);
+    if (!ended.empty()) ended_.notify_all();
+  }
+
+  void end(Job& job) {
+    engine::Sequence& sequence = *job.sequence;
+    if (sequence.failed()) return end_failed(job, Error(sequence.error()));
+    send(job, "");
+    const Clock::time_point first = sequence.first_token_time();
+    const Clock::time_point admitted = sequence.admitted_time;
+    const auto images = static_cast<std::int64_t>(sequence.pictures().size());
+    Result result = sequence.take_result();
+    Timings& timings = result.timings;
+    timings.load_ms = model_->load_ms();
+    if (admitted != Clock::time_point()) {
+      timings.queue_ms = ms_between(job.submitted, admitted) - timings.media_ms;
+    }
+    if (!result.token_ids.empty()) {
+      timings.ttft_ms = ms_between(job.submitted, first);
+      timings.prefill_ms = std::max(0.0, ms_between(admitted, first) - timings.vision_ms);
+      timings.decode_ms = ms_between(first, Clock::now());
+      timings.prefill_tokens_per_second =
+          rate(result.usage.prompt_tokens - result.usage.cached_tokens, timings.prefill_ms);
+      timings.decode_tokens_per_second =
+          rate(result.usage.completion_tokens - 1, timings.decode_ms);
+    }
+    count(result, images);
+    job.tell([&](RequestListener& listener) { listener.on_result(std::move(result)); });
+  }
+
+  void count(const Result& result, std::int64_t images) {
+    const Usage& usage = result.usage;
+    ++(result.finish_reason == FinishReason::kCancelled ? counts_.cancelled : counts_.finished);
+    counts_.prompt_tokens += usage.prompt_tokens;
+    counts_.completion_tokens += usage.completion_tokens;
+    counts_.prefix_cache.hits += usage.cached_tokens;
+    counts_.prefix_cache.misses += usage.prompt_tokens - usage.cached_tokens;
+    counts_.vision_cache.hits += usage.cached_images;
+    counts_.vision_cache.misses += images - usage.cached_images;
+  }
+
+  void end_cancelled(Job& job) {
+    ++counts_.cancelled;
+    Result result;
+    result.finish_reason = FinishReason::kCancelled;
+    job.tell([&](RequestListener& listener) { listener.on_result(std::move(result)); });
+  }
+
+  void end_failed(Job& job, const Error& error) {
+    ++counts_.failed;
+    job.tell([&](RequestListener& listener) { listener.on_error(error); });
+  }
+
+  /// What others may see of this thread's things.
+  void note_status() {
+    ServiceStatus status;
+    for (const auto& job : running_) ++(job->sequence->admitted ? status.running : status.waiting);
+    status.finished = counts_.finished;
+    status.failed = counts_.failed;
+    status.cancelled = counts_.cancelled;
+    status.prompt_tokens = counts_.prompt_tokens;
+    status.completion_tokens = counts_.completion_tokens;
+    status.steps = model_->runner().steps();
+    status.preemptions = model_->runner().scheduler().preemptions();
+    status.kv_pages = model_->pool().num_pages();
+    status.kv_pages_used = status.kv_pages - model_->pool().free_pages();
+    if (const engine::PrefixCache* prefixes = model_->prefix_cache()) {
+      const std::int64_t page_bytes = model_->pool().page_tokens() * info().kv_bytes_per_token;
+      status.prefix_cache = {prefixes->pages() * page_bytes,
+                             status.kv_pages * page_bytes,
+                             prefixes->pages(),
+                             prefixes->evictions(),
+                             counts_.prefix_cache.hits.load(),
+                             counts_.prefix_cache.misses.load()};
+    }
+    const engine::VisionCache& pictures = model_->vision_cache();
+    status.vision_cache = {
+        pictures.bytes(),     pictures.budget_bytes(),          pictures.entries(),
+        pictures.evictions(), counts_.vision_cache.hits.load(), counts_.vision_cache.misses.load()};
+    const std::lock_guard lock(mutex_);
+    status_ = status;
+  }
+
+  struct Counts {
+    struct Cache {
+      std::atomic<std::int64_t> hits = 0, misses = 0;
+    };
+    std::atomic<std::int64_t> finished = 0, failed = 0, cancelled = 0;
+    std::atomic<std::int64_t> prompt_tokens = 0, completion_tokens = 0;
+    Cache prefix_cache, vision_cache;
+  };
+
+  std::unique_ptr<engine::LoadedModel> model_;
+  ServiceOptions options_;
+  Counts counts_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;  // something to do
+  std::condition_variable ended_;    // a request has ended
+  Jobs incoming_;
+  Jobs prepared_;
+  int waiting_ = 0;  // in these, and being prepared
+  Jobs running_;     // changed by the running thread alone, and under the mutex
+  std::vector<std::packaged_task<void()>> tasks_;
+  ServiceStatus status_;
+  bool draining_ = false, cancelling_ = false, stopping_ = false;
+  std::vector<std::jthread> preparers_;
+  std::jthread runner_;
+};
+
+Service::Service(Engine engine, const ServiceOptions& options)
+    : impl_(std::make_unique<Impl>(engine.impl_->take_model(), options)) {}
+
+Service::~Service() = default;
+
+const ModelInfo& Service::info() const {
+  return impl_->info();
+}
+
+Ticket Service::submit(Request request, std::shared_ptr<RequestListener> listener) {
+  return Ticket(impl_->submit(std::move(request), std::move(listener)));
+}
+
+Result Service::generate(Request request) {
+  const auto waiter = std::make_shared<Waiter>();
+  std::future<Result> result = waiter->promise.get_future();
+  submit(std::move(request), waiter);
+  return result.get();
+}
+
+TokenMath Service::count_tokens(const Request& request) const {
+  return impl_->count_tokens(request);
+}
+
+ServiceStatus Service::status() const {
+  return impl_->status();
+}
+
+void Service::clear_caches() {
+  impl_->clear_caches();
+}
+
+void Service::drain(std::optional<std::int64_t> limit_ms) {
+  impl_->drain(limit_ms);
+}
+
+}  // namespace saccade
