@@ -121,13 +121,21 @@ class Service::Impl {
   ServiceStatus status() const {
     const std::lock_guard lock(mutex_);
     ServiceStatus status = status_;
+    status.finished = counts_.finished;
+    status.failed = counts_.failed;
+    status.cancelled = counts_.cancelled;
+    status.prompt_tokens = counts_.prompt_tokens;
+    status.completion_tokens = counts_.completion_tokens;
     status.waiting += waiting_;
     status.draining = draining_;
     return status;
   }
 
   void clear_caches() {
-    std::packaged_task<void()> task([this] { model_->clear_caches(); });
+    std::packaged_task<void()> task([this] {
+      model_->clear_caches();
+      note_status();
+    });
     std::future<void> done = task.get_future();
     {
       const std::lock_guard lock(mutex_);
@@ -230,7 +238,6 @@ class Service::Impl {
       }
       if (!runner.idle()) runner.step();
       end_jobs();
-      note_status();
     }
     runner.cancel_all();
     for (const auto& job : running_) job->sequence->cancel();
@@ -297,13 +304,25 @@ class Service::Impl {
       }
       std::erase(running_, nullptr);
     }
-    for (const auto& job : ended) end(*job);
+    // Whoever hears of an end finds it in the status.
+    std::vector<std::optional<Result>> results;
+    for (const auto& job : ended) {
+      results.push_back(job->sequence->failed() ? std::nullopt : std::optional(result_of(*job)));
+    }
+    note_status();
+    for (std::size_t i = 0; i < ended.size(); ++i) {
+      if (!results[i]) {
+        end_failed(*ended[i], Error(ended[i]->sequence->error()));
+        continue;
+      }
+      ended[i]->tell(
+          [&](RequestListener& listener) { listener.on_result(std::move(*results[i])); });
+    }
     if (!ended.empty()) ended_.notify_all();
   }
 
-  void end(Job& job) {
+  Result result_of(Job& job) {
     engine::Sequence& sequence = *job.sequence;
-    if (sequence.failed()) return end_failed(job, Error(sequence.error()));
     send(job, "");
     const Clock::time_point first = sequence.first_token_time();
     const Clock::time_point admitted = sequence.admitted_time;
@@ -324,7 +343,7 @@ class Service::Impl {
           rate(result.usage.completion_tokens - 1, timings.decode_ms);
     }
     count(result, images);
-    job.tell([&](RequestListener& listener) { listener.on_result(std::move(result)); });
+    return result;
   }
 
   void count(const Result& result, std::int64_t images) {
@@ -353,12 +372,9 @@ class Service::Impl {
   /// What others may see of this thread's things.
   void note_status() {
     ServiceStatus status;
-    for (const auto& job : running_) ++(job->sequence->admitted ? status.running : status.waiting);
-    status.finished = counts_.finished;
-    status.failed = counts_.failed;
-    status.cancelled = counts_.cancelled;
-    status.prompt_tokens = counts_.prompt_tokens;
-    status.completion_tokens = counts_.completion_tokens;
+    for (const auto& job : running_) {
+      if (job->sequence) ++(job->sequence->admitted ? status.running : status.waiting);
+    }
     status.steps = model_->runner().steps();
     status.preemptions = model_->runner().scheduler().preemptions();
     status.kv_pages = model_->pool().num_pages();

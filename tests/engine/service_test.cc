@@ -165,6 +165,31 @@ class ServiceTest : public testing::Test {
   }
 };
 
+TEST_F(ServiceTest, WhoIsSetBackAnswersTheSame) {
+  // Memory for one answer and a half: each fits alone, two do not.
+  std::vector<Request> requests = {requests_[0], requests_[1], requests_[0], requests_[1]};
+  for (Request& request : requests) request.max_tokens = 300;
+  const std::vector<Result> wanted = alone(directory_, std::span(requests).first(2));
+  std::int64_t tokens = 0;
+  for (const Result& result : wanted) tokens = std::max(tokens, result.usage.prompt_tokens + 300);
+  const ModelInfo info = inspect_model(directory_, {.device = "cpu"});
+  Service service(Engine::load(
+      directory_, {.device = "cpu",
+                   .threads = 1,
+                   .kv_memory_bytes = (tokens * 3 / 2 / 64 + 1) * 64 * info.kv_bytes_per_token}));
+  std::vector<std::shared_ptr<Ear>> ears;
+  for (const Request& request : requests) {
+    ears.push_back(std::make_shared<Ear>());
+    service.submit(request, ears.back());
+  }
+  for (std::size_t i = 0; i < ears.size(); ++i) {
+    const Result result = ears[i]->result();
+    expect_same(result, wanted[i % 2]);
+    EXPECT_EQ(ears[i]->text, result.text);
+  }
+  EXPECT_GT(service.status().preemptions, 0);
+}
+
 TEST_F(ServiceTest, ARequestThatFailsFailsAlone) {
   Service service = this->service();
   Request bad = requests_[0];
