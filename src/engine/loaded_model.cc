@@ -138,19 +138,18 @@ LoadedModel::LoadedModel(checkpoint::Checkpoint checkpoint, const EngineOptions&
       vision_cache_(options.vision_cache_bytes),
       picture_index_(kKnownPictures) {
   check_memory(info_, *device_);
-  const models::Family& family = models::family_of(checkpoint_);
-  processor_ = family.load_processor(checkpoint_);
+  processor_ = models::family_of(checkpoint_).load_processor(checkpoint_);
   sampling_ = default_sampling(checkpoint_);
   std::int64_t loaded = 0;
   const auto on_bytes = [&](std::int64_t bytes) {
     loaded += bytes;
     if (listener) listener->on_progress(Stage::kLoading, loaded, info_.bytes);
   };
-  model_ = family.load_model(checkpoint_, *device_,
-                             {.on_bytes = on_bytes,
-                              .int8_towers = options.tower_precision == TowerPrecision::kInt8,
-                              .deferred = &deferred_,
-                              .threads = options.threads});
+  model_ = models::load_model(checkpoint_, *device_,
+                              {.on_bytes = on_bytes,
+                               .int8_towers = options.tower_precision == TowerPrecision::kInt8,
+                               .deferred = &deferred_,
+                               .threads = options.threads});
   make_pools();
   pictures_ = std::make_unique<PictureEncoder>(*device_, vision_cache_,
                                                [this](const media::Patches& patches) {
