@@ -38,7 +38,7 @@ build: ## install the packages needed and build build/release/bin/saccade
 
 test: ## build everything and run the test suite
 	$(PACKAGES) build test
-	@if [ -f tools/fetch_tokenizers.sh ]; then sh tools/fetch_tokenizers.sh; fi
+	@for file in tools/fetch_tokenizers.sh tools/fetch_clients.sh; do [ ! -f $$file ] || sh $$file; done
 	@cmake --preset release
 	@cmake --build build/release --parallel $(JOBS)
 	@$(CTEST) --test-dir build/release
@@ -72,7 +72,7 @@ test-sanitize: export LSAN_OPTIONS = suppressions=$(CURDIR)/tests/leaks.supp:pri
 test-sanitize: export UBSAN_OPTIONS = print_stacktrace=1
 test-sanitize: ## the test suite under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(PACKAGES) build test
-	@if [ -f tools/fetch_tokenizers.sh ]; then sh tools/fetch_tokenizers.sh; fi
+	@for file in tools/fetch_tokenizers.sh tools/fetch_clients.sh; do [ ! -f $$file ] || sh $$file; done
 	@cmake --preset asan
 	@cmake --build build/asan --parallel $(JOBS)
 	@$(CTEST) --test-dir build/asan

@@ -18,6 +18,9 @@ cmake                                  build system, 3.25 or later
 ninja-build                            runs the build
 pkg-config                             finds the libraries that have no CMake files
 libboost-json1.81-dev|libboost-json-dev  JSON
+libboost-url1.81-dev|libboost-url-dev  URLs
+libboost1.81-dev|libboost-dev          HTTP: Asio and Beast
+prometheus-cpp-dev                     measurements of the server
 libfmt-dev                             formatting
 libcli11-dev                           command line
 libxxhash-dev                          content digests
@@ -39,7 +42,7 @@ g++-aarch64-linux-gnu                  builds the NEON kernels and their test
 qemu-user                              runs them
 END
       # Debian's npm does not go together with a Node.js from elsewhere, which brings its own.
-      command -v npm >/dev/null || echo "npm                                    fetches the published vocabularies that token ids are compared on"
+      command -v npm >/dev/null || echo "npm                                    fetches vocabularies and API clients that tests compare with"
       ;;
     fuzz) cat <<'END'
 clang                                  compiler with libFuzzer

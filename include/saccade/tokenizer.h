@@ -31,6 +31,10 @@ class Tokenizer {
   /// outside the vocabulary.
   std::string decode(std::span<const std::int32_t> ids) const;
 
+  /// The bytes that a token stands for, perhaps a part of a character only; empty for an id that is
+  /// outside the vocabulary.
+  std::string token_bytes(std::int32_t id) const;
+
   /// The largest id + 1.
   std::int32_t vocab_size() const;
 

@@ -67,6 +67,7 @@ int run_commands(int argc, const char* const* argv) {
   app.require_subcommand(0, 1);
   Action action;
   add_run_command(app, action);
+  add_serve_command(app, action);
   add_tokens_command(app, action);
   add_tokenize_command(app, action);
   add_template_command(app, action);

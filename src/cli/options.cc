@@ -58,12 +58,7 @@ void add_activations_option(CLI::App& command, const std::string& name, const st
 }
 
 void add_model_argument(CLI::App& command, std::string& model) {
-  command
-      .add_option("MODEL", model,
-                  "A Hugging Face or MLX model directory, a .gguf file, ORG/NAME in the local "
-                  "Hugging Face cache, or glance, the small model that comes with Saccade")
-      ->required()
-      ->type_name("");
+  command.add_option("MODEL", model, kModelHelp)->required()->type_name("");
 }
 
 void add_prompt_options(CLI::App& command, PromptOptions& options) {
@@ -83,7 +78,10 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
   add_count(command, "--max-pixels", 1,
             "Shrink pictures that have more pixels: fewer tokens, faster, less detail",
             [&request](std::int64_t pixels) { request.max_pixels = pixels; });
-  EngineOptions& engine = options.engine;
+  add_engine_options(command, options.engine);
+}
+
+void add_engine_options(CLI::App& command, EngineOptions& engine) {
   add_count(command, "--max-image-pixels", 1,
             "Refuse picture files with more pixels before decoding them, against decompression "
             "bombs (default " +

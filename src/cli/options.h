@@ -26,9 +26,16 @@ struct PromptOptions {
 /// What --threads takes at most.
 inline constexpr std::int64_t kMaxThreads = 1024;
 
+/// What --help says of MODEL.
+inline constexpr const char* kModelHelp =
+    "A Hugging Face or MLX model directory, a .gguf file, ORG/NAME in the local Hugging Face "
+    "cache, or glance, the small model that comes with Saccade";
+
 void add_model_argument(CLI::App& command, std::string& model);
 /// MODEL, PROMPT, --image, --system, --max-tokens and the pixel limits.
 void add_prompt_options(CLI::App& command, PromptOptions& options);
+/// How pictures are decoded, weights held and where they are multiplied.
+void add_engine_options(CLI::App& command, EngineOptions& engine);
 /// How tokens are chosen and when the answer ends.
 void add_sampling_options(CLI::App& command, Request& request);
 /// --fast-decode

@@ -4,24 +4,17 @@
 
 #include <cstdint>
 
+#include "base/utf8.h"
+
 namespace saccade::cli {
 namespace {
-
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 /// Calls visit(code point, its bytes) for each character; code point -1 for a byte that is none.
 template <typename Visit>
 void each_character(std::string_view text, Visit&& visit) {
   while (!text.empty()) {
-    utf8proc_int32_t code_point = -1;
-    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-    auto size = utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size()), &code_point);
-    if (size < 1) {
-      size = 1;
-      code_point = -1;
-    }
-    visit(code_point, text.substr(0, size));
-    text.remove_prefix(size);
+    const Utf8Character character = take_character(text);
+    visit(character.code_point, character.bytes);
   }
 }
 
@@ -37,19 +30,11 @@ bool breaks_line(std::int32_t code_point) {
 
 }  // namespace
 
-std::string valid_utf8(std::string_view text) {
-  std::string valid;
-  each_character(text, [&](std::int32_t code_point, std::string_view bytes) {
-    valid += code_point < 0 ? kReplacement : bytes;
-  });
-  return valid;
-}
-
 std::string one_line(std::string_view text) {
   std::string line;
   each_character(text, [&](std::int32_t code_point, std::string_view bytes) {
     if (code_point < 0) {
-      line += kReplacement;
+      line += kReplacementCharacter;
     } else if (is_control(code_point) || breaks_line(code_point)) {
       line += ' ';
     } else {
@@ -63,7 +48,7 @@ std::string terminal_text(std::string_view text) {
   std::string shown;
   each_character(text, [&](std::int32_t code_point, std::string_view bytes) {
     if (code_point < 0) {
-      shown += kReplacement;
+      shown += kReplacementCharacter;
     } else if (!is_control(code_point) || code_point == '\n' || code_point == '\t') {
       shown += bytes;
     }

@@ -4,10 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace saccade::cli {
+#include "base/utf8.h"
 
-/// The same text with bytes that are not UTF-8 replaced by U+FFFD.
-std::string valid_utf8(std::string_view text);
+namespace saccade::cli {
 
 /// Valid UTF-8 on one line: control characters, line breaks among them, become spaces.
 std::string one_line(std::string_view text);

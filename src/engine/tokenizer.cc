@@ -45,6 +45,10 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids) const {
   return impl_->tokenizer.decode(ids, false);
 }
 
+std::string Tokenizer::token_bytes(std::int32_t id) const {
+  return std::string(impl_->tokenizer.token_bytes(id));
+}
+
 std::int32_t Tokenizer::vocab_size() const {
   return impl_->tokenizer.vocab_size();
 }

@@ -1,4 +1,5 @@
 // saccade inspect, devices, families, formats and tokens.
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -97,27 +98,33 @@ TEST(Tokens, MeasuresWhatItPredicts) {
 }
 
 /// Whether a page of docs/ shows, as a block of code, what a command prints.
-void expect_page_shows(const std::string& page, const std::string& command) {
-  const std::string printed = text_of({command});
+void expect_page_shows(const std::string& page, const std::vector<std::string>& command) {
+  const std::string printed = text_of(command);
   const std::filesystem::path path = std::filesystem::path(SACCADE_SOURCE_DIR) / "docs" / page;
   EXPECT_THAT(read_text_file(path), HasSubstr("```\n" + printed + "```"))
-      << "paste what `saccade " << command << "` prints into " << path;
+      << "paste what `saccade " << fmt::format("{}", fmt::join(command, " ")) << "` prints into "
+      << path;
 }
 
 TEST(Formats, TheDocumentShowsWhatTheCommandPrints) {
   EXPECT_THAT(text_of({"formats"}), HasSubstr("Q4_K"));
-  expect_page_shows("formats.md", "formats");
+  expect_page_shows("formats.md", {"formats"});
   const json::value list = json::parse(text_of({"formats", "--json"}));
   EXPECT_GT(list.as_array().size(), 20u);
 }
 
 TEST(Families, TheDocumentShowsWhatTheCommandPrints) {
-  expect_page_shows("families.md", "families");
+  expect_page_shows("families.md", {"families"});
   const json::value list = json::parse(text_of({"families", "--json"}));
   EXPECT_GE(list.as_array().size(), 19u);
   for (const json::value& family : list.as_array()) {
     EXPECT_FALSE(family.at("goldens").as_array().empty()) << family.at("name");
   }
+}
+
+TEST(Serve, TheDocumentShowsWhatTheCommandPrints) {
+  expect_page_shows("server.md", {"serve", "--routes"});
+  expect_page_shows("server.md", {"serve", "--help"});
 }
 
 }  // namespace

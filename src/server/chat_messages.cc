@@ -1,0 +1,157 @@
+#include "server/chat_messages.h"
+
+#include "base/json.h"
+#include "server/message_pictures.h"
+
+namespace saccade::server {
+namespace json = boost::json;
+namespace {
+
+/// Reads the messages of one request.
+class MessageReader {
+ public:
+  MessageReader(const ApiContext& context, Request& request)
+      : pictures_(context.options), request_(request) {}
+
+  void read(const json::value& value, const std::string& where, bool lenient) {
+    Fields fields(value, where, lenient);
+    Message message;
+    message.role = fields.need_text("role");
+    check_role(message.role, fields);
+    read_further_fields(fields, message);
+    read_content(fields, message);
+    fields.done();
+    request_.messages.push_back(std::move(message));
+  }
+
+  void finish() { pictures_.apply_budget(request_); }
+
+ private:
+  void check_role(std::string& role, const Fields& fields) const {
+    if (role == "developer") role = "system";  // OpenAI's newer name; templates know the old one
+    for (const char* known : {"system", "user", "assistant", "tool"}) {
+      if (role == known) return;
+    }
+    refuse_field(fields.path("role"),
+                 "{}: wanted system, developer, user, assistant or tool, found \"{}\"",
+                 fields.path("role"), role);
+  }
+
+  /// What templates read beside role and content.
+  void read_further_fields(Fields& fields, Message& message) const {
+    json::object further;
+    for (const char* name : {"name", "tool_call_id", "reasoning_content"}) {
+      if (const auto text = fields.text(name)) further[name] = *text;
+    }
+    if (const json::array* calls = fields.list("tool_calls")) {
+      further["tool_calls"] = template_calls(*calls);
+    }
+    fields.refuse("function_call", "it is no longer used: wanted tool_calls");
+    fields.refuse("audio", "this server does not hear");
+    fields.ignore("refusal");
+    fields.ignore("annotations");
+    if (!further.empty()) message.fields = json::serialize(further);
+  }
+
+  /// Clients send a call's arguments as a text of JSON; templates want what it says.
+  static json::array template_calls(json::array calls) {
+    for (json::value& call : calls) {
+      json::object* object = call.if_object();
+      json::value* function = object ? object->if_contains("function") : nullptr;
+      json::object* members = function ? function->if_object() : nullptr;
+      json::value* arguments = members ? members->if_contains("arguments") : nullptr;
+      if (!arguments || !arguments->is_string()) continue;
+      const json::string& text = arguments->get_string();
+      try {
+        json::value parsed = parse_json({text.data(), text.size()}, "arguments");
+        if (parsed.is_object()) *arguments = std::move(parsed);
+      } catch (const Error&) {
+        // A model can have written anything; the template shows it as it is.
+      }
+    }
+    return calls;
+  }
+
+  void read_content(Fields& fields, Message& message) {
+    const json::value* content = fields.find("content");
+    if (!content) {
+      // An assistant that only called tools has said nothing.
+      if (message.role == "assistant") return;
+      fields.need("content");
+    }
+    if (content->is_string()) {
+      message.content.emplace_back(std::string(content->get_string()));
+      return;
+    }
+    const json::array& parts = *fields.list("content");
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      read_part(
+          Fields(parts[i], fmt::format("{}[{}]", fields.path("content"), i), fields.lenient()),
+          message);
+    }
+  }
+
+  void read_part(Fields fields, Message& message) {
+    const std::string type = fields.need_text("type");
+    if (type == "text") {
+      message.content.emplace_back(fields.need_text("text"));
+    } else if (type == "image_url") {
+      message.content.emplace_back(read_picture(fields));
+    } else {
+      refuse_field(fields.path("type"), "{}: wanted text or image_url, found \"{}\"",
+                   fields.path("type"), type);
+    }
+    fields.done();
+  }
+
+  ImageBytes read_picture(Fields& fields) {
+    fields.need("image_url");
+    Fields picture = *fields.object("image_url");
+    pictures_.read_detail(picture);
+    const std::string url = picture.need_text("url");
+    ImageBytes image = pictures_.from_url(url, picture.path("url"));
+    picture.done();
+    return image;
+  }
+
+  MessagePictures pictures_;
+  Request& request_;
+};
+
+}  // namespace
+
+void read_chat_messages(Fields& fields, const ApiContext& context, Request& request) {
+  fields.need("messages");
+  const json::array& messages = *fields.list("messages");
+  if (messages.empty()) refuse_field("messages", "messages: wanted at least one");
+  MessageReader reader(context, request);
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    reader.read(messages[i], fmt::format("messages[{}]", i), fields.lenient());
+  }
+  reader.finish();
+}
+
+void read_chat_tools(Fields& fields, Request& request) {
+  const json::array* tools = fields.list("tools");
+  const json::value* choice = fields.find("tool_choice");
+  const bool none = choice && *choice == "none";
+  if (choice && !none && *choice != "auto") {
+    refuse_field("tool_choice",
+                 "tool_choice: this server cannot make a model call a tool: wanted \"auto\" or "
+                 "\"none\", found {}",
+                 shown(*choice));
+  }
+  if (!tools) return;
+  for (std::size_t i = 0; i < tools->size(); ++i) {
+    Fields tool((*tools)[i], fmt::format("tools[{}]", i), true);
+    const std::string type = tool.need_text("type");
+    if (type != "function") {
+      refuse_field(tool.path("type"), "{}: wanted function, found \"{}\"", tool.path("type"), type);
+    }
+    tool.need("function");
+    tool.object("function")->need_text("name");
+  }
+  if (!tools->empty() && !none) request.tools = json::serialize(*tools);
+}
+
+}  // namespace saccade::server

@@ -1,0 +1,45 @@
+// How a server is run: what `saccade serve` is told.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "saccade/engine.h"
+#include "saccade/service.h"
+#include "server/http_server.h"
+
+namespace saccade::server {
+
+struct Limits {
+  /// Longest answer that a request may ask for, and what it gets that does not say; none: the rest
+  /// of the context.
+  std::optional<std::int64_t> max_tokens;
+  int max_images = 64;   ///< in one request
+  int max_choices = 16;  ///< `n` times prompts of one request
+};
+
+struct ServeOptions {
+  std::string model;  ///< what Engine::load takes
+  std::string name;   ///< how requests call it; empty: model, of a path its last part
+  EngineOptions engine;
+  ServiceOptions service;
+  HttpOptions http;
+  Limits limits;
+  std::vector<std::string> api_keys;      ///< none: no key is asked for
+  std::vector<std::string> admin_keys;    ///< none: admin routes are for this machine alone
+  std::vector<std::string> cors_origins;  ///< that browsers may ask from; "*": all
+  std::string media_root;                 ///< files below it may be named; empty: none
+  bool lenient = false;                   ///< unknown fields are ignored
+  bool sealed = false;                    ///< the kernel refuses outgoing connections
+  std::int64_t drain_seconds = 30;        ///< that running requests have when the server stops
+};
+
+/// Throws Error (usage) for options that do not go together.
+void check_options(const ServeOptions& options);
+
+/// How requests call the model.
+std::string served_name(const ServeOptions& options);
+
+}  // namespace saccade::server

@@ -1,0 +1,49 @@
+// `saccade serve` as a process of its own, for tests.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/http_client.h"
+#include "temporary_directory.h"
+
+namespace saccade::server {
+
+class RunningServer {
+ public:
+  /// Starts the program on a free port and waits for its address; with `ready`, also for its model.
+  explicit RunningServer(const std::vector<std::string>& options = {}, bool ready = true,
+                         const std::string& model = "glance");
+  /// Ends it if it still runs.
+  ~RunningServer();
+  RunningServer(const RunningServer&) = delete;
+  RunningServer& operator=(const RunningServer&) = delete;
+
+  std::uint16_t port() const { return port_; }
+  pid_t process() const { return process_; }
+  /// The line that it wrote to standard output.
+  const std::string& first_line() const { return first_line_; }
+  /// What it has written to standard error.
+  std::string log() const;
+
+  TestResponse ask(const std::string& method, const std::string& path, const std::string& body = {},
+                   const std::vector<std::string>& headers = {}) const {
+    return server::ask(port_, method, path, body, headers);
+  }
+  /// Asks /health until `status` is what it says; false after half a minute.
+  bool wait_for(const std::string& status) const;
+  void send_signal(int number) const;
+  /// Waits for the process to end: its exit status, or 128 and the signal that ended it.
+  int wait();
+
+ private:
+  const TemporaryDirectory directory_;
+  pid_t process_ = -1;
+  std::uint16_t port_ = 0;
+  std::string first_line_;
+};
+
+}  // namespace saccade::server
