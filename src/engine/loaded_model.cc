@@ -236,7 +236,11 @@ AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) cons
   if (one && constraint.texts.size() != wanted) {
     fail_usage("constraint: wanted {} text, found {}", wanted, constraint.texts.size());
   }
-  return {grammars_->get(source, "the constraint"), processor_->tokenizer(), constraint.after};
+  try {
+    return {grammars_->get(source, "the constraint"), processor_->tokenizer(), constraint.after};
+  } catch (const Error& error) {
+    throw Error(error.what(), ErrorKind::kUsage);  // it is the request's
+  }
 }
 
 std::unique_ptr<Sequence> LoadedModel::make_sequence(SequenceInput input) {
