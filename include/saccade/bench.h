@@ -25,6 +25,9 @@ struct PictureSize {
   int height = 0;
 };
 
+/// A JPEG file that looks like a photograph, another one for each seed.
+ImageBytes bench_photo(const PictureSize& size, std::uint32_t seed);
+
 /// How many multiplications and additions a second a device can do, counted each.
 struct BenchPeak {
   std::string arithmetic;  ///< "int8", "bf16", "f32"; "quantized": of a GPU's own product

@@ -43,6 +43,22 @@ struct Sampling {
   std::optional<std::uint64_t> seed;                            ///< fresh randomness without
 };
 
+/// What an answer must be, or a part of it; docs/grammar.md says what is supported.
+struct Constraint {
+  enum class Kind {
+    kJsonSchema,  ///< `texts` holds the schema, JSON
+    kJsonObject,  ///< any JSON object; `texts` is empty
+    kRegex,       ///< `texts` holds the expression
+    kChoice,      ///< one of `texts`
+    kGbnf,        ///< `texts` holds the rules
+  };
+  Kind kind = Kind::kJsonObject;
+  std::vector<std::string> texts;
+  /// Empty: the whole answer. Otherwise what comes after this text, whenever the answer writes it;
+  /// before it and afterwards the answer is free.
+  std::string after;
+};
+
 struct Request {
   std::vector<Message> messages;
   /// In place of messages: the text that the model goes on with, no template around it.
@@ -58,6 +74,7 @@ struct Request {
   std::optional<int> logprobs;
   std::optional<std::int64_t> min_pixels;  ///< pixel budget of each picture
   std::optional<std::int64_t> max_pixels;
+  std::optional<Constraint> constraint;
   /// A service gives requests of a higher priority their turn first.
   int priority = 0;
 };

@@ -30,7 +30,6 @@ constexpr const char* kExamples =
     "  saccade bench ./model.gguf --prefill 512,4096 --decode 128 --batch 1,16 --threads 1,8\n"
     "  saccade bench --random qwen2.5-vl-7b --weights mlx4 --device cuda --decode 128 --json";
 
-constexpr int kMaxSide = 1 << 16;
 constexpr std::int64_t kDefaultPrefill = 512;
 constexpr std::int64_t kDefaultDecode = 128;
 constexpr PictureSize kDefaultPicture = {640, 480};
@@ -44,39 +43,6 @@ struct CommandOptions {
   bool roofline = false;
   bool json = false;
 };
-
-/// The words between commas.
-std::vector<std::string> words_of(const std::string& text) {
-  std::vector<std::string> words(1);
-  for (const char c : text) {
-    if (c == ',') {
-      words.emplace_back();
-    } else {
-      words.back() += c;
-    }
-  }
-  return words;
-}
-
-void add_counts(CLI::App& command, const std::string& name, const std::string& option,
-                const std::string& help, std::vector<std::int64_t>& counts,
-                std::int64_t high = std::numeric_limits<std::int64_t>::max()) {
-  add_value(command, name, "N,...", help, [option, &counts, high](const std::string& text) {
-    counts.clear();
-    for (const std::string& word : words_of(text)) {
-      counts.push_back(parse_integer(option, word, 1, high));
-    }
-  });
-}
-
-PictureSize parse_size(const std::string& text) {
-  const std::size_t cross = text.find('x');
-  if (cross == std::string::npos) fail_usage("--image: wanted WxH, found \"{}\"", text);
-  const auto side = [](const std::string& word) {
-    return static_cast<int>(parse_integer("--image", word, 1, kMaxSide));
-  };
-  return {side(text.substr(0, cross)), side(text.substr(cross + 1))};
-}
 
 /// What is measured where nothing is asked for.
 void fill_defaults(BenchOptions& bench, const ModelInfo& info) {
@@ -181,8 +147,8 @@ void add_measures(CLI::App& command, BenchOptions& bench) {
             [&bench](std::int64_t count) { bench.context = count; });
   add_value(command, "--image", "WxH,...", "Read a JPEG of so many pixels, and encode it",
             [&bench](const std::string& text) {
-              for (const std::string& word : words_of(text)) {
-                bench.images.push_back(parse_size(word));
+              for (const std::string& word : words_between_commas(text)) {
+                bench.images.push_back(parse_picture_size("--image", word));
               }
             });
   add_count(command, "--max-pixels", 1, "Shrink pictures that have more pixels",

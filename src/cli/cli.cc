@@ -75,6 +75,7 @@ int run_commands(int argc, const char* const* argv) {
   add_inspect_command(app, action);
   add_compare_command(app, action);
   add_bench_command(app, action);
+  add_bench_serve_command(app, action);
   add_devices_command(app, action);
   add_families_command(app, action);
   add_formats_command(app, action);

@@ -18,6 +18,7 @@ void add_tokenize_command(CLI::App& app, Action& action);
 void add_inspect_command(CLI::App& app, Action& action);
 void add_compare_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
+void add_bench_serve_command(CLI::App& app, Action& action);
 void add_devices_command(CLI::App& app, Action& action);
 void add_formats_command(CLI::App& app, Action& action);
 void add_families_command(CLI::App& app, Action& action);

@@ -3,10 +3,14 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/error.h"
+
 #include "cli/numbers.h"
 
 namespace saccade::cli {
 namespace {
+
+constexpr int kMaxSide = 1 << 16;
 
 /// A repeatable option of texts. Each use takes one value, so that PROMPT may follow it.
 void add_texts(CLI::App& command, const std::string& name, std::vector<std::string>& texts,
@@ -171,6 +175,37 @@ EngineOptions engine_options_from_environment() {
   EngineOptions engine;
   if (const char* isa = std::getenv("SACCADE_ISA")) engine.instruction_set = isa;
   return engine;
+}
+
+std::vector<std::string> words_between_commas(const std::string& text) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    if (c == ',') {
+      words.emplace_back();
+    } else {
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+void add_counts(CLI::App& command, const std::string& name, const std::string& option,
+                const std::string& help, std::vector<std::int64_t>& counts, std::int64_t high) {
+  add_value(command, name, "N,...", help, [option, &counts, high](const std::string& text) {
+    counts.clear();
+    for (const std::string& word : words_between_commas(text)) {
+      counts.push_back(parse_integer(option, word, 1, high));
+    }
+  });
+}
+
+PictureSize parse_picture_size(const std::string& option, const std::string& text) {
+  const std::size_t cross = text.find('x');
+  if (cross == std::string::npos) fail_usage("{}: wanted WxH, found \"{}\"", option, text);
+  const auto side = [&](const std::string& word) {
+    return static_cast<int>(parse_integer(option, word, 1, kMaxSide));
+  };
+  return {side(text.substr(0, cross)), side(text.substr(cross + 1))};
 }
 
 }  // namespace saccade::cli

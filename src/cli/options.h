@@ -3,10 +3,12 @@
 
 #include <CLI/App.hpp>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "saccade/bench.h"
 #include "saccade/engine.h"
 
 namespace saccade::cli {
@@ -59,5 +61,15 @@ CLI::Option* add_value(CLI::App& command, const std::string& name, const std::st
 
 /// EngineOptions with the instruction set that SACCADE_ISA asks for.
 EngineOptions engine_options_from_environment();
+
+std::vector<std::string> words_between_commas(const std::string& text);
+
+/// An option with several counts, "N,...".
+void add_counts(CLI::App& command, const std::string& name, const std::string& option,
+                const std::string& help, std::vector<std::int64_t>& counts,
+                std::int64_t high = std::numeric_limits<std::int64_t>::max());
+
+/// "WxH". Throws Error (usage) naming the option.
+PictureSize parse_picture_size(const std::string& option, const std::string& text);
 
 }  // namespace saccade::cli

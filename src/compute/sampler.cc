@@ -45,7 +45,7 @@ std::int32_t Sampler::choose(std::span<float> logits) {
 }
 
 void Sampler::forbid(std::span<float> logits) const {
-  constexpr std::size_t kBits = 32;
+  constexpr std::size_t kBits = 64;
   for (std::size_t id = 0; id < logits.size(); ++id) {
     const std::size_t word = id / kBits;
     const bool allowed = word < allowed_.size() && (allowed_[word] >> (id % kBits) & 1) != 0;

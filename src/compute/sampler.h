@@ -39,9 +39,9 @@ class Sampler {
   /// `prompt` counts for the repetition penalty.
   Sampler(const SamplingParams& params, std::uint64_t seed, std::span<const std::int32_t> prompt);
 
-  /// Of the next tokens those whose bit is set in `words`, id i being bit i % 32 of word i / 32,
+  /// Of the next tokens those whose bit is set in `words`, id i being bit i % 64 of word i / 64,
   /// and none beyond them; nothing: all. Holds until it is called again.
-  void allow(std::span<const std::uint32_t> words) { allowed_.assign(words.begin(), words.end()); }
+  void allow(std::span<const std::uint64_t> words) { allowed_.assign(words.begin(), words.end()); }
   /// logits [vocab_size]; changed in place by penalty and mask. -1 where no token is allowed.
   std::int32_t choose(std::span<float> logits);
 
@@ -52,7 +52,7 @@ class Sampler {
   SamplingParams params_;
   Random random_;
   std::unordered_set<std::int32_t> seen_;
-  std::vector<std::uint32_t> allowed_;
+  std::vector<std::uint64_t> allowed_;
 };
 
 /// Ids of the `count` largest logits, largest first, the lower id first among equals.
@@ -72,7 +72,7 @@ class SamplerSlots {
   virtual void assign(int slot, const SamplingParams& params, std::uint64_t seed,
                       std::span<const std::int32_t> prompt);
   /// Sampler::allow of one of them.
-  virtual void allow(int slot, std::span<const std::uint32_t> words) { at(slot).allow(words); }
+  virtual void allow(int slot, std::span<const std::uint64_t> words) { at(slot).allow(words); }
   Sampler& at(int slot) { return *samplers_[slot]; }
 
  private:

@@ -1,9 +1,13 @@
 #include "engine/bench_picture.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
+
+#include "media/jpeg_encoder.h"
 
 namespace saccade::engine {
 namespace {
@@ -42,8 +46,8 @@ class Octave {
 
 }  // namespace
 
-media::Image photo_like(const PictureSize& size) {
-  std::mt19937 random(1);
+media::Image photo_like(const PictureSize& size, std::uint32_t seed) {
+  std::mt19937 random(seed);
   // Amplitude grows with size, which is the 1/f spectrum of natural scenes.
   std::vector<Octave> light;
   for (int cell = 2; cell <= 512; cell *= 2) {
@@ -73,3 +77,14 @@ media::Image photo_like(const PictureSize& size) {
 }
 
 }  // namespace saccade::engine
+
+namespace saccade {
+
+ImageBytes bench_photo(const PictureSize& size, std::uint32_t seed) {
+  // What cameras and phones save with, about.
+  constexpr int kQuality = 90;
+  return {media::encode_jpeg(engine::photo_like(size, seed), kQuality),
+          fmt::format("photo {}", seed)};
+}
+
+}  // namespace saccade

@@ -27,6 +27,23 @@ double ms_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
+grammar::Source::Kind source_kind(Constraint::Kind kind) {
+  using Kind = grammar::Source::Kind;
+  switch (kind) {
+    case Constraint::Kind::kJsonSchema:
+      return Kind::kJsonSchema;
+    case Constraint::Kind::kJsonObject:
+      return Kind::kJsonObject;
+    case Constraint::Kind::kRegex:
+      return Kind::kRegex;
+    case Constraint::Kind::kChoice:
+      return Kind::kChoice;
+    case Constraint::Kind::kGbnf:
+      return Kind::kGbnf;
+  }
+  return Kind::kJsonObject;
+}
+
 /// Fresh randomness, for requests that bring no seed.
 std::uint64_t fresh_seed() {
   std::random_device device;
@@ -121,19 +138,18 @@ LoadedModel::LoadedModel(checkpoint::Checkpoint checkpoint, const EngineOptions&
       vision_cache_(options.vision_cache_bytes),
       picture_index_(kKnownPictures) {
   check_memory(info_, *device_);
-  const models::Family& family = models::family_of(checkpoint_);
-  processor_ = family.load_processor(checkpoint_);
+  processor_ = models::family_of(checkpoint_).load_processor(checkpoint_);
   sampling_ = default_sampling(checkpoint_);
   std::int64_t loaded = 0;
   const auto on_bytes = [&](std::int64_t bytes) {
     loaded += bytes;
     if (listener) listener->on_progress(Stage::kLoading, loaded, info_.bytes);
   };
-  model_ = family.load_model(checkpoint_, *device_,
-                             {.on_bytes = on_bytes,
-                              .int8_towers = options.tower_precision == TowerPrecision::kInt8,
-                              .deferred = &deferred_,
-                              .threads = options.threads});
+  model_ = models::load_model(checkpoint_, *device_,
+                              {.on_bytes = on_bytes,
+                               .int8_towers = options.tower_precision == TowerPrecision::kInt8,
+                               .deferred = &deferred_,
+                               .threads = options.threads});
   make_pools();
   pictures_ = std::make_unique<PictureEncoder>(*device_, vision_cache_,
                                                [this](const media::Patches& patches) {
@@ -201,7 +217,30 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
   if (!request->ignore_end) input.end_tokens = processor_->end_tokens();
   input.logprobs = request->logprobs;
   input.priority = request->priority;
+  if (request->constraint) input.constraint.emplace(make_constraint(*request->constraint));
   return input;
+}
+
+AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) const {
+  {
+    const std::lock_guard lock(grammars_mutex_);
+    if (!grammars_) {
+      grammars_ =
+          std::make_unique<grammar::GrammarCache>(std::make_shared<const grammar::Vocabulary>(
+              processor_->tokenizer(), info_.vocab_size, processor_->end_tokens()));
+    }
+  }
+  const grammar::Source source{source_kind(constraint.kind), constraint.texts};
+  const bool one = constraint.kind != Constraint::Kind::kChoice;
+  const std::size_t wanted = constraint.kind == Constraint::Kind::kJsonObject ? 0 : 1;
+  if (one && constraint.texts.size() != wanted) {
+    fail_usage("constraint: wanted {} text, found {}", wanted, constraint.texts.size());
+  }
+  try {
+    return {grammars_->get(source, "the constraint"), processor_->tokenizer(), constraint.after};
+  } catch (const Error& error) {
+    throw Error(error.what(), ErrorKind::kUsage);  // it is the request's
+  }
 }
 
 std::unique_ptr<Sequence> LoadedModel::make_sequence(SequenceInput input) {

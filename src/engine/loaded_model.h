@@ -15,6 +15,7 @@
 #include "engine/sequence.h"
 #include "engine/state_pool.h"
 #include "engine/vision_cache.h"
+#include "grammar/cache.h"
 #include "models/model.h"
 #include "nn/late_weight.h"
 #include "saccade/engine.h"
@@ -70,6 +71,7 @@ class LoadedModel {
 
  private:
   void make_pools();
+  AnswerConstraint make_constraint(const Constraint& constraint) const;
   std::int64_t check_length(const PreparedPrompt& prepared, std::int64_t max_tokens) const;
 
   EngineOptions options_;
@@ -86,6 +88,8 @@ class LoadedModel {
   std::unique_ptr<PrefixCache> prefix_cache_;
   VisionCache vision_cache_;
   mutable PictureIndex picture_index_;
+  mutable std::mutex grammars_mutex_;
+  mutable std::unique_ptr<grammar::GrammarCache> grammars_;  // made when it is first needed
   std::unique_ptr<PictureEncoder> pictures_;
   std::unique_ptr<Runner> runner_;
   double load_ms_ = 0.0;

@@ -350,6 +350,7 @@ void Scheduler::run() {
     device_.download(chosen.data(), ids);
   }
   for (const Share& share : shares_) {
+    if (share.sequence->finished()) continue;
     share.sequence->advance(share.count);
     if (share.count > 1 || share.begin < share.sequence->prompt_tokens()) {
       share.sequence->share(false);
@@ -366,12 +367,20 @@ void Scheduler::run() {
   }
 }
 
-/// What requests change of the logits of a step.
+/// What requests change of the logits of a step, and which tokens they allow.
 void Scheduler::edit(const Tensor& logits) {
   LogitEdits::Batch edits;
   for (const Share& share : shares_) {
     if (share.logits_index < 0) continue;
-    share.sequence->edits().collect(edits, share.logits_index, model_.vocab_size());
+    Sequence& sequence = *share.sequence;
+    sequence.edits().collect(edits, share.logits_index, model_.vocab_size());
+    if (!sequence.step_by_step()) continue;
+    try {
+      samplers_->allow(sequence.slot,
+                       sequence.constrained() ? sequence.mask() : std::span<const std::uint64_t>());
+    } catch (const Error& error) {
+      sequence.fail_with(error.what());
+    }
   }
   apply_edits(device_, logits, edits);
 }

@@ -139,9 +139,26 @@ void Sequence::accept(std::int32_t id, std::span<const float> logits) {
   }
   if (generated_.empty()) first_token_time_ = Clock::now();
   if (on_logits) on_logits(logits);
+  if (input_.logprobs) logprobs_.push_back(logprobs_of(logits, id, *input_.logprobs));
+  if (!input_.constraint) {
+    append(id);
+    return;
+  }
+  try {
+    // Whoever wants to see logits wants those of each token.
+    for (const std::int32_t taken : input_.constraint->take(id, !wants_logits())) {
+      if (!finished()) append(taken);
+    }
+    if (!finished() && input_.constraint->must_end()) finish(FinishReason::kStop);
+  } catch (const Error& error) {
+    fail_with(error.what());
+  }
+}
+
+/// Puts a token behind the answer.
+void Sequence::append(std::int32_t id) {
   generated_.push_back(id);
   input_.edits.note(id);
-  if (input_.logprobs) logprobs_.push_back(logprobs_of(logits, id, *input_.logprobs));
   const auto& ends = input_.end_tokens;
   if (std::find(ends.begin(), ends.end(), id) != ends.end()) {
     finish(FinishReason::kStop);

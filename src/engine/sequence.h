@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/constraint.h"
 #include "engine/logit_edits.h"
 #include "engine/picture.h"
 #include "engine/sampler.h"
@@ -27,6 +28,7 @@ struct SequenceInput {
   std::vector<std::shared_ptr<Picture>> pictures;  ///< of the request, in its order
   SamplingParams sampling;
   LogitEdits edits;
+  std::optional<AnswerConstraint> constraint;
   std::uint64_t seed = 0;
   std::int64_t max_tokens = 0;
   std::vector<std::string> stop;
@@ -94,7 +96,12 @@ class Sequence {
   bool wants_logits() const { return on_logits || input_.logprobs; }
   const LogitEdits& edits() const { return input_.edits; }
   /// Each token must be known before the next one is computed.
-  bool step_by_step() const { return wants_logits() || forced() || input_.edits.any(); }
+  bool step_by_step() const {
+    return wants_logits() || forced() || input_.edits.any() || input_.constraint;
+  }
+  /// Of the next token, where a grammar decides on it; see AnswerConstraint::mask.
+  bool constrained() const { return input_.constraint && input_.constraint->active(); }
+  std::span<const std::uint64_t> mask() { return input_.constraint->mask(); }
   /// Tokens that the answer may still get.
   std::int64_t remaining() const {
     return input_.max_tokens - static_cast<std::int64_t>(generated_.size());
@@ -143,6 +150,7 @@ class Sequence {
 
  private:
   void finish(FinishReason reason);
+  void append(std::int32_t id);
   void emit(const std::string& text);
 
   SequenceInput input_;

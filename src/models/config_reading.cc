@@ -24,7 +24,13 @@ int read_int(const JsonObject& config, std::string_view key, std::int64_t low, s
 
 int read_int_or(const JsonObject& config, std::string_view key, int otherwise, std::int64_t low,
                 std::int64_t high) {
-  return config.has(key) ? read_int(config, key, low, high) : otherwise;
+  if (config.has(key)) return read_int(config, key, low, high);
+  // The limits may be other settings, which a default knows nothing of.
+  if (otherwise < low || otherwise > high) {
+    fail("{}: {} is missing, and its default, {}, is not from {} to {}", config.where(), key,
+         otherwise, low, high);
+  }
+  return otherwise;
 }
 
 compute::Activation read_activation(const JsonObject& config, std::string_view key,

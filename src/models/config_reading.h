@@ -19,7 +19,7 @@ inline constexpr std::int64_t kMaxVocab = 1 << 24;
 
 /// A count in [low, high]. Throws Error naming the key.
 int read_int(const JsonObject& config, std::string_view key, std::int64_t low, std::int64_t high);
-/// The same, `otherwise` where the key is absent.
+/// The same, `otherwise` where the key is absent: also that must be in [low, high].
 int read_int_or(const JsonObject& config, std::string_view key, int otherwise, std::int64_t low,
                 std::int64_t high);
 

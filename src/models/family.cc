@@ -74,6 +74,15 @@ const Family& family_of(const checkpoint::Checkpoint& checkpoint) {
        checkpoint.where("config.json"), model_type, fmt::join(known, ", "));
 }
 
+std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
+                                  nn::LoadOptions options) {
+  nn::UsedTensors used;
+  options.used = &used;
+  std::unique_ptr<Model> model = family_of(checkpoint).load_model(checkpoint, device, options);
+  used.expect_all_of(checkpoint);
+  return model;
+}
+
 PartDescription describe_part(const checkpoint::Checkpoint& checkpoint, std::string name,
                               std::string summary, const std::vector<std::string>& prefixes) {
   PartDescription part{std::move(name), std::move(summary), 0, 0, {}};

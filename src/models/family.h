@@ -36,6 +36,7 @@ struct Description {
 struct Family {
   std::string model_type;  ///< as in config.json
   Description (*describe)(const checkpoint::Checkpoint&);
+  /// Called by load_model, below, which also looks for tensors that nobody asked for.
   std::unique_ptr<Model> (*load_model)(const checkpoint::Checkpoint&, compute::Device&,
                                        const nn::LoadOptions&);
   std::unique_ptr<Processor> (*load_processor)(const checkpoint::Checkpoint&);
@@ -47,6 +48,11 @@ const std::vector<Family>& families();
 
 /// The family that config.json names. Throws Error with the list of families known.
 const Family& family_of(const checkpoint::Checkpoint& checkpoint);
+
+/// Loads the model of the family that config.json names. Throws Error when a tensor is missing, has
+/// another shape than config.json implies, or is one that the model has no use for.
+std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
+                                  nn::LoadOptions options);
 
 /// Parameters, bytes and dtypes of all tensors whose name starts with one of `prefixes`.
 PartDescription describe_part(const checkpoint::Checkpoint& checkpoint, std::string name,

@@ -34,8 +34,8 @@ Description describe(const checkpoint::Checkpoint& checkpoint) {
   return description;
 }
 
-std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, compute::Device& device,
-                                  const nn::LoadOptions& options) {
+std::unique_ptr<Model> load_text_model(const checkpoint::Checkpoint& checkpoint,
+                                       compute::Device& device, const nn::LoadOptions& options) {
   nn::WeightLoader weights(checkpoint, device, options);
   return std::make_unique<TextModel>(read_text_only(checkpoint).decoder, find_decoder(checkpoint),
                                      weights);
@@ -136,7 +136,7 @@ std::vector<PartDescription> describe_decoder(const checkpoint::Checkpoint& chec
 }
 
 Family text_only(const TextFamily& family) {
-  return {family.model_type, describe, load_model, load_processor, "text"};
+  return {family.model_type, describe, load_text_model, load_processor, "text"};
 }
 
 }  // namespace saccade::models

@@ -80,10 +80,16 @@ nn::VitNames clip_names() {
           .mlp = "mlp"};
 }
 
+nn::VitNames siglip_names() {
+  nn::VitNames names = clip_names();
+  names.pooling_head = "head";
+  return names;
+}
+
 /// SigLIP for pictures of any size, as the Idefics models have it.
 nn::VitConfig siglip_of_any_grid(const JsonObject& vision, const TowerDefaults& defaults) {
   nn::VitConfig tower = read_tower(vision, defaults);
-  tower.names = clip_names();
+  tower.names = siglip_names();
   tower.any_grid = true;
   tower.apply_post_norm = true;
   return tower;
@@ -103,7 +109,7 @@ nn::VitConfig clip_tower(const JsonObject& vision) {
 
 nn::VitConfig siglip_tower(const JsonObject& vision) {
   nn::VitConfig tower = read_tower(vision, {});
-  tower.names = clip_names();
+  tower.names = siglip_names();
   return tower;
 }
 

@@ -81,9 +81,12 @@ Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string&
   norm_ = RmsNorm::load(weights, prefix + ".norm", config_.hidden_size, config_.rms_norm_eps,
                         config_.unit_offset_norms);
   if (config_.vocab_size == 0) return;
-  head_ = config_.tie_word_embeddings
-              ? embedding_
-              : weights.matrix(head + ".weight", config_.vocab_size, config_.hidden_size);
+  if (config_.tie_word_embeddings) {
+    head_ = embedding_;
+    weights.leave_out(head + ".");  // some files hold the embeddings under both names
+  } else {
+    head_ = weights.matrix(head + ".weight", config_.vocab_size, config_.hidden_size);
+  }
 }
 
 compute::AttentionShape Decoder::attention_shape(int index) const {
@@ -123,6 +126,10 @@ void Decoder::load_attention(WeightLoader& weights, const std::string& name, int
     layer.qkv = Linear::load_stacked(weights, maps, {query, key, key}, hidden, config_.qkv_bias);
   } else {
     layer.qkv = Linear::load(weights, maps[0], query, hidden, config_.qkv_bias);
+    // Training had them in every layer; here the keys and values are another layer's.
+    for (const char* part : {".k_proj.", ".v_proj.", ".k_norm.", ".v_norm."}) {
+      weights.leave_out(name + part);
+    }
   }
   layer.output = Linear::load(weights, name + ".o_proj", hidden, query, config_.output_bias);
   if (!config_.qk_norm) return;

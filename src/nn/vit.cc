@@ -53,6 +53,18 @@ Vit::Vit(VitConfig config, WeightLoader& weights, const std::string& prefix)
     post_norm_ =
         LayerNorm::load(weights, prefix + names.post_norm, config_.hidden_size, config_.norm_eps);
   }
+  leave_out_rest(weights, prefix, depth);
+}
+
+void Vit::leave_out_rest(WeightLoader& weights, const std::string& prefix, int depth) const {
+  const VitNames& names = config_.names;
+  for (int i = depth; i < config_.num_layers; ++i) {
+    weights.leave_out(fmt::format("{}{}.{}.", prefix, names.layers, i));
+  }
+  if (!config_.apply_post_norm && !names.post_norm.empty()) {
+    weights.leave_out(prefix + names.post_norm + ".");
+  }
+  if (!names.pooling_head.empty()) weights.leave_out(prefix + names.pooling_head + ".");
 }
 
 void Vit::load_embeddings(WeightLoader& weights, const std::string& prefix) {

@@ -15,12 +15,13 @@ namespace saccade::nn {
 
 /// Tensor names of a tower, all below its prefix. An empty name: the tower has no such part.
 struct VitNames {
-  std::string patch;        ///< linear map of a patch
-  std::string class_token;  ///< vector that stands before the patches
-  std::string position;     ///< table of learned positions
-  std::string pre_norm;     ///< before the encoder
-  std::string post_norm;    ///< after it
-  std::string layers;       ///< "encoder.layers"; the rest are names in a layer
+  std::string patch;         ///< linear map of a patch
+  std::string class_token;   ///< vector that stands before the patches
+  std::string position;      ///< table of learned positions
+  std::string pre_norm;      ///< before the encoder
+  std::string post_norm;     ///< after it
+  std::string pooling_head;  ///< makes one row of all, for classifiers: it may be there, unused
+  std::string layers;        ///< "encoder.layers"; the rest are names in a layer
   std::string attention_norm;
   std::string query;
   std::string key;
@@ -96,6 +97,8 @@ class Vit {
   Norm load_norm(WeightLoader& weights, const std::string& name) const;
   Layer load_layer(WeightLoader& weights, const std::string& name) const;
   void load_embeddings(WeightLoader& weights, const std::string& prefix);
+  /// Files hold the whole tower, also what lies behind the deepest feature.
+  void leave_out_rest(WeightLoader& weights, const std::string& prefix, int depth) const;
   void check(const media::Patches& patches, std::span<const std::int32_t> position_ids) const;
   Tensor embed(Device& device, const media::Patches& patches,
                std::span<const std::int32_t> position_ids) const;

@@ -44,6 +44,7 @@ std::vector<HostMatrix> WeightLoader::checked(const std::string& name, std::int6
 }
 
 void WeightLoader::loaded(const std::string& name, std::int64_t bytes) {
+  use(name);
   checkpoint_.release(name);
   if (options_.on_bytes) options_.on_bytes(bytes);
 }
@@ -83,7 +84,10 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
 
 LateWeight WeightLoader::late(const std::vector<std::string>& names, MakeParts parts) {
   std::int64_t bytes = 0;
-  for (const std::string& name : names) bytes += checkpoint_.info(name).bytes;
+  for (const std::string& name : names) {
+    bytes += checkpoint_.info(name).bytes;
+    use(name);
+  }
   // Holds on to the files by itself: the loader is gone when a deferred weight is packed.
   if (!shared_) shared_ = std::make_shared<checkpoint::Checkpoint>(checkpoint_);
   LateWeight weight([checkpoint = shared_, &device = device_, names, parts = std::move(parts)] {

@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint.h"
 #include "compute/device.h"
 #include "nn/late_weight.h"
+#include "nn/used_tensors.h"
 
 namespace saccade::nn {
 
@@ -21,6 +22,8 @@ struct LoadOptions {
   bool int8_towers = false;
   /// Where it is given, linear maps of towers and projectors are put there and packed later.
   DeferredWeights* deferred = nullptr;
+  /// Where it is given, told which tensors are loaded or left out.
+  UsedTensors* used = nullptr;
   int threads = 0;  ///< that round weights; 0: one for each core
 };
 
@@ -45,6 +48,10 @@ class WeightLoader {
 
   compute::Device& device() const { return device_; }
   bool has(const std::string& name) const { return checkpoint_.has(name); }
+  /// Tensors whose names begin so belong to the model, and it runs without them.
+  void leave_out(const std::string& prefix) {
+    if (options_.used) options_.used->leave_out(prefix);
+  }
 
   /// A matrix [outputs, inputs]; trailing dimensions of the stored tensor count as inputs, so a
   /// convolution over patches loads as the product it is.
@@ -97,6 +104,10 @@ class WeightLoader {
  private:
   std::vector<HostMatrix> checked(const std::string& name, std::int64_t outputs,
                                   std::int64_t inputs) const;
+  /// A tensor has been packed, or will be.
+  void use(const std::string& name) {
+    if (options_.used) options_.used->add(name);
+  }
   void loaded(const std::string& name, std::int64_t bytes);
   /// A matrix of the tensors `names`, packed later if that is asked for. `parts` makes of the
   /// checkpoint what is packed.

@@ -1,5 +1,6 @@
 #include "server/base64.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -10,11 +11,12 @@ constexpr std::int8_t kOther = -1;
 constexpr std::int8_t kSkipped = -2;
 constexpr std::int8_t kPadding = -3;
 
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 constexpr std::array<std::int8_t, 256> kValues = [] {
   std::array<std::int8_t, 256> values{};
   values.fill(kOther);
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
     values[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
   }
@@ -54,6 +56,24 @@ std::optional<std::vector<std::byte>> decode_base64(std::string_view text) {
     bytes.push_back(static_cast<std::byte>(bits >> (spare + 8 * (left - 1)) & 0xFF));
   }
   return bytes;
+}
+
+std::string encode_base64(std::span<const std::byte> bytes) {
+  constexpr std::size_t kGroup = 3;
+  std::string text;
+  text.reserve((bytes.size() + kGroup - 1) / kGroup * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += kGroup) {
+    std::uint32_t bits = 0;
+    for (std::size_t j = 0; j < kGroup; ++j) {
+      bits = bits << 8 | (i + j < bytes.size() ? static_cast<std::uint32_t>(bytes[i + j]) : 0);
+    }
+    // n bytes are n + 1 digits.
+    const std::size_t digits = std::min(kGroup, bytes.size() - i) + 1;
+    for (std::size_t j = 0; j < 4; ++j) {
+      text += j < digits ? kAlphabet[bits >> (18 - 6 * j) & 63] : '=';
+    }
+  }
+  return text;
 }
 
 }  // namespace saccade::server

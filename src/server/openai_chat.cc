@@ -145,7 +145,7 @@ Generation read_chat_completion(const json::value& body, const ApiContext& conte
   read_max_tokens(fields, {"max_completion_tokens", "max_tokens"}, context.context_length, context,
                   request);
   read_logprobs(fields, request);
-  read_response_format(fields, request);
+  read_response_format(fields, "response_format", request);
   request.priority = static_cast<int>(fields.integer("priority", -1000, 1000).value_or(0));
   const std::int64_t choices =
       fields.integer("n", 1, context.options.limits.max_choices).value_or(1);

@@ -133,7 +133,7 @@ Generation read_completion(const json::value& body, const ApiContext& context) {
   if (const auto top = fields.integer("logprobs", 0, kMaxLogprobs)) {
     request.logprobs = static_cast<int>(*top);
   }
-  read_response_format(fields, request);
+  read_response_format(fields, "response_format", request);
   request.priority = static_cast<int>(fields.integer("priority", -1000, 1000).value_or(0));
   const std::int64_t most = context.options.limits.max_choices;
   const std::int64_t per_prompt = fields.integer("n", 1, most).value_or(1);

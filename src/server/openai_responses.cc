@@ -5,6 +5,7 @@
 
 #include "server/message_pictures.h"
 #include "server/response_events.h"
+#include "server/response_format.h"
 
 namespace saccade::server {
 namespace json = boost::json;
@@ -88,13 +89,10 @@ class InputReader {
 };
 
 /// text.format, the form of the answer.
-void read_text_form(Fields& fields) {
+void read_text_form(Fields& fields, Request& request) {
   std::optional<Fields> text = fields.object("text");
   if (!text) return;
-  if (std::optional<Fields> format = text->object("format")) {
-    format->only("type", "text", "this server does not hold answers to a form yet");
-    format->done();
-  }
+  read_response_format(*text, "format", request);
   text->refuse("verbosity", "this server cannot make a model brief");
   text->done();
 }
@@ -124,13 +122,19 @@ json::value or_null(const auto& value) {
   return value ? json::value(*value) : json::value(nullptr);
 }
 
+json::value text_of(Fields& fields) {
+  const json::value* text = fields.find("text");
+  const bool given = text && text->is_object() && text->get_object().contains("format");
+  return given ? *text : json::value{{"format", {{"type", "text"}}}};
+}
+
 /// The members of a response that repeat its request.
 json::object settings_of(const Request& request, Fields& fields) {
   return {{"instructions", or_null(fields.text("instructions"))},
           {"max_output_tokens", or_null(fields.integer("max_output_tokens"))},
           {"temperature", or_null(request.sampling.temperature)},
           {"top_p", or_null(request.sampling.top_p)},
-          {"text", json::object{{"format", json::object{{"type", "text"}}}}},
+          {"text", text_of(fields)},
           {"tools", json::array()},
           {"tool_choice", "auto"},
           {"parallel_tool_calls", true},
@@ -151,7 +155,7 @@ Generation read_response(const json::value& body, const ApiContext& context) {
   read_template_variables(fields, request);
   read_sampling(fields, context, request);
   read_max_tokens(fields, {"max_output_tokens"}, context.context_length, context, request);
-  read_text_form(fields);
+  read_text_form(fields, request);
   const bool stream = fields.boolean("stream").value_or(false);
   if (std::optional<Fields> options = fields.object("stream_options")) {
     options->only("include_obfuscation", false, "this server does not pad its events");

@@ -15,9 +15,8 @@ namespace {
 class PictureEncoderTest : public testing::Test {
  protected:
   PictureEncoderTest() {
-    const models::Family& family = models::family_of(checkpoint_);
-    processor_ = family.load_processor(checkpoint_);
-    model_ = family.load_model(checkpoint_, device_, {});
+    processor_ = models::family_of(checkpoint_).load_processor(checkpoint_);
+    model_ = models::load_model(checkpoint_, device_, {});
     const boost::json::value cases = read_json_file(directory_ / "cases.json");
     for (const auto& item : cases.as_array()) {
       const PreparedPrompt prepared =

@@ -17,9 +17,8 @@ class StateTest : public testing::Test {
   static constexpr int kPages = 64;
 
   StateTest() {
-    const models::Family& family = models::family_of(checkpoint_);
-    processor_ = family.load_processor(checkpoint_);
-    model_ = family.load_model(checkpoint_, device_, {});
+    processor_ = models::family_of(checkpoint_).load_processor(checkpoint_);
+    model_ = models::load_model(checkpoint_, device_, {});
     for (const auto& item : cases_.as_array()) {
       prompts_.push_back(
           prepare_prompt(*processor_, goldens::greedy_request(item.as_object(), 1), {}, nullptr));

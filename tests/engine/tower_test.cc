@@ -185,8 +185,7 @@ class Tower : public testing::TestWithParam<std::string> {
  protected:
   std::vector<float> encode(nn::LoadOptions options) {
     const checkpoint::Checkpoint checkpoint(goldens::root() / GetParam());
-    const models::Family& family = models::family_of(checkpoint);
-    const auto model = family.load_model(checkpoint, device_, options);
+    const auto model = models::load_model(checkpoint, device_, options);
     if (options.deferred) {
       EXPECT_GT(options.deferred->bytes(), 0);
       options.deferred->load();
@@ -197,7 +196,7 @@ class Tower : public testing::TestWithParam<std::string> {
     for (int i = 0; i < 3 * image.width * image.height; ++i) {
       image.pixels.push_back(static_cast<std::uint8_t>(random()));
     }
-    const auto processor = family.load_processor(checkpoint);
+    const auto processor = models::family_of(checkpoint).load_processor(checkpoint);
     const Tensor embeddings = model->encode(processor->process_image(image, {}, true));
     std::vector<float> values(embeddings.shape().elements());
     device_.download(values.data(), embeddings);

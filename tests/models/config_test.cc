@@ -98,7 +98,7 @@ TEST_F(ConfigTest, ShapesThatDisagreeNameTheTensor) {
   directory_.write("config.json", boost::json::serialize(config_));
   const checkpoint::Checkpoint checkpoint(directory_.path());
   compute::cpu::CpuDevice device({1, {}});
-  EXPECT_THAT([&] { family_of(checkpoint).load_model(checkpoint, device, {}); },
+  EXPECT_THAT([&] { load_model(checkpoint, device, {}); },
               ThrowsMessage<Error>(AllOf(HasSubstr("mlp.gate_proj.weight has shape [44, 48]"),
                                          HasSubstr("implies [45, 48]"))));
 }

@@ -33,9 +33,8 @@ class GoldenModel : public testing::TestWithParam<std::string> {
         device_(*owned_device_),
         expected_(directory_ / "expected.safetensors"),
         cases_(read_json_file(directory_ / "cases.json")) {
-    const models::Family& family = models::family_of(checkpoint_);
-    processor_ = family.load_processor(checkpoint_);
-    model_ = family.load_model(checkpoint_, device_, {});
+    processor_ = models::family_of(checkpoint_).load_processor(checkpoint_);
+    model_ = models::load_model(checkpoint_, device_, {});
   }
 
   std::vector<float> download(const Tensor& tensor) {

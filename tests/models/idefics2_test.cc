@@ -48,6 +48,15 @@ TEST(Idefics2, PartsOfAPictureHaveSizesOfTheirOwn) {
   EXPECT_EQ(copy.processor->image_tokens(patches.grid), 5 * 5);
 }
 
+TEST(Idefics2, APictureWithoutQuartersIsRefused) {
+  CheckpointCopy copy("idefics2/split_f32");
+  copy.load();
+  const media::Image image{1, 30, std::vector<std::uint8_t>(3 * 30)};
+  EXPECT_THAT([&] { copy.processor->process_image(image, {}, true); },
+              testing::ThrowsMessage<Error>(
+                  testing::HasSubstr("a picture of 1 x 30 pixels cannot be split into quarters")));
+}
+
 TEST(Idefics2, MarksAreSharedAndStandApartFromWords) {
   CheckpointCopy copy("idefics2/split_f32");
   copy.load();

@@ -13,7 +13,7 @@ class Qwen35Config : public ChangedConfig {
   void load_weights() {
     const checkpoint::Checkpoint checkpoint = open();
     compute::cpu::CpuDevice device({1, {}});
-    family_of(checkpoint).load_model(checkpoint, device, {});
+    load_model(checkpoint, device, {});
   }
 };
 

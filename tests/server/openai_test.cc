@@ -106,6 +106,23 @@ TEST_F(OpenAi, GivesEachChoiceItsOwnSeed) {
   EXPECT_EQ(chat_with(R"("n": 2)").requests[1].sampling.seed, std::nullopt);
 }
 
+TEST_F(OpenAi, ReadsTheFormOfAnAnswer) {
+  const auto form = [&](const std::string& format) {
+    return *chat_with("\"response_format\": " + format).requests[0].constraint;
+  };
+  using Kind = Constraint::Kind;
+  EXPECT_EQ(form(R"({"type": "json_object"})").kind, Kind::kJsonObject);
+  const Constraint schema = form(
+      R"({"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": {"type": "string"}}})");
+  EXPECT_EQ(schema.kind, Kind::kJsonSchema);
+  EXPECT_EQ(schema.texts, std::vector<std::string>{R"({"type":"string"})"});
+  EXPECT_EQ(form(R"({"type": "regex", "regex": "a+"})").texts, std::vector<std::string>{"a+"});
+  EXPECT_EQ(form(R"({"type": "choice", "choice": ["a", "b"]})").texts,
+            (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(form(R"({"type": "grammar", "grammar": "root ::= \"a\""})").kind, Kind::kGbnf);
+  EXPECT_FALSE(chat_with(R"("response_format": {"type": "text"})").requests[0].constraint);
+}
+
 TEST_F(OpenAi, RefusesFieldsByName) {
   EXPECT_THAT(error_of(R"("temprature": 1)"), HasSubstr("400 temprature: "));
   EXPECT_THAT(error_of(R"("temperature": -1)"), HasSubstr("400 temperature: "));
@@ -119,8 +136,14 @@ TEST_F(OpenAi, RefusesFieldsByName) {
   EXPECT_THAT(error_of(R"("top_logprobs": 2)"), HasSubstr("400 top_logprobs: "));
   EXPECT_THAT(error_of(R"("stream_options": {"include_usage": true})"),
               HasSubstr("400 stream_options: "));
-  EXPECT_THAT(error_of(R"("response_format": {"type": "json_object"})"),
+  EXPECT_THAT(error_of(R"("response_format": {"type": "yaml"})"),
               HasSubstr("400 response_format.type: "));
+  EXPECT_THAT(error_of(R"("response_format": {"type": "json_schema"})"),
+              HasSubstr("400 response_format.schema: "));
+  EXPECT_THAT(error_of(R"("response_format": {"type": "choice", "choice": ["a", 1]})"),
+              HasSubstr("400 response_format.choice: "));
+  EXPECT_THAT(error_of(R"("response_format": {"type": "json_object", "schema": {}})"),
+              HasSubstr("400 response_format.schema: "));
   EXPECT_THAT(error_of(R"("tool_choice": "required")"), HasSubstr("400 tool_choice: "));
   EXPECT_THAT(error_of(R"("store": true)"), HasSubstr("400 store: "));
   EXPECT_THAT(error_of(R"("min_pixels": 9, "max_pixels": 8)"), HasSubstr("400 min_pixels: "));

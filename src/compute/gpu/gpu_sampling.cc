@@ -1,5 +1,7 @@
 // Sampling on a GPU.
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <vector>
 
 #include "base/error.h"
@@ -48,13 +50,14 @@ class GpuSamplerSlots : public SamplerSlots {
     device_.copy_in(this->state(slot), &state, sizeof state);
   }
 
-  void allow(int slot, std::span<const u32> words) override {
+  void allow(int slot, std::span<const std::uint64_t> words) override {
     const std::int64_t bytes = words_ * static_cast<std::int64_t>(sizeof(u32));
     if (!masks_) masks_ = device_.take_lasting_memory(count() * bytes);
     u32* mask = static_cast<u32*>(masks_.get()) + slot * words_;
     if (!words.empty()) {
+      static_assert(std::endian::native == std::endian::little);  // a wide word is two of these
       std::vector<u32> bits(words_, 0);
-      std::copy_n(words.begin(), std::min<std::int64_t>(words_, std::ssize(words)), bits.begin());
+      std::memcpy(bits.data(), words.data(), std::min<std::size_t>(bytes, words.size_bytes()));
       device_.copy_in(mask, bits.data(), bytes);
     }
     const u32* allowed = words.empty() ? nullptr : mask;

@@ -1,5 +1,7 @@
 #include "models/florence2/florence2.h"
 
+#include <algorithm>
+
 #include "models/encoder_decoder_model.h"
 #include "models/florence2/projector.h"
 #include "models/vlm.h"
@@ -14,16 +16,23 @@ struct Names {
   std::string embedding;  ///< the one table of tokens, under one of its names
 };
 
+/// The names that the one table of tokens has in files, some of which hold it several times. `text`
+/// is the prefix of both stacks.
+std::vector<std::string> embedding_names(const std::string& text) {
+  return {text + "shared.weight", text + "encoder.embed_tokens.weight",
+          text + "decoder.embed_tokens.weight", "lm_head.weight"};
+}
+
 Names find_names(const checkpoint::Checkpoint& checkpoint) {
   const std::string prefix =
       find_prefix(checkpoint, {"model.", ""}, "vision_tower.convs.0.conv.weight");
-  Names names{prefix + "vision_tower.", prefix + "multi_modal_projector.",
-              prefix + "language_model.", prefix + "language_model.shared.weight"};
-  for (const std::string& other :
-       {names.text + "encoder.embed_tokens.weight", names.text + "decoder.embed_tokens.weight",
-        std::string("lm_head.weight")}) {
-    if (!checkpoint.has(names.embedding) && checkpoint.has(other)) names.embedding = other;
-  }
+  Names names{
+      prefix + "vision_tower.", prefix + "multi_modal_projector.", prefix + "language_model.", {}};
+  const std::vector<std::string> embeddings = embedding_names(names.text);
+  const auto found = std::ranges::find_if(
+      embeddings, [&](const std::string& name) { return checkpoint.has(name); });
+  // Of a file that has none, the first is called missing.
+  names.embedding = found == embeddings.end() ? embeddings.front() : *found;
   return names;
 }
 
@@ -32,7 +41,9 @@ class Florence2 : public EncoderDecoderModel {
   Florence2(const Config& config, const Names& names, nn::WeightLoader& weights)
       : EncoderDecoderModel(config.text, weights, names.embedding, names.text),
         vision_(config.vision, weights, names.tower),
-        projector_(config, weights, names.projector) {}
+        projector_(config, weights, names.projector) {
+    for (const std::string& name : embedding_names(names.text)) weights.leave_out(name);
+  }
 
   Tensor encode(const media::Patches& patches) override {
     return projector_.forward(device(), vision_.forward(device(), patches));

@@ -26,7 +26,13 @@ class Gemma4 : public TextModel {
         norm_(nn::RmsNorm::plain(device(), config.vision.hidden_size, config.vision.norm_eps)),
         projection_(nn::Linear::load(weights, names.projector + "embedding_projection",
                                      config.text.decoder.hidden_size, config.vision.hidden_size,
-                                     false)) {}
+                                     false)) {
+    // Sound is not taken, and a model that hears reads texts and pictures without that part.
+    for (const char* part : {"audio_tower.", "embed_audio."}) {
+      weights.leave_out(part);
+      weights.leave_out(std::string("model.") + part);
+    }
+  }
 
   Tensor encode(const media::Patches& patches) override {
     const Tensor tokens = vision_.forward(device(), patches);

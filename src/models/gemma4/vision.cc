@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -232,12 +233,17 @@ Tensor Vision::forward(Device& device, const media::Patches& patches) const {
   const bool fits =
       grid.t == 1 && grid.tiles == 1 && grid.h % config_.pool == 0 && grid.w % config_.pool == 0 &&
       static_cast<std::int64_t>(patches.values.size()) == rows * config_.patch_elements();
-  if (!fits || grid.h > config_.positions || grid.w > config_.positions) {
+  if (!fits) {
     fail(
-        "[vision tower] {} x {} patches with {} values: wanted {} values each, sides that are "
-        "multiples of {} and at most {}",
-        grid.h, grid.w, patches.values.size(), config_.patch_elements(), config_.pool,
-        config_.positions);
+        "[vision tower] {} x {} patches with {} values: wanted {} values each and sides that are "
+        "multiples of {}",
+        grid.h, grid.w, patches.values.size(), config_.patch_elements(), config_.pool);
+  }
+  if (std::max(grid.h, grid.w) > config_.positions) {
+    fail(
+        "a picture of {} x {} patches: the vision tower has positions for {} a side; cut it into "
+        "pieces",
+        grid.w, grid.h, config_.positions);
   }
   const Tensor hidden_states = embed(device, patches);
   const nn::RotaryTable rotary = nn::make_rotary_table(

@@ -101,6 +101,10 @@ class Idefics2Processor : public VlmProcessor {
     const Image& whole = picture.pixels();
     std::vector<Image> parts;
     if (params_.split) {
+      if (whole.width < 2 || whole.height < 2) {
+        fail("a picture of {} x {} pixels cannot be split into quarters; wanted 2 x 2 at least",
+             whole.width, whole.height);
+      }
       const int left = whole.width / 2;
       const int top = whole.height / 2;
       for (const auto& [x, y] : {std::pair{0, 0}, {left, 0}, {0, top}, {left, top}}) {

@@ -120,6 +120,8 @@ Family make_family() {
   family.load_model = [](const checkpoint::Checkpoint& checkpoint, compute::Device& device,
                          const nn::LoadOptions& options) {
     refuse_whole_norms(checkpoint);
+    // The head that guesses tokens ahead (multi-token prediction): answers are the same without it.
+    if (options.used) options.used->leave_out("mtp.");
     return qwen3_vl::load_model(form, checkpoint, device, options);
   };
   return family;
