@@ -57,6 +57,14 @@ ApiContext Backend::context(const LoadedModel& model) const {
   return {options, model_name, model.service.info().context_length, model.tokenizer};
 }
 
+Handler generating(Backend& backend, ReadGeneration read) {
+  return [&backend, read](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
+    LoadedModel& model = backend.host->need();
+    Generation generation = read(parse_body(request.body), backend.context(model));
+    start_generation(model, backend.metrics, std::move(generation), request.id, reply);
+  };
+}
+
 void answer_in_background(Backend& backend, const HttpRequest& http,
                           const std::shared_ptr<Reply>& reply, Dialect dialect,
                           std::function<std::string()> answer) {
