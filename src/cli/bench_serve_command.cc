@@ -1,4 +1,5 @@
 // saccade bench-serve: what users of a server feel.
+#include <boost/json.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -176,12 +177,11 @@ void add_bench_serve_command(CLI::App& app, Action& action) {
   options->engine = engine_options_from_environment();
   command->add_option("MODEL", options->model, "What to serve: any MODEL that saccade run takes")
       ->type_name("");
-  command->add_option("--server", options->server, "Ask this server instead")->type_name("URL");
+  add_server_options(*command, options->server, options->api_key);
   command
       ->add_option("--model", options->served_model,
                    "With --server: what requests call the model (default: its first one)")
       ->type_name("NAME");
-  command->add_option("--api-key", options->api_key, "With --server: its key")->type_name("KEY");
   add_device_options(*command, options->engine);
   add_measures(*command, *options);
   command->add_flag("--json", options->json, "Print one JSON object");
