@@ -167,7 +167,7 @@ HttpResponse Api::transport_error(const HttpRequest& request, int status,
 void Api::finished(const RequestRecord& record) {
   const Router::Match match = router_.match(record.method, record.path);
   backend_.metrics.add_http_request(match.route ? match.route->path : "", record.status);
-  log_request(record);
+  if (backend_.options.log) log_request(record);
 }
 
 }  // namespace saccade::server
