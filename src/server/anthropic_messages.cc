@@ -4,6 +4,7 @@
 
 #include "server/identifier.h"
 #include "server/message_pictures.h"
+#include "server/response_format.h"
 
 namespace saccade::server {
 namespace json = boost::json;
@@ -180,7 +181,11 @@ void read_prompt(Fields& fields, const ApiContext& context, Request& request) {
   read_template_variables(fields, request);
   fields.refuse("tools", "this server does not tell tool calls from text");
   fields.refuse("tool_choice", "this server does not tell tool calls from text");
-  fields.refuse("output_config", "this server does not hold answers to a form yet");
+  if (std::optional<Fields> form = fields.object("output_config")) {
+    read_response_format(*form, "format", request);
+    form->refuse("effort", "wanted chat_template_kwargs with what the template knows");
+    form->done();
+  }
   if (std::optional<Fields> thinking = fields.object("thinking")) {
     thinking->only("type", "disabled", "wanted chat_template_kwargs with what the template knows");
   }
