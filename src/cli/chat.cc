@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/answerer.h"
 #include "cli/chat_line.h"
 #include "cli/cli.h"
 #include "cli/conversation.h"
@@ -30,8 +31,7 @@ class Chat {
   Chat(const PromptOptions& options, std::vector<ImageBytes> images)
       : request_(options.request), conversation_(options.system), listener_(true) {
     for (ImageBytes& image : images) conversation_.add_image(std::move(image));
-    show_start_line(options.model, options.engine);
-    engine_.emplace(Engine::load(options.model, options.engine, &listener_));
+    answerer_.emplace(options, listener_);
     listener_.finish(false);
   }
 
@@ -91,7 +91,7 @@ class Chat {
     conversation_.ask(text);
     request_.messages = conversation_.messages();
     try {
-      const Result result = engine_->generate(request_, &listener_);
+      const Result result = answerer_->generate(request_, listener_);
       listener_.finish(result.finish_reason != FinishReason::kCancelled);
       if (result.finish_reason == FinishReason::kCancelled && result.text.empty()) {
         conversation_.take_back();
@@ -114,7 +114,7 @@ class Chat {
   Conversation conversation_;
   TerminalListener listener_;
   LineReader reader_;
-  std::optional<Engine> engine_;
+  std::optional<Answerer> answerer_;
 };
 
 }  // namespace

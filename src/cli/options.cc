@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json.h"
 
 #include "cli/numbers.h"
 
@@ -134,11 +135,52 @@ void add_sampling_options(CLI::App& command, Request& request) {
              "Leave out tokens less likely than this share of the likeliest one, 0 to 1");
   add_number(command, "--repetition-penalty", sampling.repetition_penalty,
              "Over 1: make tokens that were there before less likely");
+  add_number(command, "--presence-penalty", sampling.presence_penalty,
+             "Taken from the logit of every token that the answer has already");
+  add_number(command, "--frequency-penalty", sampling.frequency_penalty,
+             "The same, for each time that it has it");
   add_value(
       command, "--seed", "N", "The same seed gives the same answer again",
       [&sampling](const std::string& text) { sampling.seed = parse_unsigned("--seed", text); });
   add_texts(command, "--stop", request.stop, "TEXT",
             "End the answer where this text would come; repeatable");
+}
+
+void add_server_options(CLI::App& command, std::string& server, std::string& api_key) {
+  command
+      .add_option("--server", server,
+                  "Ask a running saccade serve; MODEL is what it calls its model")
+      ->type_name("URL");
+  command.add_option("--api-key", api_key, "With --server: its key")->type_name("KEY");
+}
+
+void add_constraint_options(CLI::App& command, Request& request) {
+  using Kind = Constraint::Kind;
+  const auto take = [&request](Kind kind, std::string text) {
+    // Several choices are one thing.
+    const bool more =
+        request.constraint && kind == Kind::kChoice && request.constraint->kind == Kind::kChoice;
+    if (request.constraint && !more) {
+      fail_usage("wanted one of --schema, --regex, --gbnf and --choice, found several");
+    }
+    if (!more) request.constraint = Constraint{kind, {}, ""};
+    request.constraint->texts.push_back(std::move(text));
+  };
+  add_value(command, "--schema", "FILE", "Answer in JSON after this JSON Schema (draft 2020-12)",
+            [take](const std::string& file) { take(Kind::kJsonSchema, read_text_file(file)); });
+  add_value(command, "--regex", "RE", "Answer with what this regular expression matches",
+            [take](const std::string& text) { take(Kind::kRegex, text); });
+  add_value(command, "--gbnf", "FILE", "Answer after a grammar in llama.cpp's language",
+            [take](const std::string& file) { take(Kind::kGbnf, read_text_file(file)); });
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--choice",
+          [take](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) take(Kind::kChoice, text);
+          },
+          "Answer with one of such texts; repeatable")
+      ->allow_extra_args(false)
+      ->type_name("TEXT");
 }
 
 void add_threads_option(CLI::App& command, EngineOptions& engine) {

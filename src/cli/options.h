@@ -16,6 +16,8 @@ namespace saccade::cli {
 /// What run and tokens are told about the model and the question.
 struct PromptOptions {
   std::string model;
+  std::string server;   ///< URL of one that has the model; empty: it is loaded here
+  std::string api_key;  ///< of the server
   std::optional<std::string> prompt;
   std::vector<std::string> images;
   std::optional<std::string> system;
@@ -36,6 +38,10 @@ void add_model_argument(CLI::App& command, std::string& model);
 void add_prompt_options(CLI::App& command, PromptOptions& options);
 /// How pictures are decoded, weights held and where they are multiplied.
 void add_engine_options(CLI::App& command, EngineOptions& engine);
+/// --server and --api-key: who answers in place of a model that is loaded here.
+void add_server_options(CLI::App& command, std::string& server, std::string& api_key);
+/// --schema, --regex, --gbnf and --choice: what the answer must be.
+void add_constraint_options(CLI::App& command, Request& request);
 /// How tokens are chosen and when the answer ends.
 void add_sampling_options(CLI::App& command, Request& request);
 /// --fast-decode

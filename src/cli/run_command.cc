@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "cli/answerer.h"
 #include "cli/chat.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -27,7 +28,9 @@ constexpr const char* kExamples =
     "  saccade run glance \"What changed?\" --image before.png --image after.png\n"
     "  curl -s https://example.org/cat.jpg | saccade run glance \"Which animal?\" --image -\n"
     "  saccade run glance \"Read the sign.\" --image sign.jpg --json --logprobs 3\n"
-    "  saccade run glance --image photo.jpg            a chat about a picture";
+    "  saccade run glance \"How many?\" --image shapes.png --regex '[0-9]{1,2}'\n"
+    "  saccade run glance --image photo.jpg            a chat about a picture\n"
+    "  saccade run qwen \"What is it?\" --image a.jpg --server http://127.0.0.1:8080";
 
 // No vocabulary is larger than a few hundred thousand tokens; the engine checks the model's own.
 constexpr std::int64_t kMaxLogprobs = 10'000'000;
@@ -37,10 +40,10 @@ struct RunOptions {
   bool json = false;
 };
 
-int ask_and_stream(Engine& engine, const Request& request, TerminalListener& listener) {
+int ask_and_stream(Answerer& answerer, const Request& request, TerminalListener& listener) {
   std::optional<Result> result;
   try {
-    result = engine.generate(request, &listener);
+    result = answerer.generate(request, listener);
   } catch (...) {
     listener.finish(false);
     throw;
@@ -57,11 +60,10 @@ int answer(const RunOptions& options, const std::string& prompt) {
   request.messages = first_messages(options.prompt, prompt);
   // Not before all input is read: a wait for a pipe should just end.
   const InterruptScope interrupt_scope;
-  show_start_line(options.prompt.model, options.prompt.engine);
   TerminalListener listener(!options.json);
-  Engine engine = Engine::load(options.prompt.model, options.prompt.engine, &listener);
-  if (!options.json) return ask_and_stream(engine, request, listener);
-  const Result result = engine.generate(request, &listener);
+  Answerer answerer(options.prompt, listener);
+  if (!options.json) return ask_and_stream(answerer, request, listener);
+  const Result result = answerer.generate(request, listener);
   listener.finish(false);
   if (result.finish_reason == FinishReason::kCancelled) throw Interrupted();
   write_output(json_text(result_json(result, request.logprobs.has_value())) + "\n");
@@ -97,7 +99,9 @@ void add_run_command(CLI::App& app, Action& action) {
   const auto options = std::make_shared<RunOptions>();
   options->prompt.engine = engine_options_from_environment();
   add_prompt_options(*command, options->prompt);
+  add_server_options(*command, options->prompt.server, options->prompt.api_key);
   add_sampling_options(*command, options->prompt.request);
+  add_constraint_options(*command, options->prompt.request);
   add_value(*command, "--logprobs", "N",
             "With --json: log-probabilities of each token and of the N likeliest ones",
             [options](const std::string& text) {

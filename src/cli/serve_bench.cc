@@ -35,6 +35,11 @@ double seconds_since(Clock::time_point begin) {
 json::object message(const char* role, json::value content) {
   return {{"role", role}, {"content", std::move(content)}};
 }
+json::array only_text(const std::string& text) {
+  json::array messages;
+  messages.push_back(message("user", json::string(text)));
+  return messages;
+}
 
 }  // namespace
 
@@ -51,7 +56,7 @@ ServeBench::ServeBench(const ServeClient& client, const ServeBenchOptions& optio
 
 ServeReport ServeBench::run() {
   // What is made when it is first needed should not count: a process that has served is measured.
-  (void)client_.chat(body({message("user", fresh_text(8))}, 4));
+  (void)client_.chat(body(only_text(fresh_text(8)), 4));
   if (options_.picture.width > 0) {
     (void)client_.chat(ask(kQuestion, next_photo_++));
     measure_pictures();
@@ -87,6 +92,10 @@ std::string ServeBench::ask(const std::string& question, std::uint32_t picture,
   messages.push_back(
       message("user", json::array{photo(picture), {{"type", "text"}, {"text", question}}}));
   return body(std::move(messages), max_tokens);
+}
+
+std::string ServeBench::short_question(std::uint64_t number) {
+  return fmt::format("{}: tell me a story.", number * 2654435761u % 100'000u);
 }
 
 /// Words that no request before had at its beginning.
@@ -204,7 +213,7 @@ void ServeBench::measure_streams() {
       progress_(what, i, options_.repeat);
       std::vector<std::string> bodies;
       for (std::int64_t s = 0; s < streams; ++s) {
-        bodies.push_back(body({message("user", fresh_text(8))}, options_.answer_tokens));
+        bodies.push_back(body(only_text(short_question(next_word_++)), options_.answer_tokens));
       }
       const Clock::time_point begin = Clock::now();
       std::int64_t tokens = 0;
@@ -218,8 +227,15 @@ void ServeBench::measure_streams() {
         same(answers[s], client_.chat(bodies[s]));
       }
     }
+    if (streams == 1 && !options_.engine_rates.empty()) {
+      add_row("engine alone", "tokens/s", options_.engine_rates);
+    }
     ServeRow& row = add_row(what, "tokens/s", rates);
-    if (streams > 1) compare(row, "1 stream", false);
+    if (streams > 1) {
+      compare(row, "1 stream", false);
+    } else if (!options_.engine_rates.empty()) {
+      compare(row, "engine alone", false);
+    }
   }
 }
 
@@ -228,7 +244,7 @@ void ServeBench::measure_gaps() {
     std::atomic<bool> done = false;
     StreamedAnswer answer;
     std::thread stream([&] {
-      answer = client_.chat(body({message("user", fresh_text(8))}, kLongAnswer),
+      answer = client_.chat(body(only_text(fresh_text(8)), kLongAnswer),
                             [&](const std::string&) { return !done.load(); });
     });
     std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -257,8 +273,8 @@ void ServeBench::measure_gaps() {
 void ServeBench::measure_requests() {
   const bool pictures = options_.picture.width > 0;
   const std::int64_t connections = options_.streams.empty() ? 16 : options_.streams.back();
-  const std::string request = pictures ? ask(kQuestion, next_photo_++)
-                                       : body({message("user", fresh_text(8))}, kShortAnswer);
+  const std::string request =
+      pictures ? ask(kQuestion, next_photo_++) : body(only_text(fresh_text(8)), kShortAnswer);
   const StreamedAnswer first = client_.chat(request);
   std::vector<double> rates;
   for (int i = 0; i < options_.repeat; ++i) {

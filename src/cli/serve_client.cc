@@ -38,6 +38,7 @@ std::string error_message(const std::string& body) {
 /// One request. Takes the body of the answer as it comes.
 class Transfer {
  public:
+  /// Also called without data, some times a second.
   using OnData = std::function<bool(std::string_view)>;
   Transfer(const std::string& url, const std::string& api_key, OnData on_data)
       : url_(url), on_data_(std::move(on_data)), handle_(curl_easy_init()) {
@@ -57,6 +58,9 @@ class Transfer {
     curl_easy_setopt(handle, CURLOPT_PROXY, "");
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &Transfer::take);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &Transfer::idle);
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, this);
     if (!body.empty()) {
       curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.data());
       curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
@@ -87,6 +91,12 @@ class Transfer {
     return 0;
   }
 
+  static int idle(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    if (!transfer.on_data_({})) transfer.stopped_ = true;
+    return transfer.stopped_ ? 1 : 0;
+  }
+
   std::string url_;
   OnData on_data_;
   bool stopped_ = false;
@@ -102,6 +112,7 @@ class ChatStream {
 
   /// False: no more is wanted.
   bool add(std::string_view data) {
+    if (data.empty()) return !on_text_ || on_text_("");
     buffer_ += data;
     for (std::size_t end; (end = buffer_.find("\n\n")) != std::string::npos;) {
       const std::string event = buffer_.substr(0, end);

@@ -26,7 +26,8 @@ class ServeClient {
   /// `url`: "http://127.0.0.1:8080"; `api_key` may be empty.
   ServeClient(std::string url, std::string api_key);
 
-  /// Receives each piece of text; false ends the request.
+  /// Receives each piece of text, and nothing now and then while there is none; false ends the
+  /// request.
   using OnText = std::function<bool(const std::string&)>;
   /// POST /v1/chat/completions with a streaming `body`, JSON. Throws Error with what the server
   /// says, and when it cannot be reached.

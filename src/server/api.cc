@@ -58,6 +58,14 @@ ApiContext Backend::context(const LoadedModel& model) const {
           &model.answers};
 }
 
+Handler generating(Backend& backend, ReadGeneration read) {
+  return [&backend, read](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
+    LoadedModel& model = backend.host->need();
+    Generation generation = read(parse_body(request.body), backend.context(model));
+    start_generation(model, backend.metrics, std::move(generation), request.id, reply);
+  };
+}
+
 void answer_in_background(Backend& backend, const HttpRequest& http,
                           const std::shared_ptr<Reply>& reply, Dialect dialect,
                           std::function<std::string()> answer) {
@@ -160,7 +168,7 @@ HttpResponse Api::transport_error(const HttpRequest& request, int status,
 void Api::finished(const RequestRecord& record) {
   const Router::Match match = router_.match(record.method, record.path);
   backend_.metrics.add_http_request(match.route ? match.route->path : "", record.status);
-  log_request(record);
+  if (backend_.options.log) log_request(record);
 }
 
 }  // namespace saccade::server

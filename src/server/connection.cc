@@ -34,43 +34,6 @@ constexpr int kSendBufferBytes = 128 << 10;
 // How long a client that was refused may go on sending before the connection is cut.
 constexpr std::chrono::seconds kLingerTime{2};
 
-/// Counts while it lives.
-class Counted {
- public:
-  explicit Counted(std::atomic<int>& count) : count_(count) { ++count_; }
-  ~Counted() { --count_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  std::atomic<int>& count_;
-};
-
-/// A share of the memory for bodies, given back at the end.
-class BodyShare {
- public:
-  explicit BodyShare(ConnectionState& state) : state_(state) {}
-  ~BodyShare() { state_.body_bytes -= bytes_; }
-  BodyShare(const BodyShare&) = delete;
-  BodyShare& operator=(const BodyShare&) = delete;
-
-  /// Whether `bytes` in all are to be had.
-  bool grow_to(std::size_t bytes) {
-    if (bytes <= bytes_) return true;
-    const std::size_t more = bytes - bytes_;
-    if (state_.body_bytes.fetch_add(more) + more > state_.options.max_total_body_bytes) {
-      state_.body_bytes -= more;
-      return false;
-    }
-    bytes_ = bytes;
-    return true;
-  }
-
- private:
-  ConnectionState& state_;
-  std::size_t bytes_ = 0;
-};
-
 std::string field(const http::fields& fields, http::field name) {
   return std::string(fields[name]);
 }
@@ -234,7 +197,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   HttpResponse no_memory(const HttpRequest& request) const {
     HttpResponse response = state_.handler.transport_error(
-        request, 503, "too many large requests are being received; try again in a moment");
+        request, 503, "too many large requests are being worked on; try again in a moment");
     response.headers.emplace_back("Retry-After", "1");
     return response;
   }
@@ -254,8 +217,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::awaitable<bool> answer(HttpRequest request, unsigned version, bool keep_alive) {
     const auto exchange =
         std::make_shared<Exchange>(stream_.get_executor(), options_.max_unread_bytes);
-    HttpRequest head = request;
-    head.body.clear();
+    std::string body = std::exchange(request.body, {});
+    const HttpRequest head = request;
+    request.body = std::move(body);
     last_status_ = 0;
     asio::co_spawn(stream_.get_executor(), watch(shared_from_this(), exchange), asio::detached);
     state_.handler.handle(std::move(request), exchange);

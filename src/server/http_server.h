@@ -18,8 +18,8 @@ struct HttpOptions {
   std::uint16_t port = 8080;       ///< 0: any free one
   int threads = 2;
   std::size_t max_body_bytes = std::size_t{64} << 20;
-  /// Of all requests whose body is being read; more have to come again.
-  std::size_t max_total_body_bytes = std::size_t{512} << 20;
+  /// Of all requests that are being read or answered; more have to come again.
+  std::size_t max_total_body_bytes = std::size_t{1} << 30;
   std::size_t max_header_bytes = std::size_t{16} << 10;
   int max_connections = 4096;
   /// Of a stream that the client has not read yet, beside what the kernel holds.

@@ -2,7 +2,6 @@
 #include <boost/json.hpp>
 
 #include "server/api.h"
-#include "server/generation.h"
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
 #include "server/openai_responses.h"
@@ -23,14 +22,6 @@ json::object model_object(const Backend& backend) {
 }
 
 }  // namespace
-
-Handler generating(Backend& backend, ReadGeneration read) {
-  return [&backend, read](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
-    LoadedModel& model = backend.host->need();
-    Generation generation = read(parse_body(request.body), backend.context(model));
-    start_generation(model, backend.metrics, std::move(generation), request.id, reply);
-  };
-}
 
 void add_openai_routes(Router& router, Backend& backend) {
   router.add({"POST", "/v1/chat/completions", Access::kKey, Dialect::kOpenAi,

@@ -7,10 +7,12 @@
 #include <chrono>
 #include <future>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "engine/answers.h"
 #include "goldens.h"
+#include "saccade/bench.h"
 
 namespace saccade {
 namespace {
@@ -332,6 +334,36 @@ TEST_F(ServiceTest, OptionsAreChecked) {
   EXPECT_THROW(this->service({.max_waiting = 0}), Error);
   EXPECT_THROW(this->service({.max_running = -1}), Error);
   EXPECT_THROW(this->service({.max_slowdown = 0.0}), Error);
+}
+
+/// 67 pictures of one size under one prompt, all at once and again in another order: engines that
+/// know pictures by their placeholders answer all of them about the first.
+TEST(Pictures, AreNeverMixedUp) {
+  constexpr int kPictures = 67;
+  const std::string glance = std::string(SACCADE_SOURCE_DIR) + "/assets/glance";
+  std::vector<Request> requests(kPictures);
+  for (int i = 0; i < kPictures; ++i) {
+    requests[i].messages = {
+        {"user", {bench_photo({160, 120}, 100 + i), std::string("What is in this picture?")}}};
+    requests[i].max_tokens = 8;
+    requests[i].logprobs = 3;
+    requests[i].sampling.temperature = 0.0;
+  }
+  const std::vector<Result> wanted = alone(glance, requests);
+  std::set<double> seen;
+  for (const Result& result : wanted) seen.insert(result.logprobs.at(0).token.logprob);
+  ASSERT_EQ(seen.size(), kPictures) << "answers about different pictures can be told apart";
+  // Room for the embeddings of a few only: some are encoded anew.
+  Service service(Engine::load(glance, {.device = "cpu", .vision_cache_bytes = 1 << 20}));
+  std::vector<int> order(2 * kPictures);
+  for (int i = 0; i < 2 * kPictures; ++i) order[i] = i % kPictures;
+  std::shuffle(order.begin(), order.end(), std::mt19937(1));
+  std::vector<std::shared_ptr<Ear>> ears;
+  for (const int index : order) {
+    ears.push_back(std::make_shared<Ear>());
+    service.submit(requests[index], ears.back());
+  }
+  for (std::size_t i = 0; i < ears.size(); ++i) expect_same(ears[i]->result(), wanted[order[i]]);
 }
 
 }  // namespace

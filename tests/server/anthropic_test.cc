@@ -1,0 +1,94 @@
+// What Anthropic's requests mean.
+#include "server/anthropic_messages.h"
+
+#include <gmock/gmock.h>
+
+namespace saccade::server {
+namespace {
+
+namespace json = boost::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class AnthropicTest : public testing::Test {
+ protected:
+  Generation read(const std::string& fields) const {
+    return read_anthropic_message(parse_body("{" + fields + "}"), context());
+  }
+  std::string error_of(const std::string& fields) const {
+    try {
+      read(fields);
+    } catch (const ApiError& error) {
+      return fmt::format("{} {}: {}", error.status(), error.param(), error.what());
+    }
+    return "no error";
+  }
+  ApiContext context() const { return {options_, "glance", 4096, tokenizer_}; }
+
+  const ServeOptions options_;
+  const Tokenizer tokenizer_ = Tokenizer::load(SACCADE_SOURCE_DIR "/assets/glance");
+};
+
+const std::string kHi = R"("max_tokens": 5, "messages": [{"role": "user", "content": "hi"}])";
+
+TEST_F(AnthropicTest, PutsTheSystemPromptFirst) {
+  const Request request = read(R"("system": [{"type": "text", "text": "Be brief.",
+      "cache_control": {"type": "ephemeral"}}], "stop_sequences": ["x"], )" +
+                               kHi)
+                              .requests.at(0);
+  ASSERT_EQ(request.messages.size(), 2u);
+  EXPECT_EQ(request.messages[0].role, "system");
+  EXPECT_EQ(std::get<std::string>(request.messages[0].content.at(0)), "Be brief.");
+  EXPECT_THAT(request.stop, ElementsAre("x"));
+  EXPECT_EQ(request.max_tokens, 5);
+}
+
+TEST_F(AnthropicTest, RefusesByName) {
+  EXPECT_EQ(error_of(kHi), "no error");
+  EXPECT_THAT(error_of(R"("messages": [{"role": "user", "content": "hi"}])"),
+              HasSubstr("400 max_tokens: max_tokens is missing"));
+  EXPECT_THAT(error_of(kHi + R"(, "tools": [])"), HasSubstr("400 tools: "));
+  EXPECT_THAT(error_of(kHi + R"(, "thinking": {"type": "enabled", "budget_tokens": 5})"),
+              HasSubstr("400 thinking.type: "));
+  EXPECT_THAT(error_of(kHi + R"(, "n": 2)"), HasSubstr("400 n: "));
+  EXPECT_THAT(error_of(R"("max_tokens": 5, "messages": [{"role": "system", "content": "x"}])"),
+              HasSubstr("400 messages[0].role: "));
+  EXPECT_THAT(error_of(R"("max_tokens": 5, "messages": [{"role": "user", "content": "x"},
+                        {"role": "assistant", "content": "y"}])"),
+              HasSubstr("400 messages: messages: the last one must be the user's"));
+  EXPECT_THAT(error_of(R"("max_tokens": 5, "messages": [{"role": "user", "content":
+                        [{"type": "image", "source": {"type": "url", "url": "https://x"}}]}])"),
+              HasSubstr("400 messages[0].content[0].source.url: "));
+  EXPECT_THAT(error_of(R"("max_tokens": 5, "messages": [{"role": "assistant", "content":
+                        [{"type": "image"}]}])"),
+              HasSubstr("400 messages[0].content[0].type: "));
+}
+
+TEST_F(AnthropicTest, StreamsEventsInTheirOrder) {
+  const Generation generation = read(kHi);
+  const Usage usage = {.prompt_tokens = 9};
+  Result result;
+  result.text = "ab";
+  result.finish_reason = FinishReason::kLength;
+  result.usage = {.prompt_tokens = 9, .completion_tokens = 2, .cached_tokens = 4};
+  AnswerFormat& format = *generation.format;
+  const std::string stream = format.stream_prompt(0, usage) + format.stream_piece(0, "ab", {}) +
+                             format.stream_piece(0, "", {}) + format.stream_choice_end(0, result) +
+                             format.stream_end({&result, 1});
+  std::vector<std::string> names;
+  for (std::size_t at = 0; (at = stream.find("event: ", at)) != std::string::npos;) {
+    const std::size_t end = stream.find('\n', at);
+    names.push_back(stream.substr(at + 7, end - at - 7));
+    at = end;
+  }
+  EXPECT_THAT(names, ElementsAre("message_start", "content_block_start", "content_block_delta",
+                                 "content_block_stop", "message_delta", "message_stop"));
+  EXPECT_THAT(stream, HasSubstr(R"("stop_reason":"max_tokens")"));
+  EXPECT_THAT(stream, HasSubstr(R"("input_tokens":5)"));  // what came from the cache is told apart
+  EXPECT_THAT(stream, HasSubstr(R"("cache_read_input_tokens":4)"));
+  EXPECT_THAT(format.stream_error(ApiError(503, "stopping")),
+              HasSubstr("event: error\ndata: {\"type\":\"error\""));
+}
+
+}  // namespace
+}  // namespace saccade::server
