@@ -37,9 +37,8 @@ AnswerReader::AnswerReader(const AnswerPlan& plan)
     skip_space_ = true;
   }
   held_ = plan.begun;
+  of_prompt_ = held_.size();
   read(false);
-  // The client hears of a call that the prompt began, and of nothing else that stands there.
-  std::erase_if(parts_, [](const AnswerPart& part) { return part.kind != Kind::kCall; });
 }
 
 std::vector<AnswerPart> AnswerReader::add(std::string_view piece) {
@@ -77,16 +76,20 @@ bool AnswerReader::step(bool at_end) {
   return false;
 }
 
-/// Moves the front of what is held to the parts.
+/// Moves the front of what is held to the parts. What the prompt has of it the client does not see,
+/// but for the name of a call.
 void AnswerReader::take(Kind kind, std::size_t size) {
-  if (size == 0) return;
-  const bool more = !parts_.empty() && parts_.back().kind == kind && kind != Kind::kCall;
-  if (more) {
-    parts_.back().text.append(held_, 0, size);
-  } else {
-    parts_.push_back({kind, held_.substr(0, size)});
-  }
+  const std::size_t of_prompt = std::min(size, of_prompt_);
+  of_prompt_ -= of_prompt;
+  const std::size_t begin = kind == Kind::kCall ? 0 : of_prompt;
+  const std::string text = held_.substr(begin, size - begin);
   held_.erase(0, size);
+  if (text.empty()) return;
+  if (!parts_.empty() && parts_.back().kind == kind && kind != Kind::kCall) {
+    parts_.back().text += text;
+  } else {
+    parts_.push_back({kind, text});
+  }
 }
 
 /// Begins a call whose head is at `begin`; all before its name is markup then.

@@ -59,6 +59,7 @@ class AnswerReader {
   bool in_text_ = false;  // of arguments
   bool escaped_ = false;
   std::string held_;
+  std::size_t of_prompt_ = 0;  // bytes of held_ that are in the prompt
   std::vector<AnswerPart> parts_;
 };
 

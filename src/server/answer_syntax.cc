@@ -139,12 +139,15 @@ std::optional<CallSyntax> AnswerTemplate::find_calls() const {
   return syntax;
 }
 
-bool AnswerTemplate::opens_reasoning(const Request& request) const {
-  if (!template_ || !syntax_.reasoning) return false;
-  const auto prompt = render(kProbeQuestion, true, request);
-  if (!prompt) return false;
+std::optional<ReasoningSyntax> AnswerTemplate::open_reasoning(const Request& request) const {
+  const auto prompt = template_ ? render(kProbeQuestion, true, request) : std::nullopt;
+  if (!prompt) return std::nullopt;
   const std::string_view end = without_space_at_end(*prompt);
-  return end.ends_with(without_space_at_end(syntax_.reasoning->begin));
+  for (const Markers& markers : kReasoningMarkers) {
+    if (!end.ends_with(without_space_at_end(markers.begin))) continue;
+    return ReasoningSyntax{std::string(markers.begin), std::string(markers.end)};
+  }
+  return std::nullopt;
 }
 
 }  // namespace saccade::server

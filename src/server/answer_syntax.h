@@ -61,8 +61,8 @@ class AnswerTemplate {
   AnswerTemplate(ChatTemplate chat_template, const Tokenizer& tokenizer);
 
   const AnswerSyntax& syntax() const { return syntax_; }
-  /// Whether a prompt with the request's variables ends inside of reasoning.
-  bool opens_reasoning(const Request& request) const;
+  /// The reasoning inside of which a prompt with the request's variables ends.
+  std::optional<ReasoningSyntax> open_reasoning(const Request& request) const;
 
  private:
   std::optional<std::string> render(const std::string& messages, bool generation_prompt,

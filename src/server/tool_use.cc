@@ -162,8 +162,12 @@ ToolUse read_chat_tools(Fields& fields, Request& request) {
 
 AnswerPlan plan_answer(const ToolUse& use, const ApiContext& context, Request& request) {
   AnswerPlan plan;
-  if (context.answers) plan.syntax = context.answers->syntax();
-  plan.reasoning_open = context.answers && context.answers->opens_reasoning(request);
+  if (context.answers) {
+    plan.syntax = context.answers->syntax();
+    const std::optional<ReasoningSyntax> open = context.answers->open_reasoning(request);
+    if (open) plan.syntax.reasoning = open;
+    plan.reasoning_open = open.has_value();
+  }
   if (use.active()) {
     plan_calls(use, plan.syntax, request);
   } else {

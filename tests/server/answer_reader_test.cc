@@ -117,6 +117,7 @@ std::vector<Case> cases() {
        "1}[TOOL_CALLS]sub[CALL_ID]123456789[ARGS]{}",
        "r(x)c(Hm.) add{\"a\": 1} sub{}"},
       {"mistral by a name that the prompt has", begun_named, "{\"a\": 1}", " add{\"a\": 1}"},
+      {"a call that the prompt began, cut off", begun, "{\"name\": \"a", "c({\"name\": \"a)"},
       {"brackets", mistral_named(), "[TOOL_CALLS]a b[ARGS]{}", "c([TOOL_CALLS]a b[ARGS]{})"},
   };
 }

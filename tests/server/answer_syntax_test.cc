@@ -170,6 +170,7 @@ TEST_F(PlanTest, CallsByName) {
   use_.name = "add";
   EXPECT_EQ(plan("[TOOL_CALLS]", "[ARGS]", "").begun, "[TOOL_CALLS]add[ARGS]");
   EXPECT_EQ(request_.constraint->texts, std::vector<std::string>{"{\"type\":\"object\"}"});
+  request_ = {};
   use_.name = "sub";
   EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("there is no tool \"sub\""));
 }
