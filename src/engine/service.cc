@@ -251,6 +251,7 @@ class Service::Impl {
   bool take_jobs() {
     std::vector<std::packaged_task<void()>> tasks;
     Jobs taken;
+    Jobs dropped;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] {
@@ -259,6 +260,9 @@ class Service::Impl {
       });
       if (stopping_) return false;
       std::swap(tasks, tasks_);
+      // Who no longer waits must not keep others from waiting.
+      drop_cancelled(incoming_, dropped);
+      drop_cancelled(prepared_, dropped);
       while (!prepared_.empty() &&
              std::ssize(running_) + std::ssize(taken) < options_.max_running) {
         taken.push_back(std::move(prepared_.front()));
@@ -274,11 +278,30 @@ class Service::Impl {
       for (auto& job : taken) running_.push_back(std::move(job));
     }
     changed_.notify_all();
+    end_dropped(dropped);
     for (auto& task : tasks) task();
     for (const auto& job : running_) {
       if (!job->sequence) start(*job);
     }
     return true;
+  }
+
+  /// Moves those that were cancelled.
+  static void drop_cancelled(Jobs& jobs, Jobs& dropped) {
+    for (auto& job : jobs) {
+      if (*job->cancelled) dropped.push_back(std::move(job));
+    }
+    std::erase(jobs, nullptr);
+  }
+
+  void end_dropped(const Jobs& dropped) {
+    if (dropped.empty()) return;
+    for (const auto& job : dropped) end_cancelled(*job);
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_ -= static_cast<int>(dropped.size());
+    }
+    ended_.notify_all();
   }
 
   void start(Job& job) {

@@ -4,6 +4,7 @@
 
 #include "server/anthropic_events.h"
 #include "server/message_pictures.h"
+#include "server/response_format.h"
 #include "server/tool_use.h"
 
 namespace saccade::server {
@@ -197,7 +198,11 @@ ToolUse read_prompt(Fields& fields, const ApiContext& context, Request& request)
   PromptReader(fields, context, request).read();
   read_template_variables(fields, request);
   ToolUse use = read_tools(fields, request);
-  fields.refuse("output_config", "this server does not hold answers to a form yet");
+  if (std::optional<Fields> form = fields.object("output_config")) {
+    read_response_format(*form, "format", request);
+    form->refuse("effort", "wanted chat_template_kwargs with what the template knows");
+    form->done();
+  }
   if (std::optional<Fields> thinking = fields.object("thinking")) {
     thinking->only("type", "disabled", "wanted chat_template_kwargs with what the template knows");
   }

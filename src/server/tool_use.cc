@@ -101,9 +101,9 @@ void plan_calls(const ToolUse& use, const AnswerSyntax& syntax, Request& request
     return;  // the template may tell the model of them all the same
   }
   if (request.constraint) {
-    refuse_field("response_format",
-                 "response_format: an answer is held to a form or to tools, not to both: wanted "
-                 "\"tool_choice\": \"none\"");
+    refuse_field("tools",
+                 "tools: an answer is held to tools or to a form (response_format, "
+                 "output_config), not to both");
   }
   if (syntax.calls->form == Form::kNamed) {
     plan_named(use, *syntax.calls, request);

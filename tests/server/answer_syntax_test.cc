@@ -181,7 +181,7 @@ TEST_F(PlanTest, WhatDoesNotGoTogether) {
   use_.mode = ToolUse::Mode::kRequired;
   EXPECT_THAT(error("call ", " with ", ""), HasSubstr("does not show how it calls tools"));
   request_.constraint = Constraint{};
-  EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("response_format: "));
+  EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("held to tools or to a form"));
   use_.mode = ToolUse::Mode::kNone;
   EXPECT_FALSE(plan("[TOOL_CALLS]", "[ARGS]", "").syntax.calls);
 }

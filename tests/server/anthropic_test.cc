@@ -56,6 +56,8 @@ TEST_F(AnthropicTest, RefusesByName) {
   EXPECT_THAT(error_of(kHi + R"(, "thinking": {"type": "enabled", "budget_tokens": 5})"),
               HasSubstr("400 thinking.type: "));
   EXPECT_THAT(error_of(kHi + R"(, "n": 2)"), HasSubstr("400 n: "));
+  EXPECT_THAT(error_of(kHi + R"(, "output_config": {"format": {"type": "yaml"}})"),
+              HasSubstr("400 output_config.format.type: "));
   EXPECT_THAT(error_of(R"("max_tokens": 5, "messages": [{"role": "system", "content": "x"}])"),
               HasSubstr("400 messages[0].role: "));
   EXPECT_THAT(error_of(R"("max_tokens": 5, "messages": [{"role": "user", "content": "x"},
@@ -89,6 +91,16 @@ TEST_F(AnthropicTest, CallsAndResultsInTheirTurns) {
   EXPECT_EQ(std::get<std::string>(request.messages[3].content.at(0)), "and?");
   EXPECT_THAT(request.tools,
               HasSubstr(R"("function":{"name":"f","description":"d","parameters":)"));
+}
+
+TEST_F(AnthropicTest, HoldsAnswersToASchema) {
+  EXPECT_FALSE(read(kHi).requests.at(0).constraint);
+  const auto constraint = read(kHi + R"(, "output_config": {"format": {"type": "json_schema",
+      "schema": {"type": "integer"}}})")
+                              .requests.at(0)
+                              .constraint;
+  ASSERT_TRUE(constraint);
+  EXPECT_EQ(constraint->kind, Constraint::Kind::kJsonSchema);
 }
 
 TEST_F(AnthropicTest, StreamsEventsInTheirOrder) {

@@ -59,7 +59,7 @@ TEST_F(Responses, RefusesStateToolsAndForms) {
     EXPECT_THAT(error_of(R"("input": "hi", )" + std::string(field)), HasSubstr("400 " + name));
   }
   EXPECT_THAT(error_of(R"("input": "hi", "text": {"format": {"type": "json_schema"}})"),
-              HasSubstr("400 text.format.type: "));
+              HasSubstr("400 text.format.schema: "));
   EXPECT_THAT(error_of(R"("input": [{"type": "function_call_output"}])"),
               HasSubstr("400 input[0].type: "));
   EXPECT_THAT(error_of(R"("model": "glance")"), HasSubstr("400 input: input is missing"));

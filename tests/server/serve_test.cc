@@ -318,7 +318,10 @@ TEST(Serve, EndsTheRequestOfAClientThatLeaves) {
   TestClient waiting(server.port());
   waiting.request("POST", "/v1/chat/completions", json::serialize(silent));
   ASSERT_TRUE(wait_for_status(server, is_waiting));
-  waiting.close();    // while it waits
+  waiting.close();  // while it waits: its place is free at once
+  EXPECT_TRUE(wait_for_status(server, [](const json::value& status) {
+    return status.at("requests").at("running") == 1 && status.at("requests").at("waiting") == 0;
+  }));
   streaming.close();  // in the middle of its stream
   EXPECT_TRUE(wait_for_status(server, is_idle));
   TestClient answering(server.port());
