@@ -45,6 +45,14 @@ std::vector<Tool> callable(const ToolUse& use) {
   refuse_field("tool_choice", "tool_choice: there is no tool \"{}\"", use.name);
 }
 
+/// Refuses what a client counts on where nothing holds calls to it.
+void refuse_promises(const ToolUse& use, std::string_view why) {
+  if (!use.parallel) refuse_field("parallel_tool_calls", "parallel_tool_calls: {}", why);
+  for (const Tool& tool : use.tools) {
+    if (tool.strict) refuse_field("tools", "tools: {} is strict: {}", tool.name, why);
+  }
+}
+
 /// Where calls are name[ARGS]{...} nothing but arguments can be held to a schema, and those only
 /// when it is known whose they are.
 void plan_named(const ToolUse& use, const CallSyntax& syntax, Request& request) {
@@ -60,18 +68,7 @@ void plan_named(const ToolUse& use, const CallSyntax& syntax, Request& request) 
         Constraint::Kind::kJsonSchema, {json::serialize(arguments_schema(tools[0]))}, ""};
     return;
   }
-  if (!use.parallel) {
-    refuse_field("parallel_tool_calls",
-                 "parallel_tool_calls: calls of this model can only be held to one where "
-                 "tool_choice names a tool");
-  }
-  for (const Tool& tool : tools) {
-    if (!tool.strict) continue;
-    refuse_field("tools",
-                 "tools: {} is strict: arguments of this model's calls can only be held to a "
-                 "schema where tool_choice names a tool",
-                 tool.name);
-  }
+  refuse_promises(use, "calls of this model are held to nothing unless tool_choice names a tool");
 }
 
 void plan_objects(const ToolUse& use, const CallSyntax& syntax, Request& request) {
@@ -98,7 +95,8 @@ void plan_calls(const ToolUse& use, const AnswerSyntax& syntax, Request& request
                    "tool_choice: this model's chat template does not show how it calls tools: "
                    "wanted \"auto\" or \"none\"");
     }
-    return;  // the template may tell the model of them all the same
+    // The template may tell the model of them all the same.
+    return refuse_promises(use, "this model's chat template does not show how it calls tools");
   }
   if (request.constraint) {
     refuse_field("tools",

@@ -4,11 +4,11 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "saccade/grammar.h"
 #include "server/call_schema.h"
 #include "server/tool_use.h"
+#include "temporary_directory.h"
 
 namespace saccade::server {
 namespace {
@@ -118,11 +118,10 @@ class PlanTest : public testing::Test {
         "{%- for c in m.tool_calls -%}" +
         before + "{{ c.function.name }}" + between + "{{ c.function.arguments | tojson }}" + end +
         "{%- endfor -%}{%- endfor -%}{%- if add_generation_prompt -%}<assistant>{%- endif -%}";
-    std::ofstream(fs::path(testing::TempDir()) / "saccade_plan.jinja") << text;
+    const TemporaryDirectory directory;
+    const std::string path = directory.write("chat_template.jinja", text).string();
     const Tokenizer tokenizer = Tokenizer::load(SACCADE_SOURCE_DIR "/assets/glance");
-    const AnswerTemplate answers(
-        ChatTemplate::read((fs::path(testing::TempDir()) / "saccade_plan.jinja").string()),
-        tokenizer);
+    const AnswerTemplate answers(ChatTemplate::read(path), tokenizer);
     return plan_answer(use_, {options_, "glance", 4096, tokenizer, &answers}, request_);
   }
   std::string error(const std::string& before, const std::string& between, const std::string& end) {
@@ -178,6 +177,8 @@ TEST_F(PlanTest, CallsByName) {
 TEST_F(PlanTest, WhatDoesNotGoTogether) {
   EXPECT_FALSE(plan("call ", " with ", "").syntax.calls);  // told in a form of its own
   EXPECT_FALSE(request_.constraint);
+  use_.parallel = false;
+  EXPECT_THAT(error("call ", " with ", ""), HasSubstr("parallel_tool_calls: "));
   use_.mode = ToolUse::Mode::kRequired;
   EXPECT_THAT(error("call ", " with ", ""), HasSubstr("does not show how it calls tools"));
   request_.constraint = Constraint{};

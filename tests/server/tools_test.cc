@@ -8,6 +8,7 @@
 
 #include "goldens.h"
 #include "saccade/grammar.h"
+#include "server/client_script.h"
 #include "server/running_server.h"
 
 namespace saccade::server {
@@ -42,7 +43,7 @@ class ToolsTest : public testing::Test {
     }
     directory_->write("chat_template.jinja", kTemplate);
     server_ = std::make_unique<RunningServer>(
-        std::vector<std::string>{"--device", "cpu", "--threads", "1"}, true,
+        std::vector<std::string>{"--device", "cpu", "--threads", "1", "--name", "small"}, true,
         directory_->path().string());
   }
   static void TearDownTestSuite() {
@@ -187,6 +188,10 @@ TEST_F(ToolsTest, ReasoningThatThePromptBegan) {
   const json::value& reasoned = open.at("choices").at(0).at("message");
   EXPECT_EQ(reasoned.at("content"), "");
   EXPECT_NE(reasoned.at("reasoning_content").as_string(), "");
+}
+
+TEST_F(ToolsTest, WithTheOfficialClients) {
+  run_client(*server_, "tools.mjs", "openai");
 }
 
 }  // namespace
