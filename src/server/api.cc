@@ -54,7 +54,8 @@ ApiError route_error(const HttpRequest& request, const Router::Match& match) {
 }  // namespace
 
 ApiContext Backend::context(const LoadedModel& model) const {
-  return {options, model_name, model.service.info().context_length, model.tokenizer};
+  return {options, model_name, model.service.info().context_length, model.tokenizer,
+          &model.answers};
 }
 
 Handler generating(Backend& backend, ReadGeneration read) {
