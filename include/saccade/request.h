@@ -57,6 +57,13 @@ struct Constraint {
   /// Empty: the whole answer. Otherwise what comes after this text, whenever the answer writes it;
   /// before it and afterwards the answer is free.
   std::string after;
+  /// With `after`: what then comes first of all, such as a line's end; the answer is made to.
+  std::string opening = {};
+  /// With `after`: the answer ends where what it is held to does.
+  bool ends_answer = false;
+  /// In place of `after`: the whole answer, special tokens and white space before it aside, if it
+  /// begins with this text, with which what it must be begins as well; otherwise it is free.
+  std::string if_begins = {};
 };
 
 struct Request {
@@ -64,12 +71,17 @@ struct Request {
   /// In place of messages: the text that the model goes on with, no template around it.
   std::optional<std::string> prompt;
   std::string tools;  ///< for the chat template, a JSON array of tools; empty: none
+  /// With messages: what the answer begins with. The model goes on with it; the result is without.
+  std::string answer_begin;
   /// Further variables of the chat template, each a name and a JSON value.
   std::vector<std::pair<std::string, std::string>> template_variables;
   Sampling sampling;
   std::int64_t max_tokens = 1024;
   std::vector<std::string> stop;  ///< texts that end the answer and are not part of it
   bool ignore_end = false;        ///< generate max_tokens tokens whatever they are
+  /// Special tokens that are part of the answer's text, such as "[TOOL_CALLS]"; others are left out
+  /// of it. Texts that are no token of the model change nothing.
+  std::vector<std::string> visible_tokens;
   /// Log-probabilities of each token and of this many likeliest ones besides; none without.
   std::optional<int> logprobs;
   std::optional<std::int64_t> min_pixels;  ///< pixel budget of each picture

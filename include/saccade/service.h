@@ -23,7 +23,7 @@ struct ServiceOptions {
   int preparation_threads = 0;
   /// How much longer than a step of answers alone a step may take because of others' pictures and
   /// prompts, as a multiple of it.
-  double max_slowdown = 1.0;
+  double max_slowdown = 1.5;
 };
 
 /// The service has as many requests as it takes.

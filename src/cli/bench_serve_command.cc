@@ -64,6 +64,7 @@ class OwnServer {
     serve.name = "model";
     serve.engine = options.engine;
     serve.http.port = 0;
+    serve.log = false;
     return serve;
   }
 
@@ -83,13 +84,33 @@ void wait_until_ready(const ServeClient& client) {
   }
 }
 
+/// What one answer of so many tokens takes an engine, prompt and all.
+std::vector<double> engine_rates(const CommandOptions& options, ProgressLine& line) {
+  Engine engine = Engine::load(options.model, options.engine);
+  std::vector<double> rates;
+  for (int i = 0; i <= options.bench.repeat; ++i) {
+    line.show("engine alone: " + progress_bar(i, options.bench.repeat + 1), true);
+    Request request;
+    request.messages = {{"user", {ServeBench::short_question(1000 + i)}}};
+    request.max_tokens = options.bench.answer_tokens;
+    request.ignore_end = true;
+    request.sampling.temperature = 0.0;
+    const auto begin = std::chrono::steady_clock::now();
+    const Result result = engine.generate(request);
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    // The first one warms up.
+    if (i > 0) rates.push_back(static_cast<double>(result.token_ids.size()) / taken.count());
+  }
+  return rates;
+}
+
 std::string figure(double value) {
   return fmt::format("{:.4g}", value);
 }
 
 std::string ratio_text(const ServeRow& row) {
   if (row.ratio_to.empty()) return "";
-  return fmt::format("{:.1f} x {}", row.ratio, row.ratio_to);
+  return fmt::format("{:.2f} x {}", row.ratio, row.ratio_to);
 }
 
 std::string report_text(const ServeReport& report) {
@@ -127,6 +148,8 @@ int run(CommandOptions options) {
     fail_usage("bench-serve: wanted MODEL or --server URL, found {}",
                options.model.empty() ? "neither" : "both");
   }
+  ProgressLine line(stderr_shows_progress());
+  if (options.server.empty()) options.bench.engine_rates = engine_rates(options, line);
   std::optional<OwnServer> own;
   if (options.server.empty()) own.emplace(options);
   const ServeClient client(own ? own->url() : options.server, options.api_key);
@@ -137,7 +160,6 @@ int run(CommandOptions options) {
     options.bench.model = models.at("data").at(0).at("id").as_string();
   }
   if (options.no_picture) options.bench.picture = {0, 0};
-  ProgressLine line(stderr_shows_progress());
   ServeBench bench(client, options.bench, [&](const std::string& what, int done, int total) {
     line.show(what + ": " + progress_bar(done, total), true);
   });
@@ -183,6 +205,7 @@ void add_bench_serve_command(CLI::App& app, Action& action) {
                    "With --server: what requests call the model (default: its first one)")
       ->type_name("NAME");
   add_device_options(*command, options->engine);
+  add_threads_option(*command, options->engine);
   add_measures(*command, *options);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &action] { action = [options] { return run(*options); }; });

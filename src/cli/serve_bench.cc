@@ -94,6 +94,10 @@ std::string ServeBench::ask(const std::string& question, std::uint32_t picture,
   return body(std::move(messages), max_tokens);
 }
 
+std::string ServeBench::short_question(std::uint64_t number) {
+  return fmt::format("{}: tell me a story.", number * 2654435761u % 100'000u);
+}
+
 /// Words that no request before had at its beginning.
 std::string ServeBench::fresh_text(std::int64_t words) {
   std::string text;
@@ -209,7 +213,7 @@ void ServeBench::measure_streams() {
       progress_(what, i, options_.repeat);
       std::vector<std::string> bodies;
       for (std::int64_t s = 0; s < streams; ++s) {
-        bodies.push_back(body(only_text(fresh_text(8)), options_.answer_tokens));
+        bodies.push_back(body(only_text(short_question(next_word_++)), options_.answer_tokens));
       }
       const Clock::time_point begin = Clock::now();
       std::int64_t tokens = 0;
@@ -223,8 +227,15 @@ void ServeBench::measure_streams() {
         same(answers[s], client_.chat(bodies[s]));
       }
     }
+    if (streams == 1 && !options_.engine_rates.empty()) {
+      add_row("engine alone", "tokens/s", options_.engine_rates);
+    }
     ServeRow& row = add_row(what, "tokens/s", rates);
-    if (streams > 1) compare(row, "1 stream", false);
+    if (streams > 1) {
+      compare(row, "1 stream", false);
+    } else if (!options_.engine_rates.empty()) {
+      compare(row, "engine alone", false);
+    }
   }
 }
 

@@ -20,6 +20,9 @@ struct ServeBenchOptions {
   std::vector<std::int64_t> streams = {16};  ///< at once
   std::int64_t answer_tokens = 64;
   int repeat = 5;
+  /// Tokens a second of one answer of an engine without a server, which the caller has measured
+  /// with ServeBench::short_question; none: it is not compared.
+  std::vector<double> engine_rates;
 };
 
 /// The distribution of what was measured.
@@ -54,6 +57,9 @@ class ServeBench {
   ServeBench(const ServeClient& client, const ServeBenchOptions& options, Progress progress);
 
   ServeReport run();
+
+  /// A question that no other one begins like.
+  static std::string short_question(std::uint64_t number);
 
  private:
   void measure_pictures();

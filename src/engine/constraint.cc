@@ -1,41 +1,59 @@
 #include "engine/constraint.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace saccade::engine {
 
 AnswerConstraint::AnswerConstraint(std::shared_ptr<const grammar::TokenMasks> masks,
-                                   const text::Tokenizer& tokenizer, std::string after)
-    : masks_(std::move(masks)), tokenizer_(&tokenizer), after_(std::move(after)) {
-  if (after_.empty()) matcher_.emplace(masks_);
+                                   const text::Tokenizer& tokenizer, const Constraint& constraint)
+    : masks_(std::move(masks)),
+      tokenizer_(&tokenizer),
+      after_(constraint.after),
+      if_begins_(constraint.if_begins),
+      opening_(constraint.opening),
+      ends_answer_(constraint.after.empty() || constraint.ends_answer) {
+  if (after_.empty() && if_begins_.empty()) matcher_.emplace(masks_);
   bits_.resize(masks_->vocabulary().mask_words());
 }
 
 std::span<const std::uint64_t> AnswerConstraint::mask() {
-  matcher_->mask(bits_);
+  if (pending_.empty()) {
+    matcher_->mask(bits_);
+  } else {
+    std::ranges::fill(bits_, 0);
+    const auto id = static_cast<std::size_t>(pending_.front());
+    bits_[id / 64] |= std::uint64_t{1} << (id % 64);
+  }
   return bits_;
 }
 
 std::vector<std::int32_t> AnswerConstraint::take(std::int32_t id, bool skip_ahead) {
   std::vector<std::int32_t> tokens = {id};
-  if (!matcher_) {
+  if (!pending_.empty() && id == pending_.front()) {
+    pending_.erase(pending_.begin());
+  } else if (!matcher_) {
     watch(id, tokens);
   } else if (!matcher_->accept(id)) {
     fail("token {} is not what the grammar allows: wanted {}", id, matcher_->expected());
   }
   if (skip_ahead && matcher_ && !matcher_->ended()) {
+    tokens.insert(tokens.end(), pending_.begin(), pending_.end());
+    pending_.clear();
     for (const std::int32_t forced : matcher_->forced_tokens()) {
       if (!matcher_->accept(forced)) break;
       tokens.push_back(forced);
     }
   }
   // After its part the answer is free again.
-  if (!after_.empty() && matcher_ && matcher_->must_end()) matcher_.reset();
+  if (!ends_answer_ && matcher_ && matcher_->must_end()) matcher_.reset();
   return tokens;
 }
 
 /// Looks for `after` at the end of what was written, the token `id` being the last of it.
 void AnswerConstraint::watch(std::int32_t id, std::vector<std::int32_t>& tokens) {
+  if (after_.empty()) return watch_beginning(id, tokens);
   const std::string_view bytes = tokenizer_->token_bytes(id);
   const std::string text = seen_ + std::string(bytes);
   const std::size_t found = text.find(after_);
@@ -43,14 +61,42 @@ void AnswerConstraint::watch(std::int32_t id, std::vector<std::int32_t>& tokens)
     seen_ = text.size() < after_.size() ? text : text.substr(text.size() - after_.size() + 1);
     return;
   }
-  grammar::Matcher matcher(masks_);
   const std::size_t end = found + after_.size();
-  if (!matcher.accept(std::string_view(text).substr(end))) {
-    // The token goes on in a way that is not allowed: only its first bytes are taken.
-    tokens = tokenizer_->encode(bytes.substr(0, end - seen_.size()));
-  }
+  open(std::string_view(text).substr(end), tokens, bytes.substr(0, end - seen_.size()));
   seen_.clear();
-  matcher_ = std::move(matcher);
+}
+
+/// The grammar decides from here on. `rest` is what the last token has behind `after`, and `marker`
+/// what it has up to there.
+void AnswerConstraint::open(std::string_view rest, std::vector<std::int32_t>& tokens,
+                            std::string_view marker) {
+  matcher_.emplace(masks_);
+  const bool opened = !rest.empty() && rest.starts_with(opening_);
+  if (opened && matcher_->accept(rest.substr(opening_.size()))) return;
+  // A token that goes on in a way that is not allowed: only its first bytes are taken.
+  if (!rest.empty()) tokens = tokenizer_->encode(marker);
+  if (!opening_.empty()) pending_ = tokenizer_->encode(opening_);
+}
+
+/// Compares what was written from the beginning on with if_begins_.
+void AnswerConstraint::watch_beginning(std::int32_t id, std::vector<std::int32_t>& tokens) {
+  if (if_begins_.empty() || tokenizer_->is_special(id)) return;
+  const std::string_view bytes = tokenizer_->token_bytes(id);
+  seen_ += bytes;
+  seen_.erase(0, seen_.find_first_not_of(" \n"));
+  if (if_begins_.starts_with(seen_) && seen_ != if_begins_) return;
+  if (seen_.starts_with(if_begins_)) {
+    matcher_.emplace(masks_);
+    if (!matcher_->accept(seen_)) {
+      // Likewise.
+      const std::size_t excess = seen_.size() - if_begins_.size();
+      tokens = tokenizer_->encode(bytes.substr(0, bytes.size() - excess));
+      if (!matcher_->accept(if_begins_)) {
+        fail("the grammar refuses {}, with which it was to begin", if_begins_);
+      }
+    }
+  }
+  if_begins_.clear();
 }
 
 }  // namespace saccade::engine

@@ -6,9 +6,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "grammar/matcher.h"
+#include "saccade/request.h"
 #include "text/tokenizer.h"
 
 namespace saccade::engine {
@@ -16,9 +18,9 @@ namespace saccade::engine {
 /// Follows one answer. Tokens that are not allowed are never taken, so a grammar cannot be left.
 class AnswerConstraint {
  public:
-  /// `after`: see Constraint.
+  /// `masks` are of what `constraint` holds the answer to.
   AnswerConstraint(std::shared_ptr<const grammar::TokenMasks> masks,
-                   const text::Tokenizer& tokenizer, std::string after);
+                   const text::Tokenizer& tokenizer, const Constraint& constraint);
 
   /// Whether the grammar decides on the next token.
   bool active() const { return matcher_.has_value(); }
@@ -29,17 +31,23 @@ class AnswerConstraint {
   /// those that the grammar leaves no choice about, if `skip_ahead`; and in its place the rest of
   /// `after`, if it began what the grammar refuses.
   std::vector<std::int32_t> take(std::int32_t id, bool skip_ahead);
-  /// The grammar is of the whole answer, which is complete: nothing can follow.
-  bool must_end() const { return after_.empty() && matcher_ && matcher_->must_end(); }
+  /// The answer is complete: nothing can follow.
+  bool must_end() const { return ends_answer_ && matcher_ && matcher_->must_end(); }
 
  private:
   void watch(std::int32_t id, std::vector<std::int32_t>& tokens);
+  void watch_beginning(std::int32_t id, std::vector<std::int32_t>& tokens);
+  void open(std::string_view rest, std::vector<std::int32_t>& tokens, std::string_view marker);
 
   std::shared_ptr<const grammar::TokenMasks> masks_;
   const text::Tokenizer* tokenizer_;
   std::string after_;
+  std::string if_begins_;  // empty once it is decided
+  std::string opening_;
+  bool ends_answer_;
   std::string seen_;  // the end of the free text, in which after_ may have begun
   std::optional<grammar::Matcher> matcher_;
+  std::vector<std::int32_t> pending_;  // of the opening, before the grammar decides
   std::vector<std::uint64_t> bits_;
 };
 

@@ -215,6 +215,10 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
   input.seed = request->sampling.seed.value_or(fresh_seed());
   input.stop = request->stop;
   if (!request->ignore_end) input.end_tokens = processor_->end_tokens();
+  for (const std::string& text : request->visible_tokens) {
+    const auto id = processor_->tokenizer().token_id(text);
+    if (id) input.visible_tokens.push_back(*id);
+  }
   input.logprobs = request->logprobs;
   input.priority = request->priority;
   if (request->constraint) input.constraint.emplace(make_constraint(*request->constraint));
@@ -230,6 +234,12 @@ AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) cons
               processor_->tokenizer(), info_.vocab_size, processor_->end_tokens()));
     }
   }
+  if (!constraint.if_begins.empty() && !constraint.after.empty()) {
+    fail_usage("constraint: wanted either after or if_begins");
+  }
+  if (constraint.after.empty() && (!constraint.opening.empty() || constraint.ends_answer)) {
+    fail_usage("constraint: opening and ends_answer need after");
+  }
   const grammar::Source source{source_kind(constraint.kind), constraint.texts};
   const bool one = constraint.kind != Constraint::Kind::kChoice;
   const std::size_t wanted = constraint.kind == Constraint::Kind::kJsonObject ? 0 : 1;
@@ -237,7 +247,7 @@ AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) cons
     fail_usage("constraint: wanted {} text, found {}", wanted, constraint.texts.size());
   }
   try {
-    return {grammars_->get(source, "the constraint"), processor_->tokenizer(), constraint.after};
+    return {grammars_->get(source, "the constraint"), processor_->tokenizer(), constraint};
   } catch (const Error& error) {
     throw Error(error.what(), ErrorKind::kUsage);  // it is the request's
   }

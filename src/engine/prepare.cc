@@ -213,6 +213,7 @@ PreparedPrompt prepare_prompt(const models::Processor& processor, const Request&
   PreparedPrompt prepared;
   if (request.prompt) {
     if (!request.messages.empty()) fail_usage("prompt: wanted either a prompt or messages");
+    if (!request.answer_begin.empty()) fail_usage("answer begin: a prompt ends with it already");
     const text::Tokenizer& tokenizer = processor.tokenizer();
     prepared.prompt = processor.tokenize(*request.prompt, {}, {});
     prepared.rendered = *request.prompt;
@@ -225,7 +226,8 @@ PreparedPrompt prepare_prompt(const models::Processor& processor, const Request&
   }
   prepare_images(prepared, processor, request, options, listener, index);
   prepared.messages = chat_messages(request);
-  prepared.rendered = processor.render(prepared.messages, template_variables(request));
+  prepared.rendered =
+      processor.render(prepared.messages, template_variables(request)) + request.answer_begin;
   std::vector<media::PatchGrid> grids;
   for (const media::Patches& patches : prepared.patches) grids.push_back(patches.grid);
   prepared.prompt = processor.tokenize(prepared.rendered, prepared.order, grids);

@@ -16,7 +16,7 @@ constexpr std::int64_t kBytesPerToken = 16;  // about 4 in English
 Sequence::Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool& pool,
                    PrefixCache* cache)
     : input_(std::move(input)),
-      detokenizer_(tokenizer, true),
+      detokenizer_(tokenizer, true, input_.visible_tokens),
       stop_matcher_(input_.stop),
       pages_(pool, cache) {
   // So that steps take no new memory while the answer is no longer than most are.

@@ -33,6 +33,7 @@ struct SequenceInput {
   std::int64_t max_tokens = 0;
   std::vector<std::string> stop;
   std::vector<std::int32_t> end_tokens;
+  std::vector<std::int32_t> visible_tokens;  ///< special ones that are in the text
   std::optional<int> logprobs;
   /// The answer, where it is given and not chosen; max_tokens is its length then.
   std::vector<std::int32_t> forced;

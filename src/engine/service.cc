@@ -91,6 +91,9 @@ class Service::Impl {
     changed_.notify_all();
     preparers_.clear();  // joins
     runner_.join();
+    for (Jobs* jobs : {&incoming_, &prepared_}) {
+      for (const auto& job : *jobs) end_cancelled(*job);
+    }
   }
 
   const ModelInfo& info() const { return model_->info(); }
@@ -242,9 +245,6 @@ class Service::Impl {
     runner.cancel_all();
     for (const auto& job : running_) job->sequence->cancel();
     end_jobs();
-    for (Jobs* jobs : {&incoming_, &prepared_}) {
-      for (const auto& job : *jobs) end_cancelled(*job);
-    }
   }
 
   /// Waits for something to do and takes what has come; false: the service ends.

@@ -2,87 +2,14 @@
 
 #include <utility>
 
-#include "server/identifier.h"
+#include "server/anthropic_events.h"
 #include "server/message_pictures.h"
 #include "server/response_format.h"
+#include "server/tool_use.h"
 
 namespace saccade::server {
 namespace json = boost::json;
 namespace {
-
-/// "end_turn" or "max_tokens".
-std::string_view stop_reason(const Result& result) {
-  return result.finish_reason == FinishReason::kLength ? "max_tokens" : "end_turn";
-}
-
-/// Anthropic counts apart what came from a cache.
-json::object usage_json(const Usage& usage) {
-  return {{"input_tokens", usage.prompt_tokens - usage.cached_tokens},
-          {"cache_creation_input_tokens", 0},
-          {"cache_read_input_tokens", usage.cached_tokens},
-          {"output_tokens", usage.completion_tokens}};
-}
-
-std::string event(std::string_view type, json::object members) {
-  json::object data = {{"type", type}};
-  for (auto& member : members) data[member.key()] = std::move(member.value());
-  return server_sent_event(json::serialize(data), std::string(type));
-}
-
-class MessageFormat : public AnswerFormat {
- public:
-  explicit MessageFormat(std::string model) : model_(std::move(model)) {}
-
-  Dialect dialect() const override { return Dialect::kAnthropic; }
-
-  std::string whole(std::span<const Result> results) override {
-    const Result& result = results.front();
-    json::object answer = message(usage_json(result.usage));
-    answer["content"] = json::array{json::object{{"type", "text"}, {"text", result.text}}};
-    answer["stop_reason"] = stop_reason(result);
-    return json::serialize(answer);
-  }
-
-  std::string stream_prompt(int, const Usage& usage) override {
-    const json::object block = {{"type", "text"}, {"text", ""}};
-    return event("message_start", {{"message", message(usage_json(usage))}}) +
-           event("content_block_start", {{"index", 0}, {"content_block", block}});
-  }
-
-  std::string stream_piece(int, const std::string& text,
-                           std::span<const GeneratedLogprob>) override {
-    if (text.empty()) return {};
-    const json::object delta = {{"type", "text_delta"}, {"text", text}};
-    return event("content_block_delta", {{"index", 0}, {"delta", delta}});
-  }
-
-  std::string stream_choice_end(int, const Result& result) override {
-    const json::object delta = {{"stop_reason", stop_reason(result)}, {"stop_sequence", nullptr}};
-    return event("content_block_stop", {{"index", 0}}) +
-           event("message_delta", {{"delta", delta}, {"usage", usage_json(result.usage)}});
-  }
-
-  std::string stream_end(std::span<const Result>) override { return event("message_stop", {}); }
-
-  std::string stream_error(const ApiError& error) override {
-    return server_sent_event(error_json(Dialect::kAnthropic, error, id_), "error");
-  }
-
- private:
-  json::object message(json::object usage) const {
-    return {{"id", id_},
-            {"type", "message"},
-            {"role", "assistant"},
-            {"model", model_},
-            {"content", json::array()},
-            {"stop_reason", nullptr},
-            {"stop_sequence", nullptr},
-            {"usage", std::move(usage)}};
-  }
-
-  const std::string model_;
-  const std::string id_ = make_identifier("msg_");
-};
 
 /// Reads the prompt of one request.
 class PromptReader {
@@ -118,8 +45,10 @@ class PromptReader {
     request_.messages.push_back(std::move(message));
   }
 
+  /// What tools answered stands in a turn of the user's; templates have a turn for each answer.
   void read_message(Fields fields) {
     Message message{fields.need_text("role"), {}};
+    calls_ = json::array();
     if (message.role != "user" && message.role != "assistant") {
       refuse_field(fields.path("role"), "{}: wanted user or assistant, found \"{}\"",
                    fields.path("role"), message.role);
@@ -131,7 +60,13 @@ class PromptReader {
       read_blocks(*fields.list("content"), fields.path("content"), message);
     }
     fields.done();
-    request_.messages.push_back(std::move(message));
+    json::object further;
+    if (!calls_.empty()) further["tool_calls"] = std::move(calls_);
+    if (!reasoning_.empty()) further["reasoning_content"] = std::exchange(reasoning_, {});
+    if (!further.empty()) message.fields = json::serialize(further);
+    const bool results_alone = message.content.empty() && request_.messages.size() > 0 &&
+                               request_.messages.back().role == "tool";
+    if (!results_alone || message.role != "user") request_.messages.push_back(std::move(message));
   }
 
   void read_blocks(const json::array& blocks, const std::string& where, Message& message) {
@@ -142,14 +77,51 @@ class PromptReader {
         message.content.emplace_back(block.need_text("text"));
       } else if (type == "image" && message.role == "user") {
         message.content.emplace_back(read_picture(block));
+      } else if (type == "tool_result" && message.role == "user") {
+        read_tool_result(block, message);
+      } else if (type == "tool_use" && message.role == "assistant") {
+        read_tool_use(block);
+      } else if (type == "thinking" && message.role == "assistant") {
+        reasoning_ += block.need_text("thinking");
+        block.ignore("signature");
       } else {
         refuse_field(block.path("type"), "{}: wanted {}, found \"{}\"", block.path("type"),
-                     message.role == "user" ? "text or image" : "text", type);
+                     message.role == "user"        ? "text, image or tool_result"
+                     : message.role == "assistant" ? "text, thinking or tool_use"
+                                                   : "text",
+                     type);
       }
       block.ignore("cache_control");  // what can be reused is, without being told
       block.ignore("citations");
       block.done();
     }
+  }
+
+  void read_tool_use(Fields& block) {
+    json::object function = {{"name", block.need_text("name")}, {"arguments", block.need("input")}};
+    calls_.push_back(json::object{
+        {"id", block.need_text("id")}, {"type", "function"}, {"function", std::move(function)}});
+  }
+
+  void read_tool_result(Fields& block, const Message& message) {
+    if (!message.content.empty()) {
+      refuse_field(block.path("type"),
+                   "{}: results of tools come before anything else in a message",
+                   block.path("type"));
+    }
+    json::object further = {{"tool_call_id", block.need_text("tool_use_id")}};
+    Message result{"tool", {}};
+    if (const json::value* content = block.find("content")) {
+      if (content->is_string()) {
+        result.content.emplace_back(std::string(content->get_string()));
+      } else {
+        read_blocks(*block.list("content"), block.path("content"), result);
+      }
+    }
+    // Templates have no place for it, and the text tells.
+    (void)block.boolean("is_error");
+    result.fields = json::serialize(further);
+    request_.messages.push_back(std::move(result));
   }
 
   ImageBytes read_picture(Fields& block) {
@@ -171,16 +143,61 @@ class PromptReader {
   Fields& fields_;
   MessagePictures pictures_;
   Request& request_;
+  json::array calls_;      // of the message that is read
+  std::string reasoning_;  // likewise
 };
 
+ToolUse::Mode read_choice(Fields& fields, ToolUse& use) {
+  std::optional<Fields> choice = fields.object("tool_choice");
+  if (!choice) return ToolUse::Mode::kAuto;
+  const std::string type = choice->need_text("type");
+  use.parallel = !choice->boolean("disable_parallel_tool_use").value_or(false);
+  if (type == "tool") use.name = choice->need_text("name");
+  choice->done();
+  if (type == "none") return ToolUse::Mode::kNone;
+  if (type == "auto") return ToolUse::Mode::kAuto;
+  if (type == "any" || type == "tool") return ToolUse::Mode::kRequired;
+  refuse_field("tool_choice", "tool_choice.type: wanted auto, any, tool or none, found \"{}\"",
+               type);
+}
+
+/// Tools reach the chat template in OpenAI's shape, the one that templates know.
+ToolUse read_tools(Fields& fields, Request& request) {
+  ToolUse use;
+  use.mode = read_choice(fields, use);
+  json::array shown_to_template;
+  const json::array* tools = fields.list("tools");
+  for (std::size_t i = 0; tools && i < tools->size(); ++i) {
+    Fields tool((*tools)[i], fmt::format("tools[{}]", i), fields.lenient());
+    const std::string type = tool.text("type").value_or("custom");
+    if (type != "custom") {
+      refuse_field(tool.path("type"), "{}: wanted custom, found \"{}\"", tool.path("type"), type);
+    }
+    const json::value& schema = tool.need("input_schema");
+    use.tools.push_back(make_tool(tool.need_text("name"), &schema, tool.path("input_schema")));
+    use.tools.back().strict = tool.boolean("strict").value_or(false);
+    json::object function = {{"name", use.tools.back().name},
+                             {"description", tool.text("description").value_or("")},
+                             {"parameters", schema}};
+    shown_to_template.push_back(
+        json::object{{"type", "function"}, {"function", std::move(function)}});
+    tool.ignore("cache_control");
+    tool.done();
+  }
+  if (use.mode == ToolUse::Mode::kRequired && use.tools.empty()) {
+    refuse_field("tool_choice", "tool_choice: there are no tools to call");
+  }
+  if (use.active()) request.tools = json::serialize(shown_to_template);
+  return use;
+}
+
 /// What counting and answering have in common.
-void read_prompt(Fields& fields, const ApiContext& context, Request& request) {
+ToolUse read_prompt(Fields& fields, const ApiContext& context, Request& request) {
   read_model(fields, context);
   read_pixel_budget(fields, request);
   PromptReader(fields, context, request).read();
   read_template_variables(fields, request);
-  fields.refuse("tools", "this server does not tell tool calls from text");
-  fields.refuse("tool_choice", "this server does not tell tool calls from text");
+  ToolUse use = read_tools(fields, request);
   if (std::optional<Fields> form = fields.object("output_config")) {
     read_response_format(*form, "format", request);
     form->refuse("effort", "wanted chat_template_kwargs with what the template knows");
@@ -190,6 +207,7 @@ void read_prompt(Fields& fields, const ApiContext& context, Request& request) {
     thinking->only("type", "disabled", "wanted chat_template_kwargs with what the template knows");
   }
   fields.ignore("cache_control");
+  return use;
 }
 
 }  // namespace
@@ -197,7 +215,7 @@ void read_prompt(Fields& fields, const ApiContext& context, Request& request) {
 Generation read_anthropic_message(const json::value& body, const ApiContext& context) {
   Fields fields(body, "", context.options.lenient);
   Request request;
-  read_prompt(fields, context, request);
+  const ToolUse use = read_prompt(fields, context, request);
   fields.need("max_tokens");
   read_max_tokens(fields, {"max_tokens"}, context.context_length, context, request);
   read_sampling(fields, context, request);
@@ -205,14 +223,16 @@ Generation read_anthropic_message(const json::value& body, const ApiContext& con
   const bool stream = fields.boolean("stream").value_or(false);
   for (const char* name : {"metadata", "service_tier"}) fields.ignore(name);
   fields.done();
-  return {{std::move(request)}, stream, std::make_unique<MessageFormat>(context.model_name)};
+  AnswerPlan plan = plan_answer(use, context, request);
+  return {{std::move(request)}, stream, make_message_format(context, std::move(plan))};
 }
 
 Request read_anthropic_count(const json::value& body, const ApiContext& context) {
   Fields fields(body, "", context.options.lenient);
   Request request;
-  read_prompt(fields, context, request);
+  const ToolUse use = read_prompt(fields, context, request);
   fields.done();
+  plan_answer(use, context, request);
   return request;
 }
 

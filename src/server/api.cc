@@ -54,7 +54,8 @@ ApiError route_error(const HttpRequest& request, const Router::Match& match) {
 }  // namespace
 
 ApiContext Backend::context(const LoadedModel& model) const {
-  return {options, model_name, model.service.info().context_length, model.tokenizer};
+  return {options, model_name, model.service.info().context_length, model.tokenizer,
+          &model.answers};
 }
 
 Handler generating(Backend& backend, ReadGeneration read) {
@@ -167,7 +168,7 @@ HttpResponse Api::transport_error(const HttpRequest& request, int status,
 void Api::finished(const RequestRecord& record) {
   const Router::Match match = router_.match(record.method, record.path);
   backend_.metrics.add_http_request(match.route ? match.route->path : "", record.status);
-  log_request(record);
+  if (backend_.options.log) log_request(record);
 }
 
 }  // namespace saccade::server

@@ -131,27 +131,4 @@ void read_chat_messages(Fields& fields, const ApiContext& context, Request& requ
   reader.finish();
 }
 
-void read_chat_tools(Fields& fields, Request& request) {
-  const json::array* tools = fields.list("tools");
-  const json::value* choice = fields.find("tool_choice");
-  const bool none = choice && *choice == "none";
-  if (choice && !none && *choice != "auto") {
-    refuse_field("tool_choice",
-                 "tool_choice: this server cannot make a model call a tool: wanted \"auto\" or "
-                 "\"none\", found {}",
-                 shown(*choice));
-  }
-  if (!tools) return;
-  for (std::size_t i = 0; i < tools->size(); ++i) {
-    Fields tool((*tools)[i], fmt::format("tools[{}]", i), true);
-    const std::string type = tool.need_text("type");
-    if (type != "function") {
-      refuse_field(tool.path("type"), "{}: wanted function, found \"{}\"", tool.path("type"), type);
-    }
-    tool.need("function");
-    tool.object("function")->need_text("name");
-  }
-  if (!tools->empty() && !none) request.tools = json::serialize(*tools);
-}
-
 }  // namespace saccade::server

@@ -1,4 +1,4 @@
-// The messages and tools of OpenAI's chat requests.
+// The messages of OpenAI's chat requests.
 #pragma once
 
 #include "saccade/request.h"
@@ -10,8 +10,5 @@ namespace saccade::server {
 /// Reads "messages" into request.messages, pictures where they stand. A picture's `detail` "low" is
 /// a budget of 512 x 512 pixels for the pictures of the request. Throws ApiError.
 void read_chat_messages(Fields& fields, const ApiContext& context, Request& request);
-
-/// Reads "tools" and "tool_choice": "auto" gives the tools to the chat template, "none" does not.
-void read_chat_tools(Fields& fields, Request& request);
 
 }  // namespace saccade::server

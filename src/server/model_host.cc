@@ -14,6 +14,15 @@ struct LoadingStopped {};
 // Loading takes seconds to minutes.
 constexpr int kRetryWhileLoading = 2;
 
+AnswerTemplate load_answers(const std::string& model, const Tokenizer& tokenizer) {
+  try {
+    return AnswerTemplate(ChatTemplate::load(model), tokenizer);
+  } catch (const Error&) {
+    // Some families have no template; nothing can be told from their answers.
+    return {};
+  }
+}
+
 }  // namespace
 
 class ModelHost::Progress : public Listener {
@@ -42,9 +51,11 @@ void ModelHost::load() {
     Progress progress(*this);
     Engine engine = Engine::load(options_.model, options_.engine, &progress);
     DeviceInfo device = engine.device();
+    Tokenizer tokenizer = Tokenizer::load(options_.model);
+    AnswerTemplate answers = load_answers(options_.model, tokenizer);
     auto model = std::unique_ptr<LoadedModel>(
-        new LoadedModel{Service(std::move(engine), options_.service),
-                        Tokenizer::load(options_.model), std::move(device)});
+        new LoadedModel{Service(std::move(engine), options_.service), std::move(tokenizer),
+                        std::move(device), std::move(answers)});
     const std::lock_guard lock(mutex_);
     model_ = std::move(model);
   } catch (const LoadingStopped&) {

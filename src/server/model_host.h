@@ -12,6 +12,7 @@
 
 #include "saccade/service.h"
 #include "saccade/tokenizer.h"
+#include "server/answer_syntax.h"
 #include "server/options.h"
 
 namespace saccade::server {
@@ -21,6 +22,7 @@ struct LoadedModel {
   Service service;
   Tokenizer tokenizer;
   DeviceInfo device;
+  AnswerTemplate answers;
 };
 
 enum class Phase { kLoading, kReady, kDraining, kFailed };

@@ -2,22 +2,40 @@
 
 #include <utility>
 
+#include "server/answer_reader.h"
 #include "server/chat_messages.h"
 #include "server/identifier.h"
 #include "server/openai_logprobs.h"
 #include "server/response_format.h"
+#include "server/tool_use.h"
 
 namespace saccade::server {
 namespace json = boost::json;
 namespace {
 
 constexpr int kMaxTopLogprobs = 20;  // OpenAI's own bound
+constexpr std::size_t kShortId = 9;
+
+/// An id for a call; templates that put it into a token's place want nine letters.
+std::string call_id(const AnswerPlan& plan) {
+  const bool is_short = plan.syntax.calls && plan.syntax.calls->short_ids;
+  return is_short ? make_identifier("").substr(0, kShortId) : make_identifier("call_");
+}
+
+json::object call_json(std::string id, const AnswerCall& call) {
+  return {{"id", std::move(id)},
+          {"type", "function"},
+          {"function", json::object{{"name", call.name}, {"arguments", call.arguments}}}};
+}
 
 class ChatFormat : public AnswerFormat {
  public:
-  ChatFormat(const ApiContext& context, bool logprobs, bool include_usage)
+  ChatFormat(const ApiContext& context, AnswerPlan plan, std::size_t choices, bool logprobs,
+             bool include_usage)
       : tokenizer_(context.tokenizer),
         model_(context.model_name),
+        plan_(std::move(plan)),
+        readers_(choices, AnswerReader(plan_)),
         logprobs_(logprobs),
         include_usage_(include_usage) {}
 
@@ -26,13 +44,12 @@ class ChatFormat : public AnswerFormat {
   std::string whole(std::span<const Result> results) override {
     json::array choices;
     for (std::size_t i = 0; i < results.size(); ++i) {
-      json::object message = {
-          {"role", "assistant"}, {"content", results[i].text}, {"refusal", nullptr}};
+      const ReadAnswer answer = read_answer(plan_, results[i].text);
       choices.push_back(
           json::object{{"index", i},
-                       {"message", std::move(message)},
+                       {"message", message_json(answer)},
                        {"logprobs", logprobs_of(results[i].logprobs)},
-                       {"finish_reason", finish_reason_name(results[i].finish_reason)}});
+                       {"finish_reason", finish_reason(results[i], !answer.calls.empty())}});
     }
     return json::serialize(json::object{{"id", id_},
                                         {"object", "chat.completion"},
@@ -48,12 +65,13 @@ class ChatFormat : public AnswerFormat {
 
   std::string stream_piece(int choice, const std::string& text,
                            std::span<const GeneratedLogprob> logprobs) override {
-    if (text.empty() && logprobs.empty()) return {};
-    return delta(choice, {{"content", text}}, logprobs_of(logprobs), nullptr);
+    return parts(choice, reader(choice).add(text), logprobs);
   }
 
   std::string stream_choice_end(int choice, const Result& result) override {
-    return delta(choice, {}, nullptr, json::value(finish_reason_name(result.finish_reason)));
+    const std::string rest = parts(choice, reader(choice).finish(), {});
+    const bool calls = reader(choice).calls() > 0;
+    return rest + delta(choice, {}, nullptr, json::value(finish_reason(result, calls)));
   }
 
   std::string stream_end(std::span<const Result> results) override {
@@ -67,6 +85,65 @@ class ChatFormat : public AnswerFormat {
   }
 
  private:
+  AnswerReader& reader(int choice) { return readers_[static_cast<std::size_t>(choice)]; }
+
+  static std::string_view finish_reason(const Result& result, bool calls) {
+    return calls && result.finish_reason == FinishReason::kStop
+               ? "tool_calls"
+               : finish_reason_name(result.finish_reason);
+  }
+
+  json::object message_json(const ReadAnswer& answer) const {
+    json::object message = {
+        {"role", "assistant"}, {"content", answer.content}, {"refusal", nullptr}};
+    if (!answer.reasoning.empty()) message["reasoning_content"] = answer.reasoning;
+    if (answer.calls.empty()) return message;
+    if (answer.content.empty()) message["content"] = nullptr;
+    json::array calls;
+    for (const AnswerCall& call : answer.calls) calls.push_back(call_json(call_id(plan_), call));
+    message["tool_calls"] = std::move(calls);
+    return message;
+  }
+
+  /// A chunk for each part. Log-probabilities go with the first one, and do not wait for text.
+  std::string parts(int choice, const std::vector<AnswerPart>& parts,
+                    std::span<const GeneratedLogprob> logprobs) {
+    std::string chunks;
+    const auto add = [&](json::object members) {
+      chunks += delta(choice, std::move(members), logprobs_of(logprobs), nullptr);
+      logprobs = {};
+    };
+    // As many calls as there were before these parts.
+    std::int64_t call = reader(choice).calls() - 1;
+    for (const AnswerPart& part : parts) call -= part.kind == AnswerPart::Kind::kCall ? 1 : 0;
+    for (const AnswerPart& part : parts) {
+      switch (part.kind) {
+        case AnswerPart::Kind::kContent:
+          add({{"content", part.text}});
+          break;
+        case AnswerPart::Kind::kReasoning:
+          add({{"reasoning_content", part.text}});
+          break;
+        case AnswerPart::Kind::kCall: {
+          json::object begun = call_json(call_id(plan_), {part.text, ""});
+          begun["index"] = ++call;
+          add({{"tool_calls", json::array{std::move(begun)}}});
+          break;
+        }
+        case AnswerPart::Kind::kArguments: {
+          const json::object more = {{"index", call},
+                                     {"function", json::object{{"arguments", part.text}}}};
+          add({{"tool_calls", json::array{more}}});
+          break;
+        }
+        case AnswerPart::Kind::kMarkup:
+          break;
+      }
+    }
+    if (!logprobs.empty()) add({{"content", ""}});
+    return chunks;
+  }
+
   json::value logprobs_of(std::span<const GeneratedLogprob> tokens) const {
     if (!logprobs_) return nullptr;
     return chat_logprobs(tokens, tokenizer_);
@@ -98,6 +175,8 @@ class ChatFormat : public AnswerFormat {
 
   const Tokenizer& tokenizer_;
   const std::string model_;
+  const AnswerPlan plan_;
+  std::vector<AnswerReader> readers_;  // one for each choice
   const bool logprobs_;
   const bool include_usage_;
   const std::string id_ = make_identifier("chatcmpl-");
@@ -124,8 +203,8 @@ void read_other_fields(Fields& fields) {
   fields.refuse("function_call", "it is no longer used: wanted tool_choice");
   fields.refuse("reasoning_effort",
                 "wanted chat_template_kwargs with what the model's template knows");
-  for (const char* name : {"user", "safety_identifier", "prompt_cache_key", "metadata",
-                           "service_tier", "parallel_tool_calls"}) {
+  for (const char* name :
+       {"user", "safety_identifier", "prompt_cache_key", "metadata", "service_tier"}) {
     fields.ignore(name);
   }
 }
@@ -138,7 +217,7 @@ Generation read_chat_completion(const json::value& body, const ApiContext& conte
   read_model(fields, context);
   read_pixel_budget(fields, request);
   read_chat_messages(fields, context, request);
-  read_chat_tools(fields, request);
+  const ToolUse tools = read_chat_tools(fields, request);
   read_template_variables(fields, request);
   read_sampling(fields, context, request);
   read_stop(fields, "stop", request);
@@ -153,8 +232,11 @@ Generation read_chat_completion(const json::value& body, const ApiContext& conte
   const bool include_usage = read_include_usage(fields, stream);
   read_other_fields(fields);
   fields.done();
-  return {choices_of(request, choices), stream,
-          std::make_unique<ChatFormat>(context, request.logprobs.has_value(), include_usage)};
+  AnswerPlan plan = plan_answer(tools, context, request);
+  auto format =
+      std::make_unique<ChatFormat>(context, std::move(plan), static_cast<std::size_t>(choices),
+                                   request.logprobs.has_value(), include_usage);
+  return {choices_of(request, choices), stream, std::move(format)};
 }
 
 }  // namespace saccade::server

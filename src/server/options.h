@@ -32,6 +32,7 @@ struct ServeOptions {
   std::vector<std::string> cors_origins;  ///< that browsers may ask from; "*": all
   std::string media_root;                 ///< files below it may be named; empty: none
   bool lenient = false;                   ///< unknown fields are ignored
+  bool log = true;                        ///< a line for each event on standard error
   bool sealed = false;                    ///< the kernel refuses outgoing connections
   std::int64_t drain_seconds = 30;        ///< that running requests have when the server stops
 };

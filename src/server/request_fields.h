@@ -6,6 +6,7 @@
 
 #include "saccade/request.h"
 #include "saccade/tokenizer.h"
+#include "server/answer_syntax.h"
 #include "server/fields.h"
 #include "server/options.h"
 
@@ -14,9 +15,10 @@ namespace saccade::server {
 /// What a request is read against.
 struct ApiContext {
   const ServeOptions& options;
-  std::string model_name;           ///< how requests call the model
-  std::int64_t context_length = 0;  ///< in tokens
-  const Tokenizer& tokenizer;       ///< the model's
+  std::string model_name;                   ///< how requests call the model
+  std::int64_t context_length = 0;          ///< in tokens
+  const Tokenizer& tokenizer;               ///< the model's
+  const AnswerTemplate* answers = nullptr;  ///< the model's; null: nothing is told from answers
 };
 
 /// Checks "model", which may be missing. Throws ApiError (404) for another one than the server's.

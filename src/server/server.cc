@@ -41,16 +41,17 @@ class Server::Impl {
         http_(options_.http, api_) {
     // Before there are other threads and the model's files are read.
     if (options_.sealed) seal_process();
-    log_line(fmt::format("event=start url={} model={} sealed={}", url(),
-                         log_text(backend_.model_name), options_.sealed));
+    note(fmt::format("event=start url={} model={} sealed={}", url(), log_text(backend_.model_name),
+                     options_.sealed));
     const auto started = std::chrono::steady_clock::now();
     backend_.worker = std::make_unique<Worker>();
-    backend_.host = std::make_unique<ModelHost>(options_, [started](const std::string& reason) {
-      const std::chrono::duration<double, std::milli> ms =
-          std::chrono::steady_clock::now() - started;
-      log_line(reason.empty() ? fmt::format("event=ready load_ms={:.0f}", ms.count())
+    backend_.host =
+        std::make_unique<ModelHost>(options_, [this, started](const std::string& reason) {
+          const std::chrono::duration<double, std::milli> ms =
+              std::chrono::steady_clock::now() - started;
+          note(reason.empty() ? fmt::format("event=ready load_ms={:.0f}", ms.count())
                               : "event=load_failed reason=" + log_text(reason));
-    });
+        });
   }
 
   ~Impl() {
@@ -71,7 +72,7 @@ class Server::Impl {
   bool run() {
     http_.on_stop_signal([this](int number) { on_signal(number); });
     http_.run();
-    log_line("event=stop");
+    note("event=stop");
     return backend_.host->state().phase != Phase::kFailed;
   }
 
@@ -79,13 +80,17 @@ class Server::Impl {
     const std::lock_guard lock(mutex_);
     if (stopping_.joinable()) return;
     stopping_ = std::thread([this] {
-      log_line(fmt::format("event=drain limit_seconds={}", options_.drain_seconds));
+      note(fmt::format("event=drain limit_seconds={}", options_.drain_seconds));
       backend_.host->drain(1000 * options_.drain_seconds);
       http_.stop(kFlushTime);
     });
   }
 
  private:
+  void note(const std::string& event) const {
+    if (options_.log) log_line(event);
+  }
+
   void on_signal(int number) {
     // Whoever asks twice does not want to wait. No destructor could be sure to end soon.
     if (signalled_) _exit(128 + number);

@@ -3,6 +3,7 @@
 
 #include "server/api.h"
 #include "server/chat_messages.h"
+#include "server/tool_use.h"
 
 namespace saccade::server {
 namespace json = boost::json;

@@ -1,12 +1,14 @@
 #include "text/detokenizer.h"
 
+#include <algorithm>
+
 #include "text/tokenizer_decoder.h"
 #include "text/unicode.h"
 
 namespace saccade::text {
 
 std::string StreamingDetokenizer::add(std::int32_t id) {
-  if (!tokenizer_->is_known(id) || (skip_special_ && tokenizer_->is_special(id))) return {};
+  if (skips(id)) return {};
   const DecodeRules& rules = tokenizer_->decode_rules();
   std::string text;
   if (!first_) text = rules.separator;
@@ -34,6 +36,12 @@ std::string StreamingDetokenizer::finish() {
   stripped_ = 0;
   stripping_ = true;
   return text;
+}
+
+bool StreamingDetokenizer::skips(std::int32_t id) const {
+  if (!tokenizer_->is_known(id)) return true;
+  const bool special = skip_special_ && tokenizer_->is_special(id);
+  return special && std::find(kept_.begin(), kept_.end(), id) == kept_.end();
 }
 
 /// The run of byte tokens that has ended: its text when that is UTF-8, else U+FFFD for each byte.

@@ -9,6 +9,7 @@
 #include "goldens.h"
 #include "saccade/grammar.h"
 #include "saccade/service.h"
+#include "saccade/tokenizer.h"
 
 namespace saccade {
 namespace {
@@ -103,6 +104,54 @@ TEST_F(ConstraintTest, APartOfAnAnswerOnly) {
     }
   }
   EXPECT_GT(opened, 5);
+}
+
+TEST_F(ConstraintTest, APartThatBeginsAsToldAndEndsTheAnswer) {
+  int opened = 0;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    Request part = request({Constraint::Kind::kRegex, {"[0-9]{4}"}, "a", "\n<", true}, seed);
+    part.sampling.temperature = 3.0;
+    // With log-probabilities every token is a step of its own.
+    if (seed % 2 == 1) part.logprobs = 0;
+    const Result result = service_.generate(part);
+    const std::size_t at = result.text.find('a');
+    if (at == std::string::npos || result.finish_reason != FinishReason::kStop) continue;
+    ++opened;
+    EXPECT_THAT(result.text.substr(at + 1), testing::MatchesRegex("\n<[0-9][0-9][0-9][0-9]"));
+  }
+  EXPECT_GT(opened, 5);
+}
+
+TEST_F(ConstraintTest, TheWholeIfItBeginsSo) {
+  const Tokenizer tokenizer = Tokenizer::load(directory_);
+  const auto begin_with = [&](const std::string& text) {
+    Request one = request({Constraint::Kind::kRegex, {"ab[0-9]{3}"}, "", "", false, "ab"}, 1);
+    one.max_tokens = 12;
+    one.sampling.logit_bias = {{tokenizer.encode(text).at(0), 1000.0f}};
+    return service_.generate(one).text;
+  };
+  const std::string free = begin_with("c");
+  EXPECT_THAT(free, testing::StartsWith("ccc"));
+  // A token that only begins the text leaves all open, until the rest comes or does not.
+  EXPECT_THAT(begin_with("a"), testing::StartsWith("aaa"));
+  Request forced = request({Constraint::Kind::kRegex, {"a+b[0-9]{3}"}, "", "", false, "aa"}, 1);
+  forced.sampling.logit_bias = {{tokenizer.encode("a").at(0), 1000.0f}};
+  forced.max_tokens = 12;
+  EXPECT_THAT(service_.generate(forced).text, testing::StartsWith("aaaaa"));
+  forced.constraint->texts = {"a{2}b[0-9]{3}"};
+  EXPECT_THAT(service_.generate(forced).text, testing::MatchesRegex("aab[0-9][0-9][0-9]"));
+}
+
+TEST_F(ConstraintTest, SpecialTokensThatAreWantedAreText) {
+  const Tokenizer tokenizer = Tokenizer::load(directory_);
+  Request special = request({}, 0);
+  special.constraint.reset();
+  special.ignore_end = true;
+  special.max_tokens = 2;
+  special.sampling.logit_bias = {{tokenizer.encode("<|im_start|>").at(0), 1000.0f}};
+  EXPECT_EQ(service_.generate(special).text, "");
+  special.visible_tokens = {"<|im_start|>", "no token"};
+  EXPECT_EQ(service_.generate(special).text, "<|im_start|><|im_start|>");
 }
 
 TEST_F(ConstraintTest, WhatCannotBeCompiledIsSaid) {

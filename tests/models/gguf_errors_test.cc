@@ -116,7 +116,7 @@ TEST_F(GgufErrors, MetadataThatContradictsItself) {
   expect_error(with("llama", "llama.block_count", std::uint32_t{4}),
                {"changed.gguf", "layers.3.", "missing"});
   expect_error(with("llama", "llama.block_count", std::uint32_t{1}),
-               {"changed.gguf", "tensor model.layers.1.input_layernorm.weight [32] and 8 more are",
+               {"changed.gguf", "tensor model.layers.1.input_layernorm.weight [32] and 17 more are",
                 "config.json implies none of that name"});
   expect_error(with("llama", "llama.embedding_length", std::uint32_t{64}),
                {"changed.gguf", "embed_tokens", "64"});

@@ -47,7 +47,12 @@ TEST_F(AnthropicTest, RefusesByName) {
   EXPECT_EQ(error_of(kHi), "no error");
   EXPECT_THAT(error_of(R"("messages": [{"role": "user", "content": "hi"}])"),
               HasSubstr("400 max_tokens: max_tokens is missing"));
-  EXPECT_THAT(error_of(kHi + R"(, "tools": [])"), HasSubstr("400 tools: "));
+  EXPECT_THAT(error_of(kHi + R"(, "tools": [{"name": "f"}])"),
+              HasSubstr("400 tools[0].input_schema: "));
+  EXPECT_THAT(error_of(kHi + R"(, "tools": [{"type": "bash_20250124", "name": "bash"}])"),
+              HasSubstr("400 tools[0].type: "));
+  EXPECT_THAT(error_of(kHi + R"(, "tool_choice": {"type": "any"})"),
+              HasSubstr("400 tool_choice: "));
   EXPECT_THAT(error_of(kHi + R"(, "thinking": {"type": "enabled", "budget_tokens": 5})"),
               HasSubstr("400 thinking.type: "));
   EXPECT_THAT(error_of(kHi + R"(, "n": 2)"), HasSubstr("400 n: "));
@@ -64,6 +69,28 @@ TEST_F(AnthropicTest, RefusesByName) {
   EXPECT_THAT(error_of(R"("max_tokens": 5, "messages": [{"role": "assistant", "content":
                         [{"type": "image"}]}])"),
               HasSubstr("400 messages[0].content[0].type: "));
+}
+
+TEST_F(AnthropicTest, CallsAndResultsInTheirTurns) {
+  const Generation generation = read(R"("max_tokens": 5, "tools": [{"name": "f", "description": "d",
+      "input_schema": {"type": "object"}}], "messages": [
+      {"role": "user", "content": "hi"},
+      {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": ""},
+        {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}]},
+      {"role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "2"}]},
+        {"type": "text", "text": "and?"}]}])");
+  const Request& request = generation.requests.at(0);
+  ASSERT_EQ(request.messages.size(), 4u);
+  EXPECT_THAT(request.messages[1].fields,
+              HasSubstr(R"("function":{"name":"f","arguments":{"a":1}})"));
+  EXPECT_THAT(request.messages[1].fields, HasSubstr(R"("reasoning_content":"hm")"));
+  EXPECT_EQ(request.messages[2].role, "tool");
+  EXPECT_EQ(std::get<std::string>(request.messages[2].content.at(0)), "2");
+  EXPECT_THAT(request.messages[2].fields, HasSubstr(R"("tool_call_id":"t1")"));
+  EXPECT_EQ(std::get<std::string>(request.messages[3].content.at(0)), "and?");
+  EXPECT_THAT(request.tools,
+              HasSubstr(R"("function":{"name":"f","description":"d","parameters":)"));
 }
 
 TEST_F(AnthropicTest, HoldsAnswersToASchema) {
@@ -84,9 +111,11 @@ TEST_F(AnthropicTest, StreamsEventsInTheirOrder) {
   result.finish_reason = FinishReason::kLength;
   result.usage = {.prompt_tokens = 9, .completion_tokens = 2, .cached_tokens = 4};
   AnswerFormat& format = *generation.format;
-  const std::string stream = format.stream_prompt(0, usage) + format.stream_piece(0, "ab", {}) +
-                             format.stream_piece(0, "", {}) + format.stream_choice_end(0, result) +
-                             format.stream_end({&result, 1});
+  std::string stream = format.stream_prompt(0, usage);
+  stream += format.stream_piece(0, "ab", {});
+  stream += format.stream_piece(0, "", {});
+  stream += format.stream_choice_end(0, result);
+  stream += format.stream_end({&result, 1});
   std::vector<std::string> names;
   for (std::size_t at = 0; (at = stream.find("event: ", at)) != std::string::npos;) {
     const std::size_t end = stream.find('\n', at);

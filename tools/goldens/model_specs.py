@@ -223,6 +223,15 @@ TINY_MODELS += [
                    **experts(6, 2, 16), **hybrid("LFLF", 2, 4, 8, 10, 0.5)),
         pixel_style="size", min_pixels=32 * 32 * 2, max_pixels=32 * 32 * 24,
         cases=("text", "odd", "two_images", "image_last", "multi_turn")),
+    TinyModel(
+        name="interval_bf16", family="qwen3_5_moe",
+        about="nested config.json with full_attention_interval; more experts; bf16",
+        layout="nested", dtype="bfloat16", tied=False, seed=70,
+        vision=vision35(3, 24, 3, 28, 6),
+        text=text3(20, 6, 32, 4, 2, 40, [2, 2, 2], shared_expert_intermediate_size=8,
+                   **experts(8, 3, 12), **hybrid("LLFLLF", 3, 3, 12, 8, 0.6)),
+        pixel_style="size", min_pixels=32 * 32 * 4, max_pixels=32 * 32 * 24,
+        cases=("text", "odd", "tall", "two_images", "image_last")),
 ]
 
 

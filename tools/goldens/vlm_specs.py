@@ -135,6 +135,17 @@ IDEFICS3 = [
         processor={"image_seq_len": 4},
         cases=("text", "odd", "wide", "two_images", "image_last", "multi_turn", "smallest"),
         pixels=("wide", "smallest")),
+    Vlm(family="idefics3", name="tied_bf16", seed=32, dtype="bfloat16", tied=True,
+        about="tiles of 36, pixel shuffle by 3, a tied head, as published",
+        text=text("llama", 3, 24, 3, 1, 40, tie_word_embeddings=True, **rope(100000.0)),
+        vision=vision("idefics3_vision", 3, 16, 2, 24, 36, 6),
+        top={"image_token_id": "<image>", "scale_factor": 3, "pad_token_id": "<|end_of_text|>"},
+        tokens=IDEFICS_TOKENS, template="idefics3", layout="published",
+        images={"size": {"longest_edge": 108}, "max_image_size": {"longest_edge": 36},
+                "image_mean": HALF, "image_std": HALF, "resample": LANCZOS},
+        image_class="idefics3.image_processing_pil_idefics3.Idefics3ImageProcessorPil",
+        processor={"image_seq_len": 4},
+        cases=("text", "odd", "tall", "two_images", "image_last"), pixels=("tall",)),
 ]
 
 SMOLVLM = [

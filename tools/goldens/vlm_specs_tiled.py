@@ -202,6 +202,30 @@ DEEPSEEK_OCR2 = [
         # DeepseekOcr2Processor's own default, 6, comes before the file's setting.
         call={"max_patches": 4},
         cases=("text", "odd", "two_images", "multi_turn"), pixels=()),
+    Vlm(family="deepseek_ocr2", name="dense_first_f32", seed=142,
+        about="two dense layers before the experts, more of them; one whole view in SAM",
+        text={**text("deepseek_ocr2_text", 3, 24, 3, 3, 36, **rope(50000.0)),
+              "mlp_layer_types": ["dense", "dense", "sparse"], "n_routed_experts": 8,
+              "n_shared_experts": 1, "num_experts_per_tok": 3, "moe_intermediate_size": 8,
+              "n_group": 1, "topk_group": 1, "topk_method": "greedy"},
+        vision={"model_type": "deepseek_ocr2_vision",
+                "sam_config": {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
+                               "output_channels": 8, "downsample_channels": [12, 16],
+                               "image_size": 128, "patch_size": 2, "mlp_ratio": 1.5,
+                               "global_attn_indexes": [2], "window_size": 10},
+                "encoder_config": {"hidden_size": 16, "num_hidden_layers": 1,
+                                   "num_attention_heads": 2, "num_key_value_heads": 2,
+                                   "intermediate_size": 20, "vocab_size": 16,
+                                   **rope(1e4)}},
+        top={"image_token_id": "<image>"},
+        tokens=DEEPSEEK_TOKENS, template="deepseek_ocr2",
+        images={"size": {"height": 128, "width": 128}, "tile_size": 96, "image_mean": HALF,
+                "image_std": HALF, "resample": BICUBIC, "min_patches": 2, "max_patches": 6},
+        image_class=("deepseek_ocr2.image_processing_pil_deepseek_ocr2."
+                     "DeepseekOcr2ImageProcessorPil"),
+        processor={"patch_size": 2, "downsample_ratio": 4},
+        call={"max_patches": 6},
+        cases=("text", "odd", "two_images", "image_last"), pixels=()),
 ]
 
 TILED = LLAVA_NEXT + LLAVA_ONEVISION + PIXTRAL_LLAVA + IDEFICS2 + FAST_VLM + DEEPSEEK_OCR2

@@ -1,0 +1,153 @@
+#include "server/answer_syntax.h"
+
+#include <array>
+#include <string_view>
+
+namespace saccade::server {
+namespace {
+
+// Names that no template has of its own.
+constexpr std::string_view kProbeName = "probed_call";
+constexpr std::string_view kProbeKey = "probed_key";
+constexpr const char* kProbeTools =
+    R"([{"type": "function", "function": {"name": "other_call", "description": "d", "parameters":
+        {"type": "object", "properties": {"other_key": {"type": "string", "description": "d"}},
+         "required": ["other_key"]}}}])";
+constexpr const char* kProbeQuestion = R"([{"role": "user", "content": "q"}])";
+constexpr const char* kProbeCall =
+    R"([{"role": "user", "content": "q"},
+        {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "id": "123456789",
+         "function": {"name": "probed_call", "arguments": {"probed_key": "v"}}}]}])";
+
+struct Markers {
+  std::string_view begin;
+  std::string_view end;
+};
+
+constexpr std::array kCallMarkers = {Markers{"<tool_call>", "</tool_call>"},
+                                     Markers{"[TOOL_CALLS]", ""}};
+constexpr std::array kReasoningMarkers = {Markers{"<think>", "</think>"},
+                                          Markers{"[THINK]", "[/THINK]"},
+                                          Markers{"<|channel>thought\n", "<channel|>"}};
+
+constexpr std::string_view kSpace = " \t\r\n";
+
+std::string_view without_space_at_end(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(kSpace) + 1);
+}
+
+/// Takes `end` off the end of `text`, with white space behind it.
+bool take_end(std::string_view& text, std::string_view end) {
+  const std::string_view shorter = without_space_at_end(text);
+  if (!shorter.ends_with(end)) return false;
+  text = shorter.substr(0, shorter.size() - end.size());
+  return true;
+}
+
+/// Finds the marker that `before`, the text before a call, ends with.
+void find_marker(std::string_view before, CallSyntax& syntax) {
+  const std::string_view shorter = without_space_at_end(before);
+  for (const Markers& markers : kCallMarkers) {
+    if (!shorter.ends_with(markers.begin)) continue;
+    syntax.begin = markers.begin;
+    syntax.end = markers.end;
+    syntax.space = before.substr(shorter.size());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> AnswerSyntax::markers() const {
+  std::vector<std::string> all;
+  if (calls) {
+    all = {calls->begin, calls->end};
+    if (calls->form == CallSyntax::Form::kNamed) {
+      all.emplace_back(kArgumentsMarker);
+      all.emplace_back(kCallIdMarker);
+    }
+  }
+  if (reasoning) {
+    // The begin may be a token and a word.
+    all.push_back(reasoning->begin.substr(0, reasoning->begin.find('>') + 1));
+    all.push_back(reasoning->begin);
+    all.push_back(reasoning->end);
+  }
+  std::erase(all, "");
+  return all;
+}
+
+AnswerTemplate::AnswerTemplate(ChatTemplate chat_template, const Tokenizer& tokenizer)
+    : template_(std::move(chat_template)) {
+  syntax_.calls = find_calls();
+  for (const Markers& markers : kReasoningMarkers) {
+    // Models that reason have a token to end it.
+    if (tokenizer.encode(markers.end).size() != 1) continue;
+    syntax_.reasoning = ReasoningSyntax{std::string(markers.begin), std::string(markers.end)};
+    break;
+  }
+}
+
+/// Nothing where the template refuses the messages.
+std::optional<std::string> AnswerTemplate::render(const std::string& messages,
+                                                  bool generation_prompt,
+                                                  const Request& request) const {
+  try {
+    return template_->render(
+        {messages, request.tools, generation_prompt, request.template_variables});
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<CallSyntax> AnswerTemplate::find_calls() const {
+  Request request;
+  request.tools = kProbeTools;
+  const auto rendered = render(kProbeCall, false, request);
+  const auto prompt = render(kProbeQuestion, true, request);
+  const std::size_t name = rendered ? rendered->find(kProbeName) : std::string::npos;
+  if (!prompt || name == std::string::npos) return std::nullopt;
+  std::string_view before = std::string_view(*rendered).substr(0, name);
+  const std::string_view after = std::string_view(*rendered).substr(name + kProbeName.size());
+  CallSyntax syntax;
+  if (before.ends_with(kCallMarkers[1].begin) && after.find(kArgumentsMarker) < after.find('{')) {
+    syntax.form = CallSyntax::Form::kNamed;
+    find_marker(before, syntax);
+    syntax.short_ids = true;
+    return syntax;
+  }
+  // {"name": "
+  if (!take_end(before, "\"") || !take_end(before, ":") || !take_end(before, "\"name\"") ||
+      !take_end(before, "{")) {
+    return std::nullopt;
+  }
+  const std::string_view between = after.substr(0, after.find(kProbeKey));
+  if (between.find("\"parameters\"") != std::string_view::npos) {
+    syntax.arguments_key = "parameters";
+  } else if (between.find("\"arguments\"") == std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string_view list = before;
+  if (take_end(list, "[")) find_marker(list, syntax);
+  if (!syntax.begin.empty()) {
+    syntax.form = CallSyntax::Form::kList;
+    syntax.short_ids = true;
+    return syntax;
+  }
+  find_marker(before, syntax);
+  // Without a marker it must be all that the model writes.
+  if (syntax.begin.empty() && before != *prompt) return std::nullopt;
+  return syntax;
+}
+
+std::optional<ReasoningSyntax> AnswerTemplate::open_reasoning(const Request& request) const {
+  const auto prompt = template_ ? render(kProbeQuestion, true, request) : std::nullopt;
+  if (!prompt) return std::nullopt;
+  const std::string_view end = without_space_at_end(*prompt);
+  for (const Markers& markers : kReasoningMarkers) {
+    if (!end.ends_with(without_space_at_end(markers.begin))) continue;
+    return ReasoningSyntax{std::string(markers.begin), std::string(markers.end)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace saccade::server

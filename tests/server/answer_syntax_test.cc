@@ -1,0 +1,191 @@
+// How models write calls and reasoning, told by their chat templates; and what requests make of it.
+#include "server/answer_syntax.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "saccade/grammar.h"
+#include "server/call_schema.h"
+#include "server/tool_use.h"
+#include "temporary_directory.h"
+
+namespace saccade::server {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using Form = CallSyntax::Form;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const fs::path kTemplates = fs::path(SACCADE_SOURCE_DIR) / "../shared/data/templates";
+
+class PublishedTemplate : public testing::Test {
+ protected:
+  /// Of a publisher's template; the tokenizer has no tokens of reasoning.
+  static std::optional<CallSyntax> calls_of(const std::string& name) {
+    return AnswerTemplate(ChatTemplate::read((kTemplates / name).string()), tokenizer())
+        .syntax()
+        .calls;
+  }
+  static const Tokenizer& tokenizer() {
+    static const Tokenizer loaded = Tokenizer::load(SACCADE_SOURCE_DIR "/assets/glance");
+    return loaded;
+  }
+  void SetUp() override {
+    if (!fs::exists(kTemplates)) GTEST_SKIP() << kTemplates << " is not there";
+  }
+};
+
+TEST_F(PublishedTemplate, Hermes) {
+  for (const char* name : {"Qwen-Qwen2.5-7B-Instruct.jinja", "Qwen-Qwen3-0.6B.jinja",
+                           "NousResearch-Hermes-3-Llama-3.1-8B-tool_use.jinja", "MiMo-VL.jinja"}) {
+    const auto calls = calls_of(name);
+    ASSERT_TRUE(calls) << name;
+    EXPECT_EQ(calls->form, Form::kObject);
+    EXPECT_EQ(calls->begin, "<tool_call>");
+    EXPECT_EQ(calls->space, "\n");
+    EXPECT_EQ(calls->end, "</tool_call>");
+    EXPECT_EQ(calls->arguments_key, "arguments");
+  }
+}
+
+TEST_F(PublishedTemplate, Llama) {
+  const auto calls = calls_of("meta-llama-Llama-3.2-3B-Instruct.jinja");
+  ASSERT_TRUE(calls);
+  EXPECT_EQ(calls->form, Form::kObject);
+  EXPECT_EQ(calls->begin, "");
+  EXPECT_EQ(calls->arguments_key, "parameters");
+}
+
+TEST_F(PublishedTemplate, Mistral) {
+  const auto calls = calls_of("Mistral-Small-3.2-24B-Instruct-2506.jinja");
+  ASSERT_TRUE(calls);
+  EXPECT_EQ(calls->form, Form::kNamed);
+  EXPECT_EQ(calls->begin, "[TOOL_CALLS]");
+  EXPECT_TRUE(calls->short_ids);
+}
+
+TEST_F(PublishedTemplate, FormsThatAreNotRead) {
+  // Parameters in tags, in another notation of values, and no calls at all.
+  for (const char* name : {"Qwen3.5-4B.jinja", "google-gemma-4-31B-it.jinja", "GLM-4.6.jinja",
+                           "microsoft-Phi-3.5-mini-instruct.jinja"}) {
+    EXPECT_FALSE(calls_of(name)) << name;
+  }
+}
+
+Tool tool(const std::string& name, const std::string& parameters) {
+  const json::value schema = json::parse(parameters);
+  return make_tool(name, &schema, "tools[0]");
+}
+
+TEST(CallSchema, OneOfTheToolsWithItsArguments) {
+  const std::vector<Tool> tools = {
+      tool("add", R"({"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}},
+                      "required": ["a"], "$defs": {"n": {"type": "integer"}}})"),
+      tool("tree", R"({"properties": {"left": {"$ref": "#"}}, "additionalProperties": false})"),
+      make_tool("now", nullptr, "tools[2]")};
+  const Grammar one = Grammar::json_schema(call_schema(tools, "arguments", false, 0), "call");
+  EXPECT_FALSE(one.check(R"({"name": "add", "arguments": {"a": 1}})"));
+  EXPECT_FALSE(one.check(R"({"name": "tree", "arguments": {"left": {"left": {}}}})"));
+  EXPECT_FALSE(one.check(R"({"name": "now", "arguments": {}})"));
+  EXPECT_TRUE(one.check(R"({"name": "add", "arguments": {"a": "1"}})"));
+  EXPECT_TRUE(one.check(R"({"name": "add", "arguments": {}})"));
+  EXPECT_TRUE(one.check(R"({"name": "tree", "arguments": {"left": {"right": {}}}})"));
+  EXPECT_TRUE(one.check(R"({"name": "now", "arguments": {"a": 1}})"));
+  EXPECT_TRUE(one.check(R"({"name": "sub", "arguments": {"a": 1}})"));
+  const Grammar list = Grammar::json_schema(call_schema(tools, "parameters", true, 1), "calls");
+  EXPECT_FALSE(list.check(R"([{"name": "now", "parameters": {}}])"));
+  EXPECT_TRUE(list.check("[]"));
+  EXPECT_TRUE(
+      list.check(R"([{"name": "now", "parameters": {}}, {"name": "now", "parameters": {}}])"));
+}
+
+TEST(CallSchema, WhatCannotBeATool) {
+  EXPECT_THROW(tool("a b", "{}"), ApiError);
+  EXPECT_THROW(tool("", "{}"), ApiError);
+  EXPECT_THROW(tool("a", R"({"type": "array"})"), ApiError);
+  EXPECT_THROW(tool("a", "[]"), ApiError);
+}
+
+/// Plans with a template that writes calls between these.
+class PlanTest : public testing::Test {
+ protected:
+  AnswerPlan plan(const std::string& before, const std::string& between, const std::string& end) {
+    const std::string text =
+        "{%- for m in messages -%}<{{ m.role }}>{{ m.content }}"
+        "{%- for c in m.tool_calls -%}" +
+        before + "{{ c.function.name }}" + between + "{{ c.function.arguments | tojson }}" + end +
+        "{%- endfor -%}{%- endfor -%}{%- if add_generation_prompt -%}<assistant>{%- endif -%}";
+    const TemporaryDirectory directory;
+    const std::string path = directory.write("chat_template.jinja", text).string();
+    const Tokenizer tokenizer = Tokenizer::load(SACCADE_SOURCE_DIR "/assets/glance");
+    const AnswerTemplate answers(ChatTemplate::read(path), tokenizer);
+    return plan_answer(use_, {options_, "glance", 4096, tokenizer, &answers}, request_);
+  }
+  std::string error(const std::string& before, const std::string& between, const std::string& end) {
+    try {
+      plan(before, between, end);
+    } catch (const ApiError& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+  void SetUp() override { use_.tools = {tool("add", "{}"), make_tool("now", nullptr, "")}; }
+
+  ServeOptions options_;
+  ToolUse use_;
+  Request request_;
+};
+
+TEST_F(PlanTest, ListsOfCalls) {
+  const AnswerPlan auto_plan = plan("[TOOL_CALLS] [{\"name\": \"", "\", \"arguments\": ", "}]");
+  ASSERT_TRUE(auto_plan.syntax.calls);
+  EXPECT_EQ(auto_plan.syntax.calls->form, Form::kList);
+  EXPECT_EQ(request_.constraint->after, "[TOOL_CALLS]");
+  EXPECT_EQ(request_.constraint->opening, " ");
+  EXPECT_TRUE(request_.constraint->ends_answer);
+  EXPECT_THAT(request_.visible_tokens, ElementsAre("[TOOL_CALLS]"));
+  request_ = {};
+  use_.mode = ToolUse::Mode::kRequired;
+  EXPECT_EQ(plan("[TOOL_CALLS] [{\"name\": \"", "\", \"arguments\": ", "}]").begun,
+            "[TOOL_CALLS] ");
+  EXPECT_EQ(request_.constraint->after, "");
+}
+
+TEST_F(PlanTest, CallsWithoutMarker) {
+  plan("{\"name\": \"", "\", \"parameters\": ", "}");
+  EXPECT_EQ(request_.constraint->if_begins, "{\"name\":");
+}
+
+TEST_F(PlanTest, CallsByName) {
+  EXPECT_TRUE(plan("[TOOL_CALLS]", "[ARGS]", "").syntax.calls);
+  EXPECT_FALSE(request_.constraint);
+  use_.tools[0].strict = true;
+  EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("add is strict"));
+  use_.mode = ToolUse::Mode::kRequired;
+  EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("wanted the name of one"));
+  use_.name = "add";
+  EXPECT_EQ(plan("[TOOL_CALLS]", "[ARGS]", "").begun, "[TOOL_CALLS]add[ARGS]");
+  EXPECT_EQ(request_.constraint->texts, std::vector<std::string>{"{\"type\":\"object\"}"});
+  request_ = {};
+  use_.name = "sub";
+  EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("there is no tool \"sub\""));
+}
+
+TEST_F(PlanTest, WhatDoesNotGoTogether) {
+  EXPECT_FALSE(plan("call ", " with ", "").syntax.calls);  // told in a form of its own
+  EXPECT_FALSE(request_.constraint);
+  use_.parallel = false;
+  EXPECT_THAT(error("call ", " with ", ""), HasSubstr("parallel_tool_calls: "));
+  use_.mode = ToolUse::Mode::kRequired;
+  EXPECT_THAT(error("call ", " with ", ""), HasSubstr("does not show how it calls tools"));
+  request_.constraint = Constraint{};
+  EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("held to tools or to a form"));
+  use_.mode = ToolUse::Mode::kNone;
+  EXPECT_FALSE(plan("[TOOL_CALLS]", "[ARGS]", "").syntax.calls);
+}
+
+}  // namespace
+}  // namespace saccade::server

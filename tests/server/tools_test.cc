@@ -1,0 +1,198 @@
+// Calls of tools as clients see them. The model has random weights: what makes its calls right is
+// that they are held to the tools.
+#include <gmock/gmock.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <memory>
+
+#include "goldens.h"
+#include "saccade/grammar.h"
+#include "server/client_script.h"
+#include "server/running_server.h"
+
+namespace saccade::server {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+constexpr const char* kTemplate =
+    R"({%- for m in messages -%}<|im_start|>{{ m.role }}
+{% if m.content is string %}{{ m.content }}{% endif %}
+{%- for c in m.tool_calls -%}
+{{ '<tool_call>\n{"name": "' + c.function.name + '", "arguments": ' + (c.function.arguments | tojson) + '}\n</tool_call>' }}
+{%- endfor -%}<|im_end|>
+{% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
+{% if think %}<think>
+{% endif %}{%- endif -%})";
+
+constexpr const char* kSchema = R"({"type": "object", "properties": {
+  "city": {"type": "string", "maxLength": 20}, "days": {"type": "integer", "minimum": 1,
+  "maximum": 9}, "unit": {"enum": ["C", "F"]}}, "required": ["city", "days"],
+  "additionalProperties": false})";
+
+/// A server of a small model whose template shows how calls are written.
+class ToolsTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    directory_ = std::make_unique<TemporaryDirectory>();
+    for (const auto& entry : fs::directory_iterator(goldens::root() / "qwen3" / "saved_f32")) {
+      if (entry.path().filename() == "chat_template.jinja") continue;
+      fs::copy_file(entry.path(), directory_->path() / entry.path().filename());
+    }
+    directory_->write("chat_template.jinja", kTemplate);
+    server_ = std::make_unique<RunningServer>(
+        std::vector<std::string>{"--device", "cpu", "--threads", "1", "--name", "small"}, true,
+        directory_->path().string());
+  }
+  static void TearDownTestSuite() {
+    server_.reset();
+    directory_.reset();
+  }
+
+  static json::object question(std::uint64_t seed) {
+    return {{"messages", json::array{json::object{{"role", "user"}, {"content", "Weather?"}}}},
+            {"temperature", 1.5},
+            {"seed", seed},
+            {"max_tokens", 300}};
+  }
+  static json::array tools() {
+    return {json::object{
+        {"type", "function"},
+        {"function", json::object{{"name", "forecast"}, {"parameters", json::parse(kSchema)}}}}};
+  }
+  static TestResponse ask(const json::object& request,
+                          const std::string& path = "/v1/chat/completions") {
+    TestResponse response = server_->ask("POST", path, json::serialize(request));
+    EXPECT_EQ(response.status, 200) << response.body;
+    return response;
+  }
+  static void expect_arguments(std::string_view arguments) {
+    static const Grammar schema = Grammar::json_schema(kSchema, "test");
+    EXPECT_FALSE(schema.check(std::string(arguments))) << arguments;
+  }
+
+  static std::unique_ptr<TemporaryDirectory> directory_;
+  static std::unique_ptr<RunningServer> server_;
+};
+
+std::unique_ptr<TemporaryDirectory> ToolsTest::directory_;
+std::unique_ptr<RunningServer> ToolsTest::server_;
+
+TEST_F(ToolsTest, ACallThatIsRequired) {
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    json::object request = question(seed);
+    request["tools"] = tools();
+    if (seed % 2 == 0) {
+      request["tool_choice"] = "required";
+    } else {
+      request["tool_choice"] = json::parse(R"({"type": "function", "function":
+                                               {"name": "forecast"}})");
+    }
+    // A prompt that ends inside of reasoning leaves it first.
+    if (seed % 3 == 0) request["chat_template_kwargs"] = json::object{{"think", true}};
+    const json::value answer = json::parse(ask(request).body);
+    const json::value& choice = answer.at("choices").at(0);
+    EXPECT_EQ(choice.at("finish_reason"), "tool_calls");
+    const json::value& message = choice.at("message");
+    EXPECT_TRUE(message.at("content").is_null()) << message;
+    ASSERT_EQ(message.at("tool_calls").as_array().size(), 1u);
+    const json::value& call = message.at("tool_calls").at(0);
+    EXPECT_EQ(call.at("type"), "function");
+    EXPECT_EQ(call.at("function").at("name"), "forecast");
+    expect_arguments(call.at("function").at("arguments").as_string());
+  }
+}
+
+TEST_F(ToolsTest, ACallThatIsStreamed) {
+  json::object request = question(3);
+  request["tools"] = tools();
+  request["tool_choice"] = "required";
+  const json::value whole = json::parse(ask(request).body);
+  request["stream"] = true;
+  std::vector<std::string> data = event_data(ask(request).body);
+  ASSERT_EQ(data.back(), "[DONE]");
+  data.pop_back();
+  std::string name;
+  std::string arguments;
+  std::string reason;
+  int pieces = 0;
+  for (const std::string& event : data) {
+    const json::value chunk = json::parse(event);
+    const json::value& choice = chunk.at("choices").at(0);
+    if (choice.at("finish_reason").is_string()) reason = choice.at("finish_reason").as_string();
+    const json::value* calls = choice.at("delta").as_object().if_contains("tool_calls");
+    if (!calls) continue;
+    const json::object& call = calls->at(0).as_object();
+    EXPECT_EQ(call.at("index"), 0);
+    if (call.contains("id")) {
+      EXPECT_EQ(name, "");
+      name = call.at("function").at("name").as_string();
+    }
+    arguments += call.at("function").at("arguments").as_string();
+    ++pieces;
+  }
+  EXPECT_EQ(name, "forecast");
+  EXPECT_EQ(reason, "tool_calls");
+  EXPECT_GT(pieces, 3);
+  const json::value& call = whole.at("choices").at(0).at("message").at("tool_calls").at(0);
+  EXPECT_EQ(arguments, call.at("function").at("arguments").as_string());
+}
+
+TEST_F(ToolsTest, Anthropics) {
+  json::object request = question(4);
+  request.erase("messages");
+  request["messages"] = question(4).at("messages");
+  request["tools"] =
+      json::array{json::object{{"name", "forecast"}, {"input_schema", json::parse(kSchema)}}};
+  request["tool_choice"] = json::object{{"type", "any"}};
+  const json::value whole = json::parse(ask(request, "/v1/messages").body);
+  EXPECT_EQ(whole.at("stop_reason"), "tool_use");
+  ASSERT_EQ(whole.at("content").as_array().size(), 1u);
+  const json::value& block = whole.at("content").at(0);
+  EXPECT_EQ(block.at("type"), "tool_use");
+  EXPECT_EQ(block.at("name"), "forecast");
+  expect_arguments(json::serialize(block.at("input")));
+  request["stream"] = true;
+  std::string arguments;
+  std::vector<std::string> types;
+  for (const std::string& data : event_data(ask(request, "/v1/messages").body)) {
+    const json::value event = json::parse(data);
+    const std::string type(event.at("type").as_string());
+    if (types.empty() || types.back() != type) types.push_back(type);
+    if (type == "content_block_start") {
+      EXPECT_EQ(event.at("content_block").at("name"), "forecast");
+    } else if (type == "content_block_delta") {
+      EXPECT_EQ(event.at("delta").at("type"), "input_json_delta");
+      arguments += event.at("delta").at("partial_json").as_string();
+    }
+  }
+  EXPECT_THAT(types,
+              testing::ElementsAre("message_start", "content_block_start", "content_block_delta",
+                                   "content_block_stop", "message_delta", "message_stop"));
+  EXPECT_EQ(json::parse(arguments), block.at("input"));
+}
+
+TEST_F(ToolsTest, ReasoningThatThePromptBegan) {
+  json::object request = question(5);
+  request["max_tokens"] = 8;
+  request["chat_template_kwargs"] = json::object{{"think", true}};
+  request["ignore_eos"] = true;
+  const json::value open = json::parse(ask(request).body);
+  request["response_format"] = json::parse(R"({"type": "choice", "choice": ["yes"]})");
+  const json::value held = json::parse(ask(request).body);
+  const json::value& message = held.at("choices").at(0).at("message");
+  EXPECT_EQ(message.at("content"), "yes");
+  EXPECT_FALSE(message.as_object().contains("reasoning_content"));
+  const json::value& reasoned = open.at("choices").at(0).at("message");
+  EXPECT_EQ(reasoned.at("content"), "");
+  EXPECT_NE(reasoned.at("reasoning_content").as_string(), "");
+}
+
+TEST_F(ToolsTest, WithTheOfficialClients) {
+  run_client(*server_, "tools.mjs", "openai");
+}
+
+}  // namespace
+}  // namespace saccade::server
