@@ -215,8 +215,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// Has a request answered; whether another one may follow.
   asio::awaitable<bool> answer(HttpRequest request, unsigned version, bool keep_alive) {
-    const auto exchange =
-        std::make_shared<Exchange>(stream_.get_executor(), options_.max_unread_bytes);
+    const auto exchange = std::make_shared<Exchange>(
+        stream_.get_executor(), options_.max_unread_bytes, [weak = weak_from_this()] {
+          if (const auto self = weak.lock()) self->stream_.cancel();
+        });
     std::string body = std::exchange(request.body, {});
     const HttpRequest head = request;
     request.body = std::move(body);

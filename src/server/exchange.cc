@@ -3,26 +3,31 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 namespace saccade::server {
 namespace asio = boost::asio;
 
-Exchange::Exchange(asio::any_io_executor strand, std::size_t max_unread_bytes)
+Exchange::Exchange(asio::any_io_executor strand, std::size_t max_unread_bytes,
+                   std::function<void()> cut)
     : wake_(std::move(strand), asio::steady_timer::time_point::max()),
-      max_unread_bytes_(max_unread_bytes) {}
+      max_unread_bytes_(max_unread_bytes),
+      cut_(std::move(cut)) {}
 
 /// Changes what is pending and wakes the connection.
 void Exchange::change(const std::function<void()>& update) {
-  std::function<void()> gone;
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_ || pending_.gone || ended_) return;
-    update();
-    if (pending_.gone) gone.swap(when_gone_);
-  }
-  // On the strand, where next() looks and waits without a gap.
-  asio::post(wake_.get_executor(), [self = shared_from_this()] { self->wake_.cancel(); });
-  if (gone) gone();
+  const std::lock_guard lock(mutex_);
+  if (closed_ || pending_.gone || ended_) return;
+  update();
+  // On the strand, where next() looks and waits without a gap. Whoever writes may hold locks that
+  // the callback takes as well, so that it is called there too.
+  asio::post(wake_.get_executor(),
+             [self = shared_from_this(), stalled = stalled_,
+              gone = stalled_ ? std::exchange(when_gone_, nullptr) : nullptr] {
+               self->wake_.cancel();
+               if (stalled) self->cut_();
+               if (gone) gone();
+             });
 }
 
 void Exchange::send(HttpResponse response) {

@@ -12,8 +12,10 @@ namespace saccade::server {
 
 class Exchange : public Reply, public std::enable_shared_from_this<Exchange> {
  public:
-  /// `strand` is the connection's; a stream may have `max_unread_bytes` waiting.
-  Exchange(boost::asio::any_io_executor strand, std::size_t max_unread_bytes);
+  /// `strand` is the connection's; a stream may have `max_unread_bytes` waiting. When it has more,
+  /// `cut` is called on the strand, to end the write that the client does not take.
+  Exchange(boost::asio::any_io_executor strand, std::size_t max_unread_bytes,
+           std::function<void()> cut);
 
   void send(HttpResponse response) override;
   void begin_stream(HttpResponse head) override;
@@ -45,6 +47,7 @@ class Exchange : public Reply, public std::enable_shared_from_this<Exchange> {
 
   boost::asio::steady_timer wake_;  // cancelled when there is something to do
   const std::size_t max_unread_bytes_;
+  const std::function<void()> cut_;
   mutable std::mutex mutex_;
   // Guarded by mutex_:
   Output pending_;

@@ -48,8 +48,8 @@ class Reply {
   /// More of a stream. Who does not read loses the connection when too much of it waits.
   virtual void write(std::string_view piece) = 0;
   virtual void end_stream() = 0;
-  /// `callback` is called once if the client goes away before it has the whole answer: on any
-  /// thread, at once if it has gone already.
+  /// `callback` is called once if the client goes away before it has the whole answer: at once if
+  /// it has gone already, otherwise on a thread of the network and from within no other call.
   virtual void when_gone(std::function<void()> callback) = 0;
   /// Fields for the request's line in the log: "prompt_tokens=12 finish=stop".
   virtual void note(std::string fields) = 0;

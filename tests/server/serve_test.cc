@@ -334,6 +334,21 @@ TEST(Serve, EndsTheRequestOfAClientThatLeaves) {
   EXPECT_THAT(server.log(), HasSubstr("outcome=client_gone"));
 }
 
+TEST(Serve, GoesOnWhenAClientDoesNotReadItsStream) {
+  const RunningServer server;
+  json::object request = endless();
+  request["logprobs"] = true;
+  request["top_logprobs"] = 20;  // much to send for each token
+  TestClient stalled(server.port(), 4096);
+  stalled.request("POST", "/v1/chat/completions", json::serialize(request));
+  EXPECT_TRUE(wait_for_status(server, [](const json::value& status) {
+    return status.at("requests").at("cancelled") == 1;
+  }));
+  EXPECT_TRUE(stalled.closed_by_server());
+  EXPECT_THAT(server.log(), HasSubstr("outcome=client_stalled"));
+  EXPECT_FALSE(content_of(chat(server, question("beach.jpg", "Describe it."))).empty());
+}
+
 TEST(Serve, FinishesWhatRunsWhenItIsStopped) {
   RunningServer server;
   json::object request = endless();
