@@ -18,7 +18,14 @@ Result sample_result() {
   result.token_ids = {5, 7};
   result.finish_reason = FinishReason::kLength;
   result.usage = {12, 4, 2};
-  result.timings = {1.5, 2.5, 3.5, 4.5, 5.5, 6.123456, 700.25, 80.5};
+  result.timings = {.load_ms = 1.5,
+                    .media_ms = 2.5,
+                    .vision_ms = 3.5,
+                    .prefill_ms = 4.5,
+                    .decode_ms = 5.5,
+                    .ttft_ms = 6.123456,
+                    .prefill_tokens_per_second = 700.25,
+                    .decode_tokens_per_second = 80.5};
   result.logprobs = {{{5, -0.25}, {{5, -0.25}, {9, -3.0}}}, {{7, -1.0}, {}}};
   return result;
 }
