@@ -107,6 +107,8 @@ struct ModelInfo {
   std::int64_t kv_bytes_per_token = 0;
   /// Of what recurrent layers remember of a sequence, however long it is; 0: there are none.
   std::int64_t state_bytes_per_sequence = 0;
+  /// What the files ask for and is done otherwise here, a sentence each.
+  std::vector<std::string> notes = {};
 };
 
 struct DeviceInfo {

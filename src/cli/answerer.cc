@@ -1,5 +1,6 @@
 #include "cli/answerer.h"
 
+#include "cli/output.h"
 #include "cli/remote.h"
 
 namespace saccade::cli {
@@ -12,6 +13,7 @@ Answerer::Answerer(const PromptOptions& options, TerminalListener& listener)
   }
   show_start_line(options.model, options.engine);
   engine_.emplace(Engine::load(options.model, options.engine, &listener));
+  for (const std::string& note : engine_->info().notes) write_error_line("note: " + note);
 }
 
 Result Answerer::generate(const Request& request, TerminalListener& listener) {

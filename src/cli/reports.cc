@@ -57,6 +57,7 @@ std::string inspect_text(const ModelInfo& info) {
   if (info.state_bytes_per_sequence > 0) {
     facts.add_row({"recurrent state", short_bytes(info.state_bytes_per_sequence) + " a sequence"});
   }
+  for (const std::string& note : info.notes) facts.add_row({"note", note});
   Table parts({Align::kLeft, Align::kRight, Align::kRight, Align::kLeft, Align::kLeft});
   parts.add_row({"part", "parameters", "bytes", "dtype", ""});
   for (const ModelPart& part : info.parts) {
@@ -84,7 +85,8 @@ json::object inspect_json(const ModelInfo& info) {
           {"vocab_size", info.vocab_size},
           {"context_length", info.context_length},
           {"kv_bytes_per_token", info.kv_bytes_per_token},
-          {"state_bytes_per_sequence", info.state_bytes_per_sequence}};
+          {"state_bytes_per_sequence", info.state_bytes_per_sequence},
+          {"notes", texts_json(info.notes)}};
 }
 
 bool is_processor(const DeviceInfo& device) {

@@ -111,6 +111,7 @@ ModelInfo describe_model(const checkpoint::Checkpoint& checkpoint, const compute
   info.context_length = description.context_length;
   info.kv_bytes_per_token = device.kv_bytes_per_token(description.kv_layout);
   info.state_bytes_per_sequence = description.state_layout.bytes();
+  info.notes = generation_notes(checkpoint);
   return info;
 }
 

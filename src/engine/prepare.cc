@@ -255,6 +255,28 @@ SamplingParams default_sampling(const checkpoint::Checkpoint& checkpoint) {
   return params;
 }
 
+std::vector<std::string> generation_notes(const checkpoint::Checkpoint& checkpoint) {
+  std::vector<std::string> notes;
+  const auto document = checkpoint.optional_json("generation_config.json");
+  if (!document) return notes;
+  const JsonObject config(*document, checkpoint.where("generation_config.json"));
+  if (const std::int64_t beams = config.integer_or("num_beams", 1); beams > 1) {
+    notes.push_back(
+        fmt::format("generation_config.json asks for beam search (num_beams {}); answers here are "
+                    "the likeliest "
+                    "token each, or sampled",
+                    beams));
+  }
+  if (const std::int64_t size = config.integer_or("no_repeat_ngram_size", 0); size > 0) {
+    notes.push_back(
+        fmt::format("generation_config.json forbids that {} tokens come again "
+                    "(no_repeat_ngram_size); here they "
+                    "may",
+                    size));
+  }
+  return notes;
+}
+
 SamplingParams merged_sampling(const SamplingParams& defaults, const Sampling& request) {
   SamplingParams params = defaults;
   params.temperature = request.temperature.value_or(params.temperature);

@@ -43,6 +43,9 @@ std::vector<const ImageBytes*> pictures_of(const Request& request);
 /// unless do_sample is true. Throws Error for values out of range.
 SamplingParams default_sampling(const checkpoint::Checkpoint& checkpoint);
 
+/// What generation_config.json asks for beside sampling and is not done here, a sentence each.
+std::vector<std::string> generation_notes(const checkpoint::Checkpoint& checkpoint);
+
 /// The request's settings over the defaults. Throws Error (usage) for values out of range.
 SamplingParams merged_sampling(const SamplingParams& defaults, const Sampling& request);
 

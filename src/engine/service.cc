@@ -256,7 +256,7 @@ class Service::Impl {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] {
         return stopping_ || !running_.empty() || !prepared_.empty() || !tasks_.empty() ||
-               cancelling_;
+               (cancelling_ && waiting_ > 0);
       });
       if (stopping_) return false;
       std::swap(tasks, tasks_);

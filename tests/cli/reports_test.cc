@@ -45,6 +45,14 @@ TEST(InspectReport, ShowsWhatLayersRemember) {
   EXPECT_EQ(inspect_json(info).at("state_bytes_per_sequence"), 50LL << 20);
 }
 
+TEST(InspectReport, ShowsWhatIsDoneOtherwise) {
+  ModelInfo info = sample_model();
+  EXPECT_THAT(inspect_text(info), testing::Not(HasSubstr("note")));
+  info.notes = {"no beams"};
+  EXPECT_THAT(inspect_text(info), HasSubstr("note"));
+  EXPECT_EQ(inspect_json(info).at("notes"), boost::json::parse(R"(["no beams"])"));
+}
+
 TEST(InspectReport, JsonIsExact) {
   const boost::json::object object = inspect_json(sample_model());
   EXPECT_EQ(object.at("parameters"), 11'250'000);

@@ -91,6 +91,19 @@ TEST(Florence2, AForcedFirstTokenIsPartOfThePrompt) {
   EXPECT_EQ(prompt.next_position, 4);
 }
 
+TEST(Florence2, BeamSearchThatIsAskedForIsNotLeftUnsaid) {
+  CheckpointCopy copy("florence2/saved_f32");
+  EXPECT_TRUE(inspect_model(copy.path().string(), {.device = "cpu"}).notes.empty());
+  boost::json::object generation = copy.json("generation_config.json");
+  generation["num_beams"] = 3;
+  generation["no_repeat_ngram_size"] = 3;
+  copy.write("generation_config.json", generation);
+  const ModelInfo info = inspect_model(copy.path().string(), {.device = "cpu"});
+  ASSERT_EQ(info.notes.size(), 2U);
+  EXPECT_THAT(info.notes[0], testing::HasSubstr("num_beams 3"));
+  EXPECT_THAT(info.notes[1], testing::HasSubstr("no_repeat_ngram_size"));
+}
+
 Request asking(const std::string& text, std::int64_t max_tokens) {
   Request request;
   request.max_tokens = max_tokens;
