@@ -226,7 +226,7 @@ TINY_MODELS += [
     TinyModel(
         name="interval_bf16", family="qwen3_5_moe",
         about="nested config.json with full_attention_interval; more experts; bf16",
-        layout="nested", dtype="bfloat16", tied=False, seed=73,
+        layout="nested", dtype="bfloat16", tied=False, seed=75,
         vision=vision35(3, 24, 3, 28, 6),
         text=text3(20, 6, 32, 4, 2, 40, [2, 2, 2], shared_expert_intermediate_size=8,
                    **experts(8, 3, 12), **hybrid("LLFLLF", 3, 3, 12, 8, 0.6)),

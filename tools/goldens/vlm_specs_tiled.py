@@ -202,7 +202,7 @@ DEEPSEEK_OCR2 = [
         # DeepseekOcr2Processor's own default, 6, comes before the file's setting.
         call={"max_patches": 4},
         cases=("text", "odd", "two_images", "multi_turn"), pixels=()),
-    Vlm(family="deepseek_ocr2", name="dense_first_f32", seed=142,
+    Vlm(family="deepseek_ocr2", name="dense_first_f32", seed=147,
         about="two dense layers before the experts, more of them; one whole view in SAM",
         text={**text("deepseek_ocr2_text", 3, 24, 3, 3, 36, **rope(50000.0)),
               "mlp_layer_types": ["dense", "dense", "sparse"], "n_routed_experts": 8,
