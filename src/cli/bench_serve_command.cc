@@ -49,7 +49,7 @@ struct CommandOptions {
 class OwnServer {
  public:
   explicit OwnServer(const CommandOptions& options) : server_(serve_options(options)) {
-    thread_ = std::thread([this] { loaded_ = server_.run(); });
+    thread_ = std::thread([this] { server_.run(); });
   }
   ~OwnServer() {
     server_.stop();
@@ -70,7 +70,6 @@ class OwnServer {
 
   server::Server server_;
   std::thread thread_;
-  bool loaded_ = false;
 };
 
 /// Waits until a server has loaded its model. Throws Error when it cannot.

@@ -125,7 +125,7 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
       "--max-choices", 1, "Answers to a request (default 16)",
       [&options](std::int64_t count) { options.limits.max_choices = static_cast<int>(count); });
   add_limit(
-      "--max-waiting", 0,
+      "--max-waiting", 1,
       "Answers that may wait for their turn; more are refused with 429 (default 256)",
       [&options](std::int64_t count) { options.service.max_waiting = static_cast<int>(count); });
   add_limit(

@@ -1,6 +1,7 @@
 // The vision tower, beside the decoder on one device.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
