@@ -42,6 +42,16 @@ class Ear : public RequestListener {
   std::promise<Result> result_;
 };
 
+/// Takes its time over what it hears, so that its answer lasts longer than any test looks at it:
+/// tiny models write thousands of tokens in the time a busy machine takes to start a thread.
+class SlowEar : public Ear {
+ public:
+  void on_text(const std::string& piece, std::span<const GeneratedLogprob> fresh) override {
+    Ear::on_text(piece, fresh);
+    std::this_thread::sleep_for(1ms);
+  }
+};
+
 /// The requests of a golden checkpoint, sampled and greedy in turn.
 std::vector<Request> mixed_requests(const std::filesystem::path& directory) {
   std::vector<Request> requests = requests_of(directory, 20);
@@ -219,7 +229,7 @@ TEST_F(ServiceTest, AFullQueueSaysSo) {
   std::vector<Ticket> tickets;
   std::vector<std::shared_ptr<Ear>> ears;
   const auto submit = [&] {
-    ears.push_back(std::make_shared<Ear>());
+    ears.push_back(std::make_shared<SlowEar>());
     tickets.push_back(service.submit(slow, ears.back()));
   };
   submit();
@@ -236,7 +246,7 @@ TEST_F(ServiceTest, APriorityGoesFirst) {
   Service service = this->service({.max_running = 1, .preparation_threads = 1});
   Request slow = requests_[0];
   slow.max_tokens = 300;
-  const auto running = std::make_shared<Ear>();
+  const auto running = std::make_shared<SlowEar>();
   service.submit(slow, running);
   while (service.status().running == 0) std::this_thread::sleep_for(1ms);
   std::vector<int> order;
@@ -279,14 +289,14 @@ TEST_F(ServiceTest, DrainingHasALimit) {
   Service service = this->service();
   Request slow = requests_[0];
   slow.max_tokens = 100000;
-  const auto ear = std::make_shared<Ear>();
+  const auto ear = std::make_shared<SlowEar>();
   service.submit(slow, ear);
   service.drain(50);
   EXPECT_EQ(ear->result().finish_reason, FinishReason::kCancelled);
 }
 
 TEST_F(ServiceTest, WhoIsLeftBehindIsTold) {
-  const auto ear = std::make_shared<Ear>();
+  const auto ear = std::make_shared<SlowEar>();
   {
     Service service = this->service();
     Request slow = requests_[0];
