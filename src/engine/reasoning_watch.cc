@@ -28,7 +28,7 @@ bool ReasoningWatch::add(std::int32_t id) {
   if (state_ == State::kOver) return false;
   if (state_ == State::kBefore) {
     look_for_begin(id);
-    return state_ == State::kInside && reasoning_.budget == 0;
+    return state_ == State::kInside && spent();
   }
   seen_ += tokenizer_->token_bytes(id);
   if (seen_.find(reasoning_.end) != std::string::npos) {
@@ -38,7 +38,14 @@ bool ReasoningWatch::add(std::int32_t id) {
   const std::size_t keep = reasoning_.end.size() - 1;
   if (seen_.size() > keep) seen_.erase(0, seen_.size() - keep);
   ++tokens_;
-  return reasoning_.budget && tokens_ == *reasoning_.budget;
+  return spent();
+}
+
+/// What follows is no reasoning any more, also where its end takes several tokens.
+bool ReasoningWatch::spent() {
+  if (!reasoning_.budget || tokens_ < *reasoning_.budget) return false;
+  stop();
+  return true;
 }
 
 /// White space and special tokens may stand before it.

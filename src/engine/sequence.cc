@@ -209,7 +209,8 @@ Result Sequence::take_result() {
   result.logprobs = std::move(logprobs_);
   result.usage.prompt_tokens = prompt_tokens();
   for (const models::MediaSpan& span : input_.prompt.media) result.usage.image_tokens += span.count;
-  result.usage.cached_tokens = cached_tokens_;
+  // What a grammar forced may have been in the cache as well.
+  result.usage.cached_tokens = std::min(cached_tokens_, prompt_tokens());
   result.timings.media_ms = input_.media_ms;
   for (const auto& picture : input_.pictures) {
     // Neither was it wanted when its tokens were in the cache.
