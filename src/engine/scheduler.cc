@@ -364,9 +364,18 @@ void Scheduler::run() {
     // Of a state after a whole prompt nobody could make use, who needs the last token's logits.
     if (!states_ && share.begin < share.sequence->prompt_tokens()) keep_tail(share.sequence);
     const std::span all(values);
+    const std::int64_t known = share.sequence->known();
     share.sequence->accept(chosen[share.logits_index],
                            wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
+    note_forced(*share.sequence, known + 1);
   }
+}
+
+/// Tokens that a grammar forces come without being sampled.
+void Scheduler::note_forced(const Sequence& sequence, std::int64_t first) {
+  std::vector<std::int32_t> forced;
+  for (std::int64_t i = first; i < sequence.known(); ++i) forced.push_back(sequence.token(i));
+  if (!forced.empty()) samplers_->note(sequence.slot, forced);
 }
 
 /// What requests change of the logits of a step, and which tokens they allow.

@@ -103,6 +103,7 @@ class Scheduler {
   void mixed_step(std::int64_t max_prefill_tokens, Work& work);
   models::Batch make_batch();
   void run();
+  void note_forced(const Sequence& sequence, std::int64_t first);
   void edit(const Tensor& logits);
 
   models::Model& model_;
