@@ -1,13 +1,13 @@
 // One request on its way through the engine.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/clock.h"
 #include "engine/constraint.h"
 #include "engine/logit_edits.h"
 #include "engine/picture.h"
@@ -19,8 +19,6 @@
 #include "text/detokenizer.h"
 
 namespace saccade::engine {
-
-using Clock = std::chrono::steady_clock;
 
 /// What a sequence is made from, settled before it meets the scheduler.
 struct SequenceInput {
