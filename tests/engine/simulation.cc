@@ -1,7 +1,6 @@
 #include "engine/simulation.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <set>
 
 #include "engine/vision_cache.h"
@@ -155,35 +154,29 @@ Tensor SimulatedModel::forward(const models::StepInputs& inputs, const compute::
   return logits_of(digests);
 }
 
-std::vector<std::int32_t> SimulatedModel::answer_to(
-    const models::Prompt& prompt, std::span<const std::shared_ptr<Picture>> pictures,
-    std::int64_t max_tokens) {
+std::vector<std::int32_t> SimulatedModel::answer_to(const SequenceInput& input) {
+  const models::Prompt& prompt = input.prompt;
   std::vector<std::uint64_t> contents;
   for (std::size_t i = 0; i < prompt.token_ids.size(); ++i) {
     contents.push_back(text_content(prompt.token_ids[i], prompt.positions[i]));
   }
   for (const models::MediaSpan& span : prompt.media) {
+    const Digest& picture = input.pictures[span.image]->patches.digest;
     for (std::int64_t i = 0; i < span.count; ++i) {
-      contents[span.begin + i] =
-          picture_content(embedding_value(pictures[span.image]->patches.digest, span.first + i),
-                          prompt.positions[span.begin + i]);
+      contents[span.begin + i] = picture_content(embedding_value(picture, span.first + i),
+                                                 prompt.positions[span.begin + i]);
     }
   }
   std::uint64_t digest = 0;
   for (const std::uint64_t content : contents) digest = mix(digest, content);
   std::vector<std::int32_t> answer;
-  while (std::ssize(answer) < max_tokens) {
+  while (std::ssize(answer) < input.max_tokens) {
     answer.push_back(token_of(digest));
-    if (answer.back() == kEnd) break;
+    if (std::ranges::find(input.end_tokens, answer.back()) != input.end_tokens.end()) break;
     const auto position = static_cast<std::int32_t>(std::ssize(answer)) - 1;
     digest = mix(digest, text_content(answer.back(), prompt.next_position + position));
   }
   return answer;
-}
-
-double SimulatedModel::decode_ms(const Costs& costs, std::int64_t answers, std::int64_t keys) {
-  return costs.step +
-         static_cast<double>(answers) * (costs.row + costs.key * static_cast<double>(keys));
 }
 
 Simulation::Simulation(const SimulationOptions& options)
@@ -208,7 +201,7 @@ SequenceInput Simulation::input(std::vector<std::int32_t> tokens, std::int64_t m
   prompt.token_ids = std::move(tokens);
   for (const int name : picture_names) {
     auto picture = std::make_shared<Picture>();
-    const int rows = 3 + name % 7 * 4;  // some take longer than a slice
+    const int rows = 3 + name % 7 * 4;  // kMostPictureRows at most; some take many slices
     picture->patches.values = {0.0f};
     picture->patches.grid = {.t = 1, .h = rows, .w = 1};
     picture->patches.digest = {1, static_cast<std::uint64_t>(name)};

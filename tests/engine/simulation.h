@@ -73,6 +73,7 @@ class SimulatedModel : public models::Model {
   static constexpr std::int64_t kVocab = 64;
   static constexpr std::int64_t kHidden = 4;
   static constexpr std::int32_t kEnd = 0;  ///< the token that ends answers
+  static constexpr std::int64_t kMostPictureRows = 27;
 
   SimulatedModel(SimulatedDevice& device, SimulatedClock& clock, const Costs& costs)
       : device_(device), clock_(clock), costs_(costs) {}
@@ -86,12 +87,8 @@ class SimulatedModel : public models::Model {
   Tensor forward(const models::Batch& batch, const compute::SequenceMemory& memory) override;
   Tensor forward(const models::StepInputs& inputs, const compute::SequenceMemory& memory) override;
 
-  /// The answer to a prompt by itself.
-  static std::vector<std::int32_t> answer_to(const models::Prompt& prompt,
-                                             std::span<const std::shared_ptr<Picture>> pictures,
-                                             std::int64_t max_tokens);
-  /// Milliseconds of a step of so many answers, each with so many tokens before it.
-  static double decode_ms(const Costs& costs, std::int64_t answers, std::int64_t keys);
+  /// The answer to a request by itself, without any pages.
+  static std::vector<std::int32_t> answer_to(const SequenceInput& input);
 
   std::int64_t most_rows = 0;       ///< of a step so far
   int tower_operations = 0;         ///< so far
@@ -125,7 +122,8 @@ class Simulation {
  public:
   explicit Simulation(const SimulationOptions& options);
 
-  /// `tokens` as a prompt. Pictures are named by a number each and stand at its end.
+  /// `tokens` as a prompt. Pictures are named by a number each, which says how large they are, and
+  /// stand at its end, before one more token.
   SequenceInput input(std::vector<std::int32_t> tokens, std::int64_t max_tokens,
                       std::span<const int> picture_names = {}) const;
   std::unique_ptr<Sequence> sequence(SequenceInput input);
