@@ -247,10 +247,12 @@ bool Scheduler::make_room(Sequence* sequence, std::int64_t tokens) {
   return true;
 }
 
-void Scheduler::take_share(Sequence* sequence, std::int64_t room) {
+/// Returns the rows of the share; 0: it gets none. Shares of others may be gone afterwards.
+std::int64_t Scheduler::take_share(Sequence* sequence, std::int64_t room) {
   const std::int64_t count = chunk(*sequence, room);
-  if (count == 0 || !make_room(sequence, sequence->computed() + count)) return;
+  if (count == 0 || !make_room(sequence, sequence->computed() + count)) return 0;
   shares_.push_back({sequence, sequence->computed(), count, -1});
+  return count;
 }
 
 void Scheduler::plan(std::int64_t max_prefill_tokens) {
@@ -263,9 +265,7 @@ void Scheduler::plan(std::int64_t max_prefill_tokens) {
   }
   std::int64_t room = std::min(max_batch_tokens_ - std::ssize(shares_), max_prefill_tokens);
   const auto give = [&](Sequence* sequence, std::int64_t most) {
-    const std::size_t before = shares_.size();
-    if (sequence->admitted) take_share(sequence, std::min(most, room));
-    if (shares_.size() > before) room -= shares_.back().count;
+    if (sequence->admitted) room -= take_share(sequence, std::min(most, room));
   };
   if (!prefilling_.empty() && room > 0) {
     const auto left = [](const Sequence* s) { return s->known() - s->computed(); };

@@ -95,7 +95,7 @@ class Scheduler {
   bool make_room(Sequence* sequence, std::int64_t tokens);
   void make_way();
   void set_back(Sequence* sequence);
-  void take_share(Sequence* sequence, std::int64_t room);
+  std::int64_t take_share(Sequence* sequence, std::int64_t room);
   void plan(std::int64_t max_prefill_tokens);
   std::int64_t chunk(const Sequence& sequence, std::int64_t room) const;
   // Doing.

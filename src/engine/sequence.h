@@ -1,7 +1,6 @@
 // One request on its way through the engine.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/clock.h"
 #include "engine/constraint.h"
 #include "engine/logit_edits.h"
 #include "engine/picture.h"
@@ -21,8 +21,6 @@
 #include "text/detokenizer.h"
 
 namespace saccade::engine {
-
-using Clock = std::chrono::steady_clock;
 
 /// What a sequence is made from, settled before it meets the scheduler.
 struct SequenceInput {
