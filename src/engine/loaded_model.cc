@@ -202,7 +202,12 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
   PreparedPrompt prepared =
       prepare_prompt(*processor_, *request, options_, listener, &picture_index_);
   input.media_ms = ms_since(begin);
-  input.max_tokens = check_length(prepared, request->max_tokens);
+  input.embedding = request->embedding;
+  if (input.embedding) check_embedding(*request, prepared);
+  // An embedding needs as much memory as a prompt with one token behind it.
+  const std::int64_t wanted = input.embedding ? 1 : request->max_tokens;
+  input.max_tokens =
+      input.embedding == Embedding::kPicture ? wanted : check_length(prepared, wanted);
   const std::vector<const ImageBytes*> images = pictures_of(*request);
   for (std::size_t i = 0; i < images.size(); ++i) {
     auto picture = std::make_shared<Picture>();
@@ -255,8 +260,10 @@ AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) cons
 }
 
 std::unique_ptr<Sequence> LoadedModel::make_sequence(SequenceInput input) {
+  // What earlier prompts left has keys and values, and not the hidden states that a mean is of.
+  const bool all_computed = input.embedding && input.embedding != Embedding::kLastToken;
   return std::make_unique<Sequence>(std::move(input), processor_->tokenizer(), *pool_,
-                                    prefix_cache_.get());
+                                    all_computed ? nullptr : prefix_cache_.get());
 }
 
 TokenMath LoadedModel::count_tokens(const Request& request) const {
@@ -268,6 +275,24 @@ void LoadedModel::clear_caches() {
   if (prefix_cache_) prefix_cache_->clear();
   vision_cache_.clear();
   picture_index_.clear();
+}
+
+/// Throws for what no embedding is made of.
+void LoadedModel::check_embedding(const Request& request, const PreparedPrompt& prepared) const {
+  if (request.constraint || request.logprobs) {
+    fail_usage("embedding: it is not an answer, and has no {}",
+               request.constraint ? "constraint" : "log-probabilities");
+  }
+  if (request.embedding == Embedding::kPicture) {
+    const bool alone = prepared.patches.size() == 1 && request.messages.size() == 1 &&
+                       request.messages[0].content.size() == 1;
+    if (!alone) fail_usage("embedding: wanted one picture and nothing beside it");
+  } else if (prepared.prompt.encoder_tokens > 0) {
+    fail_usage(
+        "embedding: {} has an encoder and a decoder, of which no embeddings of texts are made; it "
+        "gives those of pictures alone",
+        info_.family);
+  }
 }
 
 /// How many tokens may follow the prompt. Throws when the prompt leaves no room at all.

@@ -72,6 +72,7 @@ class LoadedModel {
  private:
   void make_pools();
   AnswerConstraint make_constraint(const Constraint& constraint) const;
+  void check_embedding(const Request& request, const PreparedPrompt& prepared) const;
   std::int64_t check_length(const PreparedPrompt& prepared, std::int64_t max_tokens) const;
 
   EngineOptions options_;

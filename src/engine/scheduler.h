@@ -75,6 +75,7 @@ class Scheduler {
     std::int64_t begin;  // first token, index in the sequence
     std::int64_t count;
     std::int32_t logits_index;  // row of the logits, or -1: the prompt goes on in a later step
+    std::int64_t pooled = 0;    // its last tokens whose hidden states are wanted
   };
   // Coming and going.
   void take_slots();
@@ -101,6 +102,8 @@ class Scheduler {
   void mixed_step(std::int64_t max_prefill_tokens, Work& work);
   models::Batch make_batch();
   void run();
+  void pool(const Tensor& hidden_states);
+  void embed_pictures();
   void edit(const Tensor& logits);
 
   models::Model& model_;
