@@ -87,12 +87,20 @@ void PictureEncoder::run(double slice_ms, double idle_ms) {
     turn_ = Turn::kTower;
     changed_.notify_all();
     changed_.wait(lock, [&] { return turn_ == Turn::kOwner; });
+    tell_slice(*jobs_.front());
   }
   if (job_) return;
   begun_ = false;
   const std::unique_ptr<Job> done = std::move(jobs_.front());
   jobs_.pop_front();
   finish(*done);
+}
+
+void PictureEncoder::tell_slice(const Job& job) const {
+  for (const auto& waiting : job.pictures) {
+    const std::shared_ptr<Picture> picture = waiting.lock();
+    if (picture && picture->on_slice) picture->on_slice(turn_began_);
+  }
 }
 
 void PictureEncoder::finish(Job& job) {

@@ -58,6 +58,7 @@ class PictureEncoder {
 
   bool wanted(const Job& job) const;
   void finish(Job& job);
+  void tell_slice(const Job& job) const;
   // On the thread of the tower.
   void work();
   void encode(Job& job);

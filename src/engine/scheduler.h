@@ -77,6 +77,7 @@ class Scheduler {
     std::int64_t begin;  // first token, index in the sequence
     std::int64_t count;
     std::int32_t logits_index;  // row of the logits, or -1: the prompt goes on in a later step
+    std::int64_t pooled = 0;    // its last tokens whose hidden states are wanted
   };
   // Coming and going.
   void take_slots();
@@ -104,6 +105,8 @@ class Scheduler {
   models::Batch make_batch();
   void run();
   void note_forced(const Sequence& sequence, std::int64_t first);
+  void pool(const Tensor& hidden_states);
+  void embed_pictures();
   void edit(const Tensor& logits);
 
   models::Model& model_;
