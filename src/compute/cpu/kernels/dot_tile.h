@@ -12,15 +12,6 @@
 
 namespace saccade::compute::cpu::SACCADE_ISA {
 
-/// How far ahead of the codes that are unpacked memory is asked for, in each panel's stream.
-inline constexpr int kTilePrefetchBytes = 2048;
-
-inline void prefetch_ahead(const std::uint8_t* from, std::int64_t bytes) {
-  for (std::int64_t line = 0; line < bytes; line += 64) {
-    __builtin_prefetch(from + line + kTilePrefetchBytes);
-  }
-}
-
 /// One block of inputs for neighbouring panels and rows.
 struct DotTile {
   UnpackedPanel* panels;
@@ -32,8 +23,10 @@ struct DotTile {
   const float* scales;                     // [rows], of activations
   const UnitTerm* terms;                   // [rows, block_units]
   int block_units;
-  float* sums;  // [rows, kPanels * kPanel]
-  bool first;   // start from zero instead of from the sums
+  const std::uint8_t* ahead[kDotPanels];  // memory to ask for
+  int ahead_lines;                        // of that, cache lines with each chunk
+  float* sums;                            // [rows, kPanels * kPanel]
+  bool first;                             // start from zero instead of from the sums
 };
 
 /// The codes of a block where unpacking left them.
@@ -63,7 +56,6 @@ class PackedCodes {
   template <int kQuad>
   U8x64 vector(int panel, int chunk) const {
     const std::uint8_t* packed = packed_[panel] + std::int64_t{chunk} * 64 * kBits;
-    if constexpr (kQuad < kBits) __builtin_prefetch(packed + 64 * kQuad + kTilePrefetchBytes);
     U8x64 codes = unpack_quad<kBits, kQuad>(packed);
     if constexpr (kTable) codes = lookup(codes, values_);
     store_bytes(panels_[panel].codes[chunk][kQuad], codes);
@@ -93,6 +85,9 @@ void dot_tile(const DotTile& t) {
   const Codes codes(t);
   const UnpackedPanel* panels = t.panels;
   const int chunks = t.chunks, unit_chunks = t.unit_chunks, block_units = t.block_units;
+  const int ahead_lines = t.ahead_lines;
+  const std::uint8_t* ahead[kPanels];
+  for (int p = 0; p < kPanels; ++p) ahead[p] = t.ahead[p];
   const std::int8_t* x = t.codes;
   const UnitTerm* term = t.terms;
   int unit = 0;
@@ -146,6 +141,10 @@ void dot_tile(const DotTile& t) {
       // The rows of the next tile: products that wait for a cache line take their turn twice.
 #pragma GCC unroll 12
       for (int r = 0; r < kRows; ++r) __builtin_prefetch(x + (kRows + r) * kBlock);
+      for (int line = 0; line < ahead_lines; ++line) {
+#pragma GCC unroll 2
+        for (int p = 0; p < kPanels; ++p) __builtin_prefetch(ahead[p] + line * 64);
+      }
       multiply_half.template operator()<0>(chunk);
       if constexpr (kStepQuads < kQuads) {
         finish_unit();
@@ -153,6 +152,8 @@ void dot_tile(const DotTile& t) {
       }
       multiply_half.template operator()<kQuads / 2>(chunk);
       x += kChunk;
+#pragma GCC unroll 2
+      for (int p = 0; p < kPanels; ++p) ahead[p] += ahead_lines * 64;
     } while (++chunk < end);
     finish_unit();
   }
@@ -201,55 +202,60 @@ inline const DotTable& dot_table(const QuantLayout& layout) {
   return wide ? dot_table<8, false, true>() : dot_table<8, false, false>();
 }
 
-/// dot_tile for 1 .. kDotRows rows and kDotPanels panels of packed codes.
-template <int kBits, bool kTable, int kStepQuads, bool kOffset>
-const DotFunction* packed_tiles() {
-  static constexpr auto kFunctions =
-      make_dot_row<PackedCodes<kBits, kTable>, kDotPanels, kStepQuads, kOffset,
-                   kBits == 8 || kTable>(std::make_integer_sequence<int, kDotRows>());
-  return kFunctions.data();
-}
+/// Which inputs of a chunk share a scale: all of them or each half, with offsets or without.
+enum class ChunkScales : std::uint8_t { kWhole, kWholeOffset, kHalves, kHalvesOffset };
 
-/// Null for what no format is: kWhole, kWholeOffset, kHalves and kHalvesOffset say which there are
-/// of so many bits, with a scale for a chunk at least or for each half, and with offsets or not.
-template <int kBits, bool kTable, bool kWhole, bool kWholeOffset, bool kHalves, bool kHalvesOffset>
-const DotFunction* packed_tiles(const QuantLayout& layout) {
-  const bool offset = layout.has_offset();
+inline ChunkScales chunk_scales(const QuantLayout& layout) {
   if (layout.chunk_parts() == 2) {
-    if constexpr (kHalves) {
-      if (!offset) return packed_tiles<kBits, kTable, 4, false>();
-    }
-    if constexpr (kHalvesOffset) {
-      if (offset) return packed_tiles<kBits, kTable, 4, true>();
-    }
-    return nullptr;
+    return layout.has_offset() ? ChunkScales::kHalvesOffset : ChunkScales::kHalves;
   }
-  if constexpr (kWhole) {
-    if (!offset) return packed_tiles<kBits, kTable, 8, false>();
-  }
-  if constexpr (kWholeOffset) {
-    if (offset) return packed_tiles<kBits, kTable, 8, true>();
-  }
-  return nullptr;
+  return layout.has_offset() ? ChunkScales::kWholeOffset : ChunkScales::kWhole;
 }
 
-/// The first tiles of a block for the formats that have them, else null.
+/// dot_tile for 1 .. kDotRows rows and kDotPanels panels of packed codes. Null where a tile is one
+/// row, which has nothing to hide the unpacking.
+template <int kBits, bool kTable, ChunkScales kScales>
+const DotFunction* packed_tiles() {
+  if constexpr (kDotRows == 1) {
+    return nullptr;
+  } else {
+    using enum ChunkScales;
+    constexpr int kStepQuads = kScales == kHalves || kScales == kHalvesOffset ? 4 : 8;
+    constexpr bool kOffset = kScales == kWholeOffset || kScales == kHalvesOffset;
+    constexpr bool kWide = kBits == 8 || kTable;
+    static constexpr auto kFunctions =
+        make_dot_row<PackedCodes<kBits, kTable>, kDotPanels, kStepQuads, kOffset, kWide>(
+            std::make_integer_sequence<int, kDotRows>());
+    return kFunctions.data();
+  }
+}
+
+/// Those of the layout's scales, which are one of kThere, or null.
+template <int kBits, bool kTable, ChunkScales... kThere>
+const DotFunction* packed_tiles(const QuantLayout& layout) {
+  const ChunkScales scales = chunk_scales(layout);
+  const DotFunction* found = nullptr;
+  ((scales == kThere ? void(found = packed_tiles<kBits, kTable, kThere>()) : void()), ...);
+  return found;
+}
+
+/// The functions for first tiles; null for scales that no format with such codes has.
 inline const DotFunction* packed_tiles(const QuantLayout& layout) {
-  if constexpr (kDotRows == 1) return nullptr;  // there would be no rows to hide the unpacking
+  using enum ChunkScales;
   switch (layout.bits) {
     case 2:
-      return packed_tiles<2, false, false, true, false, true>(layout);
+      return packed_tiles<2, false, kWholeOffset, kHalvesOffset>(layout);
     case 3:
-      return packed_tiles<3, false, false, true, true, false>(layout);
+      return packed_tiles<3, false, kWholeOffset, kHalves>(layout);
     case 4:
-      return layout.table ? packed_tiles<4, true, true, false, true, false>(layout)
-                          : packed_tiles<4, false, true, true, true, true>(layout);
+      if (layout.table) return packed_tiles<4, true, kWhole, kHalves>(layout);
+      return packed_tiles<4, false, kWhole, kWholeOffset, kHalves, kHalvesOffset>(layout);
     case 5:
-      return packed_tiles<5, false, true, true, false, false>(layout);
+      return packed_tiles<5, false, kWhole, kWholeOffset>(layout);
     case 6:
-      return packed_tiles<6, false, false, true, true, false>(layout);
+      return packed_tiles<6, false, kWholeOffset, kHalves>(layout);
     default:
-      return packed_tiles<8, false, true, true, false, false>(layout);
+      return packed_tiles<8, false, kWhole, kWholeOffset>(layout);
   }
 }
 

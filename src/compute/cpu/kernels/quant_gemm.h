@@ -34,7 +34,11 @@ class PairProducts {
         // Tiles as even as they can be: a small one at the end has too few products on the way.
         tiles_(static_cast<int>((a.rows + kDotRows - 1) / kDotRows)),
         tile_rows_(static_cast<int>(a.rows) / tiles_),
-        larger_tiles_(static_cast<int>(a.rows) % tiles_) {}
+        larger_tiles_(static_cast<int>(a.rows) % tiles_) {
+    const int steps = tiles_ * kBlockChunks;
+    block_lines_ = static_cast<int>(block_bytes_) / kLine;
+    ahead_lines_ = (block_lines_ + steps - 1) / steps;
+  }
 
   /// `second` is below zero where there is none.
   void multiply(std::int64_t first, std::int64_t second) {
@@ -51,6 +55,8 @@ class PairProducts {
   }
 
  private:
+  static constexpr int kLine = 64;
+
   const std::uint8_t* panel_data(std::int64_t panel) const {
     return a_.weight + panel * panel_bytes_;
   }
@@ -68,37 +74,50 @@ class PairProducts {
                 x.scales + first,
                 x.terms + first * layout_.block_units(),
                 layout_.block_units(),
+                {},
+                0,
                 sums_ + p * kDotBlockRows * kPanel,
                 k0 == 0};
-    const DotFunction* functions = (width == kDotPanels ? table_.wide : table_.single).data();
     const bool packed = packed_tiles_ && width == kDotPanels;
     for (int i = 0; i < width; ++i) {
       const std::uint8_t* block = panel_data(panel_[p + i]) + k0 / kBlock * block_bytes_;
+      dot.ahead[i] = block + block_bytes_;
       if (packed) {
-        prefetch_ahead(block, header_bytes_);
         unpack_scales(block, k0, dot.chunks, layout_, unpacked_[i]);
         dot.packed[i] = block + header_bytes_;
       } else {
         unpack_block(panel_data(panel_[p + i]), k0, depth, layout_, unpacked_[i]);
       }
     }
-    float* y = a_.y;
+    multiply_tiles(dot, p, width, packed, k0 + depth == a_.k);
+  }
+
+  /// All tiles of rows, of which the first unpacks the codes if they are packed.
+  void multiply_tiles(DotTile& dot, int p, int width, bool packed, bool last) {
+    const DotFunction* functions = (width == kDotPanels ? table_.wide : table_.single).data();
+    const float* y = a_.y;
+    int lines_left = block_lines_;
     for (int tile = 0; tile < tiles_; ++tile) {
       const int rows = tile_rows_ + (tile < larger_tiles_ ? 1 : 0);
-      if (k0 + depth == a_.k) fetch_outputs(y, p, width, rows);
+      if (last) fetch_outputs(y, p, width, rows);
+      dot.ahead_lines = lines_left > 0 ? ahead_lines_ : 0;
       (packed && tile == 0 ? packed_tiles_ : functions)[rows - 1](dot);
       dot.codes += rows * kBlock;
       dot.scales += rows;
       dot.terms += rows * dot.block_units;
       dot.sums += rows * width * kPanel;
       y += rows * a_.y_stride;
+      const int lines = dot.chunks * dot.ahead_lines;
+      for (int i = 0; i < width; ++i) dot.ahead[i] += lines * kLine;
+      lines_left -= lines;
     }
   }
 
   /// Brings the lines that `finish` will write: waiting for them there took 9 % of the time.
   void fetch_outputs(const float* y, int p, int width, int rows) const {
+    const int outputs = a_.gated ? 1 : width;
     for (int row = 0; row < rows; ++row, y += a_.y_stride) {
-      for (int i = 0; i < (a_.gated ? 1 : width); ++i) {
+      for (int i = 0; i < outputs; ++i) {
         __builtin_prefetch(y + panel_[p + i] * kPanel, 1, 2);
       }
     }
@@ -145,6 +164,8 @@ class PairProducts {
   int tiles_;
   int tile_rows_;
   int larger_tiles_;  // the first so many have one row more
+  int block_lines_;   // cache lines of a block
+  int ahead_lines_;   // of the next block, asked for with each chunk until it has all
   std::int64_t panel_[2];
   int panels_ = 0;
   UnpackedPanel unpacked_[kDotPanels];
