@@ -21,6 +21,9 @@ constexpr std::chrono::seconds kFlushTime{5};
 
 /// The options, once they make sense and model and device are there.
 ServeOptions checked(ServeOptions options) {
+  options.engine.on_warning = [log = options.log](const std::string& message) {
+    if (log) log_line("event=warning text=" + log_text(message));
+  };
   check_options(options);
   device_info(options.engine);
   inspect_model(options.model, options.engine);
