@@ -13,6 +13,8 @@
 
 namespace saccade {
 
+class TraceListener;  // saccade/trace.h
+
 struct ServiceOptions {
   /// Requests that may wait for their turn; one more is refused with QueueFull.
   int max_waiting = 256;
@@ -24,6 +26,8 @@ struct ServiceOptions {
   /// How much longer than a step of answers alone a step may take because of others' pictures and
   /// prompts, as a multiple of it.
   double max_slowdown = 1.5;
+  /// Hears what is done for each request, and when; it outlives the service. Null: nobody asks.
+  TraceListener* trace = nullptr;
 };
 
 /// The service has as many requests as it takes.
@@ -58,6 +62,18 @@ struct CacheStatus {
   std::int64_t misses = 0;  ///< those whose work was done
 };
 
+/// The caches' part on a disk.
+struct DiskCacheStatus {
+  std::int64_t bytes = 0;  ///< of all models that share the directory, as last counted
+  std::int64_t budget_bytes = 0;
+  std::int64_t entries = 0;
+  std::int64_t evictions = 0;
+  std::int64_t reads = 0;     ///< pages, states and pictures taken from there
+  std::int64_t writes = 0;    ///< and put there
+  std::int64_t skipped = 0;   ///< not put there: the disk was too slow or full
+  std::int64_t rejected = 0;  ///< files that were damaged
+};
+
 /// A moment of a service's life. Counts are since it began.
 struct ServiceStatus {
   int waiting = 0;  ///< requests that have not been given to the model
@@ -74,6 +90,7 @@ struct ServiceStatus {
   std::int64_t kv_pages = 0;
   CacheStatus prefix_cache;
   CacheStatus vision_cache;
+  std::optional<DiskCacheStatus> disk_cache;  ///< where there is one
 };
 
 /// A request that was submitted. Letting go of it changes nothing.
@@ -103,6 +120,8 @@ class Service {
   Service& operator=(const Service&) = delete;
 
   const ModelInfo& info() const;
+  /// Numbers of an embedding; see Request::embedding.
+  std::int64_t embedding_size() const;
 
   /// Takes a request; what is wrong with it is said to the listener. Throws QueueFull, and Error
   /// when the service is draining.

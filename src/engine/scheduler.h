@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/cache_store.h"
 #include "engine/decode_steps.h"
 #include "engine/picture_encoder.h"
 #include "engine/prefix_cache.h"
@@ -39,6 +40,7 @@ class Scheduler {
     StatePool* states = nullptr;         ///< where the model has recurrent states
     PrefixCache* cache = nullptr;        ///< that sequences were made with, if any
     PictureEncoder* pictures = nullptr;  ///< null: pictures come with their embeddings
+    CacheStore* store = nullptr;         ///< where caches have a part on a disk
   };
 
   /// `max_batch_tokens` >= 1 bounds the rows, and so the working memory, of a step. Only a picture
@@ -75,6 +77,7 @@ class Scheduler {
     std::int64_t begin;  // first token, index in the sequence
     std::int64_t count;
     std::int32_t logits_index;  // row of the logits, or -1: the prompt goes on in a later step
+    std::int64_t pooled = 0;    // its last tokens whose hidden states are wanted
   };
   // Coming and going.
   void take_slots();
@@ -93,7 +96,7 @@ class Scheduler {
   bool make_room(Sequence* sequence, std::int64_t tokens);
   void make_way();
   void set_back(Sequence* sequence);
-  void take_share(Sequence* sequence, std::int64_t room);
+  std::int64_t take_share(Sequence* sequence, std::int64_t room);
   void plan(std::int64_t max_prefill_tokens);
   std::int64_t chunk(const Sequence& sequence, std::int64_t room) const;
   // Doing.
@@ -101,6 +104,9 @@ class Scheduler {
   void mixed_step(std::int64_t max_prefill_tokens, Work& work);
   models::Batch make_batch();
   void run();
+  void note_forced(const Sequence& sequence, std::int64_t first, std::int32_t chosen);
+  void pool(const Tensor& hidden_states);
+  void embed_pictures();
   void edit(const Tensor& logits);
 
   models::Model& model_;
@@ -109,6 +115,7 @@ class Scheduler {
   StatePool* states_;  // null: the model has none
   PrefixCache* cache_;
   PictureEncoder* pictures_;
+  CacheStore* store_;
   compute::SequenceMemory memory_;
   std::int64_t max_batch_tokens_;
   std::unique_ptr<compute::SamplerSlots> samplers_;

@@ -24,7 +24,8 @@ Sequence::Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool
   generated_.reserve(expected);
   text_.reserve(expected * kBytesPerToken);
   pages_.expect(prompt_tokens() + expected);
-  if (cache) contents_ = token_contents(input_.prompt, input_.pictures);
+  contents_ = std::move(input_.contents);
+  if (cache && contents_.empty()) contents_ = token_contents(input_.prompt, input_.pictures);
   if (input_.max_tokens <= 0) finish(FinishReason::kLength);
 }
 
@@ -120,6 +121,7 @@ std::vector<Digest> Sequence::page_keys() const {
 
 void Sequence::begin_anew() {
   pages_.clear();
+  pooled_.clear();
   computed_ = 0;
   if (!was_set_back_) cached_tokens_ = 0;
 }
@@ -150,6 +152,24 @@ void Sequence::accept(std::int32_t id, std::span<const float> logits) {
     take(id);
     // Whoever wants to see logits wants those of each token.
     while (!owed_.empty() && !finished() && !wants_logits()) take(next_owed());
+  } catch (const Error& error) {
+    fail_with(error.what());
+  }
+}
+
+std::int64_t Sequence::pooled_tokens(std::int64_t begin, std::int64_t count) const {
+  if (wanted_embedding() == Embedding::kMean) return count;
+  return wanted_embedding() == Embedding::kLastToken && begin + count == known() ? 1 : 0;
+}
+
+void Sequence::pool(std::span<const float> rows, std::int64_t width, std::int64_t stride,
+                    bool last) {
+  pooled_.add(rows, width, stride);
+  if (!last) return;
+  try {
+    embedding_ = pooled_.finish();
+    first_token_time_ = Clock::now();
+    finish(FinishReason::kStop);
   } catch (const Error& error) {
     fail_with(error.what());
   }
@@ -209,6 +229,10 @@ Result Sequence::take_result() {
   result.logprobs = std::move(logprobs_);
   result.usage.prompt_tokens = prompt_tokens();
   for (const models::MediaSpan& span : input_.prompt.media) result.usage.image_tokens += span.count;
+  if (wanted_embedding() == Embedding::kPicture) {
+    result.usage.prompt_tokens = result.usage.image_tokens = pooled_.rows();
+  }
+  result.embedding = std::move(embedding_);
   // What a grammar forced may have been in the cache as well.
   result.usage.cached_tokens = std::min(cached_tokens_, prompt_tokens());
   result.timings.media_ms = input_.media_ms;

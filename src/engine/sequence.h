@@ -1,32 +1,35 @@
 // One request on its way through the engine.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "engine/clock.h"
 #include "engine/constraint.h"
 #include "engine/logit_edits.h"
 #include "engine/picture.h"
+#include "engine/pooled.h"
 #include "engine/reasoning_watch.h"
 #include "engine/sampler.h"
 #include "engine/sequence_pages.h"
 #include "engine/stop_matcher.h"
+#include "engine/stored_prefix.h"
 #include "models/processor.h"
 #include "saccade/request.h"
 #include "text/detokenizer.h"
 
 namespace saccade::engine {
 
-using Clock = std::chrono::steady_clock;
-
 /// What a sequence is made from, settled before it meets the scheduler.
 struct SequenceInput {
   models::Prompt prompt;
   std::vector<std::shared_ptr<Picture>> pictures;  ///< of the request, in its order
+  std::vector<Digest> contents;  ///< token_contents of the prompt; empty: not known yet
+  StoredPrefix stored;           ///< what a disk had of it
   SamplingParams sampling;
   LogitEdits edits;
   std::optional<AnswerConstraint> constraint;
@@ -39,8 +42,9 @@ struct SequenceInput {
   std::optional<int> logprobs;
   /// The answer, where it is given and not chosen; max_tokens is its length then.
   std::vector<std::int32_t> forced;
-  int priority = 0;       ///< higher ones get their turn first
-  double media_ms = 0.0;  ///< that decoding and cutting pictures took
+  std::optional<Embedding> embedding;  ///< in place of an answer
+  int priority = 0;                    ///< higher ones get their turn first
+  double media_ms = 0.0;               ///< that decoding and cutting pictures took
 };
 
 /// Tokens, pages and answer of one request. Owned by the caller, advanced by the scheduler.
@@ -56,6 +60,10 @@ class Sequence {
   std::function<void(const std::string&)> on_text;
   /// Receives the logits of each token of the answer, as the model gave them.
   std::function<void(std::span<const float>)> on_logits;
+
+  /// Hears of every part of its prompt that a step has computed: when the step began, and how many
+  /// tokens.
+  std::function<void(Clock::time_point, std::int64_t)> on_prefill;
 
   /// Of the sampler that chooses this sequence's tokens; the scheduler's.
   int slot = -1;
@@ -86,6 +94,8 @@ class Sequence {
   std::int32_t position(int axis, std::int64_t index) const;
   const Tensor& embedding(int image) const { return *input_.pictures[image]->embeddings; }
   std::span<const std::shared_ptr<Picture>> pictures() const { return input_.pictures; }
+  /// What a disk had of the prompt; the second time there is nothing.
+  StoredPrefix take_stored() { return std::exchange(input_.stored, {}); }
   /// Tokens that can be computed: those before the first picture that is not there yet.
   std::int64_t ready_tokens() const;
   /// Why a picture that is needed will not come; empty: all is well.
@@ -97,6 +107,13 @@ class Sequence {
   bool forced() const { return !input_.forced.empty(); }
   /// Somebody looks at the logits of each token.
   bool wants_logits() const { return on_logits || input_.logprobs; }
+  /// What it gives in place of an answer; nothing: it answers.
+  std::optional<Embedding> wanted_embedding() const { return input_.embedding; }
+  /// Of `count` tokens from `begin` on, those whose hidden states it pools: the last so many.
+  std::int64_t pooled_tokens(std::int64_t begin, std::int64_t count) const;
+  /// Takes rows of `stride` values, of which the first `width` are pooled. `last`: there are no
+  /// more, and it has ended with them.
+  void pool(std::span<const float> rows, std::int64_t width, std::int64_t stride, bool last);
   const LogitEdits& edits() const { return input_.edits; }
   /// Each token must be known before the next one is computed.
   bool step_by_step() const {
@@ -148,6 +165,7 @@ class Sequence {
 
   /// One for each token of the answer so far, when they were asked for.
   std::span<const GeneratedLogprob> logprobs() const { return logprobs_; }
+  /// When its first token, or its embedding, was there; nothing has come of it: the epoch.
   Clock::time_point first_token_time() const { return first_token_time_; }
   /// The answer; timings are the caller's to fill in.
   Result take_result();
@@ -168,6 +186,8 @@ class Sequence {
   std::vector<std::int32_t> generated_;
   std::vector<std::int32_t> owed_;  // end its reasoning and come next, whatever is chosen
   std::vector<GeneratedLogprob> logprobs_;
+  Pooled pooled_;
+  std::vector<float> embedding_;
   std::string text_;
   std::int64_t computed_ = 0;
   std::int64_t cached_tokens_ = 0;

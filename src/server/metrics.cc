@@ -85,6 +85,20 @@ void add_status(std::vector<MetricFamily>& families, const ServiceStatus& status
         MetricType::Counter, &CacheStatus::misses);
   cache("saccade_cache_evictions_total", "Entries that made room for others", MetricType::Counter,
         &CacheStatus::evictions);
+  if (!status.disk_cache) return;
+  const DiskCacheStatus& disk = *status.disk_cache;
+  gauge("saccade_disk_cache_bytes", "Bytes in the cache's directory", disk.bytes);
+  gauge("saccade_disk_cache_budget_bytes", "Bytes that the cache's directory may hold",
+        disk.budget_bytes);
+  gauge("saccade_disk_cache_entries", "Pages, states and pictures in the cache's directory",
+        disk.entries);
+  counter("saccade_disk_cache_reads_total", "Entries read from the disk", disk.reads);
+  counter("saccade_disk_cache_writes_total", "Entries written to the disk", disk.writes);
+  counter("saccade_disk_cache_skipped_total", "Entries not written: the disk was slow or full",
+          disk.skipped);
+  counter("saccade_disk_cache_rejected_total", "Files that were damaged", disk.rejected);
+  counter("saccade_disk_cache_evictions_total", "Entries on the disk that made room for others",
+          disk.evictions);
 }
 
 }  // namespace
@@ -121,7 +135,7 @@ void Metrics::add_http_request(const std::string& route, int status) {
 void Metrics::add_answer(const Result& result) {
   const Timings& timings = result.timings;
   constexpr double kSecond = 1000.0;
-  impl_->first_token.Observe(timings.ttft_ms / kSecond);
+  if (result.usage.completion_tokens > 0) impl_->first_token.Observe(timings.ttft_ms / kSecond);
   for (const auto& [stage, ms] :
        {std::pair{"queue", timings.queue_ms}, std::pair{"media", timings.media_ms},
         std::pair{"vision", timings.vision_ms}, std::pair{"prefill", timings.prefill_ms},

@@ -35,7 +35,15 @@ json::object cache_json(const CacheStatus& cache) {
 }
 
 json::object caches_json(const ServiceStatus& status) {
-  return {{"prefix", cache_json(status.prefix_cache)}, {"vision", cache_json(status.vision_cache)}};
+  json::object caches{{"prefix", cache_json(status.prefix_cache)},
+                      {"vision", cache_json(status.vision_cache)}};
+  if (const auto& disk = status.disk_cache) {
+    caches["disk"] = json::object{{"bytes", disk->bytes},     {"budget_bytes", disk->budget_bytes},
+                                  {"entries", disk->entries}, {"evictions", disk->evictions},
+                                  {"reads", disk->reads},     {"writes", disk->writes},
+                                  {"skipped", disk->skipped}, {"rejected", disk->rejected}};
+  }
+  return caches;
 }
 
 json::object status_json(const Backend& backend) {
@@ -120,7 +128,7 @@ void add_operation_routes(Router& router, Backend& backend) {
               [&backend](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
                 LoadedModel& model = backend.host->need();
                 // It waits for a step of the model to end.
-                answer_in_background(backend, request, reply, Dialect::kOpenAi, [&model] {
+                answer_in_background(backend, {request.id, reply, Dialect::kOpenAi}, [&model] {
                   model.service.clear_caches();
                   return json::serialize(caches_json(model.service.status()));
                 });
