@@ -127,6 +127,11 @@ TEST_F(Responses, TellsReasoningTextAndCallsApart) {
     }
     stream += format.stream_choice_end(0, result);
     stream += format.stream_end({&result, 1});
+    const std::string_view mark = "\"sequence_number\":";
+    int number = 0;
+    for (std::size_t at = 0; (at = stream.find(mark, at)) != std::string::npos; ++number) {
+      EXPECT_EQ(std::stoi(stream.substr(at += mark.size())), number);
+    }
     std::vector<std::string> names = event_names(stream);
     names.erase(std::ranges::unique(names).begin(), names.end());
     const std::string r = "response.";
