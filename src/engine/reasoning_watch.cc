@@ -25,25 +25,20 @@ ReasoningWatch::ReasoningWatch(const Reasoning& reasoning, const text::Tokenizer
 }
 
 bool ReasoningWatch::add(std::int32_t id) {
-  if (state_ == State::kOver) return false;
   if (state_ == State::kBefore) {
     look_for_begin(id);
-    return state_ == State::kInside && spent();
+  } else if (state_ == State::kInside) {
+    seen_ += tokenizer_->token_bytes(id);
+    if (seen_.find(reasoning_.end) == std::string::npos) {
+      ++tokens_;
+      const std::size_t keep = reasoning_.end.size() - 1;
+      if (seen_.size() > keep) seen_.erase(0, seen_.size() - keep);
+    } else {
+      stop();
+    }
   }
-  seen_ += tokenizer_->token_bytes(id);
-  if (seen_.find(reasoning_.end) != std::string::npos) {
-    stop();
-    return false;
-  }
-  const std::size_t keep = reasoning_.end.size() - 1;
-  if (seen_.size() > keep) seen_.erase(0, seen_.size() - keep);
-  ++tokens_;
-  return spent();
-}
-
-/// What follows is no reasoning any more, also where its end takes several tokens.
-bool ReasoningWatch::spent() {
-  if (!reasoning_.budget || tokens_ < *reasoning_.budget) return false;
+  if (state_ != State::kInside || !reasoning_.budget || tokens_ < *reasoning_.budget) return false;
+  // What follows is no reasoning any more, also where its end takes several tokens.
   stop();
   return true;
 }

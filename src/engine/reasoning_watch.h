@@ -30,7 +30,6 @@ class ReasoningWatch {
  private:
   enum class State { kBefore, kInside, kOver };
   void look_for_begin(std::int32_t id);
-  bool spent();
 
   Reasoning reasoning_;
   const text::Tokenizer* tokenizer_;
