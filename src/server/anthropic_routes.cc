@@ -6,23 +6,27 @@
 
 namespace saccade::server {
 namespace json = boost::json;
+namespace {
+
+void count_tokens(Backend& backend, const ModelCall& call) {
+  Request request = read_anthropic_count(call.body, call.context);
+  answer_in_background(backend, call.id, call.reply, Dialect::kAnthropic,
+                       [model = call.model, request = std::move(request)] {
+                         const TokenMath math = model->service.count_tokens(request);
+                         return json::serialize(json::object{{"input_tokens", math.prompt_tokens}});
+                       });
+}
+
+}  // namespace
 
 void add_anthropic_routes(Router& router, Backend& backend) {
   router.add({"POST", "/v1/messages", Access::kKey, Dialect::kAnthropic,
               "Anthropic messages with pictures; streams",
-              generating(backend, read_anthropic_message)});
-  router.add(
-      {"POST", "/v1/messages/count_tokens", Access::kKey, Dialect::kAnthropic,
-       "The tokens that a message's prompt would have",
-       [&backend](const HttpRequest& http, const std::shared_ptr<Reply>& reply) {
-         LoadedModel& model = backend.host->need();
-         Request request = read_anthropic_count(parse_body(http.body), backend.context(model));
-         answer_in_background(
-             backend, http, reply, Dialect::kAnthropic, [&model, request = std::move(request)] {
-               const TokenMath math = model.service.count_tokens(request);
-               return json::serialize(json::object{{"input_tokens", math.prompt_tokens}});
-             });
-       }});
+              generating(backend, Dialect::kAnthropic, read_anthropic_message)});
+  router.add({"POST", "/v1/messages/count_tokens", Access::kKey, Dialect::kAnthropic,
+              "The tokens that a message's prompt would have",
+              asking_model(backend, Dialect::kAnthropic,
+                           [&backend](const ModelCall& call) { count_tokens(backend, call); })});
 }
 
 }  // namespace saccade::server

@@ -2,12 +2,16 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
 #include <exception>
 
 #include "server/api_error.h"
 #include "server/request_log.h"
 
 namespace saccade::server {
+namespace json = boost::json;
 namespace {
 
 /// Every answer to one request carries the same headers besides.
@@ -51,33 +55,111 @@ ApiError route_error(const HttpRequest& request, const Router::Match& match) {
                                    fmt::join(match.allowed, " or "), log_text(request.method)));
 }
 
-}  // namespace
+/// A request that waits for its model.
+class WaitingRequest : public ModelRequest {
+ public:
+  using Act = std::function<void(const std::shared_ptr<LoadedModel>&)>;
 
-ApiContext Backend::context(const LoadedModel& model) const {
-  return {options, model_name, model.service.info().context_length, model.tokenizer,
-          &model.answers};
+  WaitingRequest(std::string id, std::shared_ptr<Reply> reply, Dialect dialect, Act act)
+      : id_(std::move(id)), reply_(std::move(reply)), dialect_(dialect), act_(std::move(act)) {}
+
+  void granted(ModelUse use) override {
+    const auto model = std::static_pointer_cast<LoadedModel>(use);
+    const std::chrono::duration<double, std::milli> waited = Clock::now() - since_;
+    reply_->note(
+        fmt::format("model={} load_wait_ms={:.1f}", log_text(model->about.name), waited.count()));
+    answer_errors(reply_, dialect_, id_, [&] { act_(model); });
+  }
+  void refused(const ApiError& error) override {
+    answer_errors(reply_, dialect_, id_, [&] { throw error; });
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const std::string id_;
+  const std::shared_ptr<Reply> reply_;
+  const Dialect dialect_;
+  const Act act_;
+  const Clock::time_point since_ = Clock::now();
+};
+
+/// Which model a request names; the first one without a name.
+std::size_t requested_model(const Backend& backend, const json::value& body) {
+  // What is no object, or no text, is found wrong when the request is read.
+  const auto* object = body.if_object();
+  const auto* name = object ? object->if_contains("model") : nullptr;
+  return name && name->is_string() ? backend.find_model(std::string(name->get_string())) : 0;
 }
 
-Handler generating(Backend& backend, ReadGeneration read) {
-  return [&backend, read](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
-    LoadedModel& model = backend.host->need();
-    Generation generation = read(parse_body(request.body), backend.context(model));
-    start_generation(model, backend.metrics, std::move(generation), request.id, reply);
+}  // namespace
+
+std::size_t Backend::find_model(const std::string& name) const {
+  const auto found = std::ranges::find(models, name, &ModelSetup::name);
+  if (found != models.end()) return static_cast<std::size_t>(found - models.begin());
+  throw ApiError(
+      404,
+      fmt::format("there is no model \"{}\" here; this server has {}", name, served_names(options)),
+      "model", "model_not_found");
+}
+
+Handler asking_model(Backend& backend, Dialect dialect, ModelHandler handle) {
+  return [&backend, dialect, handle = std::move(handle)](const HttpRequest& http,
+                                                         const std::shared_ptr<Reply>& reply) {
+    const auto body = std::make_shared<const json::value>(parse_body(http.body));
+    const std::size_t number = requested_model(backend, *body);
+    with_model(
+        backend, http, reply, dialect, number, false,
+        [&backend, handle, body, reply, id = http.id](const std::shared_ptr<LoadedModel>& model) {
+          const ApiContext context = {backend.options, model->about.name,
+                                      model->service.info().context_length, model->tokenizer,
+                                      &model->answers};
+          handle({*body, id, reply, model, context});
+        });
   };
 }
 
-void answer_in_background(Backend& backend, const HttpRequest& http,
+void with_model(Backend& backend, const HttpRequest& http, const std::shared_ptr<Reply>& reply,
+                Dialect dialect, std::size_t model, bool retry,
+                std::function<void(const std::shared_ptr<LoadedModel>&)> act) {
+  const auto waiting = std::make_shared<WaitingRequest>(http.id, reply, dialect, std::move(act));
+  reply->when_gone([&backend, weak = std::weak_ptr(waiting)] {
+    if (const auto still_there = weak.lock()) backend.pool->drop(still_there.get());
+  });
+  backend.pool->ask(model, waiting, retry);
+}
+
+Handler generating(Backend& backend, Dialect dialect, ReadGeneration read) {
+  return asking_model(backend, dialect, [read](const ModelCall& call) {
+    start_generation(call.model, read(call.body, call.context), call.id, call.reply);
+  });
+}
+
+void answer_errors(const std::shared_ptr<Reply>& reply, Dialect dialect,
+                   const std::string& request_id, const std::function<void()>& act) {
+  const auto fail_with = [&](const ApiError& error) {
+    reply->note("error=" + log_text(error.what()));
+    reply->send(error_response(dialect, error, request_id));
+  };
+  try {
+    act();
+  } catch (const ApiError& error) {
+    fail_with(error);
+  } catch (const Error& error) {
+    fail_with(api_error(error));
+  } catch (const std::bad_alloc&) {
+    fail_with(unavailable("out of memory; send less, or try again in a moment", 1));
+  } catch (const std::exception& error) {
+    fail_with(ApiError(500, fmt::format("unexpected error: {}", error.what())));
+  }
+}
+
+void answer_in_background(Backend& backend, const std::string& request_id,
                           const std::shared_ptr<Reply>& reply, Dialect dialect,
                           std::function<std::string()> answer) {
   const bool taken =
-      backend.worker->submit([reply, dialect, id = http.id, answer = std::move(answer)] {
-        try {
-          reply->send({200, answer()});
-        } catch (const Error& error) {
-          reply->send(error_response(dialect, api_error(error), id));
-        } catch (const std::exception& error) {
-          reply->send(error_response(dialect, ApiError(500, error.what()), id));
-        }
+      backend.worker->submit([reply, dialect, request_id, answer = std::move(answer)] {
+        answer_errors(reply, dialect, request_id, [&] { reply->send({200, answer()}); });
       });
   if (taken) return;
   ApiError full(429, "too many requests of this kind wait", {}, "queue_full");
@@ -89,6 +171,7 @@ Router make_router(Backend& backend) {
   Router router;
   add_openai_routes(router, backend);
   add_anthropic_routes(router, backend);
+  add_model_routes(router, backend);
   add_token_routes(router, backend);
   add_operation_routes(router, backend);
   return router;
@@ -141,21 +224,7 @@ void Api::handle(HttpRequest request, std::shared_ptr<Reply> reply) {
       std::move(reply), common_headers(request, backend_.options));
   const Router::Match match = router_.match(request.method, request.path);
   const Route& route = *match.route;  // refuse() has let it through
-  const auto fail_with = [&](const ApiError& error) {
-    outward->note("error=" + log_text(error.what()));
-    outward->send(error_response(route.dialect, error, request.id));
-  };
-  try {
-    route.handler(request, outward);
-  } catch (const ApiError& error) {
-    fail_with(error);
-  } catch (const Error& error) {
-    fail_with(api_error(error));
-  } catch (const std::bad_alloc&) {
-    fail_with(unavailable("out of memory; send less, or try again in a moment", 1));
-  } catch (const std::exception& error) {
-    fail_with(ApiError(500, fmt::format("unexpected error: {}", error.what())));
-  }
+  answer_errors(outward, route.dialect, request.id, [&] { route.handler(request, outward); });
 }
 
 HttpResponse Api::transport_error(const HttpRequest& request, int status,
