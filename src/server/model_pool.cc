@@ -111,6 +111,7 @@ void ModelPool::drop(const ModelRequest* request) {
     entry.waiting.erase(found);
     --waiting_;
     leave_queue(entry);
+    changed_.notify_all();  // perhaps nothing else kept the model
     return;
   }
 }
@@ -211,21 +212,21 @@ void ModelPool::make_room(const Entry& wanted, Lock& lock) {
     load(next, lock);
     return;
   }
-  const auto is_busy = [](const Entry* entry) {
-    return entry->uses > 0 || entry->state == ModelState::kUnloading;
-  };
+  const auto is_busy = [](const Entry* entry) { return entry->busy(); };
   // Nothing goes before all that has to go can.
   if (std::ranges::none_of(leaving, is_busy)) {
     unload(*leaving.front(), lock);
     return;
   }
-  const Clock::time_point patience = wanted.queued_since + options_.yield_after;
-  if (Clock::now() < patience) {
-    changed_.wait_until(lock, patience);
+  // Others had to wait for a model as well, so that it is not to go as soon as it has come.
+  Clock::time_point since = wanted.queued_since;
+  for (const Entry* entry : leaving) since = std::max(since, entry->loaded_since);
+  if (Clock::now() < since + options_.yield_after) {
+    changed_.wait_until(lock, since + options_.yield_after);
     return;
   }
   for (Entry* entry : leaving) entry->yields = true;
-  changed_.wait(lock);
+  if (std::ranges::any_of(leaving, is_busy)) changed_.wait(lock);
 }
 
 /// Loaded models that have to go for another one to fit: as far as possible idle ones, the least
@@ -240,7 +241,7 @@ std::vector<ModelPool::Entry*> ModelPool::leaving_for(const Entry& wanted) {
     loaded.push_back(&entry);
   }
   std::ranges::sort(loaded, {}, [](const Entry* entry) {
-    return std::tuple(entry->state != ModelState::kUnloading, entry->uses > 0, entry->last_used);
+    return std::tuple(entry->state != ModelState::kUnloading, entry->busy(), entry->last_used);
   });
   std::vector<Entry*> leaving;
   for (Entry* entry : loaded) {
@@ -284,6 +285,7 @@ void ModelPool::load(Entry& entry, Lock& lock) {
                                   : ModelState::kUnloaded;
   entry.model = std::move(model);
   entry.reason = reason;
+  entry.loaded_since = Clock::now();
   entry.last_used = ++clock_;
   changed_.notify_all();
 }
@@ -309,17 +311,17 @@ void ModelPool::enqueue(Entry& entry) {
   queue_.push_back(&entry);
 }
 
-/// Where nobody waits for a model any more, it need not be loaded.
+/// A model that nobody waits for any more need not be loaded.
 void ModelPool::leave_queue(Entry& entry) {
   if (entry.state != ModelState::kQueued || entry.wanted || !entry.waiting.empty()) return;
   std::erase(queue_, &entry);
   entry.state = ModelState::kUnloaded;
   end_yielding();
-  changed_.notify_all();
 }
 
 void ModelPool::end_yielding() {
   for (Entry& entry : entries_) entry.yields = false;
+  changed_.notify_all();
 }
 
 // Operation.

@@ -125,7 +125,13 @@ class ModelPool {
     bool yields = false;  // others wait too long for its memory: nobody gets it until they have it
     std::uint64_t last_used = 0;
     Clock::time_point queued_since;
+    Clock::time_point loaded_since;
     std::deque<Waiting> waiting;
+
+    /// It cannot be unloaded just now: somebody uses it, or is about to.
+    bool busy() const {
+      return uses > 0 || (!waiting.empty() && !yields) || state == ModelState::kUnloading;
+    }
   };
   using Lock = std::unique_lock<std::mutex>;
 

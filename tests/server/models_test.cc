@@ -38,7 +38,7 @@ std::string answer(const RunningServer& server, const std::string& model) {
       server.ask("POST", "/v1/completions", json::serialize(completion(model)));
   EXPECT_EQ(response.status, 200) << response.body;
   const json::value body = json::parse(response.body);
-  EXPECT_EQ(body.at("model"), model);
+  EXPECT_EQ(body.at("model").as_string(), model.c_str());
   return std::string(body.at("choices").at(0).at("text").as_string());
 }
 
