@@ -84,6 +84,12 @@ struct EngineOptions {
   bool prefix_cache = true;
   /// For what the tower made of pictures; 0: every picture is encoded anew.
   std::int64_t vision_cache_bytes = std::int64_t{256} << 20;
+  /// A directory in which both caches go on beyond memory and beyond the process; empty: none. Its
+  /// owner alone may be able to write there: what lies there is believed.
+  std::string cache_dir;
+  std::int64_t cache_dir_bytes = std::int64_t{8} << 30;  ///< that files there may take, in all
+  /// Hears what went wrong beside requests, such as a full disk. Called on any thread.
+  std::function<void(const std::string& message)> on_warning;
 };
 
 /// A part of a model's weights.

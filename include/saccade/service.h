@@ -58,6 +58,18 @@ struct CacheStatus {
   std::int64_t misses = 0;  ///< those whose work was done
 };
 
+/// The caches' part on a disk.
+struct DiskCacheStatus {
+  std::int64_t bytes = 0;  ///< of all models that share the directory, as last counted
+  std::int64_t budget_bytes = 0;
+  std::int64_t entries = 0;
+  std::int64_t evictions = 0;
+  std::int64_t reads = 0;     ///< pages, states and pictures taken from there
+  std::int64_t writes = 0;    ///< and put there
+  std::int64_t skipped = 0;   ///< not put there: the disk was too slow or full
+  std::int64_t rejected = 0;  ///< files that were damaged
+};
+
 /// A moment of a service's life. Counts are since it began.
 struct ServiceStatus {
   int waiting = 0;  ///< requests that have not been given to the model
@@ -75,6 +87,7 @@ struct ServiceStatus {
   std::int64_t kv_pages = 0;
   CacheStatus prefix_cache;
   CacheStatus vision_cache;
+  std::optional<DiskCacheStatus> disk_cache;  ///< where there is one
 };
 
 /// A request that was submitted. Letting go of it changes nothing.

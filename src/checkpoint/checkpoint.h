@@ -25,6 +25,8 @@ class Checkpoint {
   /// How errors call the model, and one of its files.
   std::string where() const { return source_->where(); }
   std::string where(const std::string& file) const { return source_->where(file); }
+  /// The files that what the model computes depends on; empty: it has none.
+  std::vector<std::filesystem::path> files() const { return source_->files(); }
   /// config.json
   const boost::json::value& config() const { return config_; }
   /// A file of the directory as JSON or as text, or nothing when it is not there. Throws Error if

@@ -55,6 +55,14 @@ DirectorySource::DirectorySource(fs::path directory)
   for (const auto& [name, weight] : weights_) tensors_.emplace(name, weight.info);
 }
 
+std::vector<fs::path> DirectorySource::files() const {
+  std::vector<fs::path> files = files_.paths();
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory_)) {
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  }
+  return files;
+}
+
 std::string DirectorySource::where(const std::string& file) const {
   return (directory_ / file).string();
 }

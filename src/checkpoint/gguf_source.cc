@@ -172,6 +172,12 @@ std::string GgufSource::where(const std::string& file) const {
   return fmt::format("{}: {}", where(), file);
 }
 
+std::vector<std::filesystem::path> GgufSource::files() const {
+  std::vector<std::filesystem::path> files = {model_.path()};
+  if (mmproj_) files.push_back(mmproj_->path());
+  return files;
+}
+
 std::optional<std::string> GgufSource::text(const std::string& file) const {
   const auto document = json(file);
   if (!document) return std::nullopt;

@@ -25,6 +25,7 @@ class GgufSource : public Source {
   std::string where(const std::string& file) const override;
   std::optional<std::string> text(const std::string& file) const override;
   std::optional<boost::json::value> json(const std::string& file) const override;
+  std::vector<std::filesystem::path> files() const override;
   const std::map<std::string, TensorInfo, std::less<>>& tensors() const override {
     return tensors_;
   }

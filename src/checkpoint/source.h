@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,6 +32,9 @@ class Source {
   /// The contents of a text file such as config.json, or nothing when there is none.
   virtual std::optional<std::string> text(const std::string& file) const = 0;
   virtual std::optional<boost::json::value> json(const std::string& file) const = 0;
+
+  /// The files that what a model computes depends on; empty: it has none.
+  virtual std::vector<std::filesystem::path> files() const = 0;
 
   virtual const std::map<std::string, TensorInfo, std::less<>>& tensors() const = 0;
   /// A matrix as the parts it is stored in, stacked along the outputs; dimensions after the first

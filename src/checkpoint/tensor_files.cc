@@ -83,6 +83,12 @@ void TensorFiles::release(std::string_view name) const {
   file_of(name).release(name);
 }
 
+std::vector<std::filesystem::path> TensorFiles::paths() const {
+  std::vector<std::filesystem::path> paths;
+  for (const SafetensorsFile& file : files_) paths.push_back(file.path());
+  return paths;
+}
+
 bool TensorFiles::written_by_mlx() const {
   return std::any_of(files_.begin(), files_.end(),
                      [](const SafetensorsFile& file) { return file.format() == "mlx"; });

@@ -24,6 +24,7 @@ class TensorFiles {
   /// A tensor of floating-point numbers; throws Error when it is missing or something else.
   HostTensor tensor(std::string_view name) const;
   void release(std::string_view name) const;
+  std::vector<std::filesystem::path> paths() const;
   /// Whether MLX wrote the files: their metadata say so.
   bool written_by_mlx() const;
 

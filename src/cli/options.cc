@@ -7,6 +7,7 @@
 #include "base/json.h"
 
 #include "cli/numbers.h"
+#include "cli/output.h"
 
 namespace saccade::cli {
 namespace {
@@ -80,6 +81,20 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
             "Shrink pictures that have more pixels: fewer tokens, faster, less detail",
             [&request](std::int64_t pixels) { request.max_pixels = pixels; });
   add_engine_options(command, options.engine);
+}
+
+void add_cache_dir_options(CLI::App& command, EngineOptions& engine) {
+  command
+      .add_option("--cache-dir", engine.cache_dir,
+                  "Keep what was computed of pictures and prompts in a directory too, for the next "
+                  "time; it is as private as they are")
+      ->type_name("DIR");
+  add_value(command, "--cache-dir-size", "SIZE",
+            "Bytes of files that --cache-dir may hold, the least recently used out first "
+            "(default 8G)",
+            [&engine](const std::string& text) {
+              engine.cache_dir_bytes = parse_bytes("--cache-dir-size", text);
+            });
 }
 
 void add_engine_options(CLI::App& command, EngineOptions& engine) {
@@ -216,6 +231,7 @@ void add_device_options(CLI::App& command, EngineOptions& engine) {
 EngineOptions engine_options_from_environment() {
   EngineOptions engine;
   if (const char* isa = std::getenv("SACCADE_ISA")) engine.instruction_set = isa;
+  engine.on_warning = [](const std::string& message) { write_error_line("warning: " + message); };
   return engine;
 }
 

@@ -38,6 +38,8 @@ void add_model_argument(CLI::App& command, std::string& model);
 void add_prompt_options(CLI::App& command, PromptOptions& options);
 /// How pictures are decoded, weights held and where they are multiplied.
 void add_engine_options(CLI::App& command, EngineOptions& engine);
+/// --cache-dir and --cache-dir-size
+void add_cache_dir_options(CLI::App& command, EngineOptions& engine);
 /// --server and --api-key: who answers in place of a model that is loaded here.
 void add_server_options(CLI::App& command, std::string& server, std::string& api_key);
 /// --schema, --regex, --gbnf and --choice: what the answer must be.

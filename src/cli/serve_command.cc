@@ -189,6 +189,7 @@ void add_cache_options(CLI::App& command, EngineOptions& engine) {
             [&engine](const std::string& text) {
               engine.vision_cache_bytes = parse_bytes("--vision-cache", text);
             });
+  add_cache_dir_options(command, engine);
 }
 
 }  // namespace

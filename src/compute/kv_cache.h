@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/tensor.h"
+
 namespace saccade::compute {
 
 /// What one layer stores of a token.
@@ -36,6 +38,9 @@ class KvCache {
   const KvLayout& layout() const { return layout_; }
   int page_tokens() const { return page_tokens_; }
   int num_pages() const { return num_pages_; }
+  /// All that the pages hold, as tensors with a dense row for each page: what copies of pages are
+  /// made of, in this device's arrangement.
+  virtual std::vector<Tensor> page_rows() const = 0;
 
  protected:
   KvCache(KvLayout layout, int page_tokens, int num_pages)

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "engine/memory_limits.h"
+#include "engine/model_fingerprint.h"
+#include "engine/token_contents.h"
 #include "models/family.h"
 
 namespace saccade::engine {
@@ -132,6 +134,7 @@ LoadedModel::LoadedModel(checkpoint::Checkpoint checkpoint, const EngineOptions&
       vision_cache_(options.vision_cache_bytes),
       picture_index_(kKnownPictures) {
   check_memory(info_, *device_);
+  open_cache_directory();
   processor_ = models::family_of(checkpoint_).load_processor(checkpoint_);
   sampling_ = default_sampling(checkpoint_);
   std::int64_t loaded = 0;
@@ -145,15 +148,29 @@ LoadedModel::LoadedModel(checkpoint::Checkpoint checkpoint, const EngineOptions&
                                .deferred = &deferred_,
                                .threads = options.threads});
   make_pools();
+  if (disk_tier_) {
+    cache_store_ = std::make_unique<CacheStore>(*disk_tier_, *device_, *pool_, states_.get(),
+                                                prefix_cache_.get(), vision_cache_);
+  }
   pictures_ = std::make_unique<PictureEncoder>(*device_, vision_cache_,
                                                [this](const media::Patches& patches) {
                                                  load_tower(nullptr);
                                                  return model_->encode(patches);
                                                });
-  runner_ = std::make_unique<Runner>(Scheduler::Parts{*model_, *device_, *pool_, states_.get(),
-                                                      prefix_cache_.get(), pictures_.get()},
-                                     options_.max_batch_tokens.value_or(device_->batch_tokens()));
+  runner_ = std::make_unique<Runner>(
+      Scheduler::Parts{*model_, *device_, *pool_, states_.get(), prefix_cache_.get(),
+                       pictures_.get(), cache_store_.get()},
+      options_.max_batch_tokens.value_or(device_->batch_tokens()));
   load_ms_ = ms_since(begin);
+}
+
+void LoadedModel::open_cache_directory() {
+  if (options_.cache_dir.empty()) return;
+  DiskStore::Warn warn = options_.on_warning;
+  if (!warn) warn = [](const std::string&) {};
+  disk_store_ = std::make_unique<DiskStore>(options_.cache_dir, options_.cache_dir_bytes, warn);
+  disk_tier_ = std::make_unique<DiskTier>(
+      *disk_store_, model_fingerprint(checkpoint_, *device_, options_, *disk_store_), warn);
 }
 
 void LoadedModel::make_pools() {
@@ -206,6 +223,10 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
     input.pictures.push_back(std::move(picture));
   }
   input.prompt = std::move(prepared.prompt);
+  if (prefix_cache_) input.contents = token_contents(input.prompt, input.pictures);
+  if (cache_store_) {
+    input.stored = cache_store_->fetch(input.prompt, input.contents, input.pictures);
+  }
   input.seed = request->sampling.seed.value_or(fresh_seed());
   input.stop = request->stop;
   if (!request->ignore_end) input.end_tokens = processor_->end_tokens();
@@ -260,6 +281,7 @@ TokenMath LoadedModel::count_tokens(const Request& request) const {
 void LoadedModel::clear_caches() {
   if (prefix_cache_) prefix_cache_->clear();
   vision_cache_.clear();
+  if (disk_tier_) disk_tier_->clear();
   picture_index_.clear();
 }
 

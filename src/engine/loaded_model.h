@@ -7,6 +7,9 @@
 
 #include "checkpoint/checkpoint.h"
 #include "compute/devices.h"
+#include "engine/cache_store.h"
+#include "engine/disk_store.h"
+#include "engine/disk_tier.h"
 #include "engine/kv_pool.h"
 #include "engine/picture_index.h"
 #include "engine/prefix_cache.h"
@@ -49,6 +52,8 @@ class LoadedModel {
   /// Null: there is none.
   PrefixCache* prefix_cache() { return prefix_cache_.get(); }
   VisionCache& vision_cache() { return vision_cache_; }
+  /// Null: there is none.
+  DiskTier* disk_tier() { return disk_tier_.get(); }
   PictureEncoder& pictures() { return *pictures_; }
   Runner& runner() { return *runner_; }
   double load_ms() const { return load_ms_; }
@@ -71,6 +76,7 @@ class LoadedModel {
 
  private:
   void make_pools();
+  void open_cache_directory();
   AnswerConstraint make_constraint(const Constraint& constraint) const;
   std::int64_t check_length(const PreparedPrompt& prepared, std::int64_t max_tokens) const;
 
@@ -87,6 +93,9 @@ class LoadedModel {
   std::unique_ptr<StatePool> states_;
   std::unique_ptr<PrefixCache> prefix_cache_;
   VisionCache vision_cache_;
+  std::unique_ptr<DiskStore> disk_store_;
+  std::unique_ptr<DiskTier> disk_tier_;
+  std::unique_ptr<CacheStore> cache_store_;
   mutable PictureIndex picture_index_;
   mutable std::mutex grammars_mutex_;
   mutable std::unique_ptr<grammar::GrammarCache> grammars_;  // made when it is first needed

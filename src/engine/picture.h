@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/disk_tier.h"
 #include "media/patches.h"
 #include "tensor/tensor.h"
 
@@ -18,6 +19,7 @@ struct Picture {
   std::function<media::Patches()> process;
   /// Null until PictureEncoder has seen to it.
   std::shared_ptr<const Tensor> embeddings;
+  DiskTier::Bytes stored;   ///< what a disk had of them, as pack_embeddings made it
   std::string error;        ///< why there will be none
   bool wanted = false;      ///< the encoder knows of it
   bool from_cache = false;  ///< the embeddings were there already

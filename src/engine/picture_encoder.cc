@@ -1,6 +1,9 @@
 #include "engine/picture_encoder.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "engine/packed_embeddings.h"
 
 namespace saccade::engine {
 namespace {
@@ -33,7 +36,15 @@ PictureEncoder::~PictureEncoder() {
 void PictureEncoder::want(const std::shared_ptr<Picture>& picture) {
   if (picture->wanted) return;
   picture->wanted = true;
-  if ((picture->embeddings = cache_.find(picture->patches.digest))) {
+  picture->embeddings = cache_.find(picture->patches.digest);
+  const DiskTier::Bytes stored = std::exchange(picture->stored, {});
+  if (!picture->embeddings && !stored.empty()) {
+    Tensor embeddings = unpack_embeddings(device_, stored.span());
+    if (!embeddings.empty()) {
+      picture->embeddings = cache_.insert(picture->patches.digest, std::move(embeddings));
+    }
+  }
+  if (picture->embeddings) {
     picture->from_cache = true;
     picture->patches.values = {};
     return;

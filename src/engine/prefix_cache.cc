@@ -91,7 +91,14 @@ PrefixCache::Node* PrefixCache::insert(Node* after, std::span<const Digest> toke
   node->last_used = ++clock_;
   leaves_.insert({node->last_used, node.get()});
   ++unused_;
-  return nodes_.emplace(key, std::move(node)).first->second.get();
+  Node* inserted = nodes_.emplace(key, std::move(node)).first->second.get();
+  if (observer_) observer_->on_page(*inserted);
+  return inserted;
+}
+
+PrefixCache::Node* PrefixCache::at(const Digest& key) {
+  const auto found = nodes_.find(key);
+  return found == nodes_.end() ? nullptr : found->second.get();
 }
 
 void PrefixCache::note_use(Node* node) {
@@ -107,6 +114,7 @@ void PrefixCache::keep_state(Node* node, int slot) {
   }
   node->state_slot = slot;
   states_kept_.insert({node->last_used, node});
+  if (observer_) observer_->on_state(*node);
 }
 
 void PrefixCache::use(Node* node) {
@@ -125,6 +133,7 @@ void PrefixCache::release(Node* node) {
 }
 
 void PrefixCache::remove(Node* node) {
+  if (observer_) observer_->on_page_dropped(*node);
   leaves_.erase({node->last_used, node});
   if (node->state_slot >= 0) drop_state(node);
   std::erase(node->parent->children, node);
@@ -144,6 +153,7 @@ bool PrefixCache::evict_page() {
 }
 
 void PrefixCache::drop_state(Node* node) {
+  if (observer_) observer_->on_state_dropped(*node);
   states_kept_.erase({node->last_used, node});
   states_->release(node->state_slot);
   node->state_slot = -1;

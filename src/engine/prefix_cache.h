@@ -42,6 +42,16 @@ class PrefixCache {
     std::int64_t tokens = 0;  ///< in all, from `after` on
   };
 
+  /// Hears of what the cache holds.
+  class Observer {
+   public:
+    virtual ~Observer() = default;
+    virtual void on_page(const Node& node) = 0;
+    virtual void on_state(const Node& node) = 0;
+    virtual void on_page_dropped(const Node& node) = 0;
+    virtual void on_state_dropped(const Node& node) = 0;
+  };
+
   /// `states`: where the model has recurrent ones, without which a prefix is of no use. Takes over
   /// what the pools do when they run out.
   PrefixCache(KvPool& pool, StatePool* states);
@@ -49,11 +59,16 @@ class PrefixCache {
   PrefixCache(const PrefixCache&) = delete;
   PrefixCache& operator=(const PrefixCache&) = delete;
 
+  /// Null: nobody listens.
+  void set_observer(Observer* observer) { observer_ = observer; }
+
   /// The longest part of `tokens`, those that follow on `after` (null: a beginning), that is here.
   Match find(Node* after, std::span<const Digest> tokens);
   /// The key of a page with these tokens after a node.
   static Digest key_of(const Node* after, std::span<const Digest> tokens);
   static Digest key_of(const Digest& after, std::span<const Digest> tokens);
+  /// The node with a key, or null.
+  Node* at(const Digest& key);
   /// The node of a page with these tokens, which keeps `page` if it is new.
   Node* insert(Node* after, std::span<const Digest> tokens, std::int32_t page);
   /// Keeps the state in `slot`, which becomes the cache's, with the node.
@@ -84,6 +99,7 @@ class PrefixCache {
 
   KvPool& pool_;
   StatePool* states_;
+  Observer* observer_ = nullptr;
   Node root_;
   std::unordered_map<Digest, std::unique_ptr<Node>> nodes_;
   Order leaves_;       // unused, by last use

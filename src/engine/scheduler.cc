@@ -45,6 +45,7 @@ Scheduler::Scheduler(const Parts& parts, std::int64_t max_batch_tokens)
       states_(parts.states && parts.states->needed() ? parts.states : nullptr),
       cache_(parts.cache),
       pictures_(parts.pictures),
+      store_(parts.store),
       memory_(pool_.cache(), states_ ? states_->store() : nullptr),
       max_batch_tokens_(max_batch_tokens),
       samplers_(device_.make_sampler_slots(kMaxSequences, model_.vocab_size())),
@@ -108,6 +109,7 @@ void Scheduler::admit() {
     if (sequence->slot < 0) return;
     if (states_ && sequence->state_slot < 0) sequence->state_slot = states_->take();
     if (states_ && sequence->state_slot < 0) return;
+    if (store_) store_->restore(sequence->take_stored());
     sequence->adopt_prefix(device_, memory_.states);
     if (!has_room_for(*sequence)) {
       sequence->begin_anew();

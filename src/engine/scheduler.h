@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/cache_store.h"
 #include "engine/decode_steps.h"
 #include "engine/picture_encoder.h"
 #include "engine/prefix_cache.h"
@@ -39,6 +40,7 @@ class Scheduler {
     StatePool* states = nullptr;         ///< where the model has recurrent states
     PrefixCache* cache = nullptr;        ///< that sequences were made with, if any
     PictureEncoder* pictures = nullptr;  ///< null: pictures come with their embeddings
+    CacheStore* store = nullptr;         ///< where caches have a part on a disk
   };
 
   /// `max_batch_tokens` >= 1 bounds the rows, and so the working memory, of a step. Only a picture
@@ -109,6 +111,7 @@ class Scheduler {
   StatePool* states_;  // null: the model has none
   PrefixCache* cache_;
   PictureEncoder* pictures_;
+  CacheStore* store_;
   compute::SequenceMemory memory_;
   std::int64_t max_batch_tokens_;
   std::unique_ptr<compute::SamplerSlots> samplers_;

@@ -24,7 +24,8 @@ Sequence::Sequence(SequenceInput input, const text::Tokenizer& tokenizer, KvPool
   generated_.reserve(expected);
   text_.reserve(expected * kBytesPerToken);
   pages_.expect(prompt_tokens() + expected);
-  if (cache) contents_ = token_contents(input_.prompt, input_.pictures);
+  contents_ = std::move(input_.contents);
+  if (cache && contents_.empty()) contents_ = token_contents(input_.prompt, input_.pictures);
   if (input_.max_tokens <= 0) finish(FinishReason::kLength);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/constraint.h"
@@ -14,6 +15,7 @@
 #include "engine/sampler.h"
 #include "engine/sequence_pages.h"
 #include "engine/stop_matcher.h"
+#include "engine/stored_prefix.h"
 #include "models/processor.h"
 #include "saccade/request.h"
 #include "text/detokenizer.h"
@@ -26,6 +28,8 @@ using Clock = std::chrono::steady_clock;
 struct SequenceInput {
   models::Prompt prompt;
   std::vector<std::shared_ptr<Picture>> pictures;  ///< of the request, in its order
+  std::vector<Digest> contents;  ///< token_contents of the prompt; empty: not known yet
+  StoredPrefix stored;           ///< what a disk had of it
   SamplingParams sampling;
   LogitEdits edits;
   std::optional<AnswerConstraint> constraint;
@@ -84,6 +88,8 @@ class Sequence {
   std::int32_t position(int axis, std::int64_t index) const;
   const Tensor& embedding(int image) const { return *input_.pictures[image]->embeddings; }
   std::span<const std::shared_ptr<Picture>> pictures() const { return input_.pictures; }
+  /// What a disk had of the prompt; the second time there is nothing.
+  StoredPrefix take_stored() { return std::exchange(input_.stored, {}); }
   /// Tokens that can be computed: those before the first picture that is not there yet.
   std::int64_t ready_tokens() const;
   /// Why a picture that is needed will not come; empty: all is well.

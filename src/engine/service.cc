@@ -429,6 +429,11 @@ class Service::Impl {
     status.vision_cache = {
         pictures.bytes(),     pictures.budget_bytes(),          pictures.entries(),
         pictures.evictions(), counts_.vision_cache.hits.load(), counts_.vision_cache.misses.load()};
+    if (const engine::DiskTier* disk = model_->disk_tier()) {
+      const engine::DiskStore& store = disk->store();
+      status.disk_cache = {store.bytes(), store.budget_bytes(), store.entries(), store.evictions(),
+                           disk->reads(), disk->writes(),       disk->skipped(), store.rejected()};
+    }
     const std::lock_guard lock(mutex_);
     status_ = status;
   }

@@ -15,19 +15,24 @@ std::shared_ptr<const Tensor> VisionCache::insert(const Digest& digest, Tensor e
   entries_.push_front({digest, kept});
   index_[digest] = entries_.begin();
   bytes_ += kept->bytes();
+  if (observer_) observer_->on_picture(digest, *kept);
   while (bytes_ > budget_bytes_) {
-    bytes_ -= entries_.back().embeddings->bytes();
-    index_.erase(entries_.back().digest);
-    entries_.pop_back();
+    drop_last();
     ++evictions_;
   }
   return kept;
 }
 
+void VisionCache::drop_last() {
+  const Entry& last = entries_.back();
+  if (observer_) observer_->on_picture_dropped(last.digest);
+  bytes_ -= last.embeddings->bytes();
+  index_.erase(last.digest);
+  entries_.pop_back();
+}
+
 void VisionCache::clear() {
-  index_.clear();
-  entries_.clear();
-  bytes_ = 0;
+  while (!entries_.empty()) drop_last();
 }
 
 }  // namespace saccade::engine

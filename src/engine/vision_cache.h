@@ -16,7 +16,17 @@ namespace saccade::engine {
 /// nor the picture's neighbours matter (DESIGN, decision 5).
 class VisionCache {
  public:
+  /// Hears of what the cache holds.
+  class Observer {
+   public:
+    virtual ~Observer() = default;
+    virtual void on_picture(const Digest& digest, const Tensor& embeddings) = 0;
+    virtual void on_picture_dropped(const Digest& digest) = 0;
+  };
+
   explicit VisionCache(std::int64_t budget_bytes) : budget_bytes_(budget_bytes) {}
+  /// Null: nobody listens.
+  void set_observer(Observer* observer) { observer_ = observer; }
 
   /// The embeddings, or null when they are not here.
   std::shared_ptr<const Tensor> find(const Digest& digest);
@@ -33,7 +43,10 @@ class VisionCache {
     Digest digest;
     std::shared_ptr<const Tensor> embeddings;
   };
+  void drop_last();
+
   std::int64_t budget_bytes_;
+  Observer* observer_ = nullptr;
   std::int64_t bytes_ = 0;
   std::int64_t evictions_ = 0;
   std::list<Entry> entries_;  // most recently used first

@@ -76,6 +76,18 @@ class StatusFamilies {
     families_.push_back(std::move(family));
   }
 
+  /// One number of the cache's directory, where there is one; models share it.
+  void disk(const char* name, const char* help, MetricType type,
+            std::int64_t DiskCacheStatus::*number) {
+    MetricFamily family{name, help, type, {}};
+    for (const MeasuredModel& model : models_) {
+      if (!model.status || !model.status->disk_cache) continue;
+      family.metric.push_back(metric_of(type, {{"model", model.name}},
+                                        static_cast<double>((*model.status->disk_cache).*number)));
+    }
+    if (!family.metric.empty()) families_.push_back(std::move(family));
+  }
+
  private:
   template <typename Number>
   void add(const char* name, const char* help, MetricType type, Number ServiceStatus::*number) {
@@ -134,6 +146,23 @@ void add_status(std::vector<MetricFamily>& families, std::span<const MeasuredMod
                 MetricType::Counter, &CacheStatus::misses);
   numbers.cache("saccade_cache_evictions_total", "Entries that made room for others",
                 MetricType::Counter, &CacheStatus::evictions);
+  numbers.disk("saccade_disk_cache_bytes", "Bytes in the cache's directory", MetricType::Gauge,
+               &DiskCacheStatus::bytes);
+  numbers.disk("saccade_disk_cache_budget_bytes", "Bytes that the cache's directory may hold",
+               MetricType::Gauge, &DiskCacheStatus::budget_bytes);
+  numbers.disk("saccade_disk_cache_entries", "Pages, states and pictures in the cache's directory",
+               MetricType::Gauge, &DiskCacheStatus::entries);
+  numbers.disk("saccade_disk_cache_reads_total", "Entries read from the disk", MetricType::Counter,
+               &DiskCacheStatus::reads);
+  numbers.disk("saccade_disk_cache_writes_total", "Entries written to the disk",
+               MetricType::Counter, &DiskCacheStatus::writes);
+  numbers.disk("saccade_disk_cache_skipped_total", "Entries not written: the disk was slow or full",
+               MetricType::Counter, &DiskCacheStatus::skipped);
+  numbers.disk("saccade_disk_cache_rejected_total", "Files that were damaged", MetricType::Counter,
+               &DiskCacheStatus::rejected);
+  numbers.disk("saccade_disk_cache_evictions_total",
+               "Entries on the disk that made room for others", MetricType::Counter,
+               &DiskCacheStatus::evictions);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/memory_info.h"
 #include "server/request_log.h"
 
 namespace saccade::server {
@@ -297,6 +298,7 @@ void ModelPool::unload(Entry& entry, Lock& lock) {
   std::unique_ptr<HostedModel> model = std::move(entry.model);
   lock.unlock();
   model.reset();
+  return_free_memory();
   calls_.note(fmt::format("event=unload model={}", log_text(entry.about.name)));
   lock.lock();
   entry.state = ModelState::kUnloaded;

@@ -23,6 +23,9 @@ constexpr std::chrono::seconds kFlushTime{5};
 /// The options, once they make sense.
 ServeOptions checked(ServeOptions options) {
   if (options.models.empty()) fail_usage("a server needs a model");
+  options.engine.on_warning = [log = options.log](const std::string& message) {
+    if (log) log_line("event=warning text=" + log_text(message));
+  };
   check_options(options);
   // One of the largest must be possible.
   options.http.max_total_body_bytes =

@@ -99,6 +99,7 @@ class FewTensors : public checkpoint::Source {
   std::optional<boost::json::value> json(const std::string&) const override {
     return boost::json::object();
   }
+  std::vector<std::filesystem::path> files() const override { return {}; }
   const std::map<std::string, checkpoint::TensorInfo, std::less<>>& tensors() const override {
     return tensors_;
   }

@@ -33,6 +33,7 @@ class ExtendedSource : public checkpoint::Source {
   std::optional<boost::json::value> json(const std::string& file) const override {
     return base_->json(file);
   }
+  std::vector<std::filesystem::path> files() const override { return base_->files(); }
   const std::map<std::string, checkpoint::TensorInfo, std::less<>>& tensors() const override {
     return tensors_;
   }

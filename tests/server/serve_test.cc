@@ -349,6 +349,28 @@ TEST(Serve, GoesOnWhenAClientDoesNotReadItsStream) {
   EXPECT_FALSE(content_of(chat(server, question("beach.jpg", "Describe it."))).empty());
 }
 
+TEST(Serve, FindsItsCachesAgainAfterItWasKilled) {
+  const TemporaryDirectory directory;
+  const std::vector<std::string> options = {"--cache-dir", directory.file("cache")};
+  const json::object request = question("beach.jpg", "Describe it.");
+  std::string before;
+  {
+    RunningServer server(options);
+    before = content_of(chat(server, request));
+    // The picture and a page of the prompt.
+    EXPECT_TRUE(wait_for_status(server, [](const json::value& status) {
+      return status.at("cache").at("disk").at("writes").as_int64() >= 2;
+    }));
+    server.send_signal(SIGKILL);
+    EXPECT_EQ(server.wait(), 128 + SIGKILL);
+  }
+  const RunningServer server(options);
+  const json::value answer = chat(server, request);
+  EXPECT_EQ(content_of(answer), before);
+  EXPECT_GE(answer.at("usage").at("prompt_tokens_details").at("cached_tokens").as_int64(), 64);
+  EXPECT_THAT(server.log(), HasSubstr("cached_images=1"));
+}
+
 TEST(Serve, FinishesWhatRunsWhenItIsStopped) {
   RunningServer server;
   json::object request = endless();

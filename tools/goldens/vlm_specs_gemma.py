@@ -94,7 +94,7 @@ GEMMA4 = [
            gemma4_vision(20, 2, 2, 12, 3, 2, use_clipped_linears=True), dtype="bfloat16",
            layout="published",
            cases=("text", "odd", "tall", "two_images", "image_last"), pixels=()),
-    gemma4("moe_f32", 163, "the 26B-A4B's form: experts beside the MLP in every layer",
+    gemma4("moe_f32", 263, "the 26B-A4B's form: experts beside the MLP in every layer",
            gemma4_text([SLIDING, FULL, SLIDING, FULL], 24, 2, 2, 32, head_dim=12,
                        global_head_dim=16, num_global_key_value_heads=1, attention_k_eq_v=True,
                        hidden_size_per_layer_input=0, enable_moe_block=True, num_experts=6,

@@ -28,6 +28,14 @@ PagedKv::PagedKv(const KvLayout& layout, bool rounded, int num_pages)
   data_ = map_zeros(num_pages * page_bytes_, "a key-value cache");
 }
 
+std::vector<Tensor> PagedKv::page_rows() const {
+  std::vector<Tensor> rows;
+  if (page_bytes_ > 0) {
+    rows.emplace_back(data_, data_.get(), DType::kU8, Shape{num_pages(), page_bytes_});
+  }
+  return rows;
+}
+
 void PagedKv::copy_page(std::int32_t from, std::int32_t to) {
   auto* data = static_cast<std::byte*>(data_.get());
   std::memcpy(data + to * page_bytes_, data + from * page_bytes_, page_bytes_);

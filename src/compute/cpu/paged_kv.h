@@ -27,6 +27,8 @@ class PagedKv : public KvCache {
     return {block(0, layer, head), page_bytes_, pages};
   }
 
+  /// One tensor u8 [num_pages, bytes of a page].
+  std::vector<Tensor> page_rows() const override;
   void copy_page(std::int32_t from, std::int32_t to);
 
   /// Bytes of one page of this layout.

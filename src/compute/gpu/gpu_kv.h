@@ -28,7 +28,7 @@ class GpuKvCache : public KvCache {
   }
   /// The same memory as 32-bit words, a row for each page: keys of all layers that store any, and
   /// values.
-  std::vector<Tensor> page_rows() const;
+  std::vector<Tensor> page_rows() const override;
 
  private:
   struct Layer {
