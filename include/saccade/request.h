@@ -66,10 +66,25 @@ struct Constraint {
   std::string if_begins = {};
 };
 
+/// A vector that stands for what was asked, in place of an answer: of length 1, so that the product
+/// of two of them is the cosine of their angle.
+enum class Embedding {
+  kMean,       ///< the mean of the prompt's tokens: hidden states after the decoder's last norm
+  kLastToken,  ///< that of the prompt's last token
+  /// The mean of what the vision tower and its projector make of one picture, which is all that the
+  /// request holds; the decoder does not run.
+  kPicture,
+};
+
 struct Request {
   std::vector<Message> messages;
   /// In place of messages: the text that the model goes on with, no template around it.
   std::optional<std::string> prompt;
+  /// In place of either: tokens, read as they are.
+  std::vector<std::int32_t> prompt_ids = {};
+  /// Nothing is generated: the result holds the embedding. What is said of answers, such as
+  /// sampling, is not used. Models of an encoder and a decoder have kPicture alone.
+  std::optional<Embedding> embedding = {};
   std::string tools;  ///< for the chat template, a JSON array of tools; empty: none
   /// With messages: what the answer begins with. The model goes on with it; the result is without.
   std::string answer_begin;
@@ -89,6 +104,7 @@ struct Request {
   std::optional<Constraint> constraint;
   /// A service gives requests of a higher priority their turn first.
   int priority = 0;
+  std::string name = {};  ///< what traces call it
 };
 
 enum class FinishReason {
@@ -138,6 +154,11 @@ struct Result {
   Usage usage;
   Timings timings;
   std::vector<GeneratedLogprob> logprobs;  ///< one a token when asked for
+  std::vector<float> embedding;            ///< [hidden_size] where one was asked for
 };
+
+/// What asks for the embedding of a text, or of a picture: Service::generate(...).embedding.
+Request text_embedding(std::string text, Embedding embedding = Embedding::kMean);
+Request picture_embedding(ImageBytes picture);
 
 }  // namespace saccade

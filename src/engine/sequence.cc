@@ -121,6 +121,7 @@ std::vector<Digest> Sequence::page_keys() const {
 
 void Sequence::begin_anew() {
   pages_.clear();
+  pooled_.clear();
   computed_ = 0;
   if (!was_set_back_) cached_tokens_ = 0;
 }
@@ -151,6 +152,24 @@ void Sequence::accept(std::int32_t id, std::span<const float> logits) {
       if (!finished()) append(taken);
     }
     if (!finished() && input_.constraint->must_end()) finish(FinishReason::kStop);
+  } catch (const Error& error) {
+    fail_with(error.what());
+  }
+}
+
+std::int64_t Sequence::pooled_tokens(std::int64_t begin, std::int64_t count) const {
+  if (wanted_embedding() == Embedding::kMean) return count;
+  return wanted_embedding() == Embedding::kLastToken && begin + count == known() ? 1 : 0;
+}
+
+void Sequence::pool(std::span<const float> rows, std::int64_t width, std::int64_t stride,
+                    bool last) {
+  pooled_.add(rows, width, stride);
+  if (!last) return;
+  try {
+    embedding_ = pooled_.finish();
+    first_token_time_ = Clock::now();
+    finish(FinishReason::kStop);
   } catch (const Error& error) {
     fail_with(error.what());
   }
@@ -197,6 +216,10 @@ Result Sequence::take_result() {
   result.logprobs = std::move(logprobs_);
   result.usage.prompt_tokens = prompt_tokens();
   for (const models::MediaSpan& span : input_.prompt.media) result.usage.image_tokens += span.count;
+  if (wanted_embedding() == Embedding::kPicture) {
+    result.usage.prompt_tokens = result.usage.image_tokens = pooled_.rows();
+  }
+  result.embedding = std::move(embedding_);
   result.usage.cached_tokens = cached_tokens_;
   result.timings.media_ms = input_.media_ms;
   for (const auto& picture : input_.pictures) {

@@ -15,7 +15,7 @@ namespace {
 class PromptReader {
  public:
   PromptReader(Fields& fields, const ApiContext& context, Request& request)
-      : fields_(fields), pictures_(context.options), request_(request) {}
+      : fields_(fields), pictures_(context), request_(request) {}
 
   void read() {
     read_system();

@@ -10,11 +10,9 @@ namespace {
 
 void count_tokens(Backend& backend, const ModelCall& call) {
   Request request = read_anthropic_count(call.body, call.context);
-  answer_in_background(backend, call.id, call.reply, Dialect::kAnthropic,
-                       [model = call.model, request = std::move(request)] {
-                         const TokenMath math = model->service.count_tokens(request);
-                         return json::serialize(json::object{{"input_tokens", math.prompt_tokens}});
-                       });
+  count_in_background(backend, call, std::move(request), [](const TokenMath& math) {
+    return json::serialize(json::object{{"input_tokens", math.prompt_tokens}});
+  });
 }
 
 }  // namespace

@@ -55,31 +55,33 @@ ApiError route_error(const HttpRequest& request, const Router::Match& match) {
                                    fmt::join(match.allowed, " or "), log_text(request.method)));
 }
 
+void answer_with(const ApiError& error, const Asked& asked) {
+  asked.reply->note("error=" + log_text(error.what()));
+  asked.reply->send(error_response(asked.dialect, error, asked.request_id));
+}
+
 /// A request that waits for its model.
 class WaitingRequest : public ModelRequest {
  public:
   using Act = std::function<void(const std::shared_ptr<LoadedModel>&)>;
 
-  WaitingRequest(std::string id, std::shared_ptr<Reply> reply, Dialect dialect, Act act)
-      : id_(std::move(id)), reply_(std::move(reply)), dialect_(dialect), act_(std::move(act)) {}
+  WaitingRequest(Asked asked, Act act) : asked_(std::move(asked)), act_(std::move(act)) {}
 
   void granted(ModelUse use) override {
     const auto model = std::static_pointer_cast<LoadedModel>(use);
     const std::chrono::duration<double, std::milli> waited = Clock::now() - since_;
-    reply_->note(
+    asked_.reply->note(
         fmt::format("model={} load_wait_ms={:.1f}", log_text(model->about.name), waited.count()));
-    answer_errors(reply_, dialect_, id_, [&] { act_(model); });
+    answer_errors(asked_, [&] { act_(model); });
   }
   void refused(const ApiError& error) override {
-    answer_errors(reply_, dialect_, id_, [&] { throw error; });
+    answer_errors(asked_, [&] { throw error; });
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  const std::string id_;
-  const std::shared_ptr<Reply> reply_;
-  const Dialect dialect_;
+  const Asked asked_;
   const Act act_;
   const Clock::time_point since_ = Clock::now();
 };
@@ -108,63 +110,93 @@ Handler asking_model(Backend& backend, Dialect dialect, ModelHandler handle) {
                                                          const std::shared_ptr<Reply>& reply) {
     const auto body = std::make_shared<const json::value>(parse_body(http.body));
     const std::size_t number = requested_model(backend, *body);
-    with_model(
-        backend, http, reply, dialect, number, false,
-        [&backend, handle, body, reply, id = http.id](const std::shared_ptr<LoadedModel>& model) {
-          const ApiContext context = {backend.options, model->about.name,
-                                      model->service.info().context_length, model->tokenizer,
-                                      &model->answers};
-          handle({*body, id, reply, model, context});
-        });
+    const Asked asked = {http.id, reply, dialect};
+    with_model(backend, asked, number, false,
+               [&backend, handle, body, asked](const std::shared_ptr<LoadedModel>& model) {
+                 std::vector<RemotePicture> pictures;
+                 const Service& service = model->service;
+                 const ApiContext context = {
+                     backend.options,  model->about.name, service.info().context_length,
+                     model->tokenizer, &model->answers,   service.embedding_size(),
+                     &pictures};
+                 handle({*body, asked, model, context, pictures});
+               });
   };
 }
 
-void with_model(Backend& backend, const HttpRequest& http, const std::shared_ptr<Reply>& reply,
-                Dialect dialect, std::size_t model, bool retry,
+void with_model(Backend& backend, const Asked& asked, std::size_t model, bool retry,
                 std::function<void(const std::shared_ptr<LoadedModel>&)> act) {
-  const auto waiting = std::make_shared<WaitingRequest>(http.id, reply, dialect, std::move(act));
-  reply->when_gone([&backend, weak = std::weak_ptr(waiting)] {
+  const auto waiting = std::make_shared<WaitingRequest>(asked, std::move(act));
+  asked.reply->when_gone([&backend, weak = std::weak_ptr(waiting)] {
     if (const auto still_there = weak.lock()) backend.pool->drop(still_there.get());
   });
   backend.pool->ask(model, waiting, retry);
 }
 
 Handler generating(Backend& backend, Dialect dialect, ReadGeneration read) {
-  return asking_model(backend, dialect, [read](const ModelCall& call) {
-    start_generation(call.model, read(call.body, call.context), call.id, call.reply);
+  return asking_model(backend, dialect, [&backend, read](const ModelCall& call) {
+    const auto generation = std::make_shared<Generation>(read(call.body, call.context));
+    with_pictures(
+        backend, call.asked, std::move(call.pictures),
+        [model = call.model, asked = call.asked, generation](std::span<const ImageBytes> fetched) {
+          place_pictures(generation->requests, fetched);
+          start_generation(model, std::move(*generation), asked.request_id, asked.reply);
+        });
   });
 }
 
-void answer_errors(const std::shared_ptr<Reply>& reply, Dialect dialect,
-                   const std::string& request_id, const std::function<void()>& act) {
-  const auto fail_with = [&](const ApiError& error) {
-    reply->note("error=" + log_text(error.what()));
-    reply->send(error_response(dialect, error, request_id));
-  };
+void with_pictures(Backend& backend, const Asked& asked, std::vector<RemotePicture> pictures,
+                   std::function<void(std::span<const ImageBytes>)> then) {
+  if (pictures.empty()) return then({});
+  const auto job = backend.fetcher->make_job(
+      std::move(pictures),
+      [then = std::move(then), asked](const std::vector<ImageBytes>& fetched) {
+        answer_errors(asked, [&] { then(fetched); });
+      },
+      [asked](const ApiError& error) { answer_with(error, asked); });
+  // Before it starts: what follows the fetching has a callback of its own.
+  asked.reply->when_gone([weak = std::weak_ptr(job)] {
+    if (const auto still_there = weak.lock()) still_there->cancel();
+  });
+  backend.fetcher->start(job);
+}
+
+void answer_errors(const Asked& asked, const std::function<void()>& act) {
   try {
     act();
   } catch (const ApiError& error) {
-    fail_with(error);
+    answer_with(error, asked);
   } catch (const Error& error) {
-    fail_with(api_error(error));
+    answer_with(api_error(error), asked);
   } catch (const std::bad_alloc&) {
-    fail_with(unavailable("out of memory; send less, or try again in a moment", 1));
+    answer_with(unavailable("out of memory; send less, or try again in a moment", 1), asked);
   } catch (const std::exception& error) {
-    fail_with(ApiError(500, fmt::format("unexpected error: {}", error.what())));
+    answer_with(ApiError(500, fmt::format("unexpected error: {}", error.what())), asked);
   }
 }
 
-void answer_in_background(Backend& backend, const std::string& request_id,
-                          const std::shared_ptr<Reply>& reply, Dialect dialect,
+void answer_in_background(Backend& backend, const Asked& asked,
                           std::function<std::string()> answer) {
-  const bool taken =
-      backend.worker->submit([reply, dialect, request_id, answer = std::move(answer)] {
-        answer_errors(reply, dialect, request_id, [&] { reply->send({200, answer()}); });
-      });
+  const bool taken = backend.worker->submit([asked, answer = std::move(answer)] {
+    answer_errors(asked, [&] { asked.reply->send({200, answer()}); });
+  });
   if (taken) return;
   ApiError full(429, "too many requests of this kind wait", {}, "queue_full");
   full.set_retry_after(1);
   throw full;
+}
+
+void count_in_background(Backend& backend, const ModelCall& call, Request request,
+                         std::function<std::string(const TokenMath&)> answer) {
+  const auto shared = std::make_shared<Request>(std::move(request));
+  with_pictures(backend, call.asked, std::move(call.pictures),
+                [&backend, model = call.model, asked = call.asked, shared,
+                 answer = std::move(answer)](std::span<const ImageBytes> fetched) {
+                  place_pictures({shared.get(), 1}, fetched);
+                  answer_in_background(backend, asked, [model, shared, answer] {
+                    return answer(model->service.count_tokens(*shared));
+                  });
+                });
 }
 
 Router make_router(Backend& backend) {
@@ -224,7 +256,8 @@ void Api::handle(HttpRequest request, std::shared_ptr<Reply> reply) {
       std::move(reply), common_headers(request, backend_.options));
   const Router::Match match = router_.match(request.method, request.path);
   const Route& route = *match.route;  // refuse() has let it through
-  answer_errors(outward, route.dialect, request.id, [&] { route.handler(request, outward); });
+  const Asked asked = {request.id, outward, route.dialect};
+  answer_errors(asked, [&] { route.handler(request, outward); });
 }
 
 HttpResponse Api::transport_error(const HttpRequest& request, int status,

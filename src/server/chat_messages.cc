@@ -11,7 +11,7 @@ namespace {
 class MessageReader {
  public:
   MessageReader(const ApiContext& context, Request& request)
-      : pictures_(context.options), request_(request) {}
+      : pictures_(context), request_(request) {}
 
   void read(const json::value& value, const std::string& where, bool lenient) {
     Fields fields(value, where, lenient);
@@ -96,22 +96,12 @@ class MessageReader {
     if (type == "text") {
       message.content.emplace_back(fields.need_text("text"));
     } else if (type == "image_url") {
-      message.content.emplace_back(read_picture(fields));
+      message.content.emplace_back(pictures_.read_image_url(fields));
     } else {
       refuse_field(fields.path("type"), "{}: wanted text or image_url, found \"{}\"",
                    fields.path("type"), type);
     }
     fields.done();
-  }
-
-  ImageBytes read_picture(Fields& fields) {
-    fields.need("image_url");
-    Fields picture = *fields.object("image_url");
-    pictures_.read_detail(picture);
-    const std::string url = picture.need_text("url");
-    ImageBytes image = pictures_.from_url(url, picture.path("url"));
-    picture.done();
-    return image;
   }
 
   MessagePictures pictures_;

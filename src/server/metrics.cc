@@ -204,7 +204,9 @@ class ModelHistograms : public ModelMetrics {
 
   void add_answer(const Result& result) override {
     constexpr double kSecond = 1000.0;
-    first_token_.Observe(result.timings.ttft_ms / kSecond);
+    if (result.usage.completion_tokens > 0) {
+      first_token_.Observe(result.timings.ttft_ms / kSecond);
+    }
     for (std::size_t i = 0; i < kStages.size(); ++i) {
       stages_[i]->Observe(result.timings.*kStages[i].second / kSecond);
     }

@@ -38,7 +38,7 @@ std::size_t read_model_name(const Backend& backend, const HttpRequest& http) {
 
 void load_model(Backend& backend, const HttpRequest& http, const std::shared_ptr<Reply>& reply) {
   const std::size_t model = read_model_name(backend, http);
-  with_model(backend, http, reply, Dialect::kOpenAi, model, true,
+  with_model(backend, {http.id, reply, Dialect::kOpenAi}, model, true,
              [&backend, reply, model](const std::shared_ptr<LoadedModel>&) {
                reply->send({200, json::serialize(model_object(backend, model))});
              });
@@ -46,7 +46,7 @@ void load_model(Backend& backend, const HttpRequest& http, const std::shared_ptr
 
 void unload_model(Backend& backend, const HttpRequest& http, const std::shared_ptr<Reply>& reply) {
   const std::size_t model = read_model_name(backend, http);
-  answer_in_background(backend, http.id, reply, Dialect::kOpenAi, [&backend, model] {
+  answer_in_background(backend, {http.id, reply, Dialect::kOpenAi}, [&backend, model] {
     backend.pool->unload(model);
     return json::serialize(model_object(backend, model));
   });

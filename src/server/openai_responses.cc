@@ -15,7 +15,7 @@ namespace {
 class InputReader {
  public:
   InputReader(Fields& fields, const ApiContext& context, Request& request)
-      : fields_(fields), pictures_(context.options), request_(request) {}
+      : fields_(fields), pictures_(context), request_(request) {}
 
   void read() {
     if (const auto instructions = fields_.text("instructions")) {

@@ -2,6 +2,7 @@
 #include "server/api.h"
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
+#include "server/openai_embeddings.h"
 #include "server/openai_responses.h"
 
 namespace saccade::server {
@@ -16,6 +17,9 @@ void add_openai_routes(Router& router, Backend& backend) {
   router.add({"POST", "/v1/responses", Access::kKey, Dialect::kOpenAi,
               "OpenAI responses with pictures, without tools and stored state; streams",
               generating(backend, Dialect::kOpenAi, read_response)});
+  router.add({"POST", "/v1/embeddings", Access::kKey, Dialect::kOpenAi,
+              "OpenAI embeddings of texts, of tokens, and of pictures",
+              generating(backend, Dialect::kOpenAi, read_embeddings)});
 }
 
 }  // namespace saccade::server

@@ -62,7 +62,7 @@ void add_operation_routes(Router& router, Backend& backend) {
               "Forgets all pictures and prompts that no request uses",
               [&backend](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
                 // It waits for a step of each model to end.
-                answer_in_background(backend, request.id, reply, Dialect::kOpenAi, [&backend] {
+                answer_in_background(backend, {request.id, reply, Dialect::kOpenAi}, [&backend] {
                   clear_caches(backend);
                   return json::serialize(all_caches_json(backend));
                 });

@@ -13,6 +13,7 @@
 #include "server/memory_plan.h"
 #include "server/request_log.h"
 #include "server/seal.h"
+#include "server/trace_file.h"
 
 namespace saccade::server {
 namespace {
@@ -75,14 +76,17 @@ class Server::Impl {
  public:
   explicit Impl(const ServeOptions& options)
       : options_(checked(options)),
+        trace_(options_.trace.empty() ? nullptr : std::make_unique<TraceFile>(options_.trace)),
         backend_{options_, set_up(options_)},
         api_(backend_),
         http_(options_.http, api_) {
+    options_.service.trace = trace_.get();
     // Before there are other threads and the model's files are read.
     if (options_.sealed) seal_process();
     note(fmt::format("event=start url={} models={} sealed={}", url(),
                      log_text(served_names(options_)), options_.sealed));
     backend_.worker = std::make_unique<Worker>();
+    backend_.fetcher = std::make_unique<PictureFetcher>(options_);
     backend_.pool = std::make_unique<ModelPool>(
         pooled(backend_.models, options_.memory_budget), pool_options(options_),
         PoolCalls{[this](std::size_t model, const std::function<void(double)>& on_progress) {
@@ -94,7 +98,8 @@ class Server::Impl {
 
   ~Impl() {
     if (stopping_.joinable()) stopping_.join();
-    // Both hold replies, which need the connections' context.
+    // These hold replies, which need the connections' context.
+    backend_.fetcher.reset();
     backend_.worker.reset();
     backend_.pool.reset();
   }
@@ -139,7 +144,8 @@ class Server::Impl {
     stop();
   }
 
-  const ServeOptions options_;
+  ServeOptions options_;
+  const std::unique_ptr<TraceFile> trace_;
   Backend backend_;
   Api api_;
   HttpServer http_;

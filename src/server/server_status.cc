@@ -128,7 +128,8 @@ ServiceStatus sum_of(const Moment& now) {
     for (std::int64_t ServiceStatus::*number :
          {&ServiceStatus::finished, &ServiceStatus::failed, &ServiceStatus::cancelled,
           &ServiceStatus::preemptions, &ServiceStatus::prompt_tokens,
-          &ServiceStatus::completion_tokens, &ServiceStatus::steps}) {
+          &ServiceStatus::completion_tokens, &ServiceStatus::steps, &ServiceStatus::kv_pages_used,
+          &ServiceStatus::kv_pages}) {
       sum.*number += (*status).*number;
     }
     sum.tokens_per_second += status->tokens_per_second;
@@ -151,6 +152,7 @@ json::object numbers_json(const ServiceStatus& status) {
                                   {"prompt", status.prompt_tokens},
                                   {"completion", status.completion_tokens}}},
           {"steps", status.steps},
+          {"kv_pages", json::object{{"used", status.kv_pages_used}, {"total", status.kv_pages}}},
           {"cache", caches_json(status)}};
 }
 
@@ -168,7 +170,6 @@ json::object model_json(const ModelSetup& model, const PooledStatus& pooled,
   if (!status) return answer;
   json::object numbers = numbers_json(*status);
   answer.insert(numbers.begin(), numbers.end());
-  answer["kv_pages"] = json::object{{"used", status->kv_pages_used}, {"total", status->kv_pages}};
   return answer;
 }
 

@@ -28,7 +28,7 @@ void tokenize(Backend& backend, const ModelCall& call) {
     const bool add_special = fields.boolean("add_special_tokens").value_or(true);
     fields.done();
     const auto ids = call.model->tokenizer.encode(*prompt, add_special);
-    call.reply->send({200, json::serialize(token_list(ids, call.context))});
+    call.asked.reply->send({200, json::serialize(token_list(ids, call.context))});
     return;
   }
   Request request;
@@ -37,13 +37,12 @@ void tokenize(Backend& backend, const ModelCall& call) {
   read_chat_tools(fields, request);
   read_template_variables(fields, request);
   fields.done();
-  answer_in_background(backend, call.id, call.reply, Dialect::kOpenAi,
-                       [model = call.model, context = call.context, request = std::move(request)] {
-                         const TokenMath math = model->service.count_tokens(request);
-                         json::object answer = token_list(math.token_ids, context);
-                         answer["image_tokens"] = math.image_tokens;
-                         return json::serialize(answer);
-                       });
+  count_in_background(backend, call, std::move(request),
+                      [context = call.context](const TokenMath& math) {
+                        json::object answer = token_list(math.token_ids, context);
+                        answer["image_tokens"] = math.image_tokens;
+                        return json::serialize(answer);
+                      });
 }
 
 void detokenize(Backend& backend, const ModelCall& call) {
@@ -61,7 +60,7 @@ void detokenize(Backend& backend, const ModelCall& call) {
     ids.push_back(static_cast<std::int32_t>(id));
   }
   fields.done();
-  call.reply->send(
+  call.asked.reply->send(
       {200, json::serialize(json::object{{"prompt", call.model->tokenizer.decode(ids)}})});
 }
 
