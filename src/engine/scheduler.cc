@@ -373,9 +373,10 @@ void Scheduler::run() {
     if (!states_ && share.begin < share.sequence->prompt_tokens()) keep_tail(share.sequence);
     const std::span all(values);
     const std::int64_t known = share.sequence->known();
-    share.sequence->accept(chosen[share.logits_index],
-                           wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
-    note_forced(*share.sequence, known + 1);
+    const std::int32_t id = chosen[share.logits_index];
+    share.sequence->accept(
+        id, wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
+    note_forced(*share.sequence, known, id);
   }
   if (!batch.hidden_rows.empty()) pool(hidden_states);
 }
@@ -409,10 +410,13 @@ void Scheduler::embed_pictures() {
   }
 }
 
-/// Tokens that a grammar forces come without being sampled.
-void Scheduler::note_forced(const Sequence& sequence, std::int64_t first) {
+/// What a grammar or a spent budget forces comes without being sampled: tokens from `first` on,
+/// but for the one that was chosen.
+void Scheduler::note_forced(const Sequence& sequence, std::int64_t first, std::int32_t chosen) {
   std::vector<std::int32_t> forced;
-  for (std::int64_t i = first; i < sequence.known(); ++i) forced.push_back(sequence.token(i));
+  for (std::int64_t i = first; i < sequence.known(); ++i) {
+    if (i > first || sequence.token(i) != chosen) forced.push_back(sequence.token(i));
+  }
   if (!forced.empty()) samplers_->note(sequence.slot, forced);
 }
 

@@ -104,7 +104,7 @@ class Scheduler {
   void mixed_step(std::int64_t max_prefill_tokens, Work& work);
   models::Batch make_batch();
   void run();
-  void note_forced(const Sequence& sequence, std::int64_t first);
+  void note_forced(const Sequence& sequence, std::int64_t first, std::int32_t chosen);
   void pool(const Tensor& hidden_states);
   void embed_pictures();
   void edit(const Tensor& logits);
