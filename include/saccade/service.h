@@ -13,6 +13,8 @@
 
 namespace saccade {
 
+class TraceListener;  // saccade/trace.h
+
 struct ServiceOptions {
   /// Requests that may wait for their turn; one more is refused with QueueFull.
   int max_waiting = 256;
@@ -24,6 +26,8 @@ struct ServiceOptions {
   /// How much longer than a step of answers alone a step may take because of others' pictures and
   /// prompts, as a multiple of it.
   double max_slowdown = 1.5;
+  /// Hears what is done for each request, and when; it outlives the service. Null: nobody asks.
+  TraceListener* trace = nullptr;
 };
 
 /// The service has as many requests as it takes.
@@ -116,6 +120,8 @@ class Service {
   Service& operator=(const Service&) = delete;
 
   const ModelInfo& info() const;
+  /// Numbers of an embedding; see Request::embedding.
+  std::int64_t embedding_size() const;
 
   /// Takes a request; what is wrong with it is said to the listener. Throws QueueFull, and Error
   /// when the service is draining.

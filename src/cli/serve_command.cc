@@ -99,6 +99,10 @@ void add_key_options(CLI::App& command, ServeOptions& options) {
       .add_option("--media-root", options.media_root,
                   "A directory below which requests may name pictures as file:// URLs")
       ->type_name("DIR");
+  add_texts(command, "--allow-remote-images", "HOST", options.remote_hosts,
+            "A host that pictures are fetched from when requests name them by URL: a name, *.NAME "
+            "for those below it, * for all, or an address, which alone may be a private one; "
+            "perhaps :PORT behind it; repeatable");
   command.add_flag("--sealed", options.sealed,
                    "Have the kernel refuse outgoing connections of this process (Linux)");
 }
@@ -166,6 +170,10 @@ void add_serve_command(CLI::App& app, Action& action) {
   add_limit_options(*command, options->options);
   add_cache_options(*command, options->options.engine);
   add_engine_options(*command, options->options.engine);
+  command
+      ->add_option("--trace", options->options.trace,
+                   "Write what is done for each request, and when, to a file that Perfetto reads")
+      ->type_name("FILE");
   command->add_flag("--routes", options->routes, "List the routes and end");
   command->callback([options, &action] { action = [options] { return serve(*options); }; });
 }

@@ -76,14 +76,15 @@ StoredPrefix CacheStore::fetch(const models::Prompt& prompt, std::span<const Dig
   if (prefixes_ && !contents.empty())
     prefix = fetch_pages(contents.first(contents.size() - 1), covered);
   for (const models::MediaSpan& span : prompt.media) {
-    Picture& picture = *pictures[span.image];
-    const Digest& digest = picture.patches.digest;
-    if (span.begin + span.count <= covered || !picture.stored.empty()) continue;
-    if (!tier_.resident(Stored::kPicture, digest)) {
-      picture.stored = tier_.read(Stored::kPicture, digest);
-    }
+    if (span.begin + span.count > covered) fetch(*pictures[span.image]);
   }
   return prefix;
+}
+
+void CacheStore::fetch(Picture& picture) {
+  const Digest& digest = picture.patches.digest;
+  if (!picture.stored.empty() || tier_.resident(Stored::kPicture, digest)) return;
+  picture.stored = tier_.read(Stored::kPicture, digest);
 }
 
 PrefixCache::Node* CacheStore::restore_page(PrefixCache::Node* after,

@@ -28,6 +28,8 @@ class CacheStore : public PrefixCache::Observer, public VisionCache::Observer {
   /// thread.
   StoredPrefix fetch(const models::Prompt& prompt, std::span<const Digest> contents,
                      std::span<const std::shared_ptr<Picture>> pictures);
+  /// The same of one picture's embeddings.
+  void fetch(Picture& picture);
   /// Puts pages into the prefix cache, as many as there is room for.
   void restore(StoredPrefix prefix);
 

@@ -169,13 +169,14 @@ void Engine::Impl::fill_timings(Result& result, Clock::time_point begin, Clock::
                                 Clock::time_point first) const {
   Timings& timings = result.timings;
   timings.load_ms = model_->load_ms();
-  if (result.token_ids.empty()) return;
+  if (first == Clock::time_point()) return;
   timings.prefill_ms = std::max(0.0, ms_between(start, first) - timings.vision_ms);
   timings.ttft_ms = ms_between(begin, first);
   timings.decode_ms = ms_since(first);
   timings.prefill_tokens_per_second =
       rate(result.usage.prompt_tokens - result.usage.cached_tokens, timings.prefill_ms);
-  timings.decode_tokens_per_second = rate(result.usage.completion_tokens - 1, timings.decode_ms);
+  timings.decode_tokens_per_second =
+      rate(std::max<std::int64_t>(0, result.usage.completion_tokens - 1), timings.decode_ms);
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -219,7 +219,12 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
   PreparedPrompt prepared =
       prepare_prompt(*processor_, *request, options_, listener, &picture_index_);
   input.media_ms = ms_since(begin);
-  input.max_tokens = check_length(prepared, request->max_tokens);
+  input.embedding = request->embedding;
+  if (input.embedding) check_embedding(*request, prepared);
+  // An embedding needs as much memory as a prompt with one token behind it.
+  const std::int64_t wanted = input.embedding ? 1 : request->max_tokens;
+  input.max_tokens =
+      input.embedding == Embedding::kPicture ? wanted : check_length(prepared, wanted);
   const std::vector<const ImageBytes*> images = pictures_of(*request);
   for (std::size_t i = 0; i < images.size(); ++i) {
     auto picture = std::make_shared<Picture>();
@@ -230,9 +235,10 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
     input.pictures.push_back(std::move(picture));
   }
   input.prompt = std::move(prepared.prompt);
-  if (prefix_cache_) input.contents = token_contents(input.prompt, input.pictures);
+  if (takes_prefix(input)) input.contents = token_contents(input.prompt, input.pictures);
   if (cache_store_) {
     input.stored = cache_store_->fetch(input.prompt, input.contents, input.pictures);
+    if (input.embedding == Embedding::kPicture) cache_store_->fetch(*input.pictures[0]);
   }
   input.seed = request->sampling.seed.value_or(fresh_seed());
   input.stop = request->stop;
@@ -244,6 +250,7 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
   input.logprobs = request->logprobs;
   input.priority = request->priority;
   if (request->constraint) input.constraint.emplace(make_constraint(*request->constraint));
+  if (request->reasoning) input.reasoning.emplace(*request->reasoning, processor_->tokenizer());
   return input;
 }
 
@@ -276,8 +283,14 @@ AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) cons
 }
 
 std::unique_ptr<Sequence> LoadedModel::make_sequence(SequenceInput input) {
-  return std::make_unique<Sequence>(std::move(input), processor_->tokenizer(), *pool_,
-                                    prefix_cache_.get());
+  PrefixCache* cache = takes_prefix(input) ? prefix_cache_.get() : nullptr;
+  return std::make_unique<Sequence>(std::move(input), processor_->tokenizer(), *pool_, cache);
+}
+
+/// Whether a sequence may begin with what earlier ones left: that has keys and values, and not the
+/// hidden states that a mean is of.
+bool LoadedModel::takes_prefix(const SequenceInput& input) const {
+  return prefix_cache_ && (!input.embedding || input.embedding == Embedding::kLastToken);
 }
 
 TokenMath LoadedModel::count_tokens(const Request& request) const {
@@ -290,6 +303,24 @@ void LoadedModel::clear_caches() {
   vision_cache_.clear();
   if (disk_tier_) disk_tier_->clear();
   picture_index_.clear();
+}
+
+/// Throws for what no embedding is made of.
+void LoadedModel::check_embedding(const Request& request, const PreparedPrompt& prepared) const {
+  if (request.constraint || request.logprobs) {
+    fail_usage("embedding: it is not an answer, and has no {}",
+               request.constraint ? "constraint" : "log-probabilities");
+  }
+  if (request.embedding == Embedding::kPicture) {
+    const bool alone = prepared.patches.size() == 1 && request.messages.size() == 1 &&
+                       request.messages[0].content.size() == 1;
+    if (!alone) fail_usage("embedding: wanted one picture and nothing beside it");
+  } else if (prepared.prompt.encoder_tokens > 0) {
+    fail_usage(
+        "embedding: {} has an encoder and a decoder, of which no embeddings of texts are made; it "
+        "gives those of pictures alone",
+        info_.family);
+  }
 }
 
 /// How many tokens may follow the prompt. Throws when the prompt leaves no room at all.

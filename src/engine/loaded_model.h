@@ -78,6 +78,8 @@ class LoadedModel {
   void make_pools();
   void open_cache_directory();
   AnswerConstraint make_constraint(const Constraint& constraint) const;
+  bool takes_prefix(const SequenceInput& input) const;
+  void check_embedding(const Request& request, const PreparedPrompt& prepared) const;
   std::int64_t check_length(const PreparedPrompt& prepared, std::int64_t max_tokens) const;
 
   EngineOptions options_;

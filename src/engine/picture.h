@@ -1,6 +1,7 @@
 // A picture of a request on its way from a file's bytes to what stands in the prompt.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,6 +25,8 @@ struct Picture {
   bool wanted = false;      ///< the encoder knows of it
   bool from_cache = false;  ///< the embeddings were there already
   double vision_ms = 0.0;   ///< that the tower ran for it
+  /// Hears when each slice of that began, at its end; on the thread of those who wait for it.
+  std::function<void(std::chrono::steady_clock::time_point)> on_slice;
 };
 
 }  // namespace saccade::engine

@@ -37,6 +37,20 @@ std::vector<std::byte> read_all(std::istream& stream, const std::string& name) {
 
 }  // namespace
 
+Request text_embedding(std::string text, Embedding embedding) {
+  Request request;
+  request.prompt = std::move(text);
+  request.embedding = embedding;
+  return request;
+}
+
+Request picture_embedding(ImageBytes picture) {
+  Request request;
+  request.messages.push_back({"user", {std::move(picture)}});
+  request.embedding = Embedding::kPicture;
+  return request;
+}
+
 ImageBytes read_image(const std::string& path) {
   if (path == "-") {
     const std::string name = "standard input";
@@ -188,6 +202,14 @@ void check_budget(const Request& request) {
   }
 }
 
+void check_ids(std::span<const std::int32_t> ids, const text::Tokenizer& tokenizer) {
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= tokenizer.vocab_size() || tokenizer.token_bytes(id).empty()) {
+      fail_usage("prompt: {} is no token of this model", id);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<const ImageBytes*> pictures_of(const Request& request) {
@@ -211,9 +233,18 @@ PreparedPrompt prepare_prompt(const models::Processor& processor, const Request&
                               PictureIndex* index) {
   check_budget(request);
   PreparedPrompt prepared;
-  if (request.prompt) {
+  const bool has_ids = !request.prompt_ids.empty();
+  if (request.prompt || has_ids) {
     if (!request.messages.empty()) fail_usage("prompt: wanted either a prompt or messages");
+    if (request.prompt && has_ids) fail_usage("prompt: wanted either a text or token ids");
     if (!request.answer_begin.empty()) fail_usage("answer begin: a prompt ends with it already");
+  }
+  if (has_ids) {
+    check_ids(request.prompt_ids, processor.tokenizer());
+    prepared.prompt = processor.place_tokens(request.prompt_ids, {}, {});
+    return prepared;
+  }
+  if (request.prompt) {
     const text::Tokenizer& tokenizer = processor.tokenizer();
     prepared.prompt = processor.tokenize(*request.prompt, {}, {});
     prepared.rendered = *request.prompt;
@@ -225,6 +256,7 @@ PreparedPrompt prepare_prompt(const models::Processor& processor, const Request&
     return prepared;
   }
   prepare_images(prepared, processor, request, options, listener, index);
+  if (request.embedding == Embedding::kPicture) return prepared;
   prepared.messages = chat_messages(request);
   prepared.rendered =
       processor.render(prepared.messages, template_variables(request)) + request.answer_begin;

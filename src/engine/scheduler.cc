@@ -127,6 +127,7 @@ void Scheduler::want_pictures(const Sequence& sequence) {
     if (span.begin + span.count <= sequence.computed()) continue;
     pictures_->want(sequence.pictures()[span.image]);
   }
+  if (sequence.wanted_embedding() == Embedding::kPicture) pictures_->want(sequence.pictures()[0]);
   for (const auto& picture : sequence.pictures()) {
     if (!picture->wanted) picture->patches.values = {};
   }
@@ -247,10 +248,12 @@ bool Scheduler::make_room(Sequence* sequence, std::int64_t tokens) {
   return true;
 }
 
-void Scheduler::take_share(Sequence* sequence, std::int64_t room) {
+/// Returns the rows of the share; 0: it gets none. Shares of others may be gone afterwards.
+std::int64_t Scheduler::take_share(Sequence* sequence, std::int64_t room) {
   const std::int64_t count = chunk(*sequence, room);
-  if (count == 0 || !make_room(sequence, sequence->computed() + count)) return;
+  if (count == 0 || !make_room(sequence, sequence->computed() + count)) return 0;
   shares_.push_back({sequence, sequence->computed(), count, -1});
+  return count;
 }
 
 void Scheduler::plan(std::int64_t max_prefill_tokens) {
@@ -263,9 +266,7 @@ void Scheduler::plan(std::int64_t max_prefill_tokens) {
   }
   std::int64_t room = std::min(max_batch_tokens_ - std::ssize(shares_), max_prefill_tokens);
   const auto give = [&](Sequence* sequence, std::int64_t most) {
-    const std::size_t before = shares_.size();
-    if (sequence->admitted) take_share(sequence, std::min(most, room));
-    if (shares_.size() > before) room -= shares_.back().count;
+    if (sequence->admitted) room -= take_share(sequence, std::min(most, room));
   };
   if (!prefilling_.empty() && room > 0) {
     const auto left = [](const Sequence* s) { return s->known() - s->computed(); };
@@ -321,7 +322,11 @@ models::Batch Scheduler::make_batch() {
     if (share.begin < sequence.prompt_tokens()) batch.set_mutual(sequence.prompt().mutual);
     batch.set_encoder_tokens(sequence.prompt().encoder_tokens);
     add_embeddings(batch, sequence, share.begin, share.count, row);
-    if (share.begin + share.count == sequence.known()) {
+    share.pooled = sequence.pooled_tokens(share.begin, share.count);
+    for (std::int64_t i = share.count - share.pooled; i < share.count; ++i) {
+      batch.hidden_rows.push_back(static_cast<std::int32_t>(row + i));
+    }
+    if (share.begin + share.count == sequence.known() && !sequence.wanted_embedding()) {
       share.logits_index = static_cast<std::int32_t>(batch.logits_rows.size());
       batch.logits_rows.push_back(static_cast<std::int32_t>(row + share.count - 1));
     }
@@ -330,8 +335,9 @@ models::Batch Scheduler::make_batch() {
 }
 
 void Scheduler::run() {
+  const Clock::time_point begin = Clock::now();
   const models::Batch batch = make_batch();
-  const Tensor logits = model_.forward(batch, memory_);
+  const auto [logits, hidden_states] = model_.forward(batch, memory_);
   const auto rows = static_cast<std::int64_t>(batch.logits_rows.size());
   std::vector<std::int32_t> slots(rows);
   bool wanted = false;
@@ -354,6 +360,8 @@ void Scheduler::run() {
   for (const Share& share : shares_) {
     if (share.sequence->finished()) continue;
     share.sequence->advance(share.count);
+    const bool prefill = share.begin < share.sequence->prompt_tokens();
+    if (prefill && share.sequence->on_prefill) share.sequence->on_prefill(begin, share.count);
     if (share.count > 1 || share.begin < share.sequence->prompt_tokens()) {
       share.sequence->share(false);
       PrefixCache::Node* end = share.sequence->shared_end();
@@ -364,9 +372,52 @@ void Scheduler::run() {
     // Of a state after a whole prompt nobody could make use, who needs the last token's logits.
     if (!states_ && share.begin < share.sequence->prompt_tokens()) keep_tail(share.sequence);
     const std::span all(values);
-    share.sequence->accept(chosen[share.logits_index],
-                           wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
+    const std::int64_t known = share.sequence->known();
+    const std::int32_t id = chosen[share.logits_index];
+    share.sequence->accept(
+        id, wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
+    note_forced(*share.sequence, known, id);
   }
+  if (!batch.hidden_rows.empty()) pool(hidden_states);
+}
+
+/// Hands hidden states [rows wanted, hidden_size] to the sequences that asked for them.
+void Scheduler::pool(const Tensor& hidden_states) {
+  const std::int64_t width = model_.hidden_size();
+  std::vector<float> values(hidden_states.shape().elements());
+  device_.download(values.data(), hidden_states);
+  std::span<const float> rest(values);
+  for (const Share& share : shares_) {
+    const std::span<const float> rows = rest.first(share.pooled * width);
+    rest = rest.subspan(rows.size());
+    Sequence& sequence = *share.sequence;
+    if (rows.empty() || sequence.finished()) continue;
+    sequence.pool(rows, width, width, sequence.computed() == sequence.known());
+  }
+}
+
+/// Ends the sequences that want nothing but their picture's embedding, once it is there.
+void Scheduler::embed_pictures() {
+  for (Sequence* sequence : sequences_) {
+    if (!sequence->admitted || sequence->finished()) continue;
+    if (sequence->wanted_embedding() != Embedding::kPicture) continue;
+    const Picture& picture = *sequence->pictures()[0];
+    if (!picture.error.empty()) sequence->fail_with(picture.error);
+    if (!picture.embeddings) continue;
+    std::vector<float> values(picture.embeddings->shape().elements());
+    device_.download(values.data(), *picture.embeddings);
+    sequence->pool(values, model_.hidden_size(), picture.embeddings->size(1), true);
+  }
+}
+
+/// What a grammar or a spent budget forces comes without being sampled: tokens from `first` on,
+/// but for the one that was chosen.
+void Scheduler::note_forced(const Sequence& sequence, std::int64_t first, std::int32_t chosen) {
+  std::vector<std::int32_t> forced;
+  for (std::int64_t i = first; i < sequence.known(); ++i) {
+    if (i > first || sequence.token(i) != chosen) forced.push_back(sequence.token(i));
+  }
+  if (!forced.empty()) samplers_->note(sequence.slot, forced);
 }
 
 /// What requests change of the logits of a step, and which tokens they allow.
@@ -432,6 +483,7 @@ Scheduler::Work Scheduler::step(std::int64_t max_prefill_tokens) {
   drop_finished();
   take_slots();
   admit();
+  embed_pictures();
   decoding_.clear();
   prefilling_.clear();
   for (Sequence* sequence : sequences_) {

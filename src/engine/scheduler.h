@@ -77,6 +77,7 @@ class Scheduler {
     std::int64_t begin;  // first token, index in the sequence
     std::int64_t count;
     std::int32_t logits_index;  // row of the logits, or -1: the prompt goes on in a later step
+    std::int64_t pooled = 0;    // its last tokens whose hidden states are wanted
   };
   // Coming and going.
   void take_slots();
@@ -95,7 +96,7 @@ class Scheduler {
   bool make_room(Sequence* sequence, std::int64_t tokens);
   void make_way();
   void set_back(Sequence* sequence);
-  void take_share(Sequence* sequence, std::int64_t room);
+  std::int64_t take_share(Sequence* sequence, std::int64_t room);
   void plan(std::int64_t max_prefill_tokens);
   std::int64_t chunk(const Sequence& sequence, std::int64_t room) const;
   // Doing.
@@ -103,6 +104,9 @@ class Scheduler {
   void mixed_step(std::int64_t max_prefill_tokens, Work& work);
   models::Batch make_batch();
   void run();
+  void note_forced(const Sequence& sequence, std::int64_t first, std::int32_t chosen);
+  void pool(const Tensor& hidden_states);
+  void embed_pictures();
   void edit(const Tensor& logits);
 
   models::Model& model_;

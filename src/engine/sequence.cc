@@ -121,6 +121,7 @@ std::vector<Digest> Sequence::page_keys() const {
 
 void Sequence::begin_anew() {
   pages_.clear();
+  pooled_.clear();
   computed_ = 0;
   if (!was_set_back_) cached_tokens_ = 0;
 }
@@ -139,21 +140,50 @@ void Sequence::accept(std::int32_t id, std::span<const float> logits) {
     return;
   }
   if (generated_.empty()) first_token_time_ = Clock::now();
+  const auto next_owed = [&] {
+    const std::int32_t owed = owed_.front();
+    owed_.erase(owed_.begin());
+    return owed;
+  };
+  if (!owed_.empty()) id = next_owed();
   if (on_logits) on_logits(logits);
   if (input_.logprobs) logprobs_.push_back(logprobs_of(logits, id, *input_.logprobs));
-  if (!input_.constraint) {
-    append(id);
-    return;
-  }
   try {
+    take(id);
     // Whoever wants to see logits wants those of each token.
-    for (const std::int32_t taken : input_.constraint->take(id, !wants_logits())) {
-      if (!finished()) append(taken);
-    }
-    if (!finished() && input_.constraint->must_end()) finish(FinishReason::kStop);
+    while (!owed_.empty() && !finished() && !wants_logits()) take(next_owed());
   } catch (const Error& error) {
     fail_with(error.what());
   }
+}
+
+std::int64_t Sequence::pooled_tokens(std::int64_t begin, std::int64_t count) const {
+  if (wanted_embedding() == Embedding::kMean) return count;
+  return wanted_embedding() == Embedding::kLastToken && begin + count == known() ? 1 : 0;
+}
+
+void Sequence::pool(std::span<const float> rows, std::int64_t width, std::int64_t stride,
+                    bool last) {
+  pooled_.add(rows, width, stride);
+  if (!last) return;
+  try {
+    embedding_ = pooled_.finish();
+    first_token_time_ = Clock::now();
+    finish(FinishReason::kStop);
+  } catch (const Error& error) {
+    fail_with(error.what());
+  }
+}
+
+/// Goes on with a token and with what it brings along.
+void Sequence::take(std::int32_t id) {
+  if (!input_.constraint) return append(id);
+  const std::vector<std::int32_t> tokens = input_.constraint->take(id, !wants_logits());
+  if (input_.constraint->active() && input_.reasoning) input_.reasoning->stop();
+  for (const std::int32_t taken : tokens) {
+    if (!finished()) append(taken);
+  }
+  if (!finished() && input_.constraint->must_end()) finish(FinishReason::kStop);
 }
 
 /// Puts a token behind the answer.
@@ -165,6 +195,7 @@ void Sequence::append(std::int32_t id) {
     finish(FinishReason::kStop);
     return;
   }
+  if (input_.reasoning && input_.reasoning->add(id)) owed_ = input_.reasoning->closing();
   emit(stop_matcher_.add(detokenizer_.add(id)));
   if (stop_matcher_.matched()) {
     finish(FinishReason::kStop);
@@ -194,9 +225,14 @@ Result Sequence::take_result() {
   result.text = std::move(text_);
   result.token_ids = std::move(generated_);
   result.finish_reason = finish_reason_.value_or(FinishReason::kCancelled);
+  result.stop_text = stop_matcher_.matched_text();
   result.logprobs = std::move(logprobs_);
   result.usage.prompt_tokens = prompt_tokens();
   for (const models::MediaSpan& span : input_.prompt.media) result.usage.image_tokens += span.count;
+  if (wanted_embedding() == Embedding::kPicture) {
+    result.usage.prompt_tokens = result.usage.image_tokens = pooled_.rows();
+  }
+  result.embedding = std::move(embedding_);
   result.usage.cached_tokens = cached_tokens_;
   result.timings.media_ms = input_.media_ms;
   for (const auto& picture : input_.pictures) {
@@ -205,6 +241,7 @@ Result Sequence::take_result() {
     result.timings.vision_ms += picture->vision_ms;
   }
   result.usage.completion_tokens = static_cast<std::int64_t>(result.token_ids.size());
+  if (input_.reasoning) result.usage.reasoning_tokens = input_.reasoning->tokens();
   return result;
 }
 

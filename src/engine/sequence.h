@@ -1,7 +1,6 @@
 // One request on its way through the engine.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,9 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "engine/clock.h"
 #include "engine/constraint.h"
 #include "engine/logit_edits.h"
 #include "engine/picture.h"
+#include "engine/pooled.h"
+#include "engine/reasoning_watch.h"
 #include "engine/sampler.h"
 #include "engine/sequence_pages.h"
 #include "engine/stop_matcher.h"
@@ -22,8 +24,6 @@
 
 namespace saccade::engine {
 
-using Clock = std::chrono::steady_clock;
-
 /// What a sequence is made from, settled before it meets the scheduler.
 struct SequenceInput {
   models::Prompt prompt;
@@ -33,6 +33,7 @@ struct SequenceInput {
   SamplingParams sampling;
   LogitEdits edits;
   std::optional<AnswerConstraint> constraint;
+  std::optional<ReasoningWatch> reasoning;
   std::uint64_t seed = 0;
   std::int64_t max_tokens = 0;
   std::vector<std::string> stop;
@@ -41,8 +42,9 @@ struct SequenceInput {
   std::optional<int> logprobs;
   /// The answer, where it is given and not chosen; max_tokens is its length then.
   std::vector<std::int32_t> forced;
-  int priority = 0;       ///< higher ones get their turn first
-  double media_ms = 0.0;  ///< that decoding and cutting pictures took
+  std::optional<Embedding> embedding;  ///< in place of an answer
+  int priority = 0;                    ///< higher ones get their turn first
+  double media_ms = 0.0;               ///< that decoding and cutting pictures took
 };
 
 /// Tokens, pages and answer of one request. Owned by the caller, advanced by the scheduler.
@@ -58,6 +60,10 @@ class Sequence {
   std::function<void(const std::string&)> on_text;
   /// Receives the logits of each token of the answer, as the model gave them.
   std::function<void(std::span<const float>)> on_logits;
+
+  /// Hears of every part of its prompt that a step has computed: when the step began, and how many
+  /// tokens.
+  std::function<void(Clock::time_point, std::int64_t)> on_prefill;
 
   /// Of the sampler that chooses this sequence's tokens; the scheduler's.
   int slot = -1;
@@ -101,10 +107,18 @@ class Sequence {
   bool forced() const { return !input_.forced.empty(); }
   /// Somebody looks at the logits of each token.
   bool wants_logits() const { return on_logits || input_.logprobs; }
+  /// What it gives in place of an answer; nothing: it answers.
+  std::optional<Embedding> wanted_embedding() const { return input_.embedding; }
+  /// Of `count` tokens from `begin` on, those whose hidden states it pools: the last so many.
+  std::int64_t pooled_tokens(std::int64_t begin, std::int64_t count) const;
+  /// Takes rows of `stride` values, of which the first `width` are pooled. `last`: there are no
+  /// more, and it has ended with them.
+  void pool(std::span<const float> rows, std::int64_t width, std::int64_t stride, bool last);
   const LogitEdits& edits() const { return input_.edits; }
   /// Each token must be known before the next one is computed.
   bool step_by_step() const {
-    return wants_logits() || forced() || input_.edits.any() || input_.constraint;
+    return wants_logits() || forced() || input_.edits.any() || input_.constraint ||
+           (input_.reasoning && input_.reasoning->limits());
   }
   /// Of the next token, where a grammar decides on it; see AnswerConstraint::mask.
   bool constrained() const { return input_.constraint && input_.constraint->active(); }
@@ -151,12 +165,14 @@ class Sequence {
 
   /// One for each token of the answer so far, when they were asked for.
   std::span<const GeneratedLogprob> logprobs() const { return logprobs_; }
+  /// When its first token, or its embedding, was there; nothing has come of it: the epoch.
   Clock::time_point first_token_time() const { return first_token_time_; }
   /// The answer; timings are the caller's to fill in.
   Result take_result();
 
  private:
   void finish(FinishReason reason);
+  void take(std::int32_t id);
   void append(std::int32_t id);
   void emit(const std::string& text);
 
@@ -168,7 +184,10 @@ class Sequence {
   SequencePages pages_;
   std::vector<Digest> contents_;  // of the prompt, and of so much of the answer as was asked for
   std::vector<std::int32_t> generated_;
+  std::vector<std::int32_t> owed_;  // end its reasoning and come next, whatever is chosen
   std::vector<GeneratedLogprob> logprobs_;
+  Pooled pooled_;
+  std::vector<float> embedding_;
   std::string text_;
   std::int64_t computed_ = 0;
   std::int64_t cached_tokens_ = 0;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "engine/engine_impl.h"
+#include "engine/request_trace.h"
 
 namespace saccade {
 
@@ -32,12 +33,25 @@ double rate(std::int64_t tokens, double ms) {
   return ms > 0 ? static_cast<double>(tokens) * 1000.0 / ms : 0.0;
 }
 
+std::string_view name_of(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kCancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
 /// A request on its way through the service.
 struct Job {
   std::shared_ptr<const Request> request;
   std::shared_ptr<RequestListener> listener;
   std::shared_ptr<std::atomic<bool>> cancelled;
   Clock::time_point submitted;
+  engine::RequestTrace trace;
   engine::SequenceInput input;                 // once it is prepared
   std::unique_ptr<engine::Sequence> sequence;  // once it runs
   std::size_t logprobs_sent = 0;
@@ -97,6 +111,7 @@ class Service::Impl {
   }
 
   const ModelInfo& info() const { return model_->info(); }
+  std::int64_t embedding_size() const { return model_->model().hidden_size(); }
   TokenMath count_tokens(const Request& request) const { return model_->count_tokens(request); }
 
   std::shared_ptr<std::atomic<bool>> submit(Request request,
@@ -106,6 +121,7 @@ class Service::Impl {
     job->listener = std::move(listener);
     job->cancelled = std::make_shared<std::atomic<bool>>(false);
     job->submitted = Clock::now();
+    job->trace = engine::RequestTrace(options_.trace, job->submitted);
     std::shared_ptr<std::atomic<bool>> cancelled = job->cancelled;
     {
       const std::lock_guard lock(mutex_);
@@ -211,6 +227,7 @@ class Service::Impl {
 
   /// False when the request has ended here.
   bool prepare(Job& job) {
+    job.trace.next("waiting");
     if (*job.cancelled) {
       end_cancelled(job);
       return false;
@@ -227,6 +244,8 @@ class Service::Impl {
     Usage usage;
     usage.prompt_tokens = std::ssize(job.input.prompt.token_ids);
     for (const models::MediaSpan& span : job.input.prompt.media) usage.image_tokens += span.count;
+    job.trace.next("preparing",
+                   {{"prompt_tokens", usage.prompt_tokens}, {"image_tokens", usage.image_tokens}});
     job.tell([&](RequestListener& listener) { listener.on_prompt(usage); });
     return true;
   }
@@ -307,6 +326,7 @@ class Service::Impl {
   void start(Job& job) {
     job.sequence = model_->make_sequence(std::move(job.input));
     job.sequence->on_text = [&job](const std::string& piece) { send(job, piece); };
+    job.trace.follow(*job.sequence);
     model_->runner().add(job.sequence.get());
   }
 
@@ -356,16 +376,17 @@ class Service::Impl {
     if (admitted != Clock::time_point()) {
       timings.queue_ms = ms_between(job.submitted, admitted) - timings.media_ms;
     }
-    if (!result.token_ids.empty()) {
+    if (first != Clock::time_point()) {
       timings.ttft_ms = ms_between(job.submitted, first);
       timings.prefill_ms = std::max(0.0, ms_between(admitted, first) - timings.vision_ms);
       timings.decode_ms = ms_between(first, Clock::now());
       timings.prefill_tokens_per_second =
           rate(result.usage.prompt_tokens - result.usage.cached_tokens, timings.prefill_ms);
       timings.decode_tokens_per_second =
-          rate(result.usage.completion_tokens - 1, timings.decode_ms);
+          rate(std::max<std::int64_t>(0, result.usage.completion_tokens - 1), timings.decode_ms);
     }
     count(result, images);
+    job.trace.end(job.request->name, name_of(result.finish_reason), &sequence, &result.usage);
     return result;
   }
 
@@ -382,6 +403,7 @@ class Service::Impl {
 
   void end_cancelled(Job& job) {
     ++counts_.cancelled;
+    job.trace.end(job.request->name, name_of(FinishReason::kCancelled), nullptr, nullptr);
     Result result;
     result.finish_reason = FinishReason::kCancelled;
     job.tell([&](RequestListener& listener) { listener.on_result(std::move(result)); });
@@ -389,6 +411,7 @@ class Service::Impl {
 
   void end_failed(Job& job, const Error& error) {
     ++counts_.failed;
+    job.trace.end(job.request->name, "failed", job.sequence.get(), nullptr);
     job.tell([&](RequestListener& listener) { listener.on_error(error); });
   }
 
@@ -458,6 +481,10 @@ Service::~Service() = default;
 
 const ModelInfo& Service::info() const {
   return impl_->info();
+}
+
+std::int64_t Service::embedding_size() const {
+  return impl_->embedding_size();
 }
 
 Ticket Service::submit(Request request, std::shared_ptr<RequestListener> listener) {

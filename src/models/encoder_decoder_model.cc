@@ -81,16 +81,18 @@ Tensor EncoderDecoderModel::decode(const StepInputs& inputs, compute::KvCache& c
   return hidden_states;
 }
 
-Tensor EncoderDecoderModel::forward(const Batch& batch, const compute::SequenceMemory& memory) {
+Model::Outputs EncoderDecoderModel::forward(const Batch& batch,
+                                            const compute::SequenceMemory& memory) {
+  if (!batch.hidden_rows.empty()) fail("a model with an encoder gives no hidden states");
   const Parted parts(batch);
   // A decoder may have its first token in the step in which its encoder runs.
   if (!parts.encoder.spans.empty()) encode_prompts(parts.encoder, memory.kv);
-  if (parts.decoder.spans.empty()) return device_.empty(DType::kF32, {0, vocab_size()});
+  if (parts.decoder.spans.empty()) return {device_.empty(DType::kF32, {0, vocab_size()}), {}};
   const Tensor hidden_states = decode(upload_inputs(device_, parts.decoder), memory.kv);
   Tensor wanted = device_.empty(
       DType::kF32, {static_cast<std::int64_t>(parts.decoder.logits_rows.size()), hidden_size()});
   device_.gather(wanted, hidden_states, parts.decoder.logits_rows);
-  return stacks_.logits(device_, wanted);
+  return {stacks_.logits(device_, wanted), {}};
 }
 
 Tensor EncoderDecoderModel::forward(const StepInputs& inputs,

@@ -24,7 +24,7 @@ class EncoderDecoderModel : public Model {
   std::int64_t hidden_size() const override { return stacks_.config().hidden_size; }
 
   /// Throws Error when an encoder's tokens come in parts.
-  Tensor forward(const Batch& batch, const compute::SequenceMemory& memory) override;
+  Outputs forward(const Batch& batch, const compute::SequenceMemory& memory) override;
   Tensor forward(const StepInputs& inputs, const compute::SequenceMemory& memory) override;
 
  protected:

@@ -45,7 +45,8 @@ struct Batch {
   std::vector<std::int32_t> positions;  ///< [position_axes, rows]
   std::vector<compute::SequenceSpan> spans;
   std::vector<EmbeddingRows> embeddings;
-  std::vector<std::int32_t> logits_rows;  ///< rows whose next-token logits are wanted
+  std::vector<std::int32_t> logits_rows;       ///< rows whose next-token logits are wanted
+  std::vector<std::int32_t> hidden_rows = {};  ///< rows whose last hidden states are wanted
   // What spans refer to, if any.
   std::vector<std::vector<std::int64_t>> end_keys = {};
   std::vector<std::vector<std::int64_t>> first_keys = {};
@@ -77,8 +78,14 @@ class Model {
   /// the hidden states of those tokens after layer i - 1 (the DeepStack features of Qwen3-VL).
   virtual Tensor encode(const media::Patches& patches) = 0;
 
-  /// Runs the batch, storing what later ones need of it; logits [logits_rows.size(), vocab_size].
-  virtual Tensor forward(const Batch& batch, const compute::SequenceMemory& memory) = 0;
+  /// What a forward pass gives, as f32.
+  struct Outputs {
+    Tensor logits;         ///< [logits_rows.size(), vocab_size]
+    Tensor hidden_states;  ///< after the last norm, [hidden_rows.size(), hidden_size]; empty: none
+  };
+  /// Runs the batch, storing what later ones need of it. Throws Error where hidden states are
+  /// wanted of an encoder-decoder.
+  virtual Outputs forward(const Batch& batch, const compute::SequenceMemory& memory) = 0;
   /// The same for tokens that are on the device already and of text alone; logits of every row,
   /// [rows, vocab_size].
   virtual Tensor forward(const StepInputs& inputs, const compute::SequenceMemory& memory) = 0;

@@ -108,6 +108,9 @@ class Processor {
   /// order[k] the picture at the k-th placeholder.
   virtual Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
                           const std::vector<media::PatchGrid>& grids) const = 0;
+  /// The same of a prompt that is tokens already; each is one that tokenizer() has.
+  virtual Prompt place_tokens(std::vector<std::int32_t> token_ids, const std::vector<int>& order,
+                              const std::vector<media::PatchGrid>& grids) const = 0;
 };
 
 }  // namespace saccade::models

@@ -94,16 +94,24 @@ Tensor TextModel::layer_inputs(const Batch& batch, const Tensor& token_ids,
   return decoder_.layer_inputs(device_, device_.indices(ids), hidden_states);
 }
 
-Tensor TextModel::forward(const Batch& batch, const compute::SequenceMemory& memory) {
+Tensor TextModel::gather(const Tensor& hidden_states, const std::vector<std::int32_t>& rows) const {
+  Tensor wanted =
+      device_.empty(DType::kF32, {static_cast<std::int64_t>(rows.size()), hidden_size()});
+  device_.gather(wanted, hidden_states, rows);
+  return wanted;
+}
+
+Model::Outputs TextModel::forward(const Batch& batch, const compute::SequenceMemory& memory) {
   const StepInputs inputs = upload_inputs(device_, batch);
   const Tensor hidden_states = decoder_.embed(device_, inputs.token_ids);
   const auto additions = place_embeddings(batch, hidden_states);
   decoder_.forward(device_, hidden_states, inputs.positions, memory, *inputs.spans,
                    layer_inputs(batch, inputs.token_ids, hidden_states), additions);
-  Tensor wanted = device_.empty(
-      DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), hidden_size()});
-  device_.gather(wanted, hidden_states, batch.logits_rows);
-  return decoder_.logits(device_, wanted);
+  Outputs outputs{decoder_.logits(device_, gather(hidden_states, batch.logits_rows)), {}};
+  if (!batch.hidden_rows.empty()) {
+    outputs.hidden_states = decoder_.normed(device_, gather(hidden_states, batch.hidden_rows));
+  }
+  return outputs;
 }
 
 Tensor TextModel::forward(const StepInputs& inputs, const compute::SequenceMemory& memory) {

@@ -33,13 +33,16 @@ class TextModel : public Model {
   /// A text model has no tower: throws Error.
   Tensor encode(const media::Patches& patches) override;
 
-  Tensor forward(const Batch& batch, const compute::SequenceMemory& memory) override;
+  Outputs forward(const Batch& batch, const compute::SequenceMemory& memory) override;
   Tensor forward(const StepInputs& inputs, const compute::SequenceMemory& memory) override;
 
  protected:
   compute::Device& device() const { return device_; }
 
  private:
+  /// Rows of the decoder's hidden states [rows, hidden_size], on their own.
+  Tensor gather(const Tensor& hidden_states, const std::vector<std::int32_t>& rows) const;
+
   /// Puts what encoders made in the place of placeholder tokens, and returns what is added later.
   std::vector<nn::LayerAddition> place_embeddings(const Batch& batch,
                                                   const Tensor& hidden_states) const;

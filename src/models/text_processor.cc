@@ -59,10 +59,15 @@ std::string TextProcessor::render(const std::vector<ChatMessage>& messages,
   return chat_.render(messages, variables);
 }
 
-Prompt TextProcessor::tokenize(const std::string& rendered, const std::vector<int>&,
-                               const std::vector<media::PatchGrid>&) const {
+Prompt TextProcessor::tokenize(const std::string& rendered, const std::vector<int>& order,
+                               const std::vector<media::PatchGrid>& grids) const {
+  return place_tokens(tokenizer_.encode(rendered), order, grids);
+}
+
+Prompt TextProcessor::place_tokens(std::vector<std::int32_t> token_ids, const std::vector<int>&,
+                                   const std::vector<media::PatchGrid>&) const {
   Prompt prompt;
-  prompt.token_ids = tokenizer_.encode(rendered);
+  prompt.token_ids = std::move(token_ids);
   prompt.positions.resize(prompt.token_ids.size());
   std::iota(prompt.positions.begin(), prompt.positions.end(), 0);
   prompt.next_position = static_cast<std::int32_t>(prompt.token_ids.size());

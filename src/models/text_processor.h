@@ -41,6 +41,8 @@ class TextProcessor : public Processor {
                      const boost::json::object& variables) const override;
   Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
                   const std::vector<media::PatchGrid>& grids) const override;
+  Prompt place_tokens(std::vector<std::int32_t> token_ids, const std::vector<int>& order,
+                      const std::vector<media::PatchGrid>& grids) const override;
 
  private:
   std::string model_type_;

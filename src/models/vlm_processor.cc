@@ -86,13 +86,20 @@ std::string VlmProcessor::expand(const std::string& rendered, const std::vector<
 
 Prompt VlmProcessor::tokenize(const std::string& rendered, const std::vector<int>& order,
                               const std::vector<media::PatchGrid>& grids) const {
-  Prompt prompt;
   // As transformers' processors: the tokenizer adds what it adds to any text, unless the template
   // has begun with the first of it.
   const std::string bos = chat_ ? chat_->bos_token() : "";
   const bool begun = !chat_ || (!bos.empty() && rendered.starts_with(bos));
-  prompt.token_ids =
-      tokenizer_.encode(finish(expand(complete(rendered), order, grids)), {.add_special = !begun});
+  return place_tokens(
+      tokenizer_.encode(finish(expand(complete(rendered), order, grids)), {.add_special = !begun}),
+      order, grids);
+}
+
+Prompt VlmProcessor::place_tokens(std::vector<std::int32_t> token_ids,
+                                  const std::vector<int>& order,
+                                  const std::vector<media::PatchGrid>& grids) const {
+  Prompt prompt;
+  prompt.token_ids = std::move(token_ids);
   const auto tokens = static_cast<std::int64_t>(prompt.token_ids.size());
   prompt.positions.resize(tokens);
   std::iota(prompt.positions.begin(), prompt.positions.end(), first_position());

@@ -30,6 +30,8 @@ class VlmProcessor : public Processor {
                      const boost::json::object& variables) const override;
   Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
                   const std::vector<media::PatchGrid>& grids) const override;
+  Prompt place_tokens(std::vector<std::int32_t> token_ids, const std::vector<int>& order,
+                      const std::vector<media::PatchGrid>& grids) const override;
 
  protected:
   /// `image_token` is the token whose embeddings pictures replace, `vocab_size` the decoder's. A

@@ -51,38 +51,94 @@ ApiError route_error(const HttpRequest& request, const Router::Match& match) {
                                    fmt::join(match.allowed, " or "), log_text(request.method)));
 }
 
+/// Calls `call`, and `failed` with what it throws.
+template <typename Call, typename Failed>
+void tell_errors(const Call& call, const Failed& failed) {
+  try {
+    call();
+  } catch (const ApiError& error) {
+    failed(error);
+  } catch (const Error& error) {
+    failed(api_error(error));
+  } catch (const std::bad_alloc&) {
+    failed(unavailable("out of memory; send less, or try again in a moment", 1));
+  } catch (const std::exception& error) {
+    failed(ApiError(500, fmt::format("unexpected error: {}", error.what())));
+  }
+}
+
+void answer_with(const ApiError& error, const Asked& asked) {
+  asked.reply->note("error=" + log_text(error.what()));
+  asked.reply->send(error_response(asked.dialect, error, asked.request_id));
+}
+
 }  // namespace
 
 ApiContext Backend::context(const LoadedModel& model) const {
-  return {options, model_name, model.service.info().context_length, model.tokenizer,
-          &model.answers};
+  return {options,         model_name,     model.service.info().context_length,
+          model.tokenizer, &model.answers, model.service.embedding_size()};
 }
 
 Handler generating(Backend& backend, ReadGeneration read) {
   return [&backend, read](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
     LoadedModel& model = backend.host->need();
-    Generation generation = read(parse_body(request.body), backend.context(model));
-    start_generation(model, backend.metrics, std::move(generation), request.id, reply);
+    ApiContext context = backend.context(model);
+    std::vector<RemotePicture> pictures;
+    context.remote_pictures = &pictures;
+    const auto generation = std::make_shared<Generation>(read(parse_body(request.body), context));
+    with_pictures(backend, {request.id, reply, generation->format->dialect()}, std::move(pictures),
+                  [&backend, &model, generation, reply,
+                   id = request.id](std::span<const ImageBytes> fetched) {
+                    place_pictures(generation->requests, fetched);
+                    start_generation(model, backend.metrics, std::move(*generation), id, reply);
+                  });
   };
 }
 
-void answer_in_background(Backend& backend, const HttpRequest& http,
-                          const std::shared_ptr<Reply>& reply, Dialect dialect,
+void with_pictures(Backend& backend, const Asked& asked, std::vector<RemotePicture> pictures,
+                   std::function<void(std::span<const ImageBytes>)> then) {
+  if (pictures.empty()) return then({});
+  const auto failed = [asked](const ApiError& error) { answer_with(error, asked); };
+  const auto job = backend.fetcher->make_job(
+      std::move(pictures),
+      [then = std::move(then), failed](const std::vector<ImageBytes>& fetched) {
+        tell_errors([&] { then(fetched); }, failed);
+      },
+      failed);
+  // Before it starts: what follows the fetching has a callback of its own.
+  asked.reply->when_gone([weak = std::weak_ptr(job)] {
+    if (const auto still_there = weak.lock()) still_there->cancel();
+  });
+  backend.fetcher->start(job);
+}
+
+void answer_in_background(Backend& backend, const Asked& asked,
                           std::function<std::string()> answer) {
-  const bool taken =
-      backend.worker->submit([reply, dialect, id = http.id, answer = std::move(answer)] {
-        try {
-          reply->send({200, answer()});
-        } catch (const Error& error) {
-          reply->send(error_response(dialect, api_error(error), id));
-        } catch (const std::exception& error) {
-          reply->send(error_response(dialect, ApiError(500, error.what()), id));
-        }
-      });
+  const bool taken = backend.worker->submit([asked, answer = std::move(answer)] {
+    tell_errors(
+        [&] {
+          asked.reply->send({200, answer()});
+        },
+        [&](const ApiError& error) { answer_with(error, asked); });
+  });
   if (taken) return;
   ApiError full(429, "too many requests of this kind wait", {}, "queue_full");
   full.set_retry_after(1);
   throw full;
+}
+
+void count_in_background(Backend& backend, const Asked& asked, const LoadedModel& model,
+                         Request request, std::vector<RemotePicture> pictures,
+                         std::function<std::string(const TokenMath&)> answer) {
+  const auto shared = std::make_shared<Request>(std::move(request));
+  with_pictures(backend, asked, std::move(pictures),
+                [&backend, &model, asked, shared,
+                 answer = std::move(answer)](std::span<const ImageBytes> fetched) {
+                  place_pictures({shared.get(), 1}, fetched);
+                  answer_in_background(backend, asked, [&model, shared, answer] {
+                    return answer(model.service.count_tokens(*shared));
+                  });
+                });
 }
 
 Router make_router(Backend& backend) {
@@ -141,21 +197,10 @@ void Api::handle(HttpRequest request, std::shared_ptr<Reply> reply) {
       std::move(reply), common_headers(request, backend_.options));
   const Router::Match match = router_.match(request.method, request.path);
   const Route& route = *match.route;  // refuse() has let it through
-  const auto fail_with = [&](const ApiError& error) {
-    outward->note("error=" + log_text(error.what()));
-    outward->send(error_response(route.dialect, error, request.id));
-  };
-  try {
-    route.handler(request, outward);
-  } catch (const ApiError& error) {
-    fail_with(error);
-  } catch (const Error& error) {
-    fail_with(api_error(error));
-  } catch (const std::bad_alloc&) {
-    fail_with(unavailable("out of memory; send less, or try again in a moment", 1));
-  } catch (const std::exception& error) {
-    fail_with(ApiError(500, fmt::format("unexpected error: {}", error.what())));
-  }
+  tell_errors([&] { route.handler(request, outward); },
+              [&](const ApiError& error) {
+                answer_with(error, {request.id, outward, route.dialect});
+              });
 }
 
 HttpResponse Api::transport_error(const HttpRequest& request, int status,

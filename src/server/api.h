@@ -10,6 +10,7 @@
 #include "server/metrics.h"
 #include "server/model_host.h"
 #include "server/options.h"
+#include "server/picture_fetcher.h"
 #include "server/request_fields.h"
 #include "server/router.h"
 #include "server/worker.h"
@@ -23,6 +24,7 @@ struct Backend {
   Metrics metrics = {};
   std::unique_ptr<ModelHost> host = {};
   std::unique_ptr<Worker> worker = {};  ///< for what takes longer than a thread of the network may
+  std::unique_ptr<PictureFetcher> fetcher = {};
   std::int64_t started = unix_time();
 
   ApiContext context(const LoadedModel& model) const;
@@ -42,11 +44,29 @@ using ReadGeneration = Generation (*)(const boost::json::value& body, const ApiC
 /// A handler that has the answers made that `read` finds asked for.
 Handler generating(Backend& backend, ReadGeneration read);
 
+/// Who is answered, and how errors are said.
+struct Asked {
+  std::string request_id;
+  std::shared_ptr<Reply> reply;
+  Dialect dialect;
+};
+
+/// Fetches pictures, if there are any, and then calls `then`, on whatever thread that is; errors
+/// that it throws there are answered. A client that leaves ends the fetching. Throws ApiError (429)
+/// when too many wait.
+void with_pictures(Backend& backend, const Asked& asked, std::vector<RemotePicture> pictures,
+                   std::function<void(std::span<const ImageBytes> fetched)> then);
+
 /// Answers with what `answer` gives, which may take its time: the backend's worker calls it. Throws
 /// ApiError (429) when too many wait for that.
-void answer_in_background(Backend& backend, const HttpRequest& http,
-                          const std::shared_ptr<Reply>& reply, Dialect dialect,
+void answer_in_background(Backend& backend, const Asked& asked,
                           std::function<std::string()> answer);
+
+/// The same with what `answer` makes of the tokens of a request, whose `pictures` are fetched
+/// before they are counted.
+void count_in_background(Backend& backend, const Asked& asked, const LoadedModel& model,
+                         Request request, std::vector<RemotePicture> pictures,
+                         std::function<std::string(const TokenMath& math)> answer);
 
 /// Every route, for serving and for docs/server.md.
 Router make_router(Backend& backend);

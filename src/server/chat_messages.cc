@@ -1,7 +1,7 @@
 #include "server/chat_messages.h"
 
-#include "base/json.h"
 #include "server/message_pictures.h"
+#include "server/tool_use.h"
 
 namespace saccade::server {
 namespace json = boost::json;
@@ -11,7 +11,7 @@ namespace {
 class MessageReader {
  public:
   MessageReader(const ApiContext& context, Request& request)
-      : pictures_(context.options), request_(request) {}
+      : pictures_(context), request_(request) {}
 
   void read(const json::value& value, const std::string& where, bool lenient) {
     Fields fields(value, where, lenient);
@@ -53,20 +53,14 @@ class MessageReader {
     if (!further.empty()) message.fields = json::serialize(further);
   }
 
-  /// Clients send a call's arguments as a text of JSON; templates want what it says.
   static json::array template_calls(json::array calls) {
     for (json::value& call : calls) {
       json::object* object = call.if_object();
       json::value* function = object ? object->if_contains("function") : nullptr;
       json::object* members = function ? function->if_object() : nullptr;
       json::value* arguments = members ? members->if_contains("arguments") : nullptr;
-      if (!arguments || !arguments->is_string()) continue;
-      const json::string& text = arguments->get_string();
-      try {
-        json::value parsed = parse_json({text.data(), text.size()}, "arguments");
-        if (parsed.is_object()) *arguments = std::move(parsed);
-      } catch (const Error&) {
-        // A model can have written anything; the template shows it as it is.
+      if (arguments && arguments->is_string()) {
+        *arguments = template_arguments(arguments->get_string());
       }
     }
     return calls;
@@ -96,22 +90,12 @@ class MessageReader {
     if (type == "text") {
       message.content.emplace_back(fields.need_text("text"));
     } else if (type == "image_url") {
-      message.content.emplace_back(read_picture(fields));
+      message.content.emplace_back(pictures_.read_image_url(fields));
     } else {
       refuse_field(fields.path("type"), "{}: wanted text or image_url, found \"{}\"",
                    fields.path("type"), type);
     }
     fields.done();
-  }
-
-  ImageBytes read_picture(Fields& fields) {
-    fields.need("image_url");
-    Fields picture = *fields.object("image_url");
-    pictures_.read_detail(picture);
-    const std::string url = picture.need_text("url");
-    ImageBytes image = pictures_.from_url(url, picture.path("url"));
-    picture.done();
-    return image;
   }
 
   MessagePictures pictures_;

@@ -209,6 +209,7 @@ void start_generation(LoadedModel& model, Metrics& metrics, Generation generatio
   int choice = 0;
   try {
     for (Request& request : requests) {
+      request.name = request_id;
       answers->add(model.service.submit(std::move(request),
                                         std::make_shared<ChoiceListener>(answers, choice++)));
     }

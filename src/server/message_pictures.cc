@@ -13,20 +13,36 @@ constexpr std::int64_t kLowDetailPixels = 512 * 512;
 }  // namespace
 
 void MessagePictures::count(const std::string& where) {
-  if (++pictures_ > options_.limits.max_images) {
+  if (++pictures_ > context_.options.limits.max_images) {
     refuse_field(where, "{}: this server takes at most {} pictures in a request", where,
-                 options_.limits.max_images);
+                 context_.options.limits.max_images);
   }
 }
 
 ImageBytes MessagePictures::from_url(const std::string& url, const std::string& where) {
   count(where);
-  return picture_from_url(url, where, options_);
+  const bool fetches = context_.remote_pictures && !context_.options.remote_hosts.empty();
+  if (fetches && is_remote(url)) {
+    RemotePicture picture{url, where};
+    check_remote_url(picture, RemoteHosts(context_.options.remote_hosts));
+    context_.remote_pictures->push_back(std::move(picture));
+    return {{}, where};
+  }
+  return picture_from_url(url, where, context_.options);
 }
 
 ImageBytes MessagePictures::from_base64(std::string_view text, const std::string& where) {
   count(where);
   return picture_from_base64(text, where);
+}
+
+ImageBytes MessagePictures::read_image_url(Fields& part) {
+  part.need("image_url");
+  Fields picture = *part.object("image_url");
+  read_detail(picture);
+  ImageBytes image = from_url(picture.need_text("url"), picture.path("url"));
+  picture.done();
+  return image;
 }
 
 void MessagePictures::read_detail(Fields& picture) {

@@ -135,7 +135,7 @@ void Metrics::add_http_request(const std::string& route, int status) {
 void Metrics::add_answer(const Result& result) {
   const Timings& timings = result.timings;
   constexpr double kSecond = 1000.0;
-  impl_->first_token.Observe(timings.ttft_ms / kSecond);
+  if (result.usage.completion_tokens > 0) impl_->first_token.Observe(timings.ttft_ms / kSecond);
   for (const auto& [stage, ms] :
        {std::pair{"queue", timings.queue_ms}, std::pair{"media", timings.media_ms},
         std::pair{"vision", timings.vision_ms}, std::pair{"prefill", timings.prefill_ms},

@@ -4,6 +4,7 @@
 #include "server/api.h"
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
+#include "server/openai_embeddings.h"
 #include "server/openai_responses.h"
 
 namespace saccade::server {
@@ -30,8 +31,11 @@ void add_openai_routes(Router& router, Backend& backend) {
   router.add({"POST", "/v1/completions", Access::kKey, Dialect::kOpenAi,
               "OpenAI completions of plain text; streams", generating(backend, read_completion)});
   router.add({"POST", "/v1/responses", Access::kKey, Dialect::kOpenAi,
-              "OpenAI responses with pictures, without tools and stored state; streams",
+              "OpenAI responses with pictures and tools, without stored state; streams",
               generating(backend, read_response)});
+  router.add({"POST", "/v1/embeddings", Access::kKey, Dialect::kOpenAi,
+              "OpenAI embeddings of texts, of tokens, and of pictures",
+              generating(backend, read_embeddings)});
   router.add({"GET", "/v1/models", Access::kKey, Dialect::kOpenAi, "The model, as a list of one",
               [&backend](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
                 const json::object list = {{"object", "list"},

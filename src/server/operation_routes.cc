@@ -128,7 +128,7 @@ void add_operation_routes(Router& router, Backend& backend) {
               [&backend](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
                 LoadedModel& model = backend.host->need();
                 // It waits for a step of the model to end.
-                answer_in_background(backend, request, reply, Dialect::kOpenAi, [&model] {
+                answer_in_background(backend, {request.id, reply, Dialect::kOpenAi}, [&model] {
                   model.service.clear_caches();
                   return json::serialize(caches_json(model.service.status()));
                 });

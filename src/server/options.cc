@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "server/access.h"
+#include "server/remote_hosts.h"
 
 namespace saccade::server {
 
@@ -16,6 +17,12 @@ void check_options(const ServeOptions& options) {
   }
   if (!options.media_root.empty() && !std::filesystem::is_directory(options.media_root)) {
     fail_usage("--media-root: wanted a directory, found \"{}\"", options.media_root);
+  }
+  const RemoteHosts hosts(options.remote_hosts);
+  if (options.sealed && !options.remote_hosts.empty()) {
+    fail_usage(
+        "--sealed refuses outgoing connections, and --allow-remote-images needs them: leave one "
+        "of them out");
   }
   for (const auto* keys : {&options.api_keys, &options.admin_keys}) {
     for (const std::string& key : *keys) {

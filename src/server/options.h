@@ -16,8 +16,9 @@ struct Limits {
   /// Longest answer that a request may ask for, and what it gets that does not say; none: the rest
   /// of the context.
   std::optional<std::int64_t> max_tokens;
-  int max_images = 64;   ///< in one request
-  int max_choices = 16;  ///< `n` times prompts of one request
+  int max_images = 64;                      ///< in one request
+  int max_choices = 16;                     ///< `n` times prompts of one request
+  std::int64_t remote_picture_ms = 15'000;  ///< that another machine may take to send a picture
 };
 
 struct ServeOptions {
@@ -31,6 +32,9 @@ struct ServeOptions {
   std::vector<std::string> admin_keys;    ///< none: admin routes are for this machine alone
   std::vector<std::string> cors_origins;  ///< that browsers may ask from; "*": all
   std::string media_root;                 ///< files below it may be named; empty: none
+  std::vector<std::string> remote_hosts;  ///< that pictures are fetched from, as RemoteHosts reads
+                                          ///< them; none: nothing is
+  std::string trace;                      ///< file that gets a trace of all requests; empty: none
   bool lenient = false;                   ///< unknown fields are ignored
   bool log = true;                        ///< a line for each event on standard error
   bool sealed = false;                    ///< the kernel refuses outgoing connections

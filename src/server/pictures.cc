@@ -102,13 +102,18 @@ ImageBytes picture_from_base64(std::string_view text, const std::string& where) 
   return {std::move(*bytes), where};
 }
 
+bool is_remote(const std::string& url) {
+  return url.starts_with("http:") || url.starts_with("https:");
+}
+
 ImageBytes picture_from_url(const std::string& url, const std::string& where,
                             const ServeOptions& options) {
   if (url.starts_with("data:")) return picture_from_data(url, where);
   if (url.starts_with("file:")) return picture_from_file(url, where, options);
-  if (url.starts_with("http:") || url.starts_with("https:")) {
+  if (is_remote(url)) {
     refuse_field(where,
-                 "{}: this server fetches nothing from other machines; send the picture itself as "
+                 "{}: this server fetches nothing from other machines (saccade serve "
+                 "--allow-remote-images HOST allows some); send the picture itself as "
                  "data:image/TYPE;base64,...",
                  where);
   }

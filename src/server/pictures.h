@@ -8,6 +8,9 @@
 
 namespace saccade::server {
 
+/// Whether a URL is of http or https.
+bool is_remote(const std::string& url);
+
 /// The picture that a URL stands for: data:...;base64,... or, below options.media_root, file://.
 /// `where` names the field in errors and the picture. Throws ApiError.
 ImageBytes picture_from_url(const std::string& url, const std::string& where,

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "saccade/request.h"
 #include "saccade/tokenizer.h"
 #include "server/answer_syntax.h"
 #include "server/fields.h"
 #include "server/options.h"
+#include "server/remote_picture.h"
 
 namespace saccade::server {
 
@@ -19,6 +21,10 @@ struct ApiContext {
   std::int64_t context_length = 0;          ///< in tokens
   const Tokenizer& tokenizer;               ///< the model's
   const AnswerTemplate* answers = nullptr;  ///< the model's; null: nothing is told from answers
+  std::int64_t embedding_size = 0;          ///< numbers of an embedding
+  /// Gets the pictures that are to be fetched; their ImageBytes are empty until then. Null: none
+  /// are.
+  std::vector<RemotePicture>* remote_pictures = nullptr;
 };
 
 /// Checks "model", which may be missing. Throws ApiError (404) for another one than the server's.

@@ -12,6 +12,7 @@
 #include "server/http_server.h"
 #include "server/request_log.h"
 #include "server/seal.h"
+#include "server/trace_file.h"
 
 namespace saccade::server {
 namespace {
@@ -39,15 +40,18 @@ class Server::Impl {
  public:
   explicit Impl(const ServeOptions& options)
       : options_(checked(options)),
+        trace_(options_.trace.empty() ? nullptr : std::make_unique<TraceFile>(options_.trace)),
         backend_{options_, served_name(options_)},
         api_(backend_),
         http_(options_.http, api_) {
+    options_.service.trace = trace_.get();
     // Before there are other threads and the model's files are read.
     if (options_.sealed) seal_process();
     note(fmt::format("event=start url={} model={} sealed={}", url(), log_text(backend_.model_name),
                      options_.sealed));
     const auto started = std::chrono::steady_clock::now();
     backend_.worker = std::make_unique<Worker>();
+    backend_.fetcher = std::make_unique<PictureFetcher>(options_);
     backend_.host =
         std::make_unique<ModelHost>(options_, [this, started](const std::string& reason) {
           const std::chrono::duration<double, std::milli> ms =
@@ -59,7 +63,8 @@ class Server::Impl {
 
   ~Impl() {
     if (stopping_.joinable()) stopping_.join();
-    // Both hold replies, which need the connections' context.
+    // These hold replies, which need the connections' context.
+    backend_.fetcher.reset();
     backend_.worker.reset();
     backend_.host.reset();
   }
@@ -101,7 +106,8 @@ class Server::Impl {
     stop();
   }
 
-  const ServeOptions options_;
+  ServeOptions options_;
+  const std::unique_ptr<TraceFile> trace_;
   Backend backend_;
   Api api_;
   HttpServer http_;

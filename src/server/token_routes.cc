@@ -18,7 +18,9 @@ json::object token_list(const std::vector<std::int32_t>& ids, const ApiContext& 
 /// The tokens of a plain text, or of messages behind the chat template with their pictures.
 void tokenize(Backend& backend, const HttpRequest& http, const std::shared_ptr<Reply>& reply) {
   LoadedModel& model = backend.host->need();
-  const ApiContext context = backend.context(model);
+  ApiContext context = backend.context(model);
+  std::vector<RemotePicture> pictures;
+  context.remote_pictures = &pictures;
   const json::value body = parse_body(http.body);
   Fields fields(body, "", backend.options.lenient);
   read_model(fields, context);
@@ -40,13 +42,12 @@ void tokenize(Backend& backend, const HttpRequest& http, const std::shared_ptr<R
   read_chat_tools(fields, request);
   read_template_variables(fields, request);
   fields.done();
-  answer_in_background(backend, http, reply, Dialect::kOpenAi,
-                       [&model, context, request = std::move(request)] {
-                         const TokenMath math = model.service.count_tokens(request);
-                         json::object answer = token_list(math.token_ids, context);
-                         answer["image_tokens"] = math.image_tokens;
-                         return json::serialize(answer);
-                       });
+  count_in_background(backend, {http.id, reply, Dialect::kOpenAi}, model, std::move(request),
+                      std::move(pictures), [context](const TokenMath& math) {
+                        json::object answer = token_list(math.token_ids, context);
+                        answer["image_tokens"] = math.image_tokens;
+                        return json::serialize(answer);
+                      });
 }
 
 void detokenize(Backend& backend, const HttpRequest& http, const std::shared_ptr<Reply>& reply) {

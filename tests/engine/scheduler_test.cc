@@ -23,7 +23,7 @@ class CountingModel : public models::Model {
   std::int64_t vocab_size() const override { return kVocab; }
   std::int64_t hidden_size() const override { return 16; }
   Tensor encode(const media::Patches&) override { return {}; }
-  Tensor forward(const models::Batch& batch, const compute::SequenceMemory&) override {
+  Outputs forward(const models::Batch& batch, const compute::SequenceMemory&) override {
     rows.push_back(static_cast<std::int64_t>(batch.token_ids.size()));
     for (const compute::SequenceSpan& span : batch.spans) {
       end_keys.emplace_back(span.end_keys.begin(), span.end_keys.end());
@@ -41,7 +41,7 @@ class CountingModel : public models::Model {
     Tensor result =
         device_.empty(DType::kF32, {static_cast<std::int64_t>(batch.logits_rows.size()), kVocab});
     device_.upload(result, values.data());
-    return result;
+    return {std::move(result), {}};
   }
   Tensor forward(const models::StepInputs& inputs, const compute::SequenceMemory& memory) override {
     models::Batch batch;
@@ -50,7 +50,7 @@ class CountingModel : public models::Model {
     for (std::size_t row = 0; row < batch.token_ids.size(); ++row) {
       batch.logits_rows.push_back(static_cast<std::int32_t>(row));
     }
-    return forward(batch, memory);
+    return forward(batch, memory).logits;
   }
 
   std::vector<std::int64_t> rows;

@@ -68,7 +68,7 @@ class GoldenModel : public testing::TestWithParam<std::string> {
     batch.set_mutual(prompt.mutual);
     batch.set_encoder_tokens(prompt.encoder_tokens);
     batch.logits_rows = {tokens - 1};
-    return download(model_->forward(batch, {*cache, states.get()}));
+    return download(model_->forward(batch, {*cache, states.get()}).logits);
   }
 
   std::filesystem::path directory_;

@@ -89,7 +89,8 @@ TEST_P(ModelGolden, EmbeddingsAndLogits) {
       batch.embeddings.push_back({span.begin, &images[span.image], 0, span.count});
     }
     for (std::int32_t i = 0; i < tokens; ++i) batch.logits_rows.push_back(i);
-    const std::vector<float> logits = download(model_->forward(batch, {*cache, states.get()}));
+    const std::vector<float> logits =
+        download(model_->forward(batch, {*cache, states.get()}).logits);
     const std::vector<float> last(logits.end() - model_->vocab_size(), logits.end());
     EXPECT_LT(logits_deviation(
                   goldens::deviation(last, goldens::values(expected_.tensor(name + ".logits")))),

@@ -142,9 +142,9 @@ class Florence2Processor : public VlmProcessor {
 
   std::string prompt_text(const std::string& text) const override { return question_of(text); }
 
-  Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
-                  const std::vector<media::PatchGrid>& grids) const override {
-    Prompt prompt = VlmProcessor::tokenize(rendered, order, grids);
+  Prompt place_tokens(std::vector<std::int32_t> token_ids, const std::vector<int>& order,
+                      const std::vector<media::PatchGrid>& grids) const override {
+    Prompt prompt = VlmProcessor::place_tokens(std::move(token_ids), order, grids);
     prompt.encoder_tokens = static_cast<std::int64_t>(prompt.token_ids.size());
     if (prompt.encoder_tokens == 0) return prompt;
     prompt.mutual = {{0, prompt.encoder_tokens}};

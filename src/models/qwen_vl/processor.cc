@@ -77,7 +77,11 @@ class QwenVlProcessor : public Processor {
 
   Prompt tokenize(const std::string& rendered, const std::vector<int>& order,
                   const std::vector<media::PatchGrid>& grids) const override {
-    const std::vector<std::int32_t> ids = tokenizer_.encode(rendered);
+    return place_tokens(tokenizer_.encode(rendered), order, grids);
+  }
+
+  Prompt place_tokens(std::vector<std::int32_t> ids, const std::vector<int>& order,
+                      const std::vector<media::PatchGrid>& grids) const override {
     const std::ptrdiff_t placeholders = std::count(ids.begin(), ids.end(), image_token_);
     if (placeholders != static_cast<std::ptrdiff_t>(order.size())) {
       fail(

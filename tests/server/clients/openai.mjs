@@ -55,6 +55,25 @@ for await (const chunk of await client.completions.create({...plain, stream: tru
 }
 assert.equal(completed, completion.choices[0].text);
 
+// Embeddings: the client asks for base64 unless it is told otherwise.
+const inputs = {model, input: ['a red circle', 'a red circle', 'beach']};
+const vectors = await client.embeddings.create(inputs);
+assert.deepEqual(vectors.data.map((entry) => entry.index), [0, 1, 2]);
+assert.deepEqual(vectors.data[0].embedding, vectors.data[1].embedding);
+assert.notDeepEqual(vectors.data[0].embedding, vectors.data[2].embedding);
+const length = Math.hypot(...vectors.data[2].embedding);
+assert.ok(Math.abs(length - 1) < 1e-5, `${length}`);
+const floats = await client.embeddings.create(
+    {model, input: 'a red circle', encoding_format: 'float',
+     dimensions: vectors.data[0].embedding.length});
+assert.deepEqual(floats.data[0].embedding, vectors.data[0].embedding);
+assert.equal(vectors.usage.total_tokens > 2 * floats.usage.total_tokens, true);
+const seen = await client.embeddings.create(
+    {model, input: [{type: 'image_url', image_url: {url: image}}, 'a red circle']});
+assert.deepEqual(seen.data[1].embedding, floats.data[0].embedding);
+assert.equal(seen.data[0].embedding.length, seen.data[1].embedding.length);
+await assert.rejects(client.embeddings.create({...inputs, dimensions: 7}), OpenAI.BadRequestError);
+
 // Responses.
 const input = [{
   role: 'user',
