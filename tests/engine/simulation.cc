@@ -205,6 +205,8 @@ SequenceInput Simulation::input(std::vector<std::int32_t> tokens, std::int64_t m
     picture->patches.values = {0.0f};
     picture->patches.grid = {.t = 1, .h = rows, .w = 1};
     picture->patches.digest = {1, static_cast<std::uint64_t>(name)};
+    // Pixels are let go where the tokens are cached, and made again when these are gone as well.
+    picture->process = [patches = picture->patches] { return patches; };
     const auto image = static_cast<int>(input.pictures.size());
     prompt.media.push_back({image, std::ssize(prompt.token_ids), rows, 0});
     prompt.token_ids.resize(prompt.token_ids.size() + rows, 1);
