@@ -128,7 +128,7 @@ void Sequence::begin_anew() {
 
 void Sequence::set_back() {
   share(false);
-  was_set_back_ = true;
+  was_set_back_ = was_set_back_ || computed_ > 0;
   begin_anew();
   admitted = false;
 }
