@@ -9,10 +9,14 @@ PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 # Seconds that each fuzz target runs in `make test-long`.
 FUZZ_SECONDS = 60
+# Seconds that `make soak` keeps the server busy.
+SOAK_SECONDS = 600
 # The op tests that `make test-gpu` runs, as a pattern of GoogleTest's.
 GPU_OP_TESTS = *
 # `make SETUP=no ...` leaves the system's packages alone.
 SETUP = yes
+# The tests that `make test-threads` runs, as CTest's pattern.
+THREAD_TESTS = ThreadPool|thread_pool|Service|Pictures|PictureEncoder|Schedule|Serve|Faults|Soak|HttpServer
 
 PACKAGES = $(if $(filter yes,$(SETUP)),tools/packages.sh,@:)
 SOURCES = git ls-files --cached --others --exclude-standard
@@ -21,7 +25,7 @@ COMPUTE_SANITIZER = $(shell PATH="$$PATH:/usr/local/cuda/bin" command -v compute
 CTEST = ctest --parallel $(JOBS) --output-on-failure --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-gpu test-long test-sanitize format tidy install clean
+.PHONY: help run build test test-gpu test-long test-sanitize test-threads soak format tidy install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +71,13 @@ test-long: test ## the test suite, then a minute of fuzzing for each kind of inp
 	@cmake --build build/fuzz --parallel $(JOBS) --target fuzz_targets
 	@tests/fuzz/run.sh $(FUZZ_SECONDS) build/fuzz
 
+soak: export SACCADE_SOAK_SECONDS = $(SOAK_SECONDS)
+soak: ## ten minutes of everything at once for the server; SOAK_SECONDS=N
+	$(PACKAGES) build test
+	@cmake --preset release
+	@cmake --build build/release --parallel $(JOBS) --target soak_test
+	@build/release/tests/soak_test
+
 # Leaks count, but not what GLib and libvips keep until the process ends.
 test-sanitize: export LSAN_OPTIONS = suppressions=$(CURDIR)/tests/leaks.supp:print_suppressions=0
 test-sanitize: export UBSAN_OPTIONS = print_stacktrace=1
@@ -76,6 +87,14 @@ test-sanitize: ## the test suite under AddressSanitizer and UndefinedBehaviorSan
 	@cmake --preset asan
 	@cmake --build build/asan --parallel $(JOBS)
 	@$(CTEST) --test-dir build/asan
+
+# Of libraries that are not built for it ThreadSanitizer sees calls, but not how their threads agree.
+test-threads: export TSAN_OPTIONS = ignore_noninstrumented_modules=1:halt_on_error=1
+test-threads: ## what runs on several threads under ThreadSanitizer
+	$(PACKAGES) build test
+	@cmake --preset tsan
+	@cmake --build build/tsan --parallel $(JOBS) --target saccade base_test engine_test server_test serve_test soak_test
+	@$(CTEST) --test-dir build/tsan -R '$(THREAD_TESTS)'
 
 format: ## lay out the C++ sources
 	$(PACKAGES) develop

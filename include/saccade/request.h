@@ -76,6 +76,17 @@ enum class Embedding {
   kPicture,
 };
 
+/// How a model writes down what it thinks before it answers, and how long it may.
+struct Reasoning {
+  std::string begin;  ///< "<think>"; the answer reasons if it begins with this, white space aside
+  std::string end;    ///< "</think>"
+  bool open = false;  ///< the prompt has the beginning already
+  /// Tokens between the two; then the answer goes on with `closing`, whatever the model would have
+  /// written. At least 1 where it is open. None: as many as the model takes.
+  std::optional<std::int64_t> budget;
+  std::string closing = {};  ///< "\n</think>\n\n"
+};
+
 struct Request {
   std::vector<Message> messages;
   /// In place of messages: the text that the model goes on with, no template around it.
@@ -102,6 +113,7 @@ struct Request {
   std::optional<std::int64_t> min_pixels;  ///< pixel budget of each picture
   std::optional<std::int64_t> max_pixels;
   std::optional<Constraint> constraint;
+  std::optional<Reasoning> reasoning;  ///< without, nothing of an answer counts as reasoning
   /// A service gives requests of a higher priority their turn first.
   int priority = 0;
   std::string name = {};  ///< what traces call it
@@ -128,6 +140,7 @@ struct Usage {
   std::int64_t prompt_tokens = 0;  ///< image tokens included
   std::int64_t image_tokens = 0;
   std::int64_t completion_tokens = 0;
+  std::int64_t reasoning_tokens = 0;  ///< those of them between the marks of Request::reasoning
   /// Prompt tokens whose keys and values were there already, so that nothing was computed for them.
   std::int64_t cached_tokens = 0;
   /// Pictures for which the vision tower did not run.
@@ -151,6 +164,7 @@ struct Result {
   std::string text;
   std::vector<std::int32_t> token_ids;  ///< with the end token, if one came
   FinishReason finish_reason = FinishReason::kStop;
+  std::string stop_text;  ///< of Request::stop, that which ended the answer; empty: none
   Usage usage;
   Timings timings;
   std::vector<GeneratedLogprob> logprobs;  ///< one a token when asked for

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace saccade::compute {
 namespace {
@@ -13,6 +14,47 @@ constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 std::int32_t argmax(std::span<const float> logits) {
   return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
+
+/// The ids of logits, the largest first and the lower id first among equals; sorted as far as
+/// somebody has looked, since of a hundred thousand mostly a few dozen matter.
+class Ranking {
+ public:
+  /// The first `size` of them.
+  Ranking(std::span<const float> logits, std::size_t size) : logits_(logits), size_(size) {
+    ids_.resize(logits.size());
+    std::iota(ids_.begin(), ids_.end(), 0);
+  }
+
+  std::size_t size() const { return size_; }
+  std::int32_t operator[](std::size_t rank) {
+    if (rank >= sorted_) sort_to(std::max(rank + 1, kGrowth * sorted_));
+    return ids_[rank];
+  }
+  std::vector<std::int32_t> take() {
+    sort_to(size_);
+    ids_.resize(size_);
+    return std::move(ids_);
+  }
+
+ private:
+  static constexpr std::size_t kFirst = 64, kGrowth = 4;
+
+  void sort_to(std::size_t count) {
+    count = std::min(std::max(count, kFirst), size_);
+    const auto at = [&](std::size_t rank) {
+      return ids_.begin() + static_cast<std::ptrdiff_t>(rank);
+    };
+    std::partial_sort(at(sorted_), at(count), ids_.end(), [&](std::int32_t a, std::int32_t b) {
+      return logits_[a] != logits_[b] ? logits_[a] > logits_[b] : a < b;
+    });
+    sorted_ = count;
+  }
+
+  std::span<const float> logits_;
+  std::size_t size_;
+  std::vector<std::int32_t> ids_;
+  std::size_t sorted_ = 0;
+};
 
 }  // namespace
 
@@ -28,7 +70,11 @@ double Random::uniform() {
 Sampler::Sampler(const SamplingParams& params, std::uint64_t seed,
                  std::span<const std::int32_t> prompt)
     : params_(params), random_(seed) {
-  if (params_.repetition_penalty != 1.0) seen_.insert(prompt.begin(), prompt.end());
+  note(prompt);
+}
+
+void Sampler::note(std::span<const std::int32_t> ids) {
+  if (params_.repetition_penalty != 1.0) seen_.insert(ids.begin(), ids.end());
 }
 
 std::int32_t Sampler::choose(std::span<float> logits) {
@@ -40,7 +86,7 @@ std::int32_t Sampler::choose(std::span<float> logits) {
   if (!allowed_.empty()) forbid(logits);
   const std::int32_t id = params_.temperature == 0.0 ? argmax(logits) : draw(logits);
   if (logits[id] == kForbidden) return -1;
-  if (params_.repetition_penalty != 1.0) seen_.insert(id);
+  note({&id, 1});
   return id;
 }
 
@@ -55,41 +101,45 @@ void Sampler::forbid(std::span<float> logits) const {
 
 std::int32_t Sampler::draw(std::span<const float> logits) {
   const std::size_t limit = params_.top_k > 0 ? params_.top_k : logits.size();
-  std::vector<std::int32_t> ids = largest_logits(logits, limit);
-  std::vector<double> weights(ids.size());
-  const double top = logits[ids[0]];
+  Ranking ranking(logits, std::min(limit, logits.size()));
+  const double top = logits[ranking[0]];
+  const auto weight_of = [&](std::int32_t id) {
+    return std::exp((logits[id] - top) / params_.temperature);
+  };
   double total = 0.0;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    weights[i] = std::exp((logits[ids[i]] - top) / params_.temperature);
-    total += weights[i];
+  if (ranking.size() == logits.size()) {
+    // Of all there are no more sorted than are looked at below.
+    for (const float logit : logits) total += std::exp((logit - top) / params_.temperature);
+  } else {
+    for (std::size_t i = 0; i < ranking.size(); ++i) total += weight_of(ranking[i]);
   }
   // Top-p keeps the shortest head of the list that holds at least p; min-p what is at least that
-  // share of the likeliest. The likeliest always stays.
-  std::size_t kept = 0;
+  // share of the likeliest. The likeliest always stays. Without either all stay, and the draw says
+  // how far the list is looked at.
+  const bool cut = params_.top_p < 1.0 || params_.min_p > 0.0;
+  const double uniform = random_.uniform();
+  double end = cut ? std::numeric_limits<double>::infinity() : uniform * total;
+  weights_.clear();
   double sum = 0.0;
-  while (kept < ids.size()) {
-    if (kept > 0 && (sum >= params_.top_p * total || weights[kept] < params_.min_p)) break;
-    if (kept > 0 && weights[kept] == 0.0) break;  // such as what is not allowed
-    sum += weights[kept++];
+  while (weights_.size() < ranking.size() && sum <= end) {
+    const double weight = weight_of(ranking[weights_.size()]);
+    if (!weights_.empty()) {
+      if (cut && (sum >= params_.top_p * total || weight < params_.min_p)) break;
+      if (weight == 0.0) break;  // such as what is not allowed
+    }
+    weights_.push_back(weight);
+    sum += weight;
   }
-  double target = random_.uniform() * sum;
-  for (std::size_t i = 0; i < kept; ++i) {
-    target -= weights[i];
-    if (target < 0) return ids[i];
+  double target = cut ? uniform * sum : end;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    target -= weights_[i];
+    if (target < 0) return ranking[i];
   }
-  return ids[kept - 1];
+  return ranking[weights_.size() - 1];
 }
 
 std::vector<std::int32_t> largest_logits(std::span<const float> logits, std::size_t count) {
-  std::vector<std::int32_t> ids(logits.size());
-  std::iota(ids.begin(), ids.end(), 0);
-  count = std::min(count, ids.size());
-  std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count), ids.end(),
-                    [&](std::int32_t a, std::int32_t b) {
-                      return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-                    });
-  ids.resize(count);
-  return ids;
+  return Ranking(logits, std::min(count, logits.size())).take();
 }
 
 void SamplerSlots::assign(int slot, const SamplingParams& params, std::uint64_t seed,

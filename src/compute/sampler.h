@@ -42,6 +42,8 @@ class Sampler {
   /// Of the next tokens those whose bit is set in `words`, id i being bit i % 64 of word i / 64,
   /// and none beyond them; nothing: all. Holds until it is called again.
   void allow(std::span<const std::uint64_t> words) { allowed_.assign(words.begin(), words.end()); }
+  /// Tokens that came without being chosen here: they count for the repetition penalty.
+  void note(std::span<const std::int32_t> ids);
   /// logits [vocab_size]; changed in place by penalty and mask. -1 where no token is allowed.
   std::int32_t choose(std::span<float> logits);
 
@@ -53,6 +55,7 @@ class Sampler {
   Random random_;
   std::unordered_set<std::int32_t> seen_;
   std::vector<std::uint64_t> allowed_;
+  std::vector<double> weights_;  // of draw(), kept for the next one
 };
 
 /// Ids of the `count` largest logits, largest first, the lower id first among equals.
@@ -73,6 +76,8 @@ class SamplerSlots {
                       std::span<const std::int32_t> prompt);
   /// Sampler::allow of one of them.
   virtual void allow(int slot, std::span<const std::uint64_t> words) { at(slot).allow(words); }
+  /// Sampler::note of one of them.
+  virtual void note(int slot, std::span<const std::int32_t> ids) { at(slot).note(ids); }
   Sampler& at(int slot) { return *samplers_[slot]; }
 
  private:

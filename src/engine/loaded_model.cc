@@ -250,6 +250,7 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
   input.logprobs = request->logprobs;
   input.priority = request->priority;
   if (request->constraint) input.constraint.emplace(make_constraint(*request->constraint));
+  if (request->reasoning) input.reasoning.emplace(*request->reasoning, processor_->tokenizer());
   return input;
 }
 

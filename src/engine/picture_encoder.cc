@@ -6,19 +6,11 @@
 #include "engine/packed_embeddings.h"
 
 namespace saccade::engine {
-namespace {
 
-double ms_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
-}  // namespace
-
-PictureEncoder::PictureEncoder(compute::Device& device, VisionCache& cache, Tower tower)
-    : device_(device), cache_(cache), tower_(std::move(tower)) {
+PictureEncoder::PictureEncoder(compute::Device& device, VisionCache& cache, Tower tower, Now now)
+    : device_(device), cache_(cache), tower_(std::move(tower)), now_(std::move(now)) {
   pause_ = [this] {
-    if (Clock::now() < turn_ends_) return;
+    if (now_() < turn_ends_) return;
     give_turn();
     take_turn();
   };
@@ -80,14 +72,16 @@ void PictureEncoder::run(double slice_ms, double idle_ms) {
   if (!begun_) {
     begun_ = true;
     job_ = jobs_.front().get();
+    decoding_ = job_->patches.values.empty();
     changed_.notify_all();
   }
   const auto idle = std::chrono::duration<double, std::milli>(idle_ms);
   const auto ready = [&] { return asks_for_turn_ || !job_; };
-  if (!changed_.wait_for(lock, idle, ready)) return;
+  if (!changed_.wait_for(lock, idle, [&] { return !decoding_ || ready(); })) return;
+  changed_.wait(lock, ready);
   if (job_) {
     abandoned_ = !wanted(*jobs_.front());
-    turn_began_ = Clock::now();
+    turn_began_ = now_();
     turn_ends_ = turn_began_ + std::chrono::duration_cast<Clock::duration>(
                                    std::chrono::duration<double, std::milli>(slice_ms));
     turn_ = Turn::kTower;
@@ -125,6 +119,7 @@ void PictureEncoder::finish(Job& job) {
 void PictureEncoder::take_turn() {
   std::unique_lock lock(mutex_);
   asks_for_turn_ = true;
+  decoding_ = false;
   changed_.notify_all();
   changed_.wait(lock, [&] { return turn_ == Turn::kTower; });
   asks_for_turn_ = false;
@@ -136,7 +131,12 @@ void PictureEncoder::take_turn() {
 void PictureEncoder::give_turn() {
   device_.set_pause(nullptr);
   const std::lock_guard lock(mutex_);
-  job_->vision_ms += ms_since(turn_began_);
+  end_slice();
+}
+
+/// Gives the device back to the owner, under the mutex.
+void PictureEncoder::end_slice() {
+  job_->vision_ms += std::chrono::duration<double, std::milli>(now_() - turn_began_).count();
   turn_ = Turn::kOwner;
   changed_.notify_all();
 }
@@ -171,10 +171,8 @@ void PictureEncoder::work() {
     }
     device_.set_pause(nullptr);
     const std::lock_guard lock(mutex_);
-    job_->vision_ms += ms_since(turn_began_);
+    end_slice();
     job_ = nullptr;
-    turn_ = Turn::kOwner;
-    changed_.notify_all();
   }
 }
 

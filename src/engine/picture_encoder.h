@@ -1,7 +1,6 @@
 // The vision tower, beside the decoder on one device.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "compute/device.h"
+#include "engine/clock.h"
 #include "engine/picture.h"
 #include "engine/vision_cache.h"
 
@@ -25,8 +25,9 @@ namespace saccade::engine {
 class PictureEncoder {
  public:
   using Tower = std::function<Tensor(const media::Patches&)>;
-  /// All outlive the encoder; `tower` is called on the encoder's thread.
-  PictureEncoder(compute::Device& device, VisionCache& cache, Tower tower);
+  /// All outlive the encoder; `tower` is called on the encoder's thread. `now`, by which slices are
+  /// measured, on both, one at a time.
+  PictureEncoder(compute::Device& device, VisionCache& cache, Tower tower, Now now = Clock::now);
   /// Pictures that are not done will never be.
   ~PictureEncoder();
   PictureEncoder(const PictureEncoder&) = delete;
@@ -38,11 +39,10 @@ class PictureEncoder {
   bool busy() const { return !jobs_.empty(); }
   /// Gives the device to the tower for about so long, and returns earlier when a picture is done.
   /// While a picture is being decoded, which does not need the device, waits instead for as long
-  /// as `idle_ms` says.
+  /// as `idle_ms` says at most.
   void run(double slice_ms, double idle_ms = 0.0);
 
  private:
-  using Clock = std::chrono::steady_clock;
   struct Job {
     media::Patches patches;
     std::function<media::Patches()> process;
@@ -64,10 +64,12 @@ class PictureEncoder {
   void encode(Job& job);
   void take_turn();
   void give_turn();
+  void end_slice();
 
   compute::Device& device_;
   VisionCache& cache_;
   Tower tower_;
+  Now now_;
   std::function<void()> pause_;
   std::deque<std::unique_ptr<Job>> jobs_;  // the first is being worked on, once it was begun
   bool begun_ = false;
@@ -76,6 +78,7 @@ class PictureEncoder {
   std::condition_variable changed_;
   Turn turn_ = Turn::kOwner;
   bool asks_for_turn_ = false;
+  bool decoding_ = false;  // the picture, without the device; else it asks for its turn in a moment
   bool stopping_ = false;
   bool abandoned_ = false;  // nobody wants the job any more
   Job* job_ = nullptr;      // of the tower's thread; null: it waits for one

@@ -1,5 +1,7 @@
 #include "engine/runner.h"
 
+#include <utility>
+
 namespace saccade::engine {
 namespace {
 
@@ -8,13 +10,13 @@ constexpr double kIdleSliceMs = 50.0;
 
 }  // namespace
 
-Runner::Runner(const Scheduler::Parts& parts, std::int64_t max_batch_tokens)
-    : pictures_(parts.pictures), scheduler_(parts, max_batch_tokens) {}
+Runner::Runner(const Scheduler::Parts& parts, std::int64_t max_batch_tokens, Now now)
+    : pictures_(parts.pictures), scheduler_(parts, max_batch_tokens), now_(std::move(now)) {}
 
 void Runner::run_scheduler(std::int64_t max_prefill_tokens) {
-  const Clock::time_point begin = Clock::now();
+  const Clock::time_point begin = now_();
   const Scheduler::Work work = scheduler_.step(max_prefill_tokens);
-  const std::chrono::duration<double, std::milli> taken = Clock::now() - begin;
+  const std::chrono::duration<double, std::milli> taken = now_() - begin;
   pacer_.note(work.decoded, work.prefilled, taken.count());
   if (work.decoded + work.prefilled > 0) ++steps_;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "engine/clock.h"
 #include "engine/pacer.h"
 #include "engine/picture_encoder.h"
 #include "engine/scheduler.h"
@@ -14,7 +15,8 @@ namespace saccade::engine {
 /// large as the pacer says; these take turns.
 class Runner {
  public:
-  Runner(const Scheduler::Parts& parts, std::int64_t max_batch_tokens);
+  /// `now` is what tells how long steps take; the pictures' encoder should go by the same.
+  Runner(const Scheduler::Parts& parts, std::int64_t max_batch_tokens, Now now = Clock::now);
 
   Scheduler& scheduler() { return scheduler_; }
   /// How much others' prompts and pictures may slow an answer down; see ServiceOptions.
@@ -35,6 +37,7 @@ class Runner {
 
   PictureEncoder* pictures_;
   Scheduler scheduler_;
+  Now now_;
   Pacer pacer_{1.0};
   bool tower_turn_ = false;
   std::int64_t steps_ = 0;

@@ -248,10 +248,12 @@ bool Scheduler::make_room(Sequence* sequence, std::int64_t tokens) {
   return true;
 }
 
-void Scheduler::take_share(Sequence* sequence, std::int64_t room) {
+/// Returns the rows of the share; 0: it gets none. Shares of others may be gone afterwards.
+std::int64_t Scheduler::take_share(Sequence* sequence, std::int64_t room) {
   const std::int64_t count = chunk(*sequence, room);
-  if (count == 0 || !make_room(sequence, sequence->computed() + count)) return;
+  if (count == 0 || !make_room(sequence, sequence->computed() + count)) return 0;
   shares_.push_back({sequence, sequence->computed(), count, -1});
+  return count;
 }
 
 void Scheduler::plan(std::int64_t max_prefill_tokens) {
@@ -264,9 +266,7 @@ void Scheduler::plan(std::int64_t max_prefill_tokens) {
   }
   std::int64_t room = std::min(max_batch_tokens_ - std::ssize(shares_), max_prefill_tokens);
   const auto give = [&](Sequence* sequence, std::int64_t most) {
-    const std::size_t before = shares_.size();
-    if (sequence->admitted) take_share(sequence, std::min(most, room));
-    if (shares_.size() > before) room -= shares_.back().count;
+    if (sequence->admitted) room -= take_share(sequence, std::min(most, room));
   };
   if (!prefilling_.empty() && room > 0) {
     const auto left = [](const Sequence* s) { return s->known() - s->computed(); };
@@ -372,8 +372,11 @@ void Scheduler::run() {
     // Of a state after a whole prompt nobody could make use, who needs the last token's logits.
     if (!states_ && share.begin < share.sequence->prompt_tokens()) keep_tail(share.sequence);
     const std::span all(values);
-    share.sequence->accept(chosen[share.logits_index],
-                           wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
+    const std::int64_t known = share.sequence->known();
+    const std::int32_t id = chosen[share.logits_index];
+    share.sequence->accept(
+        id, wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
+    note_forced(*share.sequence, known, id);
   }
   if (!batch.hidden_rows.empty()) pool(hidden_states);
 }
@@ -405,6 +408,16 @@ void Scheduler::embed_pictures() {
     device_.download(values.data(), *picture.embeddings);
     sequence->pool(values, model_.hidden_size(), picture.embeddings->size(1), true);
   }
+}
+
+/// What a grammar or a spent budget forces comes without being sampled: tokens from `first` on,
+/// but for the one that was chosen.
+void Scheduler::note_forced(const Sequence& sequence, std::int64_t first, std::int32_t chosen) {
+  std::vector<std::int32_t> forced;
+  for (std::int64_t i = first; i < sequence.known(); ++i) {
+    if (i > first || sequence.token(i) != chosen) forced.push_back(sequence.token(i));
+  }
+  if (!forced.empty()) samplers_->note(sequence.slot, forced);
 }
 
 /// What requests change of the logits of a step, and which tokens they allow.

@@ -96,7 +96,7 @@ class Scheduler {
   bool make_room(Sequence* sequence, std::int64_t tokens);
   void make_way();
   void set_back(Sequence* sequence);
-  void take_share(Sequence* sequence, std::int64_t room);
+  std::int64_t take_share(Sequence* sequence, std::int64_t room);
   void plan(std::int64_t max_prefill_tokens);
   std::int64_t chunk(const Sequence& sequence, std::int64_t room) const;
   // Doing.
@@ -104,6 +104,7 @@ class Scheduler {
   void mixed_step(std::int64_t max_prefill_tokens, Work& work);
   models::Batch make_batch();
   void run();
+  void note_forced(const Sequence& sequence, std::int64_t first, std::int32_t chosen);
   void pool(const Tensor& hidden_states);
   void embed_pictures();
   void edit(const Tensor& logits);

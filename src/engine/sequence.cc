@@ -140,18 +140,18 @@ void Sequence::accept(std::int32_t id, std::span<const float> logits) {
     return;
   }
   if (generated_.empty()) first_token_time_ = Clock::now();
+  const auto next_owed = [&] {
+    const std::int32_t owed = owed_.front();
+    owed_.erase(owed_.begin());
+    return owed;
+  };
+  if (!owed_.empty()) id = next_owed();
   if (on_logits) on_logits(logits);
   if (input_.logprobs) logprobs_.push_back(logprobs_of(logits, id, *input_.logprobs));
-  if (!input_.constraint) {
-    append(id);
-    return;
-  }
   try {
+    take(id);
     // Whoever wants to see logits wants those of each token.
-    for (const std::int32_t taken : input_.constraint->take(id, !wants_logits())) {
-      if (!finished()) append(taken);
-    }
-    if (!finished() && input_.constraint->must_end()) finish(FinishReason::kStop);
+    while (!owed_.empty() && !finished() && !wants_logits()) take(next_owed());
   } catch (const Error& error) {
     fail_with(error.what());
   }
@@ -175,6 +175,17 @@ void Sequence::pool(std::span<const float> rows, std::int64_t width, std::int64_
   }
 }
 
+/// Goes on with a token and with what it brings along.
+void Sequence::take(std::int32_t id) {
+  if (!input_.constraint) return append(id);
+  const std::vector<std::int32_t> tokens = input_.constraint->take(id, !wants_logits());
+  if (input_.constraint->active() && input_.reasoning) input_.reasoning->stop();
+  for (const std::int32_t taken : tokens) {
+    if (!finished()) append(taken);
+  }
+  if (!finished() && input_.constraint->must_end()) finish(FinishReason::kStop);
+}
+
 /// Puts a token behind the answer.
 void Sequence::append(std::int32_t id) {
   generated_.push_back(id);
@@ -184,6 +195,7 @@ void Sequence::append(std::int32_t id) {
     finish(FinishReason::kStop);
     return;
   }
+  if (input_.reasoning && input_.reasoning->add(id)) owed_ = input_.reasoning->closing();
   emit(stop_matcher_.add(detokenizer_.add(id)));
   if (stop_matcher_.matched()) {
     finish(FinishReason::kStop);
@@ -213,6 +225,7 @@ Result Sequence::take_result() {
   result.text = std::move(text_);
   result.token_ids = std::move(generated_);
   result.finish_reason = finish_reason_.value_or(FinishReason::kCancelled);
+  result.stop_text = stop_matcher_.matched_text();
   result.logprobs = std::move(logprobs_);
   result.usage.prompt_tokens = prompt_tokens();
   for (const models::MediaSpan& span : input_.prompt.media) result.usage.image_tokens += span.count;
@@ -228,6 +241,7 @@ Result Sequence::take_result() {
     result.timings.vision_ms += picture->vision_ms;
   }
   result.usage.completion_tokens = static_cast<std::int64_t>(result.token_ids.size());
+  if (input_.reasoning) result.usage.reasoning_tokens = input_.reasoning->tokens();
   return result;
 }
 

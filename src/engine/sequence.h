@@ -1,7 +1,6 @@
 // One request on its way through the engine.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,10 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "engine/clock.h"
 #include "engine/constraint.h"
 #include "engine/logit_edits.h"
 #include "engine/picture.h"
 #include "engine/pooled.h"
+#include "engine/reasoning_watch.h"
 #include "engine/sampler.h"
 #include "engine/sequence_pages.h"
 #include "engine/stop_matcher.h"
@@ -23,8 +24,6 @@
 
 namespace saccade::engine {
 
-using Clock = std::chrono::steady_clock;
-
 /// What a sequence is made from, settled before it meets the scheduler.
 struct SequenceInput {
   models::Prompt prompt;
@@ -34,6 +33,7 @@ struct SequenceInput {
   SamplingParams sampling;
   LogitEdits edits;
   std::optional<AnswerConstraint> constraint;
+  std::optional<ReasoningWatch> reasoning;
   std::uint64_t seed = 0;
   std::int64_t max_tokens = 0;
   std::vector<std::string> stop;
@@ -117,7 +117,8 @@ class Sequence {
   const LogitEdits& edits() const { return input_.edits; }
   /// Each token must be known before the next one is computed.
   bool step_by_step() const {
-    return wants_logits() || forced() || input_.edits.any() || input_.constraint;
+    return wants_logits() || forced() || input_.edits.any() || input_.constraint ||
+           (input_.reasoning && input_.reasoning->limits());
   }
   /// Of the next token, where a grammar decides on it; see AnswerConstraint::mask.
   bool constrained() const { return input_.constraint && input_.constraint->active(); }
@@ -171,6 +172,7 @@ class Sequence {
 
  private:
   void finish(FinishReason reason);
+  void take(std::int32_t id);
   void append(std::int32_t id);
   void emit(const std::string& text);
 
@@ -182,6 +184,7 @@ class Sequence {
   SequencePages pages_;
   std::vector<Digest> contents_;  // of the prompt, and of so much of the answer as was asked for
   std::vector<std::int32_t> generated_;
+  std::vector<std::int32_t> owed_;  // end its reasoning and come next, whatever is chosen
   std::vector<GeneratedLogprob> logprobs_;
   Pooled pooled_;
   std::vector<float> embedding_;

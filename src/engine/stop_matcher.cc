@@ -21,18 +21,19 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stop
 }
 
 std::string StopMatcher::add(const std::string& piece) {
-  if (matched_) return {};
+  if (matched()) return {};
   held_ += piece;
   std::size_t first = std::string::npos;
   std::size_t keep = 0;
   for (const std::string& stop : stops_) {
-    first = std::min(first, held_.find(stop));
+    const std::size_t found = held_.find(stop);
+    if (found < first) {
+      first = found;
+      matched_ = stop;
+    }
     keep = std::max(keep, overlap(held_, stop));
   }
-  if (first != std::string::npos) {
-    matched_ = true;
-    return std::exchange(held_, {}).substr(0, first);
-  }
+  if (matched()) return std::exchange(held_, {}).substr(0, first);
   std::string shown = held_.substr(0, held_.size() - keep);
   held_.erase(0, shown.size());
   return shown;

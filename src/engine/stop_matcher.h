@@ -17,12 +17,14 @@ class StopMatcher {
   std::string add(const std::string& piece);
   /// The text held back, when the answer ends otherwise.
   std::string finish();
-  bool matched() const { return matched_; }
+  bool matched() const { return !matched_.empty(); }
+  /// The stop text that ended the answer; empty: none did.
+  const std::string& matched_text() const { return matched_; }
 
  private:
   std::vector<std::string> stops_;
   std::string held_;
-  bool matched_ = false;
+  std::string matched_;
 };
 
 }  // namespace saccade::engine

@@ -36,7 +36,7 @@ class Dfa {
  public:
   static constexpr std::int32_t kDead = -1;
 
-  /// An edge that another rule's words take (recursive GBNF only).
+  /// An edge that another rule's words take (GBNF only); below zero those of a node do.
   struct Call {
     std::int32_t rule = 0;
     std::int32_t target = 0;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "grammar/gbnf_parser.h"
 #include "grammar/nfa.h"
+#include "grammar/tagged_value.h"
 
 namespace saccade::grammar {
 namespace {
@@ -33,16 +34,29 @@ class GbnfCompiler {
         [&](std::int32_t n) { return nullable_[order_[static_cast<std::size_t>(n)]]; },
         [&](std::int32_t n) { return productive_[order_[static_cast<std::size_t>(n)]]; }};
     Program program;
+    std::vector<DfaPtr> automata;
     for (std::size_t i = 0; i < order_.size(); ++i) {
-      Nfa nfa;
-      const Fragment whole = build(nfa, *rules_[order_[i]].expression);
-      const std::string what = where_ + ": the rule " + rules_[order_[i]].name;
-      program.automata.push_back(std::make_shared<const Dfa>(determinize(nfa, whole, what, facts)));
+      automata.push_back(automaton_of(rules_[order_[i]], facts, program));
     }
+    // Those of the rules come first.
+    for (Node& node : program.nodes) {
+      for (std::uint32_t& index : node.automata) {
+        index += static_cast<std::uint32_t>(automata.size());
+      }
+    }
+    program.automata.insert(program.automata.begin(), automata.begin(), automata.end());
     return program;
   }
 
  private:
+  DfaPtr automaton_of(const GbnfRule& rule, const RuleFacts& facts, Program& program) {
+    if (rule.value) return tagged_value(rule.value->schema, rule.value->end, where_, program);
+    Nfa nfa;
+    const Fragment whole = build(nfa, *rule.expression);
+    return std::make_shared<const Dfa>(
+        determinize(nfa, whole, where_ + ": the rule " + rule.name, facts));
+  }
+
   template <typename Leaf>
   bool holds(const GbnfExpression& e, bool empty_repeat, const Leaf& leaf) const {
     const auto each = [&](const GbnfExpression& part) { return holds(part, empty_repeat, leaf); };
@@ -78,9 +92,9 @@ class GbnfCompiler {
     for (bool changed = true; changed;) {
       changed = false;
       for (std::size_t i = 0; i < rules_.size(); ++i) {
-        const GbnfExpression& e = *rules_[i].expression;
-        if (!nullable_[i] && nullable(e)) nullable_[i] = changed = true;
-        if (!productive_[i] && productive(e)) productive_[i] = changed = true;
+        const auto& e = rules_[i].expression;
+        if (!nullable_[i] && e && nullable(*e)) nullable_[i] = changed = true;
+        if (!productive_[i] && (!e || productive(*e))) productive_[i] = changed = true;
       }
     }
   }
@@ -99,8 +113,9 @@ class GbnfCompiler {
     std::vector<std::size_t> open = {rule};
     while (!open.empty()) {
       std::set<std::size_t> next;
-      first_rules(*rules_[open.back()].expression, next);
+      const auto& expression = rules_[open.back()].expression;
       open.pop_back();
+      if (expression) first_rules(*expression, next);
       for (const std::size_t n : next) {
         if (n == rule) {
           fail("{}: the rule {} begins with itself; left recursion is not supported", where_,
@@ -125,7 +140,9 @@ class GbnfCompiler {
     }
     if (measured_[rule] == 0) {
       measured_[rule] = 1;
-      const std::uint64_t size = measure(*rules_[rule].expression);
+      // Values have automata of their own.
+      const auto& expression = rules_[rule].expression;
+      const std::uint64_t size = expression ? measure(*expression) : kMaxCopied + 1;
       if (size_[rule] != kUnbounded) size_[rule] = size;
       measured_[rule] = 2;
     }

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "grammar/regex.h"
 #include "text/unicode.h"
 
@@ -37,7 +39,8 @@ class GbnfParser {
       skip(true);
     }
     for (const GbnfRule& rule : rules_) {
-      if (!rule.expression) fail("{}: the rule {} is used and not defined", where_, rule.name);
+      if (!rule.expression && !rule.value)
+        fail("{}: the rule {} is used and not defined", where_, rule.name);
     }
     return std::move(rules_);
   }
@@ -86,7 +89,7 @@ class GbnfParser {
 
   std::size_t index_of(const std::string& name) {
     const auto [place, added] = index_.emplace(name, rules_.size());
-    if (added) rules_.push_back({name, std::nullopt});
+    if (added) rules_.push_back({name, std::nullopt, std::nullopt});
     if (rules_.size() > kMaxRules) {
       wrong(fmt::format("more than {} rules are not supported", kMaxRules));
     }
@@ -109,7 +112,9 @@ class GbnfParser {
     GbnfExpression whole;
     for (;;) {
       const char c = peek();
-      if (c != '"' && c != '[' && c != '(' && c != '.' && !in_word(c)) return whole;
+      if (c != '"' && c != '[' && c != '(' && c != '.' && c != '%' && !in_word(c)) {
+        return whole;
+      }
       GbnfExpression part = element();
       skip(nested);
       for (int count = 0; quantified(part); ++count) {
@@ -130,7 +135,30 @@ class GbnfParser {
       if (!take(")")) wrong("wanted )");
       return group;
     }
+    if (take("%")) return value();
     return {.kind = Kind::kRule, .rule = index_of(word())};
+  }
+
+  /// Behind %: value, a schema on one line, and the text that ends the value.
+  GbnfExpression value() {
+    if (word() != "value") wrong("wanted %value");
+    skip(false);
+    const std::string_view rest = text_.substr(position_);
+    boost::json::stream_parser parser;
+    boost::system::error_code error;
+    const std::size_t size = parser.write_some(rest.data(), rest.size(), error);
+    if (error || !parser.done() || peek() != '{') wrong("wanted a JSON Schema behind %value");
+    // Read anew as all JSON of users is, whose depth is limited.
+    GbnfValue value{parse_json(rest.substr(0, size), where_), {}};
+    position_ += size;
+    skip(false);
+    if (!take("\"")) wrong("wanted the text that ends the value, in quotes");
+    value.end = literal().bytes;
+    if (value.end.empty()) wrong("a value must end with something");
+    if (rules_.size() >= kMaxRules)
+      wrong(fmt::format("more than {} rules are not supported", kMaxRules));
+    rules_.push_back({"%value", std::nullopt, std::move(value)});
+    return {.kind = Kind::kRule, .rule = rules_.size() - 1};
   }
 
   bool quantified(GbnfExpression& part) {

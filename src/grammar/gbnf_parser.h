@@ -1,6 +1,7 @@
 // The text of GBNF as a tree.
 #pragma once
 
+#include <boost/json/value.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -23,9 +24,16 @@ struct GbnfExpression {
   std::optional<std::uint64_t> max;
 };
 
+/// %value SCHEMA "end": a value of a JSON Schema as forms in tags have it, and what it ends with.
+struct GbnfValue {
+  boost::json::value schema;
+  std::string end;
+};
+
 struct GbnfRule {
   std::string name;
   std::optional<GbnfExpression> expression;  ///< empty while it is only referred to
+  std::optional<GbnfValue> value;            ///< in its place: a rule without a name of its own
 };
 
 /// The rules in the order of their names' first appearance. Throws Error.

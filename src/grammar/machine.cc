@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "grammar/number_automaton.h"
 #include "grammar/string_text.h"
+#include "grammar/tagged_value.h"
 
 namespace saccade::grammar {
 namespace {
@@ -190,7 +191,6 @@ void Machine::step_automaton(const Thread& thread, std::uint8_t byte, Threads& o
     Place back = thread.place;
     back.state = call.target;
     back.phase = Place::kOpened;
-    const auto rule = static_cast<std::uint32_t>(call.rule);
     // Nothing comes behind the call: whoever called this rule goes on, so the stack stays flat.
     const bool last = dfa.accepts(call.target) && dfa.calls(call.target).empty() &&
                       std::ranges::all_of(dfa.classes().samples, [&](std::uint8_t b) {
@@ -198,7 +198,11 @@ void Machine::step_automaton(const Thread& thread, std::uint8_t byte, Threads& o
                       });
     const FramePtr parent =
         last ? thread.parent : std::make_shared<const Frame>(back, thread.parent);
-    Thread inner = at(Place::kAutomaton, rule, parent);
+    if (call.rule < 0) {
+      begin_value(node_of_rule(call.rule), byte, parent, out);
+      continue;
+    }
+    Thread inner = at(Place::kAutomaton, static_cast<std::uint32_t>(call.rule), parent);
     // An empty word of the rule is an edge of the caller, so it must not end here at once.
     inner.place.phase = Place::kCalled;
     step(inner, byte, out, depth + 1);

@@ -62,6 +62,29 @@ Fragment Nfa::call(std::int32_t rule) {
   return whole;
 }
 
+Fragment Nfa::automaton(const Dfa& dfa) {
+  const Fragment whole = never();
+  std::vector<std::int32_t> states;
+  for (std::size_t i = 0; i < dfa.size(); ++i) states.push_back(add_state());
+  for (std::size_t i = 0; i < dfa.size(); ++i) {
+    const auto state = static_cast<std::int32_t>(i);
+    if (dfa.accepts(state)) link(states[i], whole.out);
+    for (int low = 0; low < 256; ++low) {
+      const std::int32_t target = dfa.step(state, static_cast<std::uint8_t>(low));
+      if (target == Dfa::kDead) continue;
+      int high = low;
+      while (high < 255 && dfa.step(state, static_cast<std::uint8_t>(high + 1)) == target) ++high;
+      add(states[i], {.kind = Edge::Kind::kBytes,
+                      .low = static_cast<std::uint8_t>(low),
+                      .high = static_cast<std::uint8_t>(high),
+                      .target = states[static_cast<std::size_t>(target)]});
+      low = high;
+    }
+  }
+  if (!dfa.empty()) link(whole.in, states[0]);
+  return whole;
+}
+
 Fragment Nfa::sequence(Fragment first, Fragment second) {
   link(first.out, second.in);
   return {first.in, second.out};

@@ -44,6 +44,8 @@ class Nfa {
   Fragment characters(const CodePointSet& set);
   Fragment assertion(Edge::Kind kind);
   Fragment call(std::int32_t rule);
+  /// The words of an automaton without calls.
+  Fragment automaton(const Dfa& dfa);
   Fragment sequence(Fragment first, Fragment second);
   Fragment either(const std::vector<Fragment>& branches);
   /// Between `min` and `max` times what `make` makes, which is called once for each copy.

@@ -99,7 +99,7 @@ struct Program {
   std::vector<ArraySpec> arrays;
   std::vector<ObjectSpec> objects;
   std::vector<NumberSet> numbers;
-  std::vector<DfaPtr> automata;  ///< rules of GBNF call each other by their index here
+  std::vector<DfaPtr> automata;  ///< rules of GBNF call each other by their index here, and nodes
 };
 
 }  // namespace saccade::grammar

@@ -7,6 +7,7 @@ namespace saccade::server {
 namespace {
 
 using Kind = AnswerPart::Kind;
+using Form = CallSyntax::Form;
 
 constexpr std::string_view kSpace = " \t\r\n";
 
@@ -31,7 +32,9 @@ std::size_t size_to_hold(std::string_view text, std::string_view marker) {
 }  // namespace
 
 AnswerReader::AnswerReader(const AnswerPlan& plan)
-    : syntax_(plan.syntax), may_reason_(plan.syntax.reasoning && !plan.reasoning_open) {
+    : syntax_(plan.syntax),
+      schemas_(plan.schemas),
+      may_reason_(plan.syntax.reasoning && !plan.reasoning_open) {
   if (plan.reasoning_open) {
     state_ = State::kReasoning;
     skip_space_ = true;
@@ -69,7 +72,7 @@ bool AnswerReader::step(bool at_end) {
     case State::kContent:
       return read_plain(at_end);
     case State::kArguments:
-      return read_arguments();
+      return notation_ ? read_notation() : read_arguments();
     case State::kCallEnd:
       return read_call_end(at_end);
   }
@@ -84,6 +87,10 @@ void AnswerReader::take(Kind kind, std::size_t size) {
   const std::size_t begin = kind == Kind::kCall ? 0 : of_prompt;
   const std::string text = held_.substr(begin, size - begin);
   held_.erase(0, size);
+  add_part(kind, text);
+}
+
+void AnswerReader::add_part(Kind kind, const std::string& text) {
   if (text.empty()) return;
   if (!parts_.empty() && parts_.back().kind == kind && kind != Kind::kCall) {
     parts_.back().text += text;
@@ -99,6 +106,9 @@ CallHead::State AnswerReader::begin_call(std::size_t begin, bool first, bool at_
   if (head.state == CallHead::State::kCutShort && at_end) return CallHead::State::kNone;
   if (head.state != CallHead::State::kFound) return head.state;
   const std::size_t name_size = head.name_end - head.name_begin;
+  const std::string_view name = std::string_view(held_).substr(begin + head.name_begin, name_size);
+  if (syntax_.calls->form == Form::kTags) notation_.emplace(TagArguments(schemas_, name));
+  if (syntax_.calls->form == Form::kBare) notation_.emplace(BareArguments());
   take(Kind::kMarkup, begin + head.name_begin);
   take(Kind::kCall, name_size);
   take(Kind::kMarkup, head.arguments_begin - head.name_end);
@@ -195,22 +205,48 @@ bool AnswerReader::read_arguments() {
   return state_ == State::kCallEnd;
 }
 
+/// Arguments in a notation of their own, which become JSON. All of them are the client's, also what
+/// the prompt has.
+bool AnswerReader::read_notation() {
+  of_prompt_ = 0;
+  const auto [more, complete] = std::visit(
+      [&](auto& arguments) {
+        std::string json = arguments.read(held_);
+        return std::pair(std::move(json), arguments.complete());
+      },
+      *notation_);
+  add_part(Kind::kArguments, more);
+  if (!complete) return false;
+  notation_.reset();
+  state_ = State::kCallEnd;
+  return true;
+}
+
 /// What closes a call behind its arguments. What else may stand there is content.
 bool AnswerReader::read_call_end(bool at_end) {
-  const std::size_t brace = skip_space(held_, 0);
-  const bool named = syntax_.calls->form == CallSyntax::Form::kNamed;
-  if (!named && brace == held_.size() && !at_end) return false;
-  if (named || brace == held_.size() || held_[brace] != '}') {
+  const Form form = syntax_.calls->form;
+  if (form == Form::kNamed) {
     state_ = State::kContent;
     return true;
   }
-  if (syntax_.calls->form == CallSyntax::Form::kList) return read_list_end(brace + 1, at_end);
+  // The brace around name and arguments, where there is one.
+  std::size_t inside = 0;
+  if (form == Form::kObject || form == Form::kList) {
+    const std::size_t brace = skip_space(held_, 0);
+    if (brace == held_.size() && !at_end) return false;
+    if (brace == held_.size() || held_[brace] != '}') {
+      state_ = State::kContent;
+      return true;
+    }
+    inside = brace + 1;
+  }
+  if (form == Form::kList) return read_list_end(inside, at_end);
   const std::string& end = syntax_.calls->end;
-  const std::size_t behind = skip_space(held_, brace + 1);
+  const std::size_t behind = skip_space(held_, inside);
   const std::string_view rest = std::string_view(held_).substr(behind);
   const bool closed = !end.empty() && rest.starts_with(end);
   if (!closed && !end.empty() && end.starts_with(rest) && !at_end) return false;
-  take(Kind::kMarkup, closed ? behind + end.size() : brace + 1);
+  take(Kind::kMarkup, closed ? behind + end.size() : inside);
   state_ = State::kContent;
   return true;
 }

@@ -1,12 +1,17 @@
 // Telling the parts of an answer apart while it comes: reasoning, content and calls of tools.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "server/answer_syntax.h"
+#include "server/bare_arguments.h"
 #include "server/call_head.h"
+#include "server/tag_arguments.h"
 
 namespace saccade::server {
 
@@ -24,7 +29,8 @@ struct AnswerPart {
 
 /// Takes an answer in pieces and gives its parts as soon as they are certain: what is held back may
 /// be the beginning of a marker, or of a call up to its arguments. The texts of all parts, markup
-/// included, are the answer, character by character; what only looks like a call is content.
+/// included, are the answer, character by character, but for arguments that are not written as
+/// JSON; what only looks like a call is content.
 class AnswerReader {
  public:
   explicit AnswerReader(const AnswerPlan& plan);
@@ -45,12 +51,15 @@ class AnswerReader {
   bool read_start(bool at_end);
   bool read_plain(bool at_end);
   bool read_arguments();
+  bool read_notation();
   bool read_call_end(bool at_end);
   bool read_list_end(std::size_t begin, bool at_end);
   CallHead::State begin_call(std::size_t begin, bool first, bool at_end);
   void take(AnswerPart::Kind kind, std::size_t size);
+  void add_part(AnswerPart::Kind kind, const std::string& text);
 
   const AnswerSyntax syntax_;
+  const std::shared_ptr<const ToolSchemas> schemas_;
   State state_ = State::kStart;
   bool may_reason_;
   bool skip_space_ = false;  // what comes next does not begin with white space
@@ -58,6 +67,8 @@ class AnswerReader {
   int depth_ = 0;         // of braces and brackets in arguments
   bool in_text_ = false;  // of arguments
   bool escaped_ = false;
+  // The arguments of the call that is being read, where they are not written as JSON.
+  std::optional<std::variant<TagArguments, BareArguments>> notation_;
   std::string held_;
   std::size_t of_prompt_ = 0;  // bytes of held_ that are in the prompt
   std::vector<AnswerPart> parts_;

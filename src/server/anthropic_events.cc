@@ -15,7 +15,12 @@ namespace {
 
 std::string_view stop_reason(const Result& result, bool calls) {
   if (result.finish_reason == FinishReason::kLength) return "max_tokens";
+  if (!result.stop_text.empty()) return "stop_sequence";
   return calls ? "tool_use" : "end_turn";
+}
+
+json::value stop_sequence(const Result& result) {
+  return result.stop_text.empty() ? json::value(nullptr) : json::value(result.stop_text);
 }
 
 /// Anthropic counts apart what came from a cache.
@@ -49,6 +54,7 @@ class MessageFormat : public AnswerFormat {
     json::object answer = message(usage_json(result.usage));
     answer["content"] = std::move(content);
     answer["stop_reason"] = stop_reason(result, !read.calls.empty());
+    answer["stop_sequence"] = stop_sequence(result);
     return json::serialize(answer);
   }
 
@@ -66,7 +72,7 @@ class MessageFormat : public AnswerFormat {
     // There is no message without a block.
     if (blocks_ == 0) end += open(Kind::kContent, text_block(""));
     const json::object delta = {{"stop_reason", stop_reason(result, reader_.calls() > 0)},
-                                {"stop_sequence", nullptr}};
+                                {"stop_sequence", stop_sequence(result)}};
     return end + close() +
            event("message_delta", {{"delta", delta}, {"usage", usage_json(result.usage)}});
   }

@@ -147,67 +147,26 @@ class PromptReader {
   std::string reasoning_;  // likewise
 };
 
-ToolUse::Mode read_choice(Fields& fields, ToolUse& use) {
-  std::optional<Fields> choice = fields.object("tool_choice");
-  if (!choice) return ToolUse::Mode::kAuto;
-  const std::string type = choice->need_text("type");
-  use.parallel = !choice->boolean("disable_parallel_tool_use").value_or(false);
-  if (type == "tool") use.name = choice->need_text("name");
-  choice->done();
-  if (type == "none") return ToolUse::Mode::kNone;
-  if (type == "auto") return ToolUse::Mode::kAuto;
-  if (type == "any" || type == "tool") return ToolUse::Mode::kRequired;
-  refuse_field("tool_choice", "tool_choice.type: wanted auto, any, tool or none, found \"{}\"",
-               type);
-}
-
-/// Tools reach the chat template in OpenAI's shape, the one that templates know.
-ToolUse read_tools(Fields& fields, Request& request) {
-  ToolUse use;
-  use.mode = read_choice(fields, use);
-  json::array shown_to_template;
-  const json::array* tools = fields.list("tools");
-  for (std::size_t i = 0; tools && i < tools->size(); ++i) {
-    Fields tool((*tools)[i], fmt::format("tools[{}]", i), fields.lenient());
-    const std::string type = tool.text("type").value_or("custom");
-    if (type != "custom") {
-      refuse_field(tool.path("type"), "{}: wanted custom, found \"{}\"", tool.path("type"), type);
-    }
-    const json::value& schema = tool.need("input_schema");
-    use.tools.push_back(make_tool(tool.need_text("name"), &schema, tool.path("input_schema")));
-    use.tools.back().strict = tool.boolean("strict").value_or(false);
-    json::object function = {{"name", use.tools.back().name},
-                             {"description", tool.text("description").value_or("")},
-                             {"parameters", schema}};
-    shown_to_template.push_back(
-        json::object{{"type", "function"}, {"function", std::move(function)}});
-    tool.ignore("cache_control");
-    tool.done();
-  }
-  if (use.mode == ToolUse::Mode::kRequired && use.tools.empty()) {
-    refuse_field("tool_choice", "tool_choice: there are no tools to call");
-  }
-  if (use.active()) request.tools = json::serialize(shown_to_template);
-  return use;
-}
-
 /// What counting and answering have in common.
-ToolUse read_prompt(Fields& fields, const ApiContext& context, Request& request) {
+struct Prompt {
+  ToolUse tools;
+  ReasoningWish reasoning;
+};
+
+Prompt read_prompt(Fields& fields, const ApiContext& context, Request& request) {
   read_model(fields, context);
   read_pixel_budget(fields, request);
   PromptReader(fields, context, request).read();
   read_template_variables(fields, request);
-  ToolUse use = read_tools(fields, request);
-  if (std::optional<Fields> form = fields.object("output_config")) {
+  Prompt prompt{read_message_tools(fields, request), {}};
+  std::optional<Fields> form = fields.object("output_config");
+  prompt.reasoning = read_message_reasoning(fields, form ? &*form : nullptr);
+  if (form) {
     read_response_format(*form, "format", request);
-    form->refuse("effort", "wanted chat_template_kwargs with what the template knows");
     form->done();
   }
-  if (std::optional<Fields> thinking = fields.object("thinking")) {
-    thinking->only("type", "disabled", "wanted chat_template_kwargs with what the template knows");
-  }
   fields.ignore("cache_control");
-  return use;
+  return prompt;
 }
 
 }  // namespace
@@ -215,7 +174,7 @@ ToolUse read_prompt(Fields& fields, const ApiContext& context, Request& request)
 Generation read_anthropic_message(const json::value& body, const ApiContext& context) {
   Fields fields(body, "", context.options.lenient);
   Request request;
-  const ToolUse use = read_prompt(fields, context, request);
+  const Prompt prompt = read_prompt(fields, context, request);
   fields.need("max_tokens");
   read_max_tokens(fields, {"max_tokens"}, context.context_length, context, request);
   read_sampling(fields, context, request);
@@ -223,16 +182,16 @@ Generation read_anthropic_message(const json::value& body, const ApiContext& con
   const bool stream = fields.boolean("stream").value_or(false);
   for (const char* name : {"metadata", "service_tier"}) fields.ignore(name);
   fields.done();
-  AnswerPlan plan = plan_answer(use, context, request);
+  AnswerPlan plan = plan_answer(prompt.tools, prompt.reasoning, context, request);
   return {{std::move(request)}, stream, make_message_format(context, std::move(plan))};
 }
 
 Request read_anthropic_count(const json::value& body, const ApiContext& context) {
   Fields fields(body, "", context.options.lenient);
   Request request;
-  const ToolUse use = read_prompt(fields, context, request);
+  const Prompt prompt = read_prompt(fields, context, request);
   fields.done();
-  plan_answer(use, context, request);
+  plan_answer(prompt.tools, prompt.reasoning, context, request);
   return request;
 }
 

@@ -82,6 +82,25 @@ void read_named(Cursor& cursor, CallHead& head) {
   cursor.expect(kArgumentsMarker);
 }
 
+/// call:name
+void read_bare(Cursor& cursor, CallHead& head) {
+  cursor.skip_space();
+  cursor.expect(kBareBegin);
+  head.name_begin = cursor.position();
+  cursor.go_to("{", " \t\r\n\"<");
+  head.name_end = cursor.position();
+}
+
+/// <function=name>
+void read_tag(Cursor& cursor, CallHead& head) {
+  cursor.skip_space();
+  cursor.expect(kFunctionBegin);
+  head.name_begin = cursor.position();
+  cursor.go_to(">", " \t\r\n{\"<");
+  head.name_end = cursor.position();
+  cursor.expect(">");
+}
+
 /// {"name": "...", "arguments":
 void read_object(Cursor& cursor, const CallSyntax& syntax, CallHead& head) {
   const auto expect = [&](std::string_view wanted) {
@@ -109,16 +128,21 @@ CallHead find_call_head(std::string_view text, const CallSyntax& syntax, bool fi
   CallHead head;
   Cursor cursor(text);
   if (first) cursor.expect(syntax.begin);
-  if (syntax.form == CallSyntax::Form::kNamed) {
+  if (syntax.form == CallSyntax::Form::kTags) {
+    read_tag(cursor, head);
+  } else if (syntax.form == CallSyntax::Form::kBare) {
+    read_bare(cursor, head);
+  } else if (syntax.form == CallSyntax::Form::kNamed) {
     read_named(cursor, head);
   } else {
     cursor.skip_space();
     if (first && syntax.form == CallSyntax::Form::kList) cursor.expect("[");
     read_object(cursor, syntax, head);
   }
-  cursor.skip_space();
+  const bool tags = syntax.form == CallSyntax::Form::kTags;
+  if (!tags) cursor.skip_space();
   head.arguments_begin = cursor.position();
-  cursor.expect("{");
+  if (!tags) cursor.expect("{");
   head.state = cursor.state();
   if (head.state == CallHead::State::kCutShort && text.size() > kMaxHead) {
     head.state = CallHead::State::kNone;

@@ -14,7 +14,7 @@ struct CallHead {
   State state = State::kNone;
   std::size_t name_begin = 0;
   std::size_t name_end = 0;
-  std::size_t arguments_begin = 0;  ///< at their brace
+  std::size_t arguments_begin = 0;  ///< at their brace, or behind the name's tag
 };
 
 /// Reads the head of a call at the beginning of `text`, its marker included. `first`: of a list,

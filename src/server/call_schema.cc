@@ -1,5 +1,10 @@
 #include "server/call_schema.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
 namespace saccade::server {
 namespace json = boost::json;
 namespace {
@@ -26,6 +31,117 @@ void move_references(json::value& value, const std::string& name) {
     }
   }
 }
+
+/// A text as GBNF has it, in quotes.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+// What of a schema of arguments the grammar of a call in tags speaks of, and what changes nothing.
+constexpr std::array kKeywords = {"type",    "properties",  "required", "additionalProperties",
+                                  "$defs",   "definitions", "title",    "description",
+                                  "$schema", "examples",    "default",  "$comment"};
+
+/// Whether a schema refers to a place that is not there where it stands alone with its definitions.
+bool refers_elsewhere(const json::value& value) {
+  if (const json::array* list = value.if_array()) {
+    return std::ranges::any_of(*list, refers_elsewhere);
+  }
+  const json::object* object = value.if_object();
+  if (!object) return false;
+  return std::ranges::any_of(*object, [](const auto& member) {
+    if (member.key() == "const" || member.key() == "enum" || member.key() == "default")
+      return false;
+    if (member.key() != "$ref" || !member.value().is_string()) {
+      return refers_elsewhere(member.value());
+    }
+    const std::string_view target(member.value().get_string());
+    return !target.starts_with("#/$defs/") && !target.starts_with("#/definitions/");
+  });
+}
+
+/// Writes the parameters of one tool, each as it may come.
+class ParameterGrammar {
+ public:
+  explicit ParameterGrammar(const Tool& tool)
+      : tool_(tool), schema_(arguments_schema(tool)), object_(schema_.get_object()) {
+    for (const auto& member : object_) {
+      if (std::ranges::find(kKeywords, member.key()) != kKeywords.end()) continue;
+      refuse(fmt::format("\"{}\" of the arguments as a whole", std::string_view(member.key())));
+    }
+  }
+
+  std::string write() const {
+    std::string rules;
+    const json::value* properties = object_.if_contains("properties");
+    if (properties && !properties->is_object()) refuse("properties that are no object");
+    const json::object known = properties ? properties->get_object() : json::object();
+    for (const auto& [key, schema] : known) {
+      const std::string rule = parameter(key, schema);
+      rules += is_required(key) ? rule + " " : "(" + rule + ")? ";
+    }
+    for (const json::value& name : required()) {
+      if (!name.is_string()) refuse("required that is no list of names");
+      if (known.contains(name.get_string())) continue;
+      rules += parameter(name.get_string(), json::object()) + " ";
+    }
+    const json::value* others = object_.if_contains("additionalProperties");
+    if (others && !others->is_bool()) refuse("a schema of additionalProperties");
+    // As with arguments that are JSON: those without a name only where none are named.
+    if (known.empty() && !(others && *others == false)) {
+      rules += fmt::format("({} [^>\\n]+ \">\\n\" %value {{}} {})* ", quoted(kParameterBegin),
+                           quoted(ending()));
+    }
+    return rules;
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& what) const {
+    refuse_field("tools",
+                 "tools: the parameters of {}: calls of this model cannot be held to {}: wanted "
+                 "properties, with schemas of their own",
+                 tool_.name, what);
+  }
+
+  static std::string ending() { return std::string(kParameterEnd) + "\n"; }
+
+  json::array required() const {
+    const json::value* names = object_.if_contains("required");
+    if (!names) return {};
+    if (!names->is_array()) refuse("required that is no list of names");
+    return names->get_array();
+  }
+
+  bool is_required(std::string_view key) const {
+    const json::array names = required();
+    return std::ranges::find(names, json::value(key)) != names.end();
+  }
+
+  std::string parameter(std::string_view key, const json::value& schema) const {
+    if (!schema.is_object()) refuse("a schema that is true or false");
+    if (key.find_first_of(">\n") != std::string_view::npos) refuse("a name with > in it");
+    json::object whole = schema.get_object();
+    for (const char* definitions : {"$defs", "definitions"}) {
+      if (const json::value* found = object_.if_contains(definitions)) whole[definitions] = *found;
+    }
+    if (refers_elsewhere(whole)) refuse("references to anything but $defs");
+    return fmt::format("{} %value {} {}", quoted(fmt::format("{}{}>\n", kParameterBegin, key)),
+                       json::serialize(whole), quoted(ending()));
+  }
+
+  const Tool& tool_;
+  const json::value schema_;
+  const json::object& object_;
+};
 
 }  // namespace
 
@@ -63,6 +179,18 @@ std::string call_schema(std::span<const Tool> tools, const std::string& argument
   }
   schema["$defs"] = std::move(definitions);
   return json::serialize(schema);
+}
+
+std::string tags_grammar(std::span<const Tool> tools) {
+  std::string root = "root ::=";
+  std::string rules;
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    root += fmt::format("{} tool{}", i == 0 ? "" : " |", i);
+    rules += fmt::format("tool{} ::= {} {}{}\n", i,
+                         quoted(fmt::format("{}{}>\n", kFunctionBegin, tools[i].name)),
+                         ParameterGrammar(tools[i]).write(), quoted(kFunctionEnd));
+  }
+  return root + "\n" + rules;
 }
 
 }  // namespace saccade::server

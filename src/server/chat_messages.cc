@@ -1,7 +1,7 @@
 #include "server/chat_messages.h"
 
-#include "base/json.h"
 #include "server/message_pictures.h"
+#include "server/tool_use.h"
 
 namespace saccade::server {
 namespace json = boost::json;
@@ -53,20 +53,14 @@ class MessageReader {
     if (!further.empty()) message.fields = json::serialize(further);
   }
 
-  /// Clients send a call's arguments as a text of JSON; templates want what it says.
   static json::array template_calls(json::array calls) {
     for (json::value& call : calls) {
       json::object* object = call.if_object();
       json::value* function = object ? object->if_contains("function") : nullptr;
       json::object* members = function ? function->if_object() : nullptr;
       json::value* arguments = members ? members->if_contains("arguments") : nullptr;
-      if (!arguments || !arguments->is_string()) continue;
-      const json::string& text = arguments->get_string();
-      try {
-        json::value parsed = parse_json({text.data(), text.size()}, "arguments");
-        if (parsed.is_object()) *arguments = std::move(parsed);
-      } catch (const Error&) {
-        // A model can have written anything; the template shows it as it is.
+      if (arguments && arguments->is_string()) {
+        *arguments = template_arguments(arguments->get_string());
       }
     }
     return calls;

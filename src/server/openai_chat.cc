@@ -14,13 +14,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr int kMaxTopLogprobs = 20;  // OpenAI's own bound
-constexpr std::size_t kShortId = 9;
-
-/// An id for a call; templates that put it into a token's place want nine letters.
-std::string call_id(const AnswerPlan& plan) {
-  const bool is_short = plan.syntax.calls && plan.syntax.calls->short_ids;
-  return is_short ? make_identifier("").substr(0, kShortId) : make_identifier("call_");
-}
 
 json::object call_json(std::string id, const AnswerCall& call) {
   return {{"id", std::move(id)},
@@ -100,7 +93,8 @@ class ChatFormat : public AnswerFormat {
     if (answer.calls.empty()) return message;
     if (answer.content.empty()) message["content"] = nullptr;
     json::array calls;
-    for (const AnswerCall& call : answer.calls) calls.push_back(call_json(call_id(plan_), call));
+    for (const AnswerCall& call : answer.calls)
+      calls.push_back(call_json(make_call_id(plan_), call));
     message["tool_calls"] = std::move(calls);
     return message;
   }
@@ -125,7 +119,7 @@ class ChatFormat : public AnswerFormat {
           add({{"reasoning_content", part.text}});
           break;
         case AnswerPart::Kind::kCall: {
-          json::object begun = call_json(call_id(plan_), {part.text, ""});
+          json::object begun = call_json(make_call_id(plan_), {part.text, ""});
           begun["index"] = ++call;
           add({{"tool_calls", json::array{std::move(begun)}}});
           break;
@@ -201,8 +195,6 @@ void read_other_fields(Fields& fields) {
   fields.refuse("web_search_options", "this server searches nothing");
   fields.refuse("functions", "it is no longer used: wanted tools");
   fields.refuse("function_call", "it is no longer used: wanted tool_choice");
-  fields.refuse("reasoning_effort",
-                "wanted chat_template_kwargs with what the model's template knows");
   for (const char* name :
        {"user", "safety_identifier", "prompt_cache_key", "metadata", "service_tier"}) {
     fields.ignore(name);
@@ -219,6 +211,7 @@ Generation read_chat_completion(const json::value& body, const ApiContext& conte
   read_chat_messages(fields, context, request);
   const ToolUse tools = read_chat_tools(fields, request);
   read_template_variables(fields, request);
+  const ReasoningWish reasoning = read_chat_reasoning(fields);
   read_sampling(fields, context, request);
   read_stop(fields, "stop", request);
   read_max_tokens(fields, {"max_completion_tokens", "max_tokens"}, context.context_length, context,
@@ -232,7 +225,7 @@ Generation read_chat_completion(const json::value& body, const ApiContext& conte
   const bool include_usage = read_include_usage(fields, stream);
   read_other_fields(fields);
   fields.done();
-  AnswerPlan plan = plan_answer(tools, context, request);
+  AnswerPlan plan = plan_answer(tools, reasoning, context, request);
   auto format =
       std::make_unique<ChatFormat>(context, std::move(plan), static_cast<std::size_t>(choices),
                                    request.logprobs.has_value(), include_usage);

@@ -75,9 +75,11 @@ json::object openai_usage(std::span<const Result> results, std::int64_t choices_
   std::int64_t prompt = 0;
   std::int64_t cached = 0;
   std::int64_t completion = 0;
+  std::int64_t reasoning = 0;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Usage& usage = results[i].usage;
     completion += usage.completion_tokens;
+    reasoning += usage.reasoning_tokens;
     if (i % static_cast<std::size_t>(choices_per_prompt) != 0) continue;
     prompt += usage.prompt_tokens;
     cached += usage.cached_tokens;
@@ -85,7 +87,8 @@ json::object openai_usage(std::span<const Result> results, std::int64_t choices_
   return {{"prompt_tokens", prompt},
           {"completion_tokens", completion},
           {"total_tokens", prompt + completion},
-          {"prompt_tokens_details", json::object{{"cached_tokens", cached}}}};
+          {"prompt_tokens_details", json::object{{"cached_tokens", cached}}},
+          {"completion_tokens_details", json::object{{"reasoning_tokens", reasoning}}}};
 }
 
 }  // namespace saccade::server

@@ -18,8 +18,8 @@ boost::json::object chat_logprobs(std::span<const GeneratedLogprob> tokens,
 boost::json::object completion_logprobs(std::span<const GeneratedLogprob> tokens,
                                         const Tokenizer& tokenizer, std::int64_t& offset);
 
-/// {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"}, of all choices:
-/// a prompt that several of them share counts once.
+/// {"prompt_tokens", "completion_tokens", "total_tokens"} and details of the first two, of all
+/// choices: a prompt that several of them share counts once.
 boost::json::object openai_usage(std::span<const Result> results, std::int64_t choices_per_prompt);
 
 }  // namespace saccade::server

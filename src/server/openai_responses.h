@@ -1,4 +1,4 @@
-// OpenAI's responses, without tools and stored state: POST /v1/responses.
+// OpenAI's responses, without stored state: POST /v1/responses.
 #pragma once
 
 #include <boost/json/value.hpp>

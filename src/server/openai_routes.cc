@@ -31,7 +31,7 @@ void add_openai_routes(Router& router, Backend& backend) {
   router.add({"POST", "/v1/completions", Access::kKey, Dialect::kOpenAi,
               "OpenAI completions of plain text; streams", generating(backend, read_completion)});
   router.add({"POST", "/v1/responses", Access::kKey, Dialect::kOpenAi,
-              "OpenAI responses with pictures, without tools and stored state; streams",
+              "OpenAI responses with pictures and tools, without stored state; streams",
               generating(backend, read_response)});
   router.add({"POST", "/v1/embeddings", Access::kKey, Dialect::kOpenAi,
               "OpenAI embeddings of texts, of tokens, and of pictures",

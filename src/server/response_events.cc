@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/identifier.h"
+#include "server/response_items.h"
 
 namespace saccade::server {
 namespace json = boost::json;
@@ -13,49 +14,42 @@ json::object usage_json(const Usage& usage) {
   return {{"input_tokens", usage.prompt_tokens},
           {"input_tokens_details", json::object{{"cached_tokens", usage.cached_tokens}}},
           {"output_tokens", usage.completion_tokens},
-          {"output_tokens_details", json::object{{"reasoning_tokens", 0}}},
+          {"output_tokens_details", json::object{{"reasoning_tokens", usage.reasoning_tokens}}},
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
-}
-
-json::object text_part(const std::string& text) {
-  return {{"type", "output_text"},
-          {"text", text},
-          {"annotations", json::array()},
-          {"logprobs", json::array()}};
 }
 
 class ResponseFormat : public AnswerFormat {
  public:
-  ResponseFormat(const ApiContext& context, json::object settings)
-      : model_(context.model_name), settings_(std::move(settings)) {}
+  ResponseFormat(const ApiContext& context, AnswerPlan plan, json::object settings)
+      : model_(context.model_name),
+        settings_(std::move(settings)),
+        plan_(std::move(plan)),
+        reader_(plan_),
+        items_(plan_, [this](const std::string& type, json::object members) {
+          return event(type, std::move(members));
+        }) {}
 
   Dialect dialect() const override { return Dialect::kOpenAi; }
 
   std::string whole(std::span<const Result> results) override {
+    items_.add(reader_.add(results.front().text));
+    stream_choice_end(0, results.front());
     return json::serialize(finished(results.front()));
   }
 
   std::string stream_prompt(int, const Usage&) override {
     const json::object begun = response("in_progress");
     return event("response.created", {{"response", begun}}) +
-           event("response.in_progress", {{"response", begun}}) +
-           event("response.output_item.added",
-                 {{"output_index", 0}, {"item", message("in_progress", json::array())}}) +
-           part_event("response.content_part.added", {{"part", text_part("")}});
+           event("response.in_progress", {{"response", begun}});
   }
 
   std::string stream_piece(int, const std::string& text,
                            std::span<const GeneratedLogprob>) override {
-    if (text.empty()) return {};
-    return part_event("response.output_text.delta", {{"delta", text}, {"logprobs", json::array()}});
+    return items_.add(reader_.add(text));
   }
 
   std::string stream_choice_end(int, const Result& result) override {
-    return part_event("response.output_text.done",
-                      {{"text", result.text}, {"logprobs", json::array()}}) +
-           part_event("response.content_part.done", {{"part", text_part(result.text)}}) +
-           event("response.output_item.done",
-                 {{"output_index", 0}, {"item", complete_message(result)}});
+    return items_.add(reader_.finish()) + items_.finish(status_of(result));
   }
 
   std::string stream_end(std::span<const Result> results) override {
@@ -74,18 +68,6 @@ class ResponseFormat : public AnswerFormat {
     return result.finish_reason == FinishReason::kLength ? "incomplete" : "completed";
   }
 
-  json::object message(const char* status, json::array content) const {
-    return {{"id", message_id_},
-            {"type", "message"},
-            {"status", status},
-            {"role", "assistant"},
-            {"content", std::move(content)}};
-  }
-
-  json::object complete_message(const Result& result) const {
-    return message(status_of(result), json::array{text_part(result.text)});
-  }
-
   json::object response(const char* status) const {
     json::object response = {
         {"id", id_},        {"object", "response"},    {"created_at", created_},
@@ -100,7 +82,7 @@ class ResponseFormat : public AnswerFormat {
     if (result.finish_reason == FinishReason::kLength) {
       answer["incomplete_details"] = json::object{{"reason", "max_output_tokens"}};
     }
-    answer["output"] = json::array{complete_message(result)};
+    answer["output"] = items_.items();
     answer["usage"] = usage_json(result.usage);
     return answer;
   }
@@ -111,27 +93,21 @@ class ResponseFormat : public AnswerFormat {
     return server_sent_event(json::serialize(data), type);
   }
 
-  /// An event about the one part of the one message.
-  std::string part_event(const std::string& type, json::object members) {
-    members["item_id"] = message_id_;
-    members["output_index"] = 0;
-    members["content_index"] = 0;
-    return event(type, std::move(members));
-  }
-
   const std::string model_;
   const json::object settings_;
+  const AnswerPlan plan_;
+  AnswerReader reader_;
+  ResponseItems items_;
   const std::string id_ = make_identifier("resp_");
-  const std::string message_id_ = make_identifier("msg_");
   const std::int64_t created_ = unix_time();
   std::int64_t sequence_number_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<AnswerFormat> make_response_format(const ApiContext& context,
+std::unique_ptr<AnswerFormat> make_response_format(const ApiContext& context, AnswerPlan plan,
                                                    json::object settings) {
-  return std::make_unique<ResponseFormat>(context, std::move(settings));
+  return std::make_unique<ResponseFormat>(context, std::move(plan), std::move(settings));
 }
 
 }  // namespace saccade::server

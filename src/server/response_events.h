@@ -9,8 +9,9 @@
 
 namespace saccade::server {
 
-/// `settings` are members of the response object that repeat what was asked for.
-std::unique_ptr<AnswerFormat> make_response_format(const ApiContext& context,
+/// `plan` says how the answer is to be read; `settings` are members of the response object that
+/// repeat what was asked for.
+std::unique_ptr<AnswerFormat> make_response_format(const ApiContext& context, AnswerPlan plan,
                                                    boost::json::object settings);
 
 }  // namespace saccade::server

@@ -1,7 +1,5 @@
 #include "server/tool_use.h"
 
-#include <algorithm>
-
 #include "server/call_schema.h"
 
 namespace saccade::server {
@@ -10,31 +8,6 @@ namespace {
 
 using Mode = ToolUse::Mode;
 using Form = CallSyntax::Form;
-
-constexpr std::size_t kMaxName = 256;
-
-Mode read_mode(Fields& fields, std::string& name) {
-  const json::value* choice = fields.find("tool_choice");
-  if (!choice || *choice == "auto") return Mode::kAuto;
-  if (*choice == "none") return Mode::kNone;
-  if (*choice == "required") return Mode::kRequired;
-  if (!choice->is_object()) {
-    refuse_field("tool_choice",
-                 "tool_choice: wanted \"auto\", \"none\", \"required\" or a function, found {}",
-                 shown(*choice));
-  }
-  Fields object(*choice, "tool_choice", fields.lenient());
-  const std::string type = object.need_text("type");
-  if (type != "function") {
-    refuse_field("tool_choice", "tool_choice.type: wanted function, found \"{}\"", type);
-  }
-  object.need("function");
-  Fields function = *object.object("function");
-  name = function.need_text("name");
-  function.done();
-  object.done();
-  return Mode::kRequired;
-}
 
 /// The tools that may be called.
 std::vector<Tool> callable(const ToolUse& use) {
@@ -53,29 +26,61 @@ void refuse_promises(const ToolUse& use, std::string_view why) {
   }
 }
 
+/// The tool that an answer must call, where it cannot be held to one of several.
+Tool only_tool(const ToolUse& use) {
+  std::vector<Tool> tools = callable(use);
+  if (tools.size() > 1) {
+    refuse_field("tool_choice",
+                 "tool_choice: calls of this model cannot be held to one of several tools: "
+                 "wanted the name of one");
+  }
+  return std::move(tools.front());
+}
+
 /// Where calls are name[ARGS]{...} nothing but arguments can be held to a schema, and those only
 /// when it is known whose they are.
 void plan_named(const ToolUse& use, const CallSyntax& syntax, Request& request) {
-  const std::vector<Tool> tools = callable(use);
-  if (use.mode == Mode::kRequired) {
-    if (tools.size() > 1) {
-      refuse_field("tool_choice",
-                   "tool_choice: calls of this model cannot be held to one of several tools: "
-                   "wanted the name of one");
-    }
-    request.answer_begin = syntax.begin + tools[0].name + std::string(kArgumentsMarker);
-    request.constraint = Constraint{
-        Constraint::Kind::kJsonSchema, {json::serialize(arguments_schema(tools[0]))}, ""};
+  if (const std::vector<Tool> tools = callable(use); use.mode == Mode::kAuto && tools.size() == 1) {
+    Constraint constraint{Constraint::Kind::kJsonSchema,
+                          {json::serialize(arguments_schema(tools.front()))},
+                          std::string(kArgumentsMarker)};
+    constraint.ends_answer = !use.parallel;
+    request.constraint = std::move(constraint);
     return;
   }
-  refuse_promises(use, "calls of this model are held to nothing unless tool_choice names a tool");
+  if (use.mode == Mode::kRequired) {
+    const Tool tool = only_tool(use);
+    request.answer_begin = syntax.begin + tool.name + std::string(kArgumentsMarker);
+    request.constraint =
+        Constraint{Constraint::Kind::kJsonSchema, {json::serialize(arguments_schema(tool))}, ""};
+    return;
+  }
+  refuse_promises(
+      use,
+      "calls of this model are held to nothing where there are several tools and tool_choice "
+      "names none");
 }
 
-void plan_objects(const ToolUse& use, const CallSyntax& syntax, Request& request) {
+/// Arguments that are no JSON, and have no grammar here.
+void plan_bare(const ToolUse& use, const CallSyntax& syntax, Request& request) {
+  refuse_promises(use, "arguments of this model's calls are held to nothing");
+  if (use.mode != Mode::kRequired) return;
+  request.answer_begin = syntax.begin + std::string(kBareBegin) + only_tool(use).name + "{";
+}
+
+/// What a call is held to behind its marker.
+Constraint call_constraint(const ToolUse& use, const CallSyntax& syntax) {
+  const std::vector<Tool> tools = callable(use);
+  if (syntax.form == Form::kTags) return {Constraint::Kind::kGbnf, {tags_grammar(tools)}, ""};
   const bool list = syntax.form == Form::kList;
-  const std::string schema =
-      call_schema(callable(use), syntax.arguments_key, list, use.parallel ? 0 : 1);
-  Constraint constraint{Constraint::Kind::kJsonSchema, {schema}, ""};
+  return {Constraint::Kind::kJsonSchema,
+          {call_schema(tools, syntax.arguments_key, list, use.parallel ? 0 : 1)},
+          ""};
+}
+
+void plan_marked(const ToolUse& use, const CallSyntax& syntax, Request& request) {
+  const bool list = syntax.form == Form::kList;
+  Constraint constraint = call_constraint(use, syntax);
   if (use.mode == Mode::kRequired) {
     request.answer_begin = syntax.begin.empty() ? "" : syntax.begin + syntax.space;
   } else if (syntax.begin.empty()) {
@@ -105,60 +110,54 @@ void plan_calls(const ToolUse& use, const AnswerSyntax& syntax, Request& request
   }
   if (syntax.calls->form == Form::kNamed) {
     plan_named(use, *syntax.calls, request);
+  } else if (syntax.calls->form == Form::kBare) {
+    plan_bare(use, *syntax.calls, request);
   } else {
-    plan_objects(use, *syntax.calls, request);
+    plan_marked(use, *syntax.calls, request);
   }
+}
+
+std::shared_ptr<const ToolSchemas> schemas_of(const ToolUse& use) {
+  ToolSchemas schemas;
+  for (const Tool& tool : use.tools) schemas.emplace(tool.name, tool.parameters);
+  return std::make_shared<const ToolSchemas>(std::move(schemas));
+}
+
+/// The answer begins with a call or is held to a form, so that there is no place to reason in.
+bool settled_from_the_beginning(const Request& request) {
+  const std::optional<Constraint>& form = request.constraint;
+  return !request.answer_begin.empty() || (form && form->after.empty() && form->if_begins.empty());
+}
+
+/// Says how long the answer may reason, and ends reasoning that the prompt began where it may not.
+void plan_reasoning(const ReasoningWish& wish, AnswerPlan& plan, Request& request) {
+  const bool settled = settled_from_the_beginning(request);
+  if (wish.mode == ReasoningWish::Mode::kOn && settled) {
+    refuse_field(wish.field,
+                 "{}: an answer that must be a call or have a form does not reason first",
+                 wish.field);
+  }
+  const std::optional<ReasoningSyntax>& syntax = plan.syntax.reasoning;
+  if (!syntax) {
+    if (!wish.budget) return;
+    refuse_field(wish.field, "{}: this model has no mark that ends its reasoning", wish.field);
+  }
+  const bool off = wish.mode == ReasoningWish::Mode::kOff;
+  if (plan.reasoning_open && (off || settled)) {
+    request.answer_begin = syntax->closing + request.answer_begin;
+    return;
+  }
+  if (settled) return;
+  request.reasoning =
+      Reasoning{syntax->begin, syntax->end, plan.reasoning_open, wish.budget, syntax->closing};
+  if (off) request.reasoning->budget = 0;
 }
 
 }  // namespace
 
-Tool make_tool(const std::string& name, const json::value* parameters, const std::string& where) {
-  const auto bad = [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' ||
-           std::string_view("\"\\[]{}").find(c) != std::string_view::npos;
-  };
-  if (name.empty() || name.size() > kMaxName || std::ranges::any_of(name, bad)) {
-    refuse_field(where,
-                 "{}: wanted a tool's name of 1 to {} letters, digits, _, - and ., found \"{}\"",
-                 where, kMaxName, name);
-  }
-  Tool tool{name, parameters ? *parameters : json::value()};
-  if (!parameters) return tool;
-  const json::object* schema = parameters->if_object();
-  const json::value* type = schema ? schema->if_contains("type") : nullptr;
-  if (!schema || (type && *type != "object")) {
-    refuse_field(where, "{}: wanted a JSON Schema of an object, found {}", where,
-                 shown(*parameters));
-  }
-  return tool;
-}
-
-ToolUse read_chat_tools(Fields& fields, Request& request) {
-  ToolUse use;
-  const json::array* tools = fields.list("tools");
-  use.mode = read_mode(fields, use.name);
-  use.parallel = fields.boolean("parallel_tool_calls").value_or(true);
-  for (std::size_t i = 0; tools && i < tools->size(); ++i) {
-    // The template may read members that the server knows nothing of.
-    Fields tool((*tools)[i], fmt::format("tools[{}]", i), true);
-    const std::string type = tool.need_text("type");
-    if (type != "function") {
-      refuse_field(tool.path("type"), "{}: wanted function, found \"{}\"", tool.path("type"), type);
-    }
-    tool.need("function");
-    Fields function = *tool.object("function");
-    use.tools.push_back(
-        make_tool(function.need_text("name"), function.find("parameters"), tool.path("function")));
-    use.tools.back().strict = function.boolean("strict").value_or(false);
-  }
-  if (use.mode == Mode::kRequired && use.tools.empty()) {
-    refuse_field("tool_choice", "tool_choice: there are no tools to call");
-  }
-  if (use.active()) request.tools = json::serialize(*tools);
-  return use;
-}
-
-AnswerPlan plan_answer(const ToolUse& use, const ApiContext& context, Request& request) {
+AnswerPlan plan_answer(const ToolUse& use, ReasoningWish wish, const ApiContext& context,
+                       Request& request) {
+  settle_reasoning(wish, context, request);
   AnswerPlan plan;
   if (context.answers) {
     plan.syntax = context.answers->syntax();
@@ -168,14 +167,13 @@ AnswerPlan plan_answer(const ToolUse& use, const ApiContext& context, Request& r
   }
   if (use.active()) {
     plan_calls(use, plan.syntax, request);
+    if (plan.syntax.calls && plan.syntax.calls->form == Form::kTags) {
+      plan.schemas = schemas_of(use);
+    }
   } else {
     plan.syntax.calls.reset();
   }
-  const std::optional<Constraint>& form = request.constraint;
-  if (plan.reasoning_open && form && form->after.empty() && form->if_begins.empty()) {
-    // Nothing of what is held to a form is reasoning.
-    request.answer_begin = "\n" + plan.syntax.reasoning->end + "\n\n" + request.answer_begin;
-  }
+  plan_reasoning(wish, plan, request);
   request.visible_tokens = plan.syntax.markers();
   plan.begun = request.answer_begin;
   return plan;

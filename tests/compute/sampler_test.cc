@@ -57,6 +57,46 @@ TEST(Sampler, Cuts) {
   EXPECT_THAT(support(histogram({.temperature = 1.0, .top_p = 1e-9}, kLogits)), ElementsAre(2));
 }
 
+/// Of many tokens only the head is sorted; what is drawn must not show it.
+TEST(Sampler, DrawsFromManyTokensAsFromASortedList) {
+  constexpr std::int32_t kTokens = 5000;
+  std::vector<float> logits(kTokens);
+  for (std::int32_t id = 0; id < kTokens; ++id) {
+    logits[id] = 6.0f * std::sin(static_cast<float>(id) * 0.37f);
+  }
+  std::vector<std::int32_t> order = largest_logits(logits, kTokens);
+  ASSERT_EQ(order.size(), logits.size());
+  for (const SamplingParams& params :
+       {SamplingParams{.temperature = 1.5}, SamplingParams{.temperature = 0.7, .top_p = 0.9},
+        SamplingParams{.temperature = 3.0, .min_p = 0.01},
+        SamplingParams{.temperature = 20.0, .top_p = 0.999},
+        SamplingParams{.temperature = 1.0, .top_k = 700}}) {
+    Sampler sampler(params, 9, {});
+    Random random(9);
+    for (int draw = 0; draw < 200; ++draw) {
+      // The definition, plainly.
+      std::vector<double> weights;
+      double total = 0.0, kept = 0.0;
+      const std::size_t limit = params.top_k > 0 ? params.top_k : kTokens;
+      for (std::size_t i = 0; i < limit; ++i) {
+        const double below = static_cast<double>(logits[order[i]]) - logits[order[0]];
+        weights.push_back(std::exp(below / params.temperature));
+        total += weights.back();
+      }
+      std::size_t count = 0;
+      while (count < weights.size() &&
+             (count == 0 || (kept < params.top_p * total && weights[count] >= params.min_p))) {
+        kept += weights[count++];
+      }
+      double target = random.uniform() * kept;
+      std::size_t wanted = 0;
+      while (wanted + 1 < count && (target -= weights[wanted]) >= 0) ++wanted;
+      std::vector<float> copy = logits;
+      EXPECT_EQ(sampler.choose(copy), order[wanted]);
+    }
+  }
+}
+
 TEST(Sampler, SameSeedSameTokens) {
   std::vector<std::int32_t> runs[3];
   for (int run = 0; run < 3; ++run) {
@@ -79,6 +119,10 @@ TEST(Sampler, RepetitionPenaltyCountsPromptAndAnswer) {
   EXPECT_EQ(sampler.choose(logits), 0);  // 1.5, 1, 1.4
   logits = {-1.0f, -1.0f, -1.5f};
   EXPECT_EQ(sampler.choose(logits), 2);  // -2, -2, -1.5
+  const std::vector<std::int32_t> forced = {3};
+  sampler.note(forced);
+  logits = {-9.0f, -9.0f, -9.0f, 3.0f, 2.0f};
+  EXPECT_EQ(sampler.choose(logits), 4);
 }
 
 }  // namespace

@@ -189,5 +189,21 @@ TEST_F(ConstraintTest, PenaltiesAndBiases) {
   EXPECT_THROW(service_.generate(biased), Error);
 }
 
+TEST_F(ConstraintTest, ThePenaltyCountsTokensThatWereForced) {
+  const Tokenizer tokenizer = Tokenizer::load(directory_);
+  const auto id_of = [&](const char* text) {
+    const std::vector<std::int32_t> ids = tokenizer.encode(text);
+    EXPECT_EQ(ids.size(), 1u) << text;
+    return ids[0];
+  };
+  // After Q the first Z is forced. It makes the second one, which is likelier, cost more.
+  Request either = request({Constraint::Kind::kRegex, {"QZ(Z|J)"}}, 0);
+  either.sampling = {.temperature = 0.0, .repetition_penalty = 1.0};
+  either.sampling.logit_bias = {{id_of("Z"), 1010.0f}, {id_of("J"), 1000.0f}};
+  EXPECT_EQ(service_.generate(either).text, "QZZ");
+  either.sampling.repetition_penalty = 2.0;
+  EXPECT_EQ(service_.generate(either).text, "QZJ");
+}
+
 }  // namespace
 }  // namespace saccade

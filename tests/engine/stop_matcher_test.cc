@@ -30,7 +30,15 @@ TEST(StopMatcher, HoldsBackOnlyWhatMayBeAStop) {
   EXPECT_EQ(matcher.add("\n"), "");
   EXPECT_EQ(matcher.add("\n more"), "");
   EXPECT_TRUE(matcher.matched());
+  EXPECT_EQ(matcher.matched_text(), "\n\n");
   EXPECT_EQ(matcher.add("x"), "");
+}
+
+TEST(StopMatcher, NamesTheTextThatCameFirst) {
+  StopMatcher matcher({"two", "one", "none"});
+  EXPECT_EQ(matcher.add("a one and two"), "a ");
+  EXPECT_EQ(matcher.matched_text(), "one");
+  EXPECT_EQ(StopMatcher({"x"}).matched_text(), "");
 }
 
 }  // namespace

@@ -52,12 +52,59 @@ TEST(Gbnf, Recursion) {
   EXPECT_TRUE(accepts("root ::= \"x\" root | \"x\"", many));
 }
 
+TEST(Gbnf, ValuesInTags) {
+  const std::string end = "\"\\n</p>\"";
+  const auto value = [&](const std::string& schema, const std::string& text) {
+    return accepts("root ::= \"<\" %value " + schema + " " + end + " \">\"",
+                   "<" + text + "\n</p>>");
+  };
+  // Strings are as they are, up to the text that ends them.
+  EXPECT_TRUE(value(R"({"type": "string"})", "a \"b\" \\ \n</ \xC3\xA9"));
+  EXPECT_TRUE(value(R"({"type": "string"})", ""));
+  EXPECT_TRUE(value(R"({"type": "string"})", "{[\""));
+  EXPECT_FALSE(value(R"({"type": "string"})", "a\n</p>b"));
+  EXPECT_FALSE(value(R"({"type": "string"})", "\xC3"));
+  EXPECT_TRUE(value(R"({"type": "string", "minLength": 2, "maxLength": 3})", "a\n\n"));
+  EXPECT_FALSE(value(R"({"type": "string", "minLength": 2, "maxLength": 3})", "a"));
+  EXPECT_FALSE(value(R"({"type": "string", "maxLength": 3})", "abcd"));
+  EXPECT_TRUE(value(R"({"enum": ["C", "F", 3]})", "F"));
+  EXPECT_TRUE(value(R"({"enum": ["C", "F", 3]})", "3"));
+  EXPECT_FALSE(value(R"({"enum": ["C", "F", 3]})", "\"F\""));
+  // Everything else is JSON, whose strings have quotes.
+  EXPECT_TRUE(value(R"({"type": "integer", "maximum": 9})", "7"));
+  EXPECT_FALSE(value(R"({"type": "integer", "maximum": 9})", "70"));
+  EXPECT_FALSE(value(R"({"type": "integer"})", "\"7\""));
+  EXPECT_TRUE(value(R"({"type": ["string", "null"]})", "null"));
+  const char* const kTree = R"({"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "object",
+      "properties": {"name": {"type": "string"}, "below": {"type": "array",
+      "items": {"$ref": "#/$defs/tree"}}}, "required": ["name"], "additionalProperties": false}}})";
+  std::string tree = kTree;
+  std::erase(tree, '\n');
+  EXPECT_TRUE(value(tree, R"({"name": "a\n</p>", "below": [{"name": "b"}, {"name": "c"}]})"));
+  EXPECT_FALSE(value(tree, R"({"name": "a", "below": [{}]})"));
+  EXPECT_TRUE(value("{}", "anything"));
+  // Several of them, each with its own tables; a text that overlaps with itself ends at the first.
+  const std::string two =
+      "root ::= (a | b)+\na ::= \"a\" %value {\"type\": \"array\"} \";\"\n"
+      "b ::= \"b\" %value {\"type\": [\"string\", \"array\"], \"items\": "
+      "{\"type\": \"null\"}} \"aa\"";
+  EXPECT_TRUE(accepts(two, "a[1, {\"b\": \"x\"}];b[null]aaa[];bxaa"));
+  EXPECT_FALSE(accepts(two, "a[1];a1;"));
+  EXPECT_FALSE(accepts(two, "bxaaa"));
+}
+
 TEST(Gbnf, Mistakes) {
   const auto refused = [](std::string_view grammar, const std::string& message) {
     EXPECT_THAT([&] { Grammar::gbnf(grammar, "g.gbnf"); },
                 ThrowsMessage<Error>(HasSubstr("g.gbnf: " + message)))
         << grammar;
   };
+  refused("root ::= %text {} \"a\"", "line 1, column 15: wanted %value");
+  refused("root ::= %value 3 \"a\"", "line 1, column 17: wanted a JSON Schema");
+  refused("root ::= %value {\"a\" \"a\"", "line 1, column 17: wanted a JSON Schema");
+  refused("root ::= %value {} a", "line 1, column 20: wanted the text that ends the value");
+  refused("root ::= %value {} \"\"", "line 1, column 22: a value must end with something");
+  refused("root ::= %value {\"typ\": 1} \"a\"", "");
   refused("", "there is no rule named root");
   refused("a ::= \"b\"", "there is no rule named root");
   refused("root ::= a", "the rule a is used and not defined");

@@ -9,7 +9,7 @@ namespace {
 using Kind = AnswerPart::Kind;
 using testing::IsEmpty;
 
-const ReasoningSyntax kThink = {"<think>", "</think>"};
+const ReasoningSyntax kThink = {"<think>", "</think>", "\n</think>\n\n"};
 
 AnswerPlan plain() {
   return {};
@@ -37,8 +37,34 @@ AnswerPlan mistral_list() {
 AnswerPlan mistral_named() {
   AnswerPlan plan;
   plan.syntax.calls = {CallSyntax::Form::kNamed, "[TOOL_CALLS]", "", ""};
-  plan.syntax.reasoning = ReasoningSyntax{"[THINK]", "[/THINK]"};
+  plan.syntax.reasoning = ReasoningSyntax{"[THINK]", "[/THINK]", "[/THINK]"};
   return plan;
+}
+
+/// Qwen3.5's, with a tool of which some is known.
+AnswerPlan tags() {
+  AnswerPlan plan;
+  plan.syntax.calls = {CallSyntax::Form::kTags, "<tool_call>", "\n", "</tool_call>"};
+  plan.syntax.reasoning = kThink;
+  ToolSchemas schemas;
+  schemas["f"] = boost::json::parse(R"({"type": "object", "properties": {
+      "text": {"type": "string"}, "unit": {"enum": ["C", "F"]}, "days": {"type": "integer"},
+      "either": {"type": ["string", "integer"]}, "tree": {"$ref": "#/$defs/tree"}},
+      "$defs": {"tree": {"type": "array", "items": {"type": "integer"}}}})");
+  plan.schemas = std::make_shared<const ToolSchemas>(std::move(schemas));
+  return plan;
+}
+
+/// Gemma 4's.
+AnswerPlan bare() {
+  AnswerPlan plan;
+  plan.syntax.calls = {CallSyntax::Form::kBare, "<|tool_call>", "", "<tool_call|>"};
+  return plan;
+}
+
+/// A parameter as templates write it.
+std::string parameter(const std::string& key, const std::string& value) {
+  return "<parameter=" + key + ">\n" + value + "\n</parameter>\n";
 }
 
 /// An answer as a text that shows its parts: r(...), c(...), name{...}.
@@ -122,7 +148,49 @@ std::vector<Case> cases() {
   };
 }
 
+/// Those whose arguments are made into JSON.
+std::vector<Case> cases_of_other_notations() {
+  AnswerPlan begun = tags();
+  begun.begun = "<tool_call>\n";
+  AnswerPlan begun_bare = bare();
+  begun_bare.begun = "<|tool_call>call:f{";
+  const std::string begin = "<tool_call>\n<function=f>\n";
+  const std::string end = "</function>\n</tool_call>";
+  return {
+      {"tags", tags(),
+       "<think>x</think>Hm.\n\n" + begin + parameter("text", "a \"b\"\n</p \xC3\xA9\\") +
+           parameter("days", "3") + end,
+       "r(x)c(Hm.) f{\"text\": \"a \\\"b\\\"\\n</p \xC3\xA9\\\\\", \"days\": 3}"},
+      {"tags twice", tags(), begin + parameter("unit", "C") + end + "\n" + begin + end + "\nDone.",
+       "c(\nDone.) f{\"unit\": \"C\"} f{}"},
+      {"tags that the prompt began", begun, "<function=f>\n" + parameter("days", "4") + end,
+       " f{\"days\": 4}"},
+      {"values by their schemas", tags(),
+       begin + parameter("days", "three") + parameter("either", "5") + parameter("either", "[5]") +
+           parameter("tree", "[1, 2]") + parameter("tree", "[true]") + parameter("text", "7") +
+           parameter("other", "True") + parameter("other", "so") + parameter("text", "") + end,
+       " f{\"days\": \"three\", \"either\": 5, \"either\": \"[5]\", \"tree\": [1, 2], \"tree\": "
+       "\"[true]\", \"text\": \"7\", \"other\": true, \"other\": \"so\", \"text\": \"\"}"},
+      {"a tool that nobody knows", tags(),
+       "<tool_call>\n<function=g>\n" + parameter("a", "{\"b\": null}") + end,
+       " g{\"a\": {\"b\": null}}"},
+      {"tags without their call's end", tags(), begin + "</function> so", "c( so) f{}"},
+      {"what is no parameter", tags(), begin + "text</function>", "c(\ntext</function>) f{}"},
+      {"bare", bare(),
+       "Hm.<|tool_call>call:f{a:<|\"|>b \"}, <|c\n<|\"|>,d:[1,-2.5,true,None],e:{f:{}},g:word}"
+       "<tool_call|><|tool_call>call:g{}<tool_call|>",
+       "c(Hm.) f{\"a\": \"b \\\"}, <|c\\n\", \"d\": [1, -2.5, true, null], \"e\": {\"f\": {}}, "
+       "\"g\": \"word\"} g{}"},
+      {"bare with keys that are texts", bare(),
+       "<|tool_call>call:f{<|\"|>a b<|\"|>:<|\"|><|\"|>}<tool_call|>", " f{\"a b\": \"\"}"},
+      {"bare that the prompt began", begun_bare, "a:1}<tool_call|>", " f{\"a\": 1}"},
+      {"bare that is none", bare(), "<|tool_call>call: f{}<tool_call|>",
+       "c(<|tool_call>call: f{}<tool_call|>)"},
+  };
+}
+
 class AnswerReaderTest : public testing::TestWithParam<Case> {};
+class OtherNotation : public testing::TestWithParam<Case> {};
 
 /// Reads an answer in these pieces: what it becomes, with the text of all its parts.
 std::pair<std::string, std::string> read(const AnswerPlan& plan,
@@ -166,6 +234,35 @@ TEST_P(AnswerReaderTest, WhereverItIsCut) {
   EXPECT_EQ(read(plan, bytes), expected);
 }
 
+TEST_P(OtherNotation, WhereverItIsCut) {
+  const auto& [name, plan, text, wanted] = GetParam();
+  EXPECT_EQ(shown(read_answer(plan, text)), wanted);
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    for (std::size_t k = i; k <= text.size(); ++k) {
+      EXPECT_EQ(read(plan, {text.substr(0, i), text.substr(i, k - i), text.substr(k)}).first,
+                wanted);
+    }
+  }
+  std::vector<std::string> bytes;
+  for (const char c : text) bytes.emplace_back(1, c);
+  EXPECT_EQ(read(plan, bytes).first, wanted);
+}
+
+/// What ends early gives the beginning of the same arguments.
+TEST_P(OtherNotation, WhereverItEnds) {
+  const auto& [name, plan, text, wanted] = GetParam();
+  const ReadAnswer whole = read_answer(plan, text);
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    const ReadAnswer part = read_answer(plan, text.substr(0, size));
+    ASSERT_LE(part.calls.size(), whole.calls.size());
+    for (std::size_t i = 0; i < part.calls.size(); ++i) {
+      EXPECT_EQ(part.calls[i].name, whole.calls[i].name);
+      EXPECT_TRUE(whole.calls[i].arguments.starts_with(part.calls[i].arguments))
+          << part.calls[i].arguments;
+    }
+  }
+}
+
 /// Whatever ends an answer early, nothing of it is lost.
 TEST_P(AnswerReaderTest, WhereverItEnds) {
   const auto& [name, plan, text, wanted] = GetParam();
@@ -175,14 +272,17 @@ TEST_P(AnswerReaderTest, WhereverItEnds) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, AnswerReaderTest, testing::ValuesIn(cases()),
-                         [](const testing::TestParamInfo<Case>& info) {
-                           std::string name = info.param.name;
-                           for (char& c : name) {
-                             if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-                           }
-                           return name;
-                         });
+std::string test_name(const testing::TestParamInfo<Case>& info) {
+  std::string name = info.param.name;
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, AnswerReaderTest, testing::ValuesIn(cases()), test_name);
+INSTANTIATE_TEST_SUITE_P(Formats, OtherNotation, testing::ValuesIn(cases_of_other_notations()),
+                         test_name);
 
 TEST(AnswerReader, HoldsBackNoMoreThanItMust) {
   AnswerReader reader(hermes());
@@ -200,6 +300,23 @@ TEST(AnswerReader, HoldsBackNoMoreThanItMust) {
   EXPECT_EQ(text("ents\": {"), "add|{|");
   EXPECT_EQ(text("\"a\": \"long"), "\"a\": \"long|");
   EXPECT_EQ(text(" text\"}"), " text\"}|");
+}
+
+TEST(AnswerReader, TextsInTagsComeWhileTheyAreWritten) {
+  AnswerReader reader(tags());
+  const auto arguments = [&](const std::string& piece) {
+    std::string more;
+    for (const AnswerPart& part : reader.add(piece)) {
+      if (part.kind == Kind::kArguments) more += part.text;
+    }
+    return more;
+  };
+  EXPECT_EQ(arguments("<tool_call>\n<function=f>\n<parameter=text>\nLong"), "{\"text\": \"Long");
+  EXPECT_EQ(arguments(" text\n"), " text");
+  EXPECT_EQ(arguments("on"), "\\non");
+  EXPECT_EQ(arguments("\n</parameter>"), "\"");
+  EXPECT_EQ(arguments("\n<parameter=days>\n1"), ", \"days\": ");
+  EXPECT_EQ(arguments("2\n</parameter>\n</function>"), "12}");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "saccade/grammar.h"
+#include "server/answer_reader.h"
 #include "server/call_schema.h"
 #include "server/tool_use.h"
 #include "temporary_directory.h"
@@ -67,10 +68,53 @@ TEST_F(PublishedTemplate, Mistral) {
   EXPECT_TRUE(calls->short_ids);
 }
 
+TEST_F(PublishedTemplate, Tags) {
+  const auto calls = calls_of("Qwen3.5-4B.jinja");
+  ASSERT_TRUE(calls);
+  EXPECT_EQ(calls->form, Form::kTags);
+  EXPECT_EQ(calls->begin, "<tool_call>");
+  EXPECT_EQ(calls->space, "\n");
+  EXPECT_EQ(calls->end, "</tool_call>");
+}
+
+TEST_F(PublishedTemplate, Gemma) {
+  const auto calls = calls_of("google-gemma-4-31B-it.jinja");
+  ASSERT_TRUE(calls);
+  EXPECT_EQ(calls->form, Form::kBare);
+  EXPECT_EQ(calls->begin, "<|tool_call>");
+  EXPECT_EQ(calls->end, "<tool_call|>");
+}
+
+/// What these templates show of a call is read as that call.
+TEST_F(PublishedTemplate, TheirOwnCallsAreRead) {
+  constexpr const char* kArguments =
+      R"({"days": 3, "list": ["a", true], "text": "two\nlines, \"quoted\"", "tree": {"x": 1.5}})";
+  const json::value wanted = json::parse(kArguments);
+  for (const char* name : {"Qwen3.5-4B.jinja", "google-gemma-4-31B-it.jinja",
+                           "Qwen-Qwen3-0.6B.jinja", "Mistral-Small-3.2-24B-Instruct-2506.jinja"}) {
+    const ChatTemplate chat_template = ChatTemplate::read((kTemplates / name).string());
+    const std::string rendered = chat_template.render(
+        {R"([{"role": "user", "content": "q"}, {"role": "assistant", "content": "",
+             "tool_calls": [{"type": "function", "id": "123456789", "function": {"name": "forecast",
+             "arguments": )" +
+             std::string(kArguments) + "}}]}]",
+         "",
+         false,
+         {}});
+    AnswerPlan plan;
+    plan.syntax.calls = calls_of(name);
+    ASSERT_TRUE(plan.syntax.calls) << name;
+    const ReadAnswer answer =
+        read_answer(plan, rendered.substr(rendered.find(plan.syntax.calls->begin)));
+    ASSERT_EQ(answer.calls.size(), 1u) << rendered;
+    EXPECT_EQ(answer.calls[0].name, "forecast");
+    EXPECT_EQ(json::parse(answer.calls[0].arguments), wanted) << answer.calls[0].arguments;
+  }
+}
+
 TEST_F(PublishedTemplate, FormsThatAreNotRead) {
-  // Parameters in tags, in another notation of values, and no calls at all.
-  for (const char* name : {"Qwen3.5-4B.jinja", "google-gemma-4-31B-it.jinja", "GLM-4.6.jinja",
-                           "microsoft-Phi-3.5-mini-instruct.jinja"}) {
+  // Keys and values in tags of another kind, and no calls at all.
+  for (const char* name : {"GLM-4.6.jinja", "microsoft-Phi-3.5-mini-instruct.jinja"}) {
     EXPECT_FALSE(calls_of(name)) << name;
   }
 }
@@ -102,6 +146,39 @@ TEST(CallSchema, OneOfTheToolsWithItsArguments) {
       list.check(R"([{"name": "now", "parameters": {}}, {"name": "now", "parameters": {}}])"));
 }
 
+TEST(CallSchema, CallsInTags) {
+  const std::vector<Tool> tools = {
+      tool("add", R"({"type": "object", "properties": {"a": {"type": "integer"},
+                      "note": {"type": "string"}, "b": {"$ref": "#/$defs/n"}},
+                      "required": ["a", "b", "c"], "$defs": {"n": {"enum": ["x", "y"]}}})"),
+      make_tool("now", nullptr, "tools[1]"), tool("any", "{}")};
+  const Grammar grammar = Grammar::gbnf(tags_grammar(tools), "call");
+  const auto parameter = [](const std::string& key, const std::string& value) {
+    return "<parameter=" + key + ">\n" + value + "\n</parameter>\n";
+  };
+  const auto accepts = [&](const std::string& name, const std::string& parameters) {
+    return !grammar.check("<function=" + name + ">\n" + parameters + "</function>");
+  };
+  const std::string b = parameter("b", "y") + parameter("c", "[1]");
+  EXPECT_TRUE(accepts("add", parameter("a", "1") + b));
+  EXPECT_TRUE(accepts("add", parameter("a", "1") + parameter("note", "so \"it\" is\n") + b));
+  EXPECT_FALSE(accepts("add", parameter("a", "\"1\"") + b));
+  EXPECT_FALSE(accepts("add", b));
+  EXPECT_FALSE(accepts("add", parameter("a", "1") + parameter("b", "y")));
+  EXPECT_FALSE(accepts("add", parameter("a", "1") + parameter("b", "z") + parameter("c", "1")));
+  EXPECT_FALSE(accepts("add", parameter("d", "1") + parameter("a", "1") + b));
+  EXPECT_TRUE(accepts("now", ""));
+  EXPECT_FALSE(accepts("now", parameter("a", "1")));
+  EXPECT_TRUE(accepts("any", parameter("what", "ever") + parameter("it", "is")));
+  EXPECT_FALSE(accepts("sub", ""));
+  for (const char* bad :
+       {R"({"anyOf": []})", R"({"properties": {"a": true}})", R"({"properties": []})",
+        R"({"properties": {"a>": {}}})", R"({"additionalProperties": {"type": "null"}})",
+        R"({"properties": {"a": {"$ref": "#"}}})", R"({"required": "a"})"}) {
+    EXPECT_THROW(tags_grammar(std::vector{tool("f", bad)}), ApiError) << bad;
+  }
+}
+
 TEST(CallSchema, WhatCannotBeATool) {
   EXPECT_THROW(tool("a b", "{}"), ApiError);
   EXPECT_THROW(tool("", "{}"), ApiError);
@@ -122,7 +199,7 @@ class PlanTest : public testing::Test {
     const std::string path = directory.write("chat_template.jinja", text).string();
     const Tokenizer tokenizer = Tokenizer::load(SACCADE_SOURCE_DIR "/assets/glance");
     const AnswerTemplate answers(ChatTemplate::read(path), tokenizer);
-    return plan_answer(use_, {options_, "glance", 4096, tokenizer, &answers}, request_);
+    return plan_answer(use_, wish_, {options_, "glance", 4096, tokenizer, &answers}, request_);
   }
   std::string error(const std::string& before, const std::string& between, const std::string& end) {
     try {
@@ -136,6 +213,7 @@ class PlanTest : public testing::Test {
 
   ServeOptions options_;
   ToolUse use_;
+  ReasoningWish wish_;
   Request request_;
 };
 
@@ -172,6 +250,19 @@ TEST_F(PlanTest, CallsByName) {
   request_ = {};
   use_.name = "sub";
   EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("there is no tool \"sub\""));
+}
+
+TEST_F(PlanTest, CallsByTheNameOfTheOnlyTool) {
+  use_.tools.pop_back();
+  use_.tools[0].strict = true;
+  plan("[TOOL_CALLS]", "[ARGS]", "");
+  EXPECT_EQ(request_.constraint->after, "[ARGS]");
+  EXPECT_EQ(request_.constraint->texts, std::vector<std::string>{"{\"type\":\"object\"}"});
+  EXPECT_FALSE(request_.constraint->ends_answer);
+  use_.parallel = false;
+  request_ = {};
+  plan("[TOOL_CALLS]", "[ARGS]", "");
+  EXPECT_TRUE(request_.constraint->ends_answer);
 }
 
 TEST_F(PlanTest, WhatDoesNotGoTogether) {

@@ -1,7 +1,6 @@
 // What Anthropic's requests mean.
 #include "server/anthropic_messages.h"
-
-#include <gmock/gmock.h>
+#include "server/request_test.h"
 
 namespace saccade::server {
 namespace {
@@ -10,23 +9,9 @@ namespace json = boost::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class AnthropicTest : public testing::Test {
+class AnthropicTest : public RequestTest {
  protected:
-  Generation read(const std::string& fields) const {
-    return read_anthropic_message(parse_body("{" + fields + "}"), context());
-  }
-  std::string error_of(const std::string& fields) const {
-    try {
-      read(fields);
-    } catch (const ApiError& error) {
-      return fmt::format("{} {}: {}", error.status(), error.param(), error.what());
-    }
-    return "no error";
-  }
-  ApiContext context() const { return {options_, "glance", 4096, tokenizer_}; }
-
-  const ServeOptions options_;
-  const Tokenizer tokenizer_ = Tokenizer::load(SACCADE_SOURCE_DIR "/assets/glance");
+  AnthropicTest() : RequestTest(read_anthropic_message) {}
 };
 
 const std::string kHi = R"("max_tokens": 5, "messages": [{"role": "user", "content": "hi"}])";
@@ -54,7 +39,14 @@ TEST_F(AnthropicTest, RefusesByName) {
   EXPECT_THAT(error_of(kHi + R"(, "tool_choice": {"type": "any"})"),
               HasSubstr("400 tool_choice: "));
   EXPECT_THAT(error_of(kHi + R"(, "thinking": {"type": "enabled", "budget_tokens": 5})"),
+              HasSubstr("400 thinking: thinking: this model's chat template knows no reasoning"));
+  EXPECT_THAT(error_of(kHi + R"(, "thinking": {"type": "enabled"})"),
+              HasSubstr("400 thinking.budget_tokens: "));
+  EXPECT_THAT(error_of(kHi + R"(, "thinking": {"type": "deep"})"),
               HasSubstr("400 thinking.type: "));
+  EXPECT_EQ(error_of(kHi + R"(, "thinking": {"type": "disabled"})"), "no error");
+  EXPECT_THAT(error_of(kHi + R"(, "output_config": {"effort": "low"})"),
+              HasSubstr("400 output_config.effort: "));
   EXPECT_THAT(error_of(kHi + R"(, "n": 2)"), HasSubstr("400 n: "));
   EXPECT_THAT(error_of(kHi + R"(, "output_config": {"format": {"type": "yaml"}})"),
               HasSubstr("400 output_config.format.type: "));
@@ -116,19 +108,28 @@ TEST_F(AnthropicTest, StreamsEventsInTheirOrder) {
   stream += format.stream_piece(0, "", {});
   stream += format.stream_choice_end(0, result);
   stream += format.stream_end({&result, 1});
-  std::vector<std::string> names;
-  for (std::size_t at = 0; (at = stream.find("event: ", at)) != std::string::npos;) {
-    const std::size_t end = stream.find('\n', at);
-    names.push_back(stream.substr(at + 7, end - at - 7));
-    at = end;
-  }
-  EXPECT_THAT(names, ElementsAre("message_start", "content_block_start", "content_block_delta",
-                                 "content_block_stop", "message_delta", "message_stop"));
+  EXPECT_THAT(event_names(stream),
+              ElementsAre("message_start", "content_block_start", "content_block_delta",
+                          "content_block_stop", "message_delta", "message_stop"));
   EXPECT_THAT(stream, HasSubstr(R"("stop_reason":"max_tokens")"));
   EXPECT_THAT(stream, HasSubstr(R"("input_tokens":5)"));  // what came from the cache is told apart
   EXPECT_THAT(stream, HasSubstr(R"("cache_read_input_tokens":4)"));
   EXPECT_THAT(format.stream_error(ApiError(503, "stopping")),
               HasSubstr("event: error\ndata: {\"type\":\"error\""));
+}
+
+TEST_F(AnthropicTest, NamesTheStopTextThatEndedTheAnswer) {
+  const Generation generation = read(R"("stop_sequences": ["x"], )" + kHi);
+  Result result;
+  result.text = "a";
+  EXPECT_THAT(generation.format->stream_choice_end(0, result),
+              HasSubstr(R"("delta":{"stop_reason":"end_turn","stop_sequence":null})"));
+  result.stop_text = "x";
+  const json::value whole = json::parse(generation.format->whole({&result, 1}));
+  EXPECT_EQ(whole.at("stop_reason"), "stop_sequence");
+  EXPECT_EQ(whole.at("stop_sequence"), "x");
+  EXPECT_THAT(generation.format->stream_choice_end(0, result),
+              HasSubstr(R"("delta":{"stop_reason":"stop_sequence","stop_sequence":"x"})"));
 }
 
 }  // namespace

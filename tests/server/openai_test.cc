@@ -1,8 +1,7 @@
 // What OpenAI's requests mean, and the shapes of answers.
-#include <gmock/gmock.h>
-
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
+#include "server/request_test.h"
 
 namespace saccade::server {
 namespace {
@@ -11,8 +10,10 @@ namespace json = boost::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class OpenAi : public testing::Test {
+class OpenAi : public RequestTest {
  protected:
+  OpenAi() : RequestTest(read_chat_completion) {}
+
   Generation chat(const std::string& body) const {
     return read_chat_completion(parse_body(body), context());
   }
@@ -20,29 +21,14 @@ class OpenAi : public testing::Test {
     return read_completion(parse_body(body), context());
   }
   /// A chat request with one message and these fields besides.
-  Generation chat_with(const std::string& fields) const {
-    return chat(R"({"messages": [{"role": "user", "content": "hi"}], )" + fields + "}");
-  }
+  Generation chat_with(const std::string& fields) const { return read(kHi + fields); }
   std::string error_of(const std::string& fields) const {
-    try {
-      chat_with(fields);
-    } catch (const ApiError& error) {
-      return fmt::format("{} {}: {}", error.status(), error.param(), error.what());
-    }
-    return "no error";
+    return RequestTest::error_of(kHi + fields);
   }
   std::string error_in_messages(const std::string& messages) const {
-    try {
-      chat(R"({"messages": )" + messages + "}");
-    } catch (const ApiError& error) {
-      return fmt::format("{} {}: {}", error.status(), error.param(), error.what());
-    }
-    return "no error";
+    return RequestTest::error_of(R"("messages": )" + messages);
   }
-  ApiContext context() const { return {options_, "glance", 4096, tokenizer_}; }
-
-  ServeOptions options_;
-  const Tokenizer tokenizer_ = Tokenizer::load(SACCADE_SOURCE_DIR "/assets/glance");
+  const std::string kHi = R"("messages": [{"role": "user", "content": "hi"}], )";
 };
 
 const char* const kPicture =

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <chrono>
 #include <csignal>
@@ -22,8 +23,11 @@ constexpr std::chrono::seconds kPatience{30};
                                 int output, const std::string& log) {
   dup2(output, STDOUT_FILENO);
   dup2(open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
-  std::vector<std::string> arguments = {SACCADE_PROGRAM, "serve", model, "--port", "0"};
+  std::vector<std::string> arguments = {SACCADE_PROGRAM, "serve", model};
   arguments.insert(arguments.end(), options.begin(), options.end());
+  if (std::ranges::find(options, "--port") == options.end()) {
+    arguments.insert(arguments.end(), {"--port", "0"});
+  }
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);

@@ -14,7 +14,8 @@ namespace saccade::server {
 
 class RunningServer {
  public:
-  /// Starts the program on a free port and waits for its address; with `ready`, also for its model.
+  /// Starts the program, on a free port unless the options name one, and waits for its address;
+  /// with `ready`, also for its model.
   explicit RunningServer(const std::vector<std::string>& options = {}, bool ready = true,
                          const std::string& model = "glance");
   /// Ends it if it still runs.

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "base/json.h"
-#include "saccade/engine.h"
+#include "server/chat_requests.h"
 #include "server/http_client.h"
 #include "server/running_server.h"
 
@@ -20,73 +20,12 @@ using std::chrono::milliseconds;
 using testing::AnyOf;
 using testing::HasSubstr;
 
-std::string picture_path(const std::string& name) {
-  return std::string(SACCADE_SOURCE_DIR) + "/assets/pictures/" + name;
-}
-
-std::string base64(const std::string& bytes) {
-  static constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    unsigned bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (int k = 0; k < 4; ++k) {
-      text += i + static_cast<std::size_t>(k) > bytes.size() ? '='
-                                                             : kAlphabet[bits >> (18 - 6 * k) & 63];
-    }
-  }
-  return text;
-}
-
-json::object text_part(const std::string& text) {
-  return {{"type", "text"}, {"text", text}};
-}
-
-json::object picture_part(const std::string& name) {
-  return {{"type", "image_url"},
-          {"image_url", json::object{{"url", "data:image/jpeg;base64," +
-                                                 base64(read_text_file(picture_path(name)))}}}};
-}
-
-/// A chat request about a picture.
-json::object question(const std::string& picture, const std::string& text) {
-  const json::array content = {picture_part(picture), text_part(text)};
-  return {{"model", "glance"},
-          {"messages", json::array{json::object{{"role", "user"}, {"content", content}}}}};
-}
-
 /// One that is answered for a long time.
 json::object endless() {
   return {{"messages", json::array{json::object{{"role", "user"}, {"content", "Describe."}}}},
           {"ignore_eos", true},
           {"stream", true},
           {"max_tokens", 3500}};
-}
-
-json::value chat(const RunningServer& server, const json::object& request) {
-  const TestResponse response =
-      server.ask("POST", "/v1/chat/completions", json::serialize(request));
-  EXPECT_EQ(response.status, 200) << response.body;
-  return json::parse(response.body);
-}
-
-std::string content_of(const json::value& answer, std::size_t choice = 0) {
-  return std::string(answer.at("choices").at(choice).at("message").at("content").as_string());
-}
-
-/// What the engine alone answers.
-std::string lone_answer(const std::string& picture, const std::string& text) {
-  Engine engine = Engine::load("glance", {.device = "cpu"});
-  Request request;
-  request.messages.push_back({"user", {read_image(picture_path(picture)), text}});
-  return engine.generate(request).text;
-}
-
-json::value status_of(const RunningServer& server) {
-  return json::parse(server.ask("GET", "/v1/admin/status").body);
 }
 
 /// Asks for the status until `done` likes it.

@@ -24,7 +24,7 @@ constexpr const char* kTemplate =
 {{ '<tool_call>\n{"name": "' + c.function.name + '", "arguments": ' + (c.function.arguments | tojson) + '}\n</tool_call>' }}
 {%- endfor -%}<|im_end|>
 {% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
-{% if think %}<think>
+{% if enable_thinking %}<think>
 {% endif %}{%- endif -%})";
 
 constexpr const char* kSchema = R"({"type": "object", "properties": {
@@ -32,19 +32,37 @@ constexpr const char* kSchema = R"({"type": "object", "properties": {
   "maximum": 9}, "unit": {"enum": ["C", "F"]}}, "required": ["city", "days"],
   "additionalProperties": false})";
 
+/// Qwen3.5's way of writing calls, with all but that left out.
+constexpr const char* kTagsTemplate =
+    R"({%- for m in messages -%}<|im_start|>{{ m.role }}
+{% if m.content is string %}{{ m.content }}{% endif %}
+{%- for c in m.tool_calls -%}
+{{ '<tool_call>\n<function=' + c.function.name + '>\n' }}
+{%- for key, value in c.function.arguments | items -%}
+{{ '<parameter=' + key + '>\n' + (value | string) + '\n</parameter>\n' }}
+{%- endfor -%}{{ '</function>\n</tool_call>' }}
+{%- endfor -%}<|im_end|>
+{% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
+{% endif -%})";
+
+/// Makes a small model whose template is this one.
+void make_model(const TemporaryDirectory& directory, const char* chat_template) {
+  for (const auto& entry : fs::directory_iterator(goldens::root() / "qwen3" / "saved_f32")) {
+    if (entry.path().filename() == "chat_template.jinja") continue;
+    fs::copy_file(entry.path(), directory.path() / entry.path().filename());
+  }
+  directory.write("chat_template.jinja", chat_template);
+}
+
+const std::vector<std::string> kOptions = {"--device", "cpu", "--threads", "1", "--name", "small"};
+
 /// A server of a small model whose template shows how calls are written.
 class ToolsTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     directory_ = std::make_unique<TemporaryDirectory>();
-    for (const auto& entry : fs::directory_iterator(goldens::root() / "qwen3" / "saved_f32")) {
-      if (entry.path().filename() == "chat_template.jinja") continue;
-      fs::copy_file(entry.path(), directory_->path() / entry.path().filename());
-    }
-    directory_->write("chat_template.jinja", kTemplate);
-    server_ = std::make_unique<RunningServer>(
-        std::vector<std::string>{"--device", "cpu", "--threads", "1", "--name", "small"}, true,
-        directory_->path().string());
+    make_model(*directory_, kTemplate);
+    server_ = std::make_unique<RunningServer>(kOptions, true, directory_->path().string());
   }
   static void TearDownTestSuite() {
     server_.reset();
@@ -91,7 +109,7 @@ TEST_F(ToolsTest, ACallThatIsRequired) {
                                                {"name": "forecast"}})");
     }
     // A prompt that ends inside of reasoning leaves it first.
-    if (seed % 3 == 0) request["chat_template_kwargs"] = json::object{{"think", true}};
+    if (seed % 3 == 0) request["chat_template_kwargs"] = json::object{{"enable_thinking", true}};
     const json::value answer = json::parse(ask(request).body);
     const json::value& choice = answer.at("choices").at(0);
     EXPECT_EQ(choice.at("finish_reason"), "tool_calls");
@@ -177,7 +195,7 @@ TEST_F(ToolsTest, Anthropics) {
 TEST_F(ToolsTest, ReasoningThatThePromptBegan) {
   json::object request = question(5);
   request["max_tokens"] = 8;
-  request["chat_template_kwargs"] = json::object{{"think", true}};
+  request["chat_template_kwargs"] = json::object{{"enable_thinking", true}};
   request["ignore_eos"] = true;
   const json::value open = json::parse(ask(request).body);
   request["response_format"] = json::parse(R"({"type": "choice", "choice": ["yes"]})");
@@ -188,6 +206,89 @@ TEST_F(ToolsTest, ReasoningThatThePromptBegan) {
   const json::value& reasoned = open.at("choices").at(0).at("message");
   EXPECT_EQ(reasoned.at("content"), "");
   EXPECT_NE(reasoned.at("reasoning_content").as_string(), "");
+}
+
+TEST_F(ToolsTest, Responses) {
+  json::object request = {{"input", "Weather?"},
+                          {"temperature", 1.5},
+                          {"seed", 4},
+                          {"max_output_tokens", 300},
+                          {"tool_choice", "required"}};
+  request["tools"] = json::array{json::object{
+      {"type", "function"}, {"name", "forecast"}, {"parameters", json::parse(kSchema)}}};
+  const json::value whole = json::parse(ask(request, "/v1/responses").body);
+  ASSERT_EQ(whole.at("output").as_array().size(), 1u) << whole;
+  const json::value& call = whole.at("output").at(0);
+  EXPECT_EQ(call.at("type"), "function_call");
+  EXPECT_EQ(call.at("name"), "forecast");
+  expect_arguments(call.at("arguments").as_string());
+  request["stream"] = true;
+  std::string arguments;
+  std::int64_t number = 0;
+  for (const std::string& data : event_data(ask(request, "/v1/responses").body)) {
+    const json::value event = json::parse(data);
+    EXPECT_EQ(event.at("sequence_number"), number++);
+    if (event.at("type") == "response.function_call_arguments.delta") {
+      arguments += event.at("delta").as_string();
+    }
+  }
+  EXPECT_EQ(arguments, call.at("arguments").as_string());
+}
+
+TEST_F(ToolsTest, ReasoningEndsWhereItsBudgetIsSpent) {
+  json::object request = question(5);
+  request["max_tokens"] = 40;
+  request["ignore_eos"] = true;
+  request["thinking_budget"] = 4;
+  const json::value answer = json::parse(ask(request).body);
+  const json::value& usage = answer.at("usage");
+  EXPECT_EQ(usage.at("completion_tokens"), 40);
+  EXPECT_EQ(usage.at("completion_tokens_details").at("reasoning_tokens"), 4);
+  EXPECT_NE(answer.at("choices").at(0).at("message").at("content"), "");
+  request["thinking_budget"] = 0;
+  const json::value none = json::parse(ask(request).body);
+  EXPECT_EQ(none.at("usage").at("completion_tokens_details").at("reasoning_tokens"), 0);
+  EXPECT_FALSE(none.at("choices").at(0).at("message").as_object().contains("reasoning_content"));
+}
+
+TEST(ToolsInTags, ArgumentsFollowTheirSchemas) {
+  const TemporaryDirectory directory;
+  make_model(directory, kTagsTemplate);
+  const RunningServer server(kOptions, true, directory.path().string());
+  const Grammar schema = Grammar::json_schema(kSchema, "test");
+  json::object request = {
+      {"messages", json::array{json::object{{"role", "user"}, {"content", "Weather?"}}}},
+      {"temperature", 1.5},
+      {"max_tokens", 300},
+      {"tool_choice", "required"}};
+  request["tools"] = json::array{json::object{
+      {"type", "function"},
+      {"function", json::object{{"name", "forecast"}, {"parameters", json::parse(kSchema)}}}}};
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    request["seed"] = seed;
+    request["stream"] = false;
+    const TestResponse response =
+        server.ask("POST", "/v1/chat/completions", json::serialize(request));
+    ASSERT_EQ(response.status, 200) << response.body;
+    const json::value answer = json::parse(response.body);
+    const json::value& choice = answer.at("choices").at(0);
+    EXPECT_EQ(choice.at("finish_reason"), "tool_calls");
+    const json::value& call = choice.at("message").at("tool_calls").at(0).at("function");
+    EXPECT_EQ(call.at("name"), "forecast");
+    const std::string arguments(call.at("arguments").as_string());
+    EXPECT_FALSE(schema.check(arguments)) << arguments;
+    request["stream"] = true;
+    std::string streamed;
+    for (const std::string& data :
+         event_data(server.ask("POST", "/v1/chat/completions", json::serialize(request)).body)) {
+      if (data == "[DONE]") continue;
+      const json::value chunk = json::parse(data);
+      const json::value* calls =
+          chunk.at("choices").at(0).at("delta").as_object().if_contains("tool_calls");
+      if (calls) streamed += calls->at(0).at("function").at("arguments").as_string();
+    }
+    EXPECT_EQ(streamed, arguments);
+  }
 }
 
 TEST_F(ToolsTest, WithTheOfficialClients) {

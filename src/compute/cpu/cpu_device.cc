@@ -222,11 +222,11 @@ void CpuDevice::do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots&
   const auto vocab_size = static_cast<std::size_t>(logits.size(1));
   const auto* slot = slots.data<std::int32_t>();
   auto* id = ids.data<std::int32_t>();
-  for (std::int64_t row = 0; row < logits.rows(); ++row) {
+  threads_.parallel_for(logits.rows(), [&](std::int64_t row) {
     const std::span<float> values(logits.row(row), vocab_size);
     const bool finite = std::ranges::all_of(values, [](float x) { return std::isfinite(x); });
     id[row] = slot[row] >= 0 && finite ? samplers.at(slot[row]).choose(values) : -1;
-  }
+  });
 }
 
 }  // namespace saccade::compute::cpu

@@ -24,6 +24,7 @@ class GpuSamplerSlots : public SamplerSlots {
         device_(device),
         vocab_size_(vocab_size),
         words_((vocab_size + kWordBits - 1) / kWordBits),
+        penalties_(count, false),
         states_(device.take_lasting_memory(count * static_cast<std::int64_t>(sizeof(SampleState)))),
         seen_(device.take_lasting_memory(count * words_ * static_cast<std::int64_t>(sizeof(u32)))) {
   }
@@ -31,14 +32,8 @@ class GpuSamplerSlots : public SamplerSlots {
   void assign(int slot, const SamplingParams& params, std::uint64_t seed,
               std::span<const std::int32_t> prompt) override {
     const bool penalty = params.repetition_penalty != 1.0;
-    u32* seen = static_cast<u32*>(seen_.get()) + slot * words_;
-    if (penalty) {
-      std::vector<u32> bits(words_, 0);
-      for (const std::int32_t id : prompt) {
-        if (id >= 0 && id < vocab_size_) bits[id / kWordBits] |= 1u << (id % kWordBits);
-      }
-      device_.copy_in(seen, bits.data(), words_ * static_cast<std::int64_t>(sizeof(u32)));
-    }
+    penalties_[slot] = penalty;
+    if (penalty) add_seen(slot, std::vector<u32>(words_, 0), prompt);
     SampleState state{};
     state.temperature = static_cast<float>(params.temperature);
     state.top_p = static_cast<float>(params.top_p);
@@ -46,12 +41,19 @@ class GpuSamplerSlots : public SamplerSlots {
     state.repetition_penalty = static_cast<float>(params.repetition_penalty);
     state.top_k = static_cast<u32>(std::min<std::int64_t>(params.top_k, vocab_size_));
     state.random = seed;
-    state.seen = penalty ? seen : nullptr;
+    state.seen = penalty ? seen(slot) : nullptr;
     device_.copy_in(this->state(slot), &state, sizeof state);
   }
 
+  void note(int slot, std::span<const std::int32_t> ids) override {
+    if (!penalties_[slot] || ids.empty()) return;
+    std::vector<u32> bits(words_);
+    device_.copy_out(bits.data(), seen(slot), seen_bytes());
+    add_seen(slot, std::move(bits), ids);
+  }
+
   void allow(int slot, std::span<const std::uint64_t> words) override {
-    const std::int64_t bytes = words_ * static_cast<std::int64_t>(sizeof(u32));
+    const std::int64_t bytes = seen_bytes();
     if (!masks_) masks_ = device_.take_lasting_memory(count() * bytes);
     u32* mask = static_cast<u32*>(masks_.get()) + slot * words_;
     if (!words.empty()) {
@@ -67,9 +69,19 @@ class GpuSamplerSlots : public SamplerSlots {
   SampleState* state(int slot) const { return static_cast<SampleState*>(states_.get()) + slot; }
 
  private:
+  u32* seen(int slot) const { return static_cast<u32*>(seen_.get()) + slot * words_; }
+  std::int64_t seen_bytes() const { return words_ * static_cast<std::int64_t>(sizeof(u32)); }
+  void add_seen(int slot, std::vector<u32> bits, std::span<const std::int32_t> ids) {
+    for (const std::int32_t id : ids) {
+      if (id >= 0 && id < vocab_size_) bits[id / kWordBits] |= 1u << (id % kWordBits);
+    }
+    device_.copy_in(seen(slot), bits.data(), seen_bytes());
+  }
+
   GpuDevice& device_;
   std::int64_t vocab_size_;
-  std::int64_t words_;  // of a slot
+  std::int64_t words_;           // of a slot
+  std::vector<bool> penalties_;  // slots whose tokens are counted
   std::shared_ptr<void> states_;
   std::shared_ptr<void> seen_;
   std::shared_ptr<void> masks_;  // of slots that were given one

@@ -34,6 +34,44 @@ const next = await openai.chat.completions.create({
 });
 assert.equal(next.choices.length, 1);
 
+// OpenAI's responses: a stream that its helper puts together, and the same conversation.
+const input = [{role: 'user', content: 'Weather?'}];
+const asked = {
+  model: 'small', max_output_tokens: 200,
+  tools: [{type: 'function', name: 'forecast', parameters: schema, strict: true}],
+};
+const stream = openai.responses.stream({...asked, input, tool_choice: 'required'});
+const types = new Set();
+let argumentsText = '';
+for await (const event of stream) {
+  types.add(event.type);
+  if (event.type === 'response.function_call_arguments.delta') argumentsText = event.snapshot;
+}
+const {output} = await stream.finalResponse();
+assert.equal(output.length, 1);
+assert.equal(output[0].type, 'function_call');
+assert.equal(output[0].arguments, argumentsText);
+check(JSON.parse(argumentsText));
+for (const type of ['response.output_item.added', 'response.function_call_arguments.done',
+                    'response.output_item.done', 'response.completed']) {
+  assert.ok(types.has(type), type);
+}
+const later = await openai.responses.create({
+  ...asked, max_output_tokens: 5,
+  input: [...input, ...output,
+          {type: 'function_call_output', call_id: output[0].call_id, output: 'Sunny.'}],
+});
+assert.ok(later.output.length > 0);
+const thought = await openai.responses.create({
+  model: 'small', input, reasoning: {effort: 'low'}, max_output_tokens: 6,
+});
+assert.equal(thought.output[0].type, 'reasoning');
+assert.equal(thought.usage.output_tokens_details.reasoning_tokens, 6);
+const followed = await openai.responses.create({
+  model: 'small', input: [...input, ...thought.output, ...input], max_output_tokens: 5,
+});
+assert.ok(followed.output.length > 0);
+
 // Anthropic's.
 const anthropic = new Anthropic({baseURL: url, apiKey: 'key', maxRetries: 0});
 const request = {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "compute/cpu/kernels/kernels.h"
@@ -13,15 +14,58 @@ namespace saccade::compute::cpu::SACCADE_ISA {
 
 /// One block of inputs for neighbouring panels and rows.
 struct DotTile {
-  const UnpackedPanel* panels;
-  int chunks;                // of the block
-  int unit_chunks;           // at least 1
-  const std::int8_t* codes;  // [rows, kBlock]
-  const float* scales;       // [rows], of activations
-  const UnitTerm* terms;     // [rows, block_units]
+  UnpackedPanel* panels;
+  const std::uint8_t* packed[kDotPanels];  // the panels' codes, for PackedCodes
+  const std::uint8_t* values;              // the layout's table, for PackedCodes
+  int chunks;                              // of the block
+  int unit_chunks;                         // at least 1
+  const std::int8_t* codes;                // [rows, kBlock]
+  const float* scales;                     // [rows], of activations
+  const UnitTerm* terms;                   // [rows, block_units]
   int block_units;
-  float* sums;  // [rows, kPanels * kPanel]
-  bool first;   // start from zero instead of from the sums
+  const std::uint8_t* ahead[kDotPanels];  // memory to ask for
+  int ahead_lines;                        // of that, cache lines with each chunk
+  float* sums;                            // [rows, kPanels * kPanel]
+  bool first;                             // start from zero instead of from the sums
+};
+
+/// The codes of a block where unpacking left them.
+class UnpackedCodes {
+ public:
+  explicit UnpackedCodes(const DotTile& t) : panels_(t.panels) {}
+
+  /// Vector kQuad of a chunk.
+  template <int kQuad>
+  U8x64 vector(int panel, int chunk) const {
+    return load_bytes(panels_[panel].codes[chunk][kQuad]);
+  }
+
+ private:
+  const UnpackedPanel* panels_;
+};
+
+/// The codes of a block as they lie in memory: the first tile unpacks them between its products,
+/// which wait for other things than these instructions do, and leaves them for the other tiles.
+template <int kBits, bool kTable>
+class PackedCodes {
+ public:
+  explicit PackedCodes(const DotTile& t) : panels_(t.panels), values_(t.values) {
+    for (int p = 0; p < kDotPanels; ++p) packed_[p] = t.packed[p];
+  }
+
+  template <int kQuad>
+  U8x64 vector(int panel, int chunk) const {
+    const std::uint8_t* packed = packed_[panel] + std::int64_t{chunk} * 64 * kBits;
+    U8x64 codes = unpack_quad<kBits, kQuad>(packed);
+    if constexpr (kTable) codes = lookup(codes, values_);
+    store_bytes(panels_[panel].codes[chunk][kQuad], codes);
+    return codes;
+  }
+
+ private:
+  UnpackedPanel* panels_;
+  const std::uint8_t* values_;
+  const std::uint8_t* packed_[kDotPanels];
 };
 
 /// sums += the products of a block. A unit's products are exact integers; units are added in their
@@ -30,7 +74,7 @@ struct DotTile {
 ///
 /// What bounds it on x86 are the two ports that 512-bit arithmetic has. Of 10 instructions for 32
 /// inputs 8 are products; starts and activations come from memory, which costs nothing there.
-template <int kRows, int kPanels, int kStepQuads, bool kOffset, bool kWide>
+template <typename Codes, int kRows, int kPanels, int kStepQuads, bool kOffset, bool kWide>
 void dot_tile(const DotTile& t) {
   F32x16 acc[kRows][kPanels];
 #pragma GCC unroll 12
@@ -38,54 +82,80 @@ void dot_tile(const DotTile& t) {
 #pragma GCC unroll 2
     for (int p = 0; p < kPanels; ++p) acc[r][p] = broadcast(0.0f);
   }
-  constexpr int kParts = kQuads / kStepQuads;
-  const int steps = t.chunks * kParts;
-  const UnitTerm* term = t.terms;
+  const Codes codes(t);
+  const UnpackedPanel* panels = t.panels;
+  const int chunks = t.chunks, unit_chunks = t.unit_chunks, block_units = t.block_units;
+  const int ahead_lines = t.ahead_lines;
+  const std::uint8_t* ahead[kPanels];
+  for (int p = 0; p < kPanels; ++p) ahead[p] = t.ahead[p];
   const std::int8_t* x = t.codes;
-  const std::uint8_t* weights[kPanels];
-  for (int p = 0; p < kPanels; ++p) weights[p] = &t.panels[p].codes[0][0][0];
-  for (int step = 0, unit = 0; step < steps; ++term, ++unit) {
-    const int end = kParts == 1 ? std::min(steps, step + t.unit_chunks) : step + 1;
-    I32x16 products[kRows][kPanels];
+  const UnitTerm* term = t.terms;
+  int unit = 0;
+  I32x16 products[kRows][kPanels];
+  const auto start_unit = [&] {
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
       for (int p = 0; p < kPanels; ++p) {
-        products[r][p] = kOffset ? broadcast_int(0) : broadcast_int(term[r * t.block_units].start);
+        products[r][p] = kOffset ? broadcast_int(0) : broadcast_int(term[r * block_units].start);
       }
     }
+  };
+  const auto finish_unit = [&] {
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+      for (int p = 0; p < kPanels; ++p) {
+        acc[r][p] = fma(to_float(products[r][p]), load(panels[p].scale[unit]), acc[r][p]);
+        if constexpr (kOffset) {
+          const F32x16 sum = broadcast(term[r * block_units].sum);
+          acc[r][p] = fma(load(panels[p].offset[unit]), sum, acc[r][p]);
+        }
+      }
+    }
+    ++term, ++unit;
+  };
+  const auto multiply = [&]<int kQuad>(int chunk) {
+    U8x64 weights[kPanels];
+#pragma GCC unroll 2
+    for (int p = 0; p < kPanels; ++p) weights[p] = codes.template vector<kQuad>(p, chunk);
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+      const SignedFour four = load_four(x + r * kBlock + 4 * kQuad);
+#pragma GCC unroll 2
+      for (int p = 0; p < kPanels; ++p) {
+        products[r][p] = dot<kWide>(products[r][p], weights[p], four);
+      }
+    }
+  };
+  const auto multiply_half = [&]<int kFirst>(int chunk) {
+    [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
+      (multiply.template operator()<kFirst + kIndex>(chunk), ...);
+    }
+    (std::make_integer_sequence<int, kQuads / 2>());
+  };
+  for (int chunk = 0; chunk < chunks;) {
+    start_unit();
+    const int end = kStepQuads < kQuads ? chunk + 1 : std::min(chunks, chunk + unit_chunks);
     do {
       // The rows of the next tile: products that wait for a cache line take their turn twice.
 #pragma GCC unroll 12
       for (int r = 0; r < kRows; ++r) __builtin_prefetch(x + (kRows + r) * kBlock);
-#pragma GCC unroll 8
-      for (int q = 0; q < kStepQuads; ++q) {
-        U8x64 codes[kPanels];
+      for (int line = 0; line < ahead_lines; ++line) {
 #pragma GCC unroll 2
-        for (int p = 0; p < kPanels; ++p) codes[p] = load_bytes(weights[p] + q * 64);
-#pragma GCC unroll 12
-        for (int r = 0; r < kRows; ++r) {
-          const SignedFour four = load_four(x + r * kBlock + 4 * q);
-#pragma GCC unroll 2
-          for (int p = 0; p < kPanels; ++p) {
-            products[r][p] = dot<kWide>(products[r][p], codes[p], four);
-          }
-        }
+        for (int p = 0; p < kPanels; ++p) __builtin_prefetch(ahead[p] + line * 64);
       }
-      x += 4 * kStepQuads;
-      for (int p = 0; p < kPanels; ++p) weights[p] += kStepQuads * 64;
-    } while (++step < end);
-#pragma GCC unroll 12
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-      for (int p = 0; p < kPanels; ++p) {
-        acc[r][p] = fma(to_float(products[r][p]), load(t.panels[p].scale[unit]), acc[r][p]);
-        if constexpr (kOffset) {
-          const F32x16 sum = broadcast(term[r * t.block_units].sum);
-          acc[r][p] = fma(load(t.panels[p].offset[unit]), sum, acc[r][p]);
-        }
+      multiply_half.template operator()<0>(chunk);
+      if constexpr (kStepQuads < kQuads) {
+        finish_unit();
+        start_unit();
       }
-    }
+      multiply_half.template operator()<kQuads / 2>(chunk);
+      x += kChunk;
+#pragma GCC unroll 2
+      for (int p = 0; p < kPanels; ++p) ahead[p] += ahead_lines * 64;
+    } while (++chunk < end);
+    finish_unit();
   }
 #pragma GCC unroll 12
   for (int r = 0; r < kRows; ++r) {
@@ -100,22 +170,24 @@ void dot_tile(const DotTile& t) {
 
 using DotFunction = void (*)(const DotTile&);
 
-/// dot_tile for 1 .. kDotRows rows, for one panel and for kDotPanels.
-struct DotTable {
-  DotFunction wide[kDotRows];
-  DotFunction single[kDotRows];
-};
-
-template <int kStepQuads, bool kOffset, bool kWide, int... kIndex>
-constexpr DotTable make_dot_table(std::integer_sequence<int, kIndex...>) {
-  return {{dot_tile<kIndex + 1, kDotPanels, kStepQuads, kOffset, kWide>...},
-          {dot_tile<kIndex + 1, 1, kStepQuads, kOffset, kWide>...}};
+/// dot_tile for 1 .. kDotRows rows.
+template <typename Codes, int kPanels, int kStepQuads, bool kOffset, bool kWide, int... kIndex>
+constexpr std::array<DotFunction, kDotRows> make_dot_row(std::integer_sequence<int, kIndex...>) {
+  return {dot_tile<Codes, kIndex + 1, kPanels, kStepQuads, kOffset, kWide>...};
 }
+
+/// The same of unpacked codes, for one panel and for kDotPanels.
+struct DotTable {
+  std::array<DotFunction, kDotRows> wide;
+  std::array<DotFunction, kDotRows> single;
+};
 
 template <int kStepQuads, bool kOffset, bool kWide>
 const DotTable& dot_table() {
-  static constexpr DotTable kTable =
-      make_dot_table<kStepQuads, kOffset, kWide>(std::make_integer_sequence<int, kDotRows>());
+  constexpr auto kRows = std::make_integer_sequence<int, kDotRows>();
+  static constexpr DotTable kTable = {
+      make_dot_row<UnpackedCodes, kDotPanels, kStepQuads, kOffset, kWide>(kRows),
+      make_dot_row<UnpackedCodes, 1, kStepQuads, kOffset, kWide>(kRows)};
   return kTable;
 }
 
@@ -123,11 +195,68 @@ inline const DotTable& dot_table(const QuantLayout& layout) {
   const bool offset = layout.has_offset();
   const bool wide = layout.wide();
   if (layout.chunk_parts() == 2) {
-    if (offset) return dot_table<4, true, false>();  // Q2_K; its codes are small
+    if (offset) return dot_table<4, true, false>();  // two and four bits alone
     return wide ? dot_table<4, false, true>() : dot_table<4, false, false>();
   }
   if (offset) return wide ? dot_table<8, true, true>() : dot_table<8, true, false>();
   return wide ? dot_table<8, false, true>() : dot_table<8, false, false>();
+}
+
+/// Which inputs of a chunk share a scale: all of them or each half, with offsets or without.
+enum class ChunkScales : std::uint8_t { kWhole, kWholeOffset, kHalves, kHalvesOffset };
+
+inline ChunkScales chunk_scales(const QuantLayout& layout) {
+  if (layout.chunk_parts() == 2) {
+    return layout.has_offset() ? ChunkScales::kHalvesOffset : ChunkScales::kHalves;
+  }
+  return layout.has_offset() ? ChunkScales::kWholeOffset : ChunkScales::kWhole;
+}
+
+/// dot_tile for 1 .. kDotRows rows and kDotPanels panels of packed codes. Null where a tile is one
+/// row, which has nothing to hide the unpacking.
+template <int kBits, bool kTable, ChunkScales kScales>
+const DotFunction* packed_tiles() {
+  if constexpr (kDotRows == 1) {
+    return nullptr;
+  } else {
+    using enum ChunkScales;
+    constexpr int kStepQuads = kScales == kHalves || kScales == kHalvesOffset ? 4 : 8;
+    constexpr bool kOffset = kScales == kWholeOffset || kScales == kHalvesOffset;
+    constexpr bool kWide = kBits == 8 || kTable;
+    static constexpr auto kFunctions =
+        make_dot_row<PackedCodes<kBits, kTable>, kDotPanels, kStepQuads, kOffset, kWide>(
+            std::make_integer_sequence<int, kDotRows>());
+    return kFunctions.data();
+  }
+}
+
+/// Those of the layout's scales, which are one of kThere, or null.
+template <int kBits, bool kTable, ChunkScales... kThere>
+const DotFunction* packed_tiles(const QuantLayout& layout) {
+  const ChunkScales scales = chunk_scales(layout);
+  const DotFunction* found = nullptr;
+  ((scales == kThere ? void(found = packed_tiles<kBits, kTable, kThere>()) : void()), ...);
+  return found;
+}
+
+/// The functions for first tiles; null for scales that no format with such codes has.
+inline const DotFunction* packed_tiles(const QuantLayout& layout) {
+  using enum ChunkScales;
+  switch (layout.bits) {
+    case 2:
+      return packed_tiles<2, false, kWholeOffset, kHalvesOffset>(layout);
+    case 3:
+      return packed_tiles<3, false, kWholeOffset, kHalves>(layout);
+    case 4:
+      if (layout.table) return packed_tiles<4, true, kWhole, kHalves>(layout);
+      return packed_tiles<4, false, kWhole, kWholeOffset, kHalves, kHalvesOffset>(layout);
+    case 5:
+      return packed_tiles<5, false, kWhole, kWholeOffset>(layout);
+    case 6:
+      return packed_tiles<6, false, kWholeOffset, kHalves>(layout);
+    default:
+      return packed_tiles<8, false, kWhole, kWholeOffset>(layout);
+  }
 }
 
 }  // namespace saccade::compute::cpu::SACCADE_ISA

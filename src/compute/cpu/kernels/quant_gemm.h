@@ -23,19 +23,22 @@ namespace saccade::compute::cpu::SACCADE_ISA {
 /// Products of the rows with two panels at a time, or with one.
 class PairProducts {
  public:
-  /// `step`: how many panels on the next pair starts.
-  PairProducts(const QuantGemmArgs& a, int step)
+  explicit PairProducts(const QuantGemmArgs& a)
       : a_(a),
         layout_(*a.layout),
         table_(dot_table(layout_)),
+        packed_tiles_(packed_tiles(layout_)),
         panel_bytes_(layout_.panel_bytes(a.k)),
+        header_bytes_(layout_.header_bytes()),
         block_bytes_(layout_.block_bytes()),
-        step_(step),
         // Tiles as even as they can be: a small one at the end has too few products on the way.
         tiles_(static_cast<int>((a.rows + kDotRows - 1) / kDotRows)),
         tile_rows_(static_cast<int>(a.rows) / tiles_),
-        larger_tiles_(static_cast<int>(a.rows) % tiles_),
-        tile_prefetch_((static_cast<int>(block_bytes_) / kLine + tiles_ - 1) / tiles_ * kLine) {}
+        larger_tiles_(static_cast<int>(a.rows) % tiles_) {
+    const int steps = tiles_ * kBlockChunks;
+    block_lines_ = static_cast<int>(block_bytes_) / kLine;
+    ahead_lines_ = (block_lines_ + steps - 1) / steps;
+  }
 
   /// `second` is below zero where there is none.
   void multiply(std::int64_t first, std::int64_t second) {
@@ -45,11 +48,7 @@ class PairProducts {
     const int width = std::min(panels_, kDotPanels);
     for (int p = 0; p < panels_; p += width) {
       for (std::int64_t k0 = 0; k0 < a_.k; k0 += kBlock) {
-        const std::int64_t depth = std::min<std::int64_t>(kBlock, a_.k - k0);
-        for (int i = 0; i < width; ++i) {
-          unpack_block(panel_data(panel_[p + i]), k0, depth, layout_, unpacked_[i]);
-        }
-        multiply_block(p, width, k0, depth);
+        multiply_block(p, width, k0, std::min<std::int64_t>(kBlock, a_.k - k0));
       }
     }
     a_.gated ? finish_gated() : finish();
@@ -66,45 +65,61 @@ class PairProducts {
   void multiply_block(int p, int width, std::int64_t k0, std::int64_t depth) {
     const QuantizedRows& x = *a_.inputs;
     const std::int64_t first = k0 / kBlock * x.rows + a_.first_row;
-    const bool last = k0 + depth == a_.k;
-    const DotFunction* table = width == kDotPanels ? table_.wide : table_.single;
     DotTile dot{unpacked_,
+                {},
+                layout_.values,
                 static_cast<int>((depth + kChunk - 1) / kChunk),
                 std::max(1, layout_.unit() / kChunk),
                 x.codes + first * kBlock,
                 x.scales + first,
                 x.terms + first * layout_.block_units(),
                 layout_.block_units(),
+                {},
+                0,
                 sums_ + p * kDotBlockRows * kPanel,
                 k0 == 0};
-    // Of the panel's next block, or of the first of the panel that is next.
-    const std::int64_t panel = panel_[p] + (last ? step_ : 0);
-    const std::uint8_t* next = panel_data(panel) + (last ? 0 : (k0 / kBlock + 1) * block_bytes_);
-    const bool more = panel_[0] + step_ < a_.panel_end || !last;
-    const std::int64_t stride = panel_bytes_ * (panel_[1] - panel_[0]);
-    float* y = a_.y + panel_[p] * kPanel;
+    const bool packed = packed_tiles_ && width == kDotPanels;
+    for (int i = 0; i < width; ++i) {
+      const std::uint8_t* block = panel_data(panel_[p + i]) + k0 / kBlock * block_bytes_;
+      dot.ahead[i] = block + block_bytes_;
+      if (packed) {
+        unpack_scales(block, k0, dot.chunks, layout_, unpacked_[i]);
+        dot.packed[i] = block + header_bytes_;
+      } else {
+        unpack_block(panel_data(panel_[p + i]), k0, depth, layout_, unpacked_[i]);
+      }
+    }
+    multiply_tiles(dot, p, width, packed, k0 + depth == a_.k);
+  }
+
+  /// All tiles of rows, of which the first unpacks the codes if they are packed.
+  void multiply_tiles(DotTile& dot, int p, int width, bool packed, bool last) {
+    const DotFunction* functions = (width == kDotPanels ? table_.wide : table_.single).data();
+    const float* y = a_.y;
+    int lines_left = block_lines_;
     for (int tile = 0; tile < tiles_; ++tile) {
       const int rows = tile_rows_ + (tile < larger_tiles_ ? 1 : 0);
-      if (last) fetch_outputs(y, rows);
-      table[rows - 1](dot);
+      if (last) fetch_outputs(y, p, width, rows);
+      dot.ahead_lines = lines_left > 0 ? ahead_lines_ : 0;
+      (packed && tile == 0 ? packed_tiles_ : functions)[rows - 1](dot);
       dot.codes += rows * kBlock;
       dot.scales += rows;
       dot.terms += rows * dot.block_units;
       dot.sums += rows * width * kPanel;
       y += rows * a_.y_stride;
-      if (!more) continue;
-      for (int line = 0; line < tile_prefetch_; line += kLine, next += kLine) {
-        __builtin_prefetch(next, 0, 2);
-        if (width == 2) __builtin_prefetch(next + stride, 0, 2);
-      }
+      const int lines = dot.chunks * dot.ahead_lines;
+      for (int i = 0; i < width; ++i) dot.ahead[i] += lines * kLine;
+      lines_left -= lines;
     }
   }
 
   /// Brings the lines that `finish` will write: waiting for them there took 9 % of the time.
-  void fetch_outputs(const float* y, int rows) const {
+  void fetch_outputs(const float* y, int p, int width, int rows) const {
+    const int outputs = a_.gated ? 1 : width;
     for (int row = 0; row < rows; ++row, y += a_.y_stride) {
-      __builtin_prefetch(y, 1, 2);
-      if (!a_.gated) __builtin_prefetch(y + kPanel, 1, 2);
+      for (int i = 0; i < outputs; ++i) {
+        __builtin_prefetch(y + panel_[p + i] * kPanel, 1, 2);
+      }
     }
   }
 
@@ -142,13 +157,15 @@ class PairProducts {
   const QuantGemmArgs& a_;
   const QuantLayout& layout_;
   const DotTable& table_;
+  const DotFunction* packed_tiles_;  // null where blocks are unpacked before their first tile
   std::int64_t panel_bytes_;
+  std::int64_t header_bytes_;
   std::int64_t block_bytes_;
-  int step_;
   int tiles_;
   int tile_rows_;
-  int larger_tiles_;   // the first so many have one row more
-  int tile_prefetch_;  // bytes of the next blocks asked for with each tile
+  int larger_tiles_;  // the first so many have one row more
+  int block_lines_;   // cache lines of a block
+  int ahead_lines_;   // of the next block, asked for with each chunk until it has all
   std::int64_t panel_[2];
   int panels_ = 0;
   UnpackedPanel unpacked_[kDotPanels];
@@ -159,16 +176,16 @@ class PairProducts {
 /// Integer products of packed weights with quantized activations.
 inline void quant_gemm(const QuantGemmArgs& a) {
   if (a.rows == 1) return quant_gemv(a);
-  if (a.gated) {
-    PairProducts pairs(a, 1);
-    const std::int64_t half = a.outputs / 2 / kPanel;
-    for (std::int64_t p = a.panel_begin; p < a.panel_end; ++p) pairs.multiply(p, p + half);
-    return;
+  PairProducts pairs(a);
+  // Neighbours in a pair lie apart, so that each reads a stream of memory that goes on with the
+  // next pair: a gate's outputs and what they gate, or the halves of the item.
+  const std::int64_t panels = a.panel_end - a.panel_begin;
+  const std::int64_t half = a.gated ? a.outputs / 2 / kPanel : panels / 2;
+  const std::int64_t count = a.gated ? panels : panels / 2;
+  for (std::int64_t p = 0; p < count; ++p) {
+    pairs.multiply(a.panel_begin + p, a.panel_begin + p + half);
   }
-  PairProducts pairs(a, 2);
-  for (std::int64_t p = a.panel_begin; p < a.panel_end; p += 2) {
-    pairs.multiply(p, p + 1 < a.panel_end ? p + 1 : -1);
-  }
+  if (!a.gated && panels % 2 != 0) pairs.multiply(a.panel_end - 1, -1);
 }
 
 /// Float products: `gemm` over pieces of dequantized weights.

@@ -1,0 +1,58 @@
+#include "engine/reasoning_watch.h"
+
+#include "base/error.h"
+
+namespace saccade::engine {
+
+ReasoningWatch::ReasoningWatch(const Reasoning& reasoning, const text::Tokenizer& tokenizer)
+    : reasoning_(reasoning),
+      tokenizer_(&tokenizer),
+      state_(reasoning.open ? State::kInside : State::kBefore) {
+  if (reasoning.end.empty() || (reasoning.begin.empty() && !reasoning.open)) {
+    fail_usage("reasoning: wanted the texts that it begins and ends with");
+  }
+  if (!reasoning.budget) return;
+  const std::int64_t least = reasoning.open ? 1 : 0;
+  if (*reasoning.budget < least) {
+    fail_usage("reasoning: wanted a budget of {} tokens or more, found {}", least,
+               *reasoning.budget);
+  }
+  if (reasoning.closing.find(reasoning.end) == std::string::npos) {
+    fail_usage("reasoning: wanted a closing text with {} in it, found \"{}\"", reasoning.end,
+               reasoning.closing);
+  }
+  closing_ = tokenizer.encode(reasoning.closing);
+}
+
+bool ReasoningWatch::add(std::int32_t id) {
+  if (state_ == State::kOver) return false;
+  if (state_ == State::kBefore) {
+    look_for_begin(id);
+    return state_ == State::kInside && reasoning_.budget == 0;
+  }
+  seen_ += tokenizer_->token_bytes(id);
+  if (seen_.find(reasoning_.end) != std::string::npos) {
+    stop();
+    return false;
+  }
+  const std::size_t keep = reasoning_.end.size() - 1;
+  if (seen_.size() > keep) seen_.erase(0, seen_.size() - keep);
+  ++tokens_;
+  return reasoning_.budget && tokens_ == *reasoning_.budget;
+}
+
+/// White space and special tokens may stand before it.
+void ReasoningWatch::look_for_begin(std::int32_t id) {
+  std::string text = seen_ + std::string(tokenizer_->token_bytes(id));
+  text.erase(0, text.find_first_not_of(" \t\r\n"));
+  if (text.starts_with(reasoning_.begin)) {
+    state_ = State::kInside;
+    seen_.clear();
+  } else if (reasoning_.begin.starts_with(text)) {
+    seen_ = std::move(text);
+  } else if (!tokenizer_->is_special(id)) {
+    stop();
+  }
+}
+
+}  // namespace saccade::engine
