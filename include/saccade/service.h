@@ -85,6 +85,7 @@ struct ServiceStatus {
   std::int64_t preemptions = 0;  ///< requests set back because memory for keys and values ran out
   std::int64_t prompt_tokens = 0;
   std::int64_t completion_tokens = 0;
+  double tokens_per_second = 0.0;  ///< of answers, in the last ten seconds
   std::int64_t steps = 0;
   std::int64_t kv_pages_used = 0;  ///< by running requests and by the prefix cache
   std::int64_t kv_pages = 0;

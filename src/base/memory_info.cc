@@ -2,6 +2,9 @@
 
 #include <sys/resource.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <fstream>
@@ -62,6 +65,12 @@ std::int64_t peak_memory_bytes() {
 void forget_peak_memory() {
   // Linux: 5 sets the largest resident set to the present one (proc(5)).
   std::ofstream("/proc/self/clear_refs") << 5;
+}
+
+void return_free_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
 }
 
 }  // namespace saccade

@@ -17,4 +17,8 @@ std::int64_t peak_memory_bytes();
 /// Measures peak_memory_bytes() from here on, where the system lets a process do that.
 void forget_peak_memory();
 
+/// Gives memory that was freed back to the system, where the C library keeps it: after large things
+/// that do not come back soon.
+void return_free_memory();
+
 }  // namespace saccade

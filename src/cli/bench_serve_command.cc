@@ -60,8 +60,7 @@ class OwnServer {
  private:
   static server::ServeOptions serve_options(const CommandOptions& options) {
     server::ServeOptions serve;
-    serve.model = options.model;
-    serve.name = "model";
+    serve.models = {{options.model, "model"}};
     serve.engine = options.engine;
     serve.http.port = 0;
     serve.log = false;

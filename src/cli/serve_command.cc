@@ -1,4 +1,4 @@
-// saccade serve: a model behind HTTP.
+// saccade serve: models behind HTTP.
 #include <memory>
 
 #include "base/error.h"
@@ -24,17 +24,33 @@ constexpr const char* kExamples =
     "  saccade serve glance\n"
     "  saccade serve Qwen/Qwen2.5-VL-3B-Instruct --name qwen --port 9000 --sealed\n"
     "  saccade serve ./model --host 0.0.0.0 --api-key-file keys.txt\n"
+    "  saccade serve ./small ./large.gguf=large --memory-budget 12G\n"
     "  curl -s http://127.0.0.1:8080/health";
 
 // Days are long enough to wait for an answer.
-constexpr std::int64_t kMaxDrainSeconds = 7 * 24 * 3600;
+constexpr std::int64_t kMaxSeconds = 7 * 24 * 3600;
 constexpr std::int64_t kMaxCount = 1'000'000;
 
 struct ServeCommand {
   ServeOptions options;
-  std::optional<std::string> model;
+  std::vector<std::string> models;
+  std::string name;
   bool routes = false;
 };
+
+std::vector<server::ServedModel> served_models(const ServeCommand& command) {
+  if (command.models.empty()) fail_usage("MODEL is required");
+  std::vector<server::ServedModel> models;
+  for (const std::string& text : command.models) {
+    models.push_back(server::parse_served_model(text));
+  }
+  if (command.name.empty()) return models;
+  if (models.size() > 1 || !models[0].name.empty()) {
+    fail_usage("--name: it names one model that has no name yet; otherwise write MODEL=NAME");
+  }
+  models[0].name = command.name;
+  return models;
+}
 
 int serve(const ServeCommand& command) {
   if (command.routes) {
@@ -46,12 +62,11 @@ int serve(const ServeCommand& command) {
     write_output(table.text());
     return kSuccess;
   }
-  if (!command.model) fail_usage("MODEL is required");
   ServeOptions options = command.options;
-  options.model = *command.model;
+  options.models = served_models(command);
   server::Server server(options);
   write_output(
-      fmt::format("Saccade serves {} at {}{}\n", server::served_name(options), server.url(),
+      fmt::format("Saccade serves {} at {}{}\n", server::served_names(options), server.url(),
                   options.sealed ? ", sealed: the kernel refuses outgoing connections" : ""));
   return server.run() ? kSuccess : kFailure;
 }
@@ -59,6 +74,35 @@ int serve(const ServeCommand& command) {
 void add_texts(CLI::App& command, const std::string& name, const std::string& type,
                std::vector<std::string>& texts, const std::string& help) {
   command.add_option(name, texts, help)->allow_extra_args(false)->type_name(type);
+}
+
+void add_model_options(CLI::App& command, ServeCommand& serve) {
+  command
+      .add_option("MODEL", serve.models,
+                  std::string(kModelHelp) +
+                      ". Several: requests choose by name, and those that name none get the first. "
+                      "MODEL=NAME gives a name: behind the last =, unless a / follows or there is "
+                      "a file of the whole name")
+      ->type_name("")
+      ->expected(0, -1);
+  command
+      .add_option("--name", serve.name,
+                  "What requests call the model (default: MODEL, of a path its last part)")
+      ->type_name("NAME");
+  ServeOptions& options = serve.options;
+  add_value(command, "--memory-budget", "SIZE",
+            "Memory of the device for all models that are loaded at a time: weights, keys, values "
+            "and pictures. Others are loaded when they are asked for, and the least recently used "
+            "idle ones make room (default: all models stay loaded)",
+            [&options](const std::string& text) {
+              options.memory_budget = parse_bytes("--memory-budget", text);
+            });
+  add_value(command, "--load-wait", "SECONDS",
+            "How long a request waits for its model to be loaded before it is told to come again "
+            "(default 120)",
+            [&options](const std::string& text) {
+              options.load_wait_seconds = parse_integer("--load-wait", text, 0, kMaxSeconds);
+            });
 }
 
 void add_address_options(CLI::App& command, ServeOptions& options) {
@@ -71,10 +115,6 @@ void add_address_options(CLI::App& command, ServeOptions& options) {
               options.http.port =
                   static_cast<std::uint16_t>(parse_integer("--port", text, 0, 65535));
             });
-  command
-      .add_option("--name", options.name,
-                  "What requests call the model (default: MODEL, of a path its last part)")
-      ->type_name("NAME");
 }
 
 void add_key_options(CLI::App& command, ServeOptions& options) {
@@ -138,7 +178,7 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
   add_value(command, "--drain-seconds", "N",
             "How long running requests may go on when the server stops (default 30)",
             [&options](const std::string& text) {
-              options.drain_seconds = parse_integer("--drain-seconds", text, 0, kMaxDrainSeconds);
+              options.drain_seconds = parse_integer("--drain-seconds", text, 0, kMaxSeconds);
             });
   command.add_flag("--lenient", options.lenient,
                    "Ignore fields of requests that the server does not know, in place of an error");
@@ -164,7 +204,7 @@ void add_serve_command(CLI::App& app, Action& action) {
   command->group("Commands");
   const auto options = std::make_shared<ServeCommand>();
   options->options.engine = engine_options_from_environment();
-  command->add_option("MODEL", options->model, kModelHelp)->type_name("");
+  add_model_options(*command, *options);
   add_address_options(*command, options->options);
   add_key_options(*command, options->options);
   add_limit_options(*command, options->options);

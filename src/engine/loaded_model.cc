@@ -4,6 +4,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "engine/memory_limits.h"
 #include "engine/model_fingerprint.h"
 #include "engine/token_contents.h"
 #include "models/family.h"
@@ -13,14 +14,6 @@ namespace {
 
 // The share of free memory, after the weights, that keys and values may grow into.
 constexpr double kKvShare = 0.8;
-// Of that, states get one part in so many at most.
-constexpr std::int64_t kStateShare = 4;
-// Working memory of a step besides weights and key-value pages.
-constexpr std::int64_t kWorkingBytes = std::int64_t{64} << 20;
-// Sequences of full length that one engine keeps pages for.
-constexpr std::int64_t kMaxFullSequences = 4;
-// Where contexts are short, tokens that there are pages for all the same.
-constexpr std::int64_t kMinKvTokens = 65536;
 
 // Pictures whose files are remembered.
 constexpr std::size_t kKnownPictures = 4096;

@@ -25,20 +25,22 @@ ReasoningWatch::ReasoningWatch(const Reasoning& reasoning, const text::Tokenizer
 }
 
 bool ReasoningWatch::add(std::int32_t id) {
-  if (state_ == State::kOver) return false;
   if (state_ == State::kBefore) {
     look_for_begin(id);
-    return state_ == State::kInside && reasoning_.budget == 0;
+  } else if (state_ == State::kInside) {
+    seen_ += tokenizer_->token_bytes(id);
+    if (seen_.find(reasoning_.end) == std::string::npos) {
+      ++tokens_;
+      const std::size_t keep = reasoning_.end.size() - 1;
+      if (seen_.size() > keep) seen_.erase(0, seen_.size() - keep);
+    } else {
+      stop();
+    }
   }
-  seen_ += tokenizer_->token_bytes(id);
-  if (seen_.find(reasoning_.end) != std::string::npos) {
-    stop();
-    return false;
-  }
-  const std::size_t keep = reasoning_.end.size() - 1;
-  if (seen_.size() > keep) seen_.erase(0, seen_.size() - keep);
-  ++tokens_;
-  return reasoning_.budget && tokens_ == *reasoning_.budget;
+  if (state_ != State::kInside || !reasoning_.budget || tokens_ < *reasoning_.budget) return false;
+  // What follows is no reasoning any more, also where its end takes several tokens.
+  stop();
+  return true;
 }
 
 /// White space and special tokens may stand before it.

@@ -225,8 +225,9 @@ std::int64_t Scheduler::chunk(const Sequence& sequence, std::int64_t room) const
   return whole > begin && begin + count < sequence.known() ? whole - begin : count;
 }
 
+/// One that has no pages yet goes as well: it would take those that the ones before it wait for.
 void Scheduler::set_back(Sequence* sequence) {
-  ++preemptions_;
+  if (!sequence->pages().empty()) ++preemptions_;
   drop_claims(sequence);
   std::erase_if(shares_, [&](const Share& share) { return share.sequence == sequence; });
   std::erase(decoding_, sequence);
@@ -240,7 +241,7 @@ void Scheduler::set_back(Sequence* sequence) {
 bool Scheduler::make_room(Sequence* sequence, std::int64_t tokens) {
   while (!sequence->reserve(tokens)) {
     const auto last = std::find_if(sequences_.rbegin(), sequences_.rend(), [](const Sequence* s) {
-      return s->admitted && !s->finished() && !s->pages().empty();
+      return s->admitted && !s->finished();
     });
     if (last == sequences_.rend() || !is_before(*sequence, **last)) return false;
     set_back(*last);

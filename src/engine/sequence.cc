@@ -128,7 +128,7 @@ void Sequence::begin_anew() {
 
 void Sequence::set_back() {
   share(false);
-  was_set_back_ = true;
+  was_set_back_ = was_set_back_ || computed_ > 0;
   begin_anew();
   admitted = false;
 }
@@ -233,7 +233,8 @@ Result Sequence::take_result() {
     result.usage.prompt_tokens = result.usage.image_tokens = pooled_.rows();
   }
   result.embedding = std::move(embedding_);
-  result.usage.cached_tokens = cached_tokens_;
+  // What a grammar forced may have been in the cache as well.
+  result.usage.cached_tokens = std::min(cached_tokens_, prompt_tokens());
   result.timings.media_ms = input_.media_ms;
   for (const auto& picture : input_.pictures) {
     // Neither was it wanted when its tokens were in the cache.

@@ -13,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "engine/engine_impl.h"
 #include "engine/request_trace.h"
+#include "engine/token_rate.h"
 
 namespace saccade {
 
@@ -55,6 +56,7 @@ struct Job {
   engine::SequenceInput input;                 // once it is prepared
   std::unique_ptr<engine::Sequence> sequence;  // once it runs
   std::size_t logprobs_sent = 0;
+  std::int64_t tokens_counted = 0;  // of the answer, for the rate
 
   /// Listeners are the caller's: one that throws loses its request, and nobody else's.
   template <typename Call>
@@ -140,6 +142,7 @@ class Service::Impl {
   ServiceStatus status() const {
     const std::lock_guard lock(mutex_);
     ServiceStatus status = status_;
+    status.tokens_per_second = rate_.per_second(Clock::now());
     status.finished = counts_.finished;
     status.failed = counts_.failed;
     status.cancelled = counts_.cancelled;
@@ -342,6 +345,7 @@ class Service::Impl {
     Jobs ended;
     {
       const std::lock_guard lock(mutex_);
+      count_tokens_of_step();
       for (auto& job : running_) {
         if (job->sequence->finished()) ended.push_back(std::move(job));
       }
@@ -362,6 +366,16 @@ class Service::Impl {
           [&](RequestListener& listener) { listener.on_result(std::move(*results[i])); });
     }
     if (!ended.empty()) ended_.notify_all();
+  }
+
+  /// Called with mutex_ held.
+  void count_tokens_of_step() {
+    std::int64_t fresh = 0;
+    for (const auto& job : running_) {
+      const std::int64_t tokens = job->sequence->known() - job->sequence->prompt_tokens();
+      fresh += tokens - std::exchange(job->tokens_counted, tokens);
+    }
+    rate_.add(fresh, Clock::now());
   }
 
   Result result_of(Job& job) {
@@ -469,6 +483,7 @@ class Service::Impl {
   Jobs running_;     // changed by the running thread alone, and under the mutex
   std::vector<std::packaged_task<void()>> tasks_;
   ServiceStatus status_;
+  mutable engine::TokenRate rate_;
   bool draining_ = false, cancelling_ = false, stopping_ = false;
   std::vector<std::jthread> preparers_;
   std::jthread runner_;

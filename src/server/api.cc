@@ -2,12 +2,16 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
 #include <exception>
 
 #include "server/api_error.h"
 #include "server/request_log.h"
 
 namespace saccade::server {
+namespace json = boost::json;
 namespace {
 
 /// Every answer to one request carries the same headers besides.
@@ -51,60 +55,105 @@ ApiError route_error(const HttpRequest& request, const Router::Match& match) {
                                    fmt::join(match.allowed, " or "), log_text(request.method)));
 }
 
-/// Calls `call`, and `failed` with what it throws.
-template <typename Call, typename Failed>
-void tell_errors(const Call& call, const Failed& failed) {
-  try {
-    call();
-  } catch (const ApiError& error) {
-    failed(error);
-  } catch (const Error& error) {
-    failed(api_error(error));
-  } catch (const std::bad_alloc&) {
-    failed(unavailable("out of memory; send less, or try again in a moment", 1));
-  } catch (const std::exception& error) {
-    failed(ApiError(500, fmt::format("unexpected error: {}", error.what())));
-  }
-}
-
 void answer_with(const ApiError& error, const Asked& asked) {
   asked.reply->note("error=" + log_text(error.what()));
   asked.reply->send(error_response(asked.dialect, error, asked.request_id));
 }
 
-}  // namespace
+/// A request that waits for its model.
+class WaitingRequest : public ModelRequest {
+ public:
+  using Act = std::function<void(const std::shared_ptr<LoadedModel>&)>;
 
-ApiContext Backend::context(const LoadedModel& model) const {
-  return {options,         model_name,     model.service.info().context_length,
-          model.tokenizer, &model.answers, model.service.embedding_size()};
+  WaitingRequest(Asked asked, Act act) : asked_(std::move(asked)), act_(std::move(act)) {}
+
+  void granted(ModelUse use) override {
+    const auto model = std::static_pointer_cast<LoadedModel>(use);
+    const std::chrono::duration<double, std::milli> waited = Clock::now() - since_;
+    asked_.reply->note(
+        fmt::format("model={} load_wait_ms={:.1f}", log_text(model->about.name), waited.count()));
+    answer_errors(asked_, [&] { act_(model); });
+  }
+  void refused(const ApiError& error) override {
+    answer_errors(asked_, [&] { throw error; });
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const Asked asked_;
+  const Act act_;
+  const Clock::time_point since_ = Clock::now();
+};
+
+/// Which model a request names; the first one without a name.
+std::size_t requested_model(const Backend& backend, const json::value& body) {
+  // What is no object, or no text, is found wrong when the request is read.
+  const auto* object = body.if_object();
+  const auto* name = object ? object->if_contains("model") : nullptr;
+  return name && name->is_string() ? backend.find_model(std::string(name->get_string())) : 0;
 }
 
-Handler generating(Backend& backend, ReadGeneration read) {
-  return [&backend, read](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
-    LoadedModel& model = backend.host->need();
-    ApiContext context = backend.context(model);
-    std::vector<RemotePicture> pictures;
-    context.remote_pictures = &pictures;
-    const auto generation = std::make_shared<Generation>(read(parse_body(request.body), context));
-    with_pictures(backend, {request.id, reply, generation->format->dialect()}, std::move(pictures),
-                  [&backend, &model, generation, reply,
-                   id = request.id](std::span<const ImageBytes> fetched) {
-                    place_pictures(generation->requests, fetched);
-                    start_generation(model, backend.metrics, std::move(*generation), id, reply);
-                  });
+}  // namespace
+
+std::size_t Backend::find_model(const std::string& name) const {
+  const auto found = std::ranges::find(models, name, &ModelSetup::name);
+  if (found != models.end()) return static_cast<std::size_t>(found - models.begin());
+  throw ApiError(
+      404,
+      fmt::format("there is no model \"{}\" here; this server has {}", name, served_names(options)),
+      "model", "model_not_found");
+}
+
+Handler asking_model(Backend& backend, Dialect dialect, ModelHandler handle) {
+  return [&backend, dialect, handle = std::move(handle)](const HttpRequest& http,
+                                                         const std::shared_ptr<Reply>& reply) {
+    const auto body = std::make_shared<const json::value>(parse_body(http.body));
+    const std::size_t number = requested_model(backend, *body);
+    const Asked asked = {http.id, reply, dialect};
+    with_model(backend, asked, number, false,
+               [&backend, handle, body, asked](const std::shared_ptr<LoadedModel>& model) {
+                 std::vector<RemotePicture> pictures;
+                 const Service& service = model->service;
+                 const ApiContext context = {
+                     backend.options,  model->about.name, service.info().context_length,
+                     model->tokenizer, &model->answers,   service.embedding_size(),
+                     &pictures};
+                 handle({*body, asked, model, context, pictures});
+               });
   };
+}
+
+void with_model(Backend& backend, const Asked& asked, std::size_t model, bool retry,
+                std::function<void(const std::shared_ptr<LoadedModel>&)> act) {
+  const auto waiting = std::make_shared<WaitingRequest>(asked, std::move(act));
+  asked.reply->when_gone([&backend, weak = std::weak_ptr(waiting)] {
+    if (const auto still_there = weak.lock()) backend.pool->drop(still_there.get());
+  });
+  backend.pool->ask(model, waiting, retry);
+}
+
+Handler generating(Backend& backend, Dialect dialect, ReadGeneration read) {
+  return asking_model(backend, dialect, [&backend, read](const ModelCall& call) {
+    const auto generation = std::make_shared<Generation>(read(call.body, call.context));
+    with_pictures(
+        backend, call.asked, std::move(call.pictures),
+        [model = call.model, asked = call.asked, generation](std::span<const ImageBytes> fetched) {
+          place_pictures(generation->requests, fetched);
+          start_generation(model, std::move(*generation), asked.request_id, asked.reply);
+        });
+  });
 }
 
 void with_pictures(Backend& backend, const Asked& asked, std::vector<RemotePicture> pictures,
                    std::function<void(std::span<const ImageBytes>)> then) {
   if (pictures.empty()) return then({});
-  const auto failed = [asked](const ApiError& error) { answer_with(error, asked); };
   const auto job = backend.fetcher->make_job(
       std::move(pictures),
-      [then = std::move(then), failed](const std::vector<ImageBytes>& fetched) {
-        tell_errors([&] { then(fetched); }, failed);
+      [then = std::move(then), asked](const std::vector<ImageBytes>& fetched) {
+        answer_errors(asked, [&] { then(fetched); });
       },
-      failed);
+      [asked](const ApiError& error) { answer_with(error, asked); });
   // Before it starts: what follows the fetching has a callback of its own.
   asked.reply->when_gone([weak = std::weak_ptr(job)] {
     if (const auto still_there = weak.lock()) still_there->cancel();
@@ -112,14 +161,24 @@ void with_pictures(Backend& backend, const Asked& asked, std::vector<RemotePictu
   backend.fetcher->start(job);
 }
 
+void answer_errors(const Asked& asked, const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const ApiError& error) {
+    answer_with(error, asked);
+  } catch (const Error& error) {
+    answer_with(api_error(error), asked);
+  } catch (const std::bad_alloc&) {
+    answer_with(unavailable("out of memory; send less, or try again in a moment", 1), asked);
+  } catch (const std::exception& error) {
+    answer_with(ApiError(500, fmt::format("unexpected error: {}", error.what())), asked);
+  }
+}
+
 void answer_in_background(Backend& backend, const Asked& asked,
                           std::function<std::string()> answer) {
   const bool taken = backend.worker->submit([asked, answer = std::move(answer)] {
-    tell_errors(
-        [&] {
-          asked.reply->send({200, answer()});
-        },
-        [&](const ApiError& error) { answer_with(error, asked); });
+    answer_errors(asked, [&] { asked.reply->send({200, answer()}); });
   });
   if (taken) return;
   ApiError full(429, "too many requests of this kind wait", {}, "queue_full");
@@ -127,16 +186,15 @@ void answer_in_background(Backend& backend, const Asked& asked,
   throw full;
 }
 
-void count_in_background(Backend& backend, const Asked& asked, const LoadedModel& model,
-                         Request request, std::vector<RemotePicture> pictures,
+void count_in_background(Backend& backend, const ModelCall& call, Request request,
                          std::function<std::string(const TokenMath&)> answer) {
   const auto shared = std::make_shared<Request>(std::move(request));
-  with_pictures(backend, asked, std::move(pictures),
-                [&backend, &model, asked, shared,
+  with_pictures(backend, call.asked, std::move(call.pictures),
+                [&backend, model = call.model, asked = call.asked, shared,
                  answer = std::move(answer)](std::span<const ImageBytes> fetched) {
                   place_pictures({shared.get(), 1}, fetched);
-                  answer_in_background(backend, asked, [&model, shared, answer] {
-                    return answer(model.service.count_tokens(*shared));
+                  answer_in_background(backend, asked, [model, shared, answer] {
+                    return answer(model->service.count_tokens(*shared));
                   });
                 });
 }
@@ -145,6 +203,7 @@ Router make_router(Backend& backend) {
   Router router;
   add_openai_routes(router, backend);
   add_anthropic_routes(router, backend);
+  add_model_routes(router, backend);
   add_token_routes(router, backend);
   add_operation_routes(router, backend);
   return router;
@@ -197,10 +256,8 @@ void Api::handle(HttpRequest request, std::shared_ptr<Reply> reply) {
       std::move(reply), common_headers(request, backend_.options));
   const Router::Match match = router_.match(request.method, request.path);
   const Route& route = *match.route;  // refuse() has let it through
-  tell_errors([&] { route.handler(request, outward); },
-              [&](const ApiError& error) {
-                answer_with(error, {request.id, outward, route.dialect});
-              });
+  const Asked asked = {request.id, outward, route.dialect};
+  answer_errors(asked, [&] { route.handler(request, outward); });
 }
 
 HttpResponse Api::transport_error(const HttpRequest& request, int status,

@@ -1,14 +1,15 @@
 // The routes of the server and what stands before them: access, methods, content types, errors.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/generation.h"
 #include "server/http.h"
+#include "server/loaded_model.h"
 #include "server/metrics.h"
-#include "server/model_host.h"
 #include "server/options.h"
 #include "server/picture_fetcher.h"
 #include "server/request_fields.h"
@@ -17,32 +18,30 @@
 
 namespace saccade::server {
 
-/// What route handlers work with. Host and worker are there before the first request.
+/// What route handlers work with. Pool and worker are there before the first request.
 struct Backend {
   const ServeOptions& options;
-  std::string model_name;
+  std::vector<ModelSetup> models = {};
   Metrics metrics = {};
-  std::unique_ptr<ModelHost> host = {};
-  std::unique_ptr<Worker> worker = {};  ///< for what takes longer than a thread of the network may
+  std::unique_ptr<ModelPool> pool = {};  ///< of the models, in the same order
+  std::unique_ptr<Worker> worker = {};   ///< for what takes longer than a thread of the network may
   std::unique_ptr<PictureFetcher> fetcher = {};
   std::int64_t started = unix_time();
 
-  ApiContext context(const LoadedModel& model) const;
+  /// Which model has that name. Throws ApiError (404) that names those there are.
+  std::size_t find_model(const std::string& name) const;
 };
 
-/// OpenAI's routes: chat completions, completions, models.
+/// OpenAI's routes: chat completions, completions, responses.
 void add_openai_routes(Router& router, Backend& backend);
 /// Anthropic's: messages and their tokens counted.
 void add_anthropic_routes(Router& router, Backend& backend);
+/// The list of models, and loading and unloading them.
+void add_model_routes(Router& router, Backend& backend);
 /// Text to tokens and back.
 void add_token_routes(Router& router, Backend& backend);
 /// Health, metrics, status, caches.
 void add_operation_routes(Router& router, Backend& backend);
-
-/// Reads a request for answers. Throws ApiError.
-using ReadGeneration = Generation (*)(const boost::json::value& body, const ApiContext& context);
-/// A handler that has the answers made that `read` finds asked for.
-Handler generating(Backend& backend, ReadGeneration read);
 
 /// Who is answered, and how errors are said.
 struct Asked {
@@ -50,6 +49,34 @@ struct Asked {
   std::shared_ptr<Reply> reply;
   Dialect dialect;
 };
+
+/// A request whose model is there.
+struct ModelCall {
+  const boost::json::value& body;
+  const Asked& asked;
+  const std::shared_ptr<LoadedModel>& model;  ///< whoever answers later keeps a copy until then
+  const ApiContext& context;
+  std::vector<RemotePicture>& pictures;  ///< what was read with `context` wants fetched
+};
+/// Answers such a request, now or later, or throws ApiError or Error.
+using ModelHandler = std::function<void(const ModelCall&)>;
+
+/// A handler that parses a request's body and has `handle` called with the model that it names, or
+/// the first one if it names none: at once, or, on another thread, when it has been loaded.
+Handler asking_model(Backend& backend, Dialect dialect, ModelHandler handle);
+
+/// Has `act` called with a model by its number, as above; `retry`: also where it could not be
+/// loaded before. Throws ApiError when that cannot be waited for.
+void with_model(Backend& backend, const Asked& asked, std::size_t model, bool retry,
+                std::function<void(const std::shared_ptr<LoadedModel>&)> act);
+
+/// Reads a request for answers. Throws ApiError.
+using ReadGeneration = Generation (*)(const boost::json::value& body, const ApiContext& context);
+/// A handler that has the answers made that `read` finds asked for.
+Handler generating(Backend& backend, Dialect dialect, ReadGeneration read);
+
+/// Calls `act`; what it throws is answered.
+void answer_errors(const Asked& asked, const std::function<void()>& act);
 
 /// Fetches pictures, if there are any, and then calls `then`, on whatever thread that is; errors
 /// that it throws there are answered. A client that leaves ends the fetching. Throws ApiError (429)
@@ -62,10 +89,9 @@ void with_pictures(Backend& backend, const Asked& asked, std::vector<RemotePictu
 void answer_in_background(Backend& backend, const Asked& asked,
                           std::function<std::string()> answer);
 
-/// The same with what `answer` makes of the tokens of a request, whose `pictures` are fetched
-/// before they are counted.
-void count_in_background(Backend& backend, const Asked& asked, const LoadedModel& model,
-                         Request request, std::vector<RemotePicture> pictures,
+/// The same with what `answer` makes of the tokens of a request, whose pictures are fetched before
+/// they are counted.
+void count_in_background(Backend& backend, const ModelCall& call, Request request,
                          std::function<std::string(const TokenMath& math)> answer);
 
 /// Every route, for serving and for docs/server.md.

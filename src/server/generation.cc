@@ -57,9 +57,9 @@ struct Ended {
 /// The answers to one HTTP request. Its functions are called on threads of the service.
 class Answers : public std::enable_shared_from_this<Answers> {
  public:
-  Answers(Metrics& metrics, Generation generation, std::string request_id,
+  Answers(std::shared_ptr<LoadedModel> model, Generation generation, std::string request_id,
           std::shared_ptr<Reply> reply)
-      : metrics_(metrics),
+      : model_(std::move(model)),
         format_(std::move(generation.format)),
         stream_(generation.stream),
         request_id_(std::move(request_id)),
@@ -100,7 +100,7 @@ class Answers : public std::enable_shared_from_this<Answers> {
     if (over_) return;
     const Clock::time_point now = Clock::now();
     std::optional<Clock::time_point>& last = last_piece_[static_cast<std::size_t>(choice)];
-    if (last) metrics_.add_gap(std::chrono::duration<double>(now - *last).count());
+    if (last) model_->metrics.add_gap(std::chrono::duration<double>(now - *last).count());
     last = now;
     if (stream_) send_piece(format_->stream_piece(choice, piece, logprobs));
   }
@@ -114,7 +114,7 @@ class Answers : public std::enable_shared_from_this<Answers> {
       fail_all(ApiError(503, "the server is stopping; the answer is not complete"), ended);
       return;
     }
-    metrics_.add_answer(result);
+    model_->metrics.add_answer(result);
     if (stream_) send_piece(format_->stream_choice_end(choice, result));
     results_[static_cast<std::size_t>(choice)] = std::move(result);
     if (--missing_ == 0) finish();
@@ -164,7 +164,7 @@ class Answers : public std::enable_shared_from_this<Answers> {
     ended.tickets.swap(tickets_);
   }
 
-  Metrics& metrics_;
+  const std::shared_ptr<LoadedModel> model_;  // outlives the format, which reads from it
   const std::unique_ptr<AnswerFormat> format_;
   const bool stream_;
   const std::string request_id_;
@@ -198,11 +198,11 @@ class ChoiceListener : public RequestListener {
 
 }  // namespace
 
-void start_generation(LoadedModel& model, Metrics& metrics, Generation generation,
+void start_generation(const std::shared_ptr<LoadedModel>& model, Generation generation,
                       const std::string& request_id, const std::shared_ptr<Reply>& reply) {
   std::vector<Request> requests = std::move(generation.requests);
   generation.requests.resize(requests.size());
-  const auto answers = std::make_shared<Answers>(metrics, std::move(generation), request_id, reply);
+  const auto answers = std::make_shared<Answers>(model, std::move(generation), request_id, reply);
   reply->when_gone([weak = std::weak_ptr(answers)] {
     if (const auto still_there = weak.lock()) still_there->abandon();
   });
@@ -210,8 +210,8 @@ void start_generation(LoadedModel& model, Metrics& metrics, Generation generatio
   try {
     for (Request& request : requests) {
       request.name = request_id;
-      answers->add(model.service.submit(std::move(request),
-                                        std::make_shared<ChoiceListener>(answers, choice++)));
+      answers->add(model->service.submit(std::move(request),
+                                         std::make_shared<ChoiceListener>(answers, choice++)));
     }
   } catch (const QueueFull& error) {
     answers->abandon();

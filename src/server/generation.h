@@ -10,8 +10,7 @@
 #include "saccade/request.h"
 #include "server/api_error.h"
 #include "server/http.h"
-#include "server/metrics.h"
-#include "server/model_host.h"
+#include "server/loaded_model.h"
 
 namespace saccade::server {
 
@@ -40,9 +39,10 @@ struct Generation {
   std::unique_ptr<AnswerFormat> format;
 };
 
-/// Has the answers made and sent to `reply`; ends them when the client goes away. Throws ApiError
-/// when they cannot be had now: nothing has been answered then.
-void start_generation(LoadedModel& model, Metrics& metrics, Generation generation,
+/// Has the answers made and sent to `reply`; ends them when the client goes away. The model is used
+/// until the last one has ended. Throws ApiError when they cannot be had now: nothing has been
+/// answered then.
+void start_generation(const std::shared_ptr<LoadedModel>& model, Generation generation,
                       const std::string& request_id, const std::shared_ptr<Reply>& reply);
 
 /// One server-sent event; without a name the client sees a plain message.

@@ -7,6 +7,8 @@
 #include <prometheus/text_serializer.h>
 
 #include <array>
+#include <map>
+#include <mutex>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -27,86 +29,148 @@ using prometheus::MetricType;
 const Histogram::BucketBoundaries kSeconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,  0.25,
                                               0.5,   1.0,    2.5,   5.0,  10.0,  30.0, 100.0};
 
-/// One number of a status, as a family of its own.
-MetricFamily family_of(std::string name, std::string help, MetricType type, double value) {
+using Label = ClientMetric::Label;
+
+ClientMetric metric_of(MetricType type, std::vector<Label> labels, double value) {
   ClientMetric metric;
+  metric.label = std::move(labels);
   (type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
-  return {std::move(name), std::move(help), type, {metric}};
+  return metric;
 }
 
-/// One number of each cache, told apart by a label.
-MetricFamily cache_family(std::string name, std::string help, MetricType type,
-                          const ServiceStatus& status, std::int64_t CacheStatus::*number) {
-  MetricFamily family{std::move(name), std::move(help), type, {}};
-  for (const auto& [cache, counts] :
-       {std::pair{"prefix", &status.prefix_cache}, std::pair{"vision", &status.vision_cache}}) {
-    ClientMetric metric;
-    metric.label = {{"cache", cache}};
-    const auto value = static_cast<double>(counts->*number);
-    (type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
-    family.metric.push_back(std::move(metric));
+/// One number, as a family of its own.
+MetricFamily gauge_of(std::string name, std::string help, double value) {
+  return {std::move(name),
+          std::move(help),
+          MetricType::Gauge,
+          {metric_of(MetricType::Gauge, {}, value)}};
+}
+
+/// The numbers of loaded models, each a family with a metric for each model.
+class StatusFamilies {
+ public:
+  StatusFamilies(std::vector<MetricFamily>& families, std::span<const MeasuredModel> models)
+      : families_(families), models_(models) {}
+
+  template <typename Number>
+  void gauge(const char* name, const char* help, Number ServiceStatus::*number) {
+    add(name, help, MetricType::Gauge, number);
   }
-  return family;
-}
+  template <typename Number>
+  void counter(const char* name, const char* help, Number ServiceStatus::*number) {
+    add(name, help, MetricType::Counter, number);
+  }
 
-void add_status(std::vector<MetricFamily>& families, const ServiceStatus& status) {
-  const auto gauge = [&](const char* name, const char* help, auto value) {
-    families.push_back(family_of(name, help, MetricType::Gauge, static_cast<double>(value)));
-  };
-  const auto counter = [&](const char* name, const char* help, auto value) {
-    families.push_back(family_of(name, help, MetricType::Counter, static_cast<double>(value)));
-  };
-  gauge("saccade_requests_waiting", "Requests that wait for their turn", status.waiting);
-  gauge("saccade_requests_running", "Requests that are being answered", status.running);
-  counter("saccade_requests_finished_total", "Requests answered to their end", status.finished);
-  counter("saccade_requests_failed_total", "Requests that ended with an error", status.failed);
-  counter("saccade_requests_cancelled_total", "Requests ended by their client or by a stop",
-          status.cancelled);
-  counter("saccade_preemptions_total", "Requests set back because memory for keys ran out",
-          status.preemptions);
-  counter("saccade_prompt_tokens_total", "Tokens of prompts, those of pictures included",
-          status.prompt_tokens);
-  counter("saccade_completion_tokens_total", "Tokens of answers", status.completion_tokens);
-  counter("saccade_steps_total", "Steps of the model", status.steps);
-  gauge("saccade_kv_pages_used", "Pages of keys and values in use", status.kv_pages_used);
-  gauge("saccade_kv_pages", "Pages of keys and values that there are", status.kv_pages);
-  const auto cache = [&](const char* name, const char* help, MetricType type,
-                         std::int64_t CacheStatus::*number) {
-    families.push_back(cache_family(name, help, type, status, number));
-  };
-  cache("saccade_cache_bytes", "Bytes that a cache holds", MetricType::Gauge, &CacheStatus::bytes);
-  cache("saccade_cache_budget_bytes", "Bytes that a cache may hold", MetricType::Gauge,
-        &CacheStatus::budget_bytes);
-  cache("saccade_cache_entries", "Pictures or pages in a cache", MetricType::Gauge,
-        &CacheStatus::entries);
-  cache("saccade_cache_hits_total", "Pictures or prompt tokens whose work was skipped",
-        MetricType::Counter, &CacheStatus::hits);
-  cache("saccade_cache_misses_total", "Pictures or prompt tokens whose work was done",
-        MetricType::Counter, &CacheStatus::misses);
-  cache("saccade_cache_evictions_total", "Entries that made room for others", MetricType::Counter,
-        &CacheStatus::evictions);
-  if (!status.disk_cache) return;
-  const DiskCacheStatus& disk = *status.disk_cache;
-  gauge("saccade_disk_cache_bytes", "Bytes in the cache's directory", disk.bytes);
-  gauge("saccade_disk_cache_budget_bytes", "Bytes that the cache's directory may hold",
-        disk.budget_bytes);
-  gauge("saccade_disk_cache_entries", "Pages, states and pictures in the cache's directory",
-        disk.entries);
-  counter("saccade_disk_cache_reads_total", "Entries read from the disk", disk.reads);
-  counter("saccade_disk_cache_writes_total", "Entries written to the disk", disk.writes);
-  counter("saccade_disk_cache_skipped_total", "Entries not written: the disk was slow or full",
-          disk.skipped);
-  counter("saccade_disk_cache_rejected_total", "Files that were damaged", disk.rejected);
-  counter("saccade_disk_cache_evictions_total", "Entries on the disk that made room for others",
-          disk.evictions);
+  /// One number of each cache, told apart by a second label.
+  void cache(const char* name, const char* help, MetricType type,
+             std::int64_t CacheStatus::*number) {
+    MetricFamily family{name, help, type, {}};
+    for (const MeasuredModel& model : models_) {
+      if (!model.status) continue;
+      for (const auto& [cache, counts] : {std::pair{"prefix", &model.status->prefix_cache},
+                                          std::pair{"vision", &model.status->vision_cache}}) {
+        family.metric.push_back(metric_of(type, {{"model", model.name}, {"cache", cache}},
+                                          static_cast<double>(counts->*number)));
+      }
+    }
+    families_.push_back(std::move(family));
+  }
+
+  /// One number of the cache's directory, where there is one; models share it.
+  void disk(const char* name, const char* help, MetricType type,
+            std::int64_t DiskCacheStatus::*number) {
+    MetricFamily family{name, help, type, {}};
+    for (const MeasuredModel& model : models_) {
+      if (!model.status || !model.status->disk_cache) continue;
+      family.metric.push_back(metric_of(type, {{"model", model.name}},
+                                        static_cast<double>((*model.status->disk_cache).*number)));
+    }
+    if (!family.metric.empty()) families_.push_back(std::move(family));
+  }
+
+ private:
+  template <typename Number>
+  void add(const char* name, const char* help, MetricType type, Number ServiceStatus::*number) {
+    MetricFamily family{name, help, type, {}};
+    for (const MeasuredModel& model : models_) {
+      if (!model.status) continue;
+      const auto value = static_cast<double>((*model.status).*number);
+      family.metric.push_back(metric_of(type, {{"model", model.name}}, value));
+    }
+    families_.push_back(std::move(family));
+  }
+
+  std::vector<MetricFamily>& families_;
+  std::span<const MeasuredModel> models_;
+};
+
+void add_status(std::vector<MetricFamily>& families, std::span<const MeasuredModel> models) {
+  MetricFamily loaded{"saccade_model_loaded", "Whether a model is loaded", MetricType::Gauge, {}};
+  for (const MeasuredModel& model : models) {
+    loaded.metric.push_back(
+        metric_of(MetricType::Gauge, {{"model", model.name}}, model.status ? 1.0 : 0.0));
+  }
+  families.push_back(std::move(loaded));
+  // Counts are since the model was loaded; Prometheus knows counters that begin anew.
+  StatusFamilies numbers(families, models);
+  numbers.gauge("saccade_requests_waiting", "Requests that wait for their turn",
+                &ServiceStatus::waiting);
+  numbers.gauge("saccade_requests_running", "Requests that are being answered",
+                &ServiceStatus::running);
+  numbers.counter("saccade_requests_finished_total", "Requests answered to their end",
+                  &ServiceStatus::finished);
+  numbers.counter("saccade_requests_failed_total", "Requests that ended with an error",
+                  &ServiceStatus::failed);
+  numbers.counter("saccade_requests_cancelled_total", "Requests ended by their client or by a stop",
+                  &ServiceStatus::cancelled);
+  numbers.counter("saccade_preemptions_total", "Requests set back because memory for keys ran out",
+                  &ServiceStatus::preemptions);
+  numbers.counter("saccade_prompt_tokens_total", "Tokens of prompts, those of pictures included",
+                  &ServiceStatus::prompt_tokens);
+  numbers.counter("saccade_completion_tokens_total", "Tokens of answers",
+                  &ServiceStatus::completion_tokens);
+  numbers.counter("saccade_steps_total", "Steps of the model", &ServiceStatus::steps);
+  numbers.gauge("saccade_kv_pages_used", "Pages of keys and values in use",
+                &ServiceStatus::kv_pages_used);
+  numbers.gauge("saccade_kv_pages", "Pages of keys and values that there are",
+                &ServiceStatus::kv_pages);
+  numbers.cache("saccade_cache_bytes", "Bytes that a cache holds", MetricType::Gauge,
+                &CacheStatus::bytes);
+  numbers.cache("saccade_cache_budget_bytes", "Bytes that a cache may hold", MetricType::Gauge,
+                &CacheStatus::budget_bytes);
+  numbers.cache("saccade_cache_entries", "Pictures or pages in a cache", MetricType::Gauge,
+                &CacheStatus::entries);
+  numbers.cache("saccade_cache_hits_total", "Pictures or prompt tokens whose work was skipped",
+                MetricType::Counter, &CacheStatus::hits);
+  numbers.cache("saccade_cache_misses_total", "Pictures or prompt tokens whose work was done",
+                MetricType::Counter, &CacheStatus::misses);
+  numbers.cache("saccade_cache_evictions_total", "Entries that made room for others",
+                MetricType::Counter, &CacheStatus::evictions);
+  numbers.disk("saccade_disk_cache_bytes", "Bytes in the cache's directory", MetricType::Gauge,
+               &DiskCacheStatus::bytes);
+  numbers.disk("saccade_disk_cache_budget_bytes", "Bytes that the cache's directory may hold",
+               MetricType::Gauge, &DiskCacheStatus::budget_bytes);
+  numbers.disk("saccade_disk_cache_entries", "Pages, states and pictures in the cache's directory",
+               MetricType::Gauge, &DiskCacheStatus::entries);
+  numbers.disk("saccade_disk_cache_reads_total", "Entries read from the disk", MetricType::Counter,
+               &DiskCacheStatus::reads);
+  numbers.disk("saccade_disk_cache_writes_total", "Entries written to the disk",
+               MetricType::Counter, &DiskCacheStatus::writes);
+  numbers.disk("saccade_disk_cache_skipped_total", "Entries not written: the disk was slow or full",
+               MetricType::Counter, &DiskCacheStatus::skipped);
+  numbers.disk("saccade_disk_cache_rejected_total", "Files that were damaged", MetricType::Counter,
+               &DiskCacheStatus::rejected);
+  numbers.disk("saccade_disk_cache_evictions_total",
+               "Entries on the disk that made room for others", MetricType::Counter,
+               &DiskCacheStatus::evictions);
 }
 
 }  // namespace
 
 class Metrics::Impl {
  public:
-  Histogram& seconds(const std::string& name, const std::string& help) {
-    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, kSeconds);
+  Family<Histogram>& seconds(const std::string& name, const std::string& help) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
   }
 
   prometheus::Registry registry;
@@ -114,14 +178,55 @@ class Metrics::Impl {
                                        .Name("saccade_http_requests_total")
                                        .Help("HTTP requests by route and status")
                                        .Register(registry);
-  Family<Histogram>& stages = prometheus::BuildHistogram()
-                                  .Name("saccade_stage_seconds")
-                                  .Help("Time that a request spends in a stage")
-                                  .Register(registry);
-  Histogram& first_token =
+  Family<Histogram>& stages =
+      seconds("saccade_stage_seconds", "Time that a request spends in a stage");
+  Family<Histogram>& first_token =
       seconds("saccade_time_to_first_token_seconds", "From a request to its first token");
-  Histogram& gap = seconds("saccade_gap_between_tokens_seconds", "Between two pieces of an answer");
+  Family<Histogram>& gap =
+      seconds("saccade_gap_between_tokens_seconds", "Between two pieces of an answer");
+
+  std::mutex mutex;
+  std::map<std::string, std::unique_ptr<ModelMetrics>> models;  // guarded by mutex
 };
+
+namespace {
+
+class ModelHistograms : public ModelMetrics {
+ public:
+  ModelHistograms(const std::string& model, Family<Histogram>& stages,
+                  Family<Histogram>& first_token, Family<Histogram>& gap)
+      : first_token_(first_token.Add({{"model", model}}, kSeconds)),
+        gap_(gap.Add({{"model", model}}, kSeconds)) {
+    for (std::size_t i = 0; i < kStages.size(); ++i) {
+      stages_[i] = &stages.Add({{"model", model}, {"stage", kStages[i].first}}, kSeconds);
+    }
+  }
+
+  void add_answer(const Result& result) override {
+    constexpr double kSecond = 1000.0;
+    if (result.usage.completion_tokens > 0) {
+      first_token_.Observe(result.timings.ttft_ms / kSecond);
+    }
+    for (std::size_t i = 0; i < kStages.size(); ++i) {
+      stages_[i]->Observe(result.timings.*kStages[i].second / kSecond);
+    }
+  }
+  void add_gap(double seconds) override { gap_.Observe(seconds); }
+
+ private:
+  static constexpr std::array<std::pair<const char*, double Timings::*>, 5> kStages = {{
+      {"queue", &Timings::queue_ms},
+      {"media", &Timings::media_ms},
+      {"vision", &Timings::vision_ms},
+      {"prefill", &Timings::prefill_ms},
+      {"decode", &Timings::decode_ms},
+  }};
+  std::array<Histogram*, kStages.size()> stages_;
+  Histogram& first_token_;
+  Histogram& gap_;
+};
+
+}  // namespace
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
@@ -132,32 +237,24 @@ void Metrics::add_http_request(const std::string& route, int status) {
       .Increment();
 }
 
-void Metrics::add_answer(const Result& result) {
-  const Timings& timings = result.timings;
-  constexpr double kSecond = 1000.0;
-  if (result.usage.completion_tokens > 0) impl_->first_token.Observe(timings.ttft_ms / kSecond);
-  for (const auto& [stage, ms] :
-       {std::pair{"queue", timings.queue_ms}, std::pair{"media", timings.media_ms},
-        std::pair{"vision", timings.vision_ms}, std::pair{"prefill", timings.prefill_ms},
-        std::pair{"decode", timings.decode_ms}}) {
-    impl_->stages.Add({{"stage", stage}}, kSeconds).Observe(ms / kSecond);
+ModelMetrics& Metrics::of(const std::string& model) {
+  const std::lock_guard lock(impl_->mutex);
+  std::unique_ptr<ModelMetrics>& metrics = impl_->models[model];
+  if (!metrics) {
+    metrics =
+        std::make_unique<ModelHistograms>(model, impl_->stages, impl_->first_token, impl_->gap);
   }
+  return *metrics;
 }
 
-void Metrics::add_gap(double seconds) {
-  impl_->gap.Observe(seconds);
-}
-
-std::string Metrics::text(const ServiceStatus* status) const {
+std::string Metrics::text(bool ready, std::span<const MeasuredModel> models) const {
   std::vector<MetricFamily> families = impl_->registry.Collect();
-  families.push_back(family_of("saccade_ready", "Whether the model is loaded", MetricType::Gauge,
-                               status ? 1.0 : 0.0));
-  families.push_back(family_of("saccade_memory_peak_bytes", "The most memory this process has had",
-                               MetricType::Gauge, static_cast<double>(peak_memory_bytes())));
-  families.push_back(family_of("saccade_memory_available_bytes",
-                               "Memory that this machine has left", MetricType::Gauge,
-                               static_cast<double>(available_memory_bytes())));
-  if (status) add_status(families, *status);
+  families.push_back(gauge_of("saccade_ready", "Whether requests are taken", ready ? 1.0 : 0.0));
+  families.push_back(gauge_of("saccade_memory_peak_bytes", "The most memory this process has had",
+                              static_cast<double>(peak_memory_bytes())));
+  families.push_back(gauge_of("saccade_memory_available_bytes", "Memory that this machine has left",
+                              static_cast<double>(available_memory_bytes())));
+  add_status(families, models);
   return prometheus::TextSerializer().Serialize(families);
 }
 

@@ -21,9 +21,16 @@ struct Limits {
   std::int64_t remote_picture_ms = 15'000;  ///< that another machine may take to send a picture
 };
 
-struct ServeOptions {
+struct ServedModel {
   std::string model;  ///< what Engine::load takes
   std::string name;   ///< how requests call it; empty: model, of a path its last part
+};
+
+struct ServeOptions {
+  std::vector<ServedModel> models;  ///< the first one answers requests that name none
+  /// For all models that are loaded at a time; none: all of them are, as long as the server runs.
+  std::optional<std::int64_t> memory_budget;
+  std::int64_t load_wait_seconds = 120;  ///< how long a request may wait for its model
   EngineOptions engine;
   ServiceOptions service;
   HttpOptions http;
@@ -44,7 +51,13 @@ struct ServeOptions {
 /// Throws Error (usage) for options that do not go together.
 void check_options(const ServeOptions& options);
 
-/// How requests call the model.
-std::string served_name(const ServeOptions& options);
+/// "MODEL" or "MODEL=NAME". What stands behind the last "=" is a name, unless it holds a "/" or the
+/// whole text is a file or directory. Throws Error (usage).
+ServedModel parse_served_model(const std::string& text);
+
+/// How requests call a model.
+std::string served_name(const ServedModel& model);
+/// The names of all models, with commas between.
+std::string served_names(const ServeOptions& options);
 
 }  // namespace saccade::server

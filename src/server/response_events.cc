@@ -39,8 +39,10 @@ class ResponseFormat : public AnswerFormat {
 
   std::string stream_prompt(int, const Usage&) override {
     const json::object begun = response("in_progress");
-    return event("response.created", {{"response", begun}}) +
-           event("response.in_progress", {{"response", begun}});
+    // One after the other: events are numbered.
+    std::string events = event("response.created", {{"response", begun}});
+    events += event("response.in_progress", {{"response", begun}});
+    return events;
   }
 
   std::string stream_piece(int, const std::string& text,
@@ -49,7 +51,9 @@ class ResponseFormat : public AnswerFormat {
   }
 
   std::string stream_choice_end(int, const Result& result) override {
-    return items_.add(reader_.finish()) + items_.finish(status_of(result));
+    std::string events = items_.add(reader_.finish());
+    events += items_.finish(status_of(result));
+    return events;
   }
 
   std::string stream_end(std::span<const Result> results) override {

@@ -92,6 +92,7 @@ class InputReader {
 
   void read_call(Fields& fields) {
     fields.need_text("arguments");
+    fields.ignore("parsed_arguments");  // OpenAI's client adds it to what it was given
     json::object function = {
         {"name", fields.need_text("name")},
         {"arguments", template_arguments(fields.need("arguments").get_string())}};
@@ -144,7 +145,7 @@ class InputReader {
     const std::string type = part.need_text("type");
     if (type == "input_text" || type == "output_text") {
       message.content.emplace_back(part.need_text("text"));
-      for (const char* name : {"annotations", "logprobs"}) part.ignore(name);
+      for (const char* name : {"annotations", "logprobs", "parsed"}) part.ignore(name);
     } else if (type == "input_image") {
       pictures_.read_detail(part);
       part.refuse("file_id", "this server keeps no files");

@@ -12,8 +12,8 @@ namespace saccade::server {
 
 class Server {
  public:
-  /// Looks at the model's files, opens the socket, seals the process if so asked, and begins to
-  /// load the model. Throws Error.
+  /// Looks at the models' files, opens the socket, seals the process if so asked, and begins to
+  /// load the models. Throws Error.
   explicit Server(const ServeOptions& options);
   ~Server();
   Server(const Server&) = delete;
@@ -23,9 +23,9 @@ class Server {
   std::string url() const;
   std::uint16_t port() const;
 
-  /// Serves until SIGTERM, SIGINT or stop(), also while the model is being loaded. The first signal
-  /// lets running requests end, the second ends the process. Returns whether the model could be
-  /// loaded. Called once.
+  /// Serves until SIGTERM, SIGINT or stop(), also while models are being loaded. The first signal
+  /// lets running requests end, the second ends the process. Returns whether every model that was
+  /// needed could be loaded. Called once.
   bool run();
   /// What the first signal does. From any thread.
   void stop();

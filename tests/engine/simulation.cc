@@ -115,7 +115,8 @@ Tensor SimulatedModel::logits_of(std::span<const std::uint64_t> digests) {
   return logits;
 }
 
-Tensor SimulatedModel::forward(const models::Batch& batch, const compute::SequenceMemory&) {
+models::Model::Outputs SimulatedModel::forward(const models::Batch& batch,
+                                               const compute::SequenceMemory&) {
   const std::int64_t rows = std::ssize(batch.token_ids);
   most_rows = std::max(most_rows, rows);
   clock_.advance(costs_.step + costs_.row * static_cast<double>(rows));
@@ -134,7 +135,7 @@ Tensor SimulatedModel::forward(const models::Batch& batch, const compute::Sequen
   }
   for (const compute::SequenceSpan& span : batch.spans) read_span(span, contents, digests);
   for (const std::int32_t row : batch.logits_rows) wanted.push_back(digests[row]);
-  return logits_of(wanted);
+  return {logits_of(wanted), {}};
 }
 
 Tensor SimulatedModel::forward(const models::StepInputs& inputs, const compute::SequenceMemory&) {
@@ -205,6 +206,8 @@ SequenceInput Simulation::input(std::vector<std::int32_t> tokens, std::int64_t m
     picture->patches.values = {0.0f};
     picture->patches.grid = {.t = 1, .h = rows, .w = 1};
     picture->patches.digest = {1, static_cast<std::uint64_t>(name)};
+    // Pixels are let go where the tokens are cached, and made again when these are gone as well.
+    picture->process = [patches = picture->patches] { return patches; };
     const auto image = static_cast<int>(input.pictures.size());
     prompt.media.push_back({image, std::ssize(prompt.token_ids), rows, 0});
     prompt.token_ids.resize(prompt.token_ids.size() + rows, 1);

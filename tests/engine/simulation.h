@@ -84,7 +84,7 @@ class SimulatedModel : public models::Model {
   /// As many operations as the patches are high, and a row of embeddings for each, which say whose
   /// they are.
   Tensor encode(const media::Patches& patches) override;
-  Tensor forward(const models::Batch& batch, const compute::SequenceMemory& memory) override;
+  Outputs forward(const models::Batch& batch, const compute::SequenceMemory& memory) override;
   Tensor forward(const models::StepInputs& inputs, const compute::SequenceMemory& memory) override;
 
   /// The answer to a request by itself, without any pages.

@@ -130,15 +130,36 @@ TEST(Options, RefuseANetworkWithoutAKey) {
 }
 
 TEST(Options, NameTheModelByTheLastPartOfAPath) {
+  EXPECT_EQ(served_name({"Qwen/Qwen2.5-VL-3B-Instruct", ""}), "Qwen/Qwen2.5-VL-3B-Instruct");
+  EXPECT_EQ(served_name({SACCADE_SOURCE_DIR "/assets/glance", ""}), "glance");
+  EXPECT_EQ(served_name({SACCADE_SOURCE_DIR "/assets/glance/", ""}), "glance");
+  EXPECT_EQ(served_name({SACCADE_SOURCE_DIR "/assets/glance/", "eyes"}), "eyes");
+}
+
+TEST(Options, ReadNamesBehindModels) {
+  const auto read = [](const std::string& text) {
+    const ServedModel model = parse_served_model(text);
+    return model.model + "|" + model.name;
+  };
+  EXPECT_EQ(read("org/model"), "org/model|");
+  EXPECT_EQ(read("org/model=eyes"), "org/model|eyes");
+  EXPECT_EQ(read("a=b/model"), "a=b/model|");
+  EXPECT_EQ(read("a=b/model=eyes"), "a=b/model|eyes");
+  const TemporaryDirectory directory;
+  std::ofstream(directory.path() / "x=1.gguf") << "there";
+  EXPECT_EQ(read(directory.path() / "x=1.gguf"), directory.file("x=1.gguf") + "|");
+  EXPECT_EQ(read(directory.path() / "x=1.gguf=eyes"), directory.file("x=1.gguf") + "|eyes");
+  EXPECT_THROW(parse_served_model("model="), Error);
+  EXPECT_THROW(parse_served_model("=eyes"), Error);
+}
+
+TEST(Options, RefuseTwoModelsOfOneName) {
   ServeOptions options;
-  options.model = "Qwen/Qwen2.5-VL-3B-Instruct";
-  EXPECT_EQ(served_name(options), "Qwen/Qwen2.5-VL-3B-Instruct");
-  options.model = SACCADE_SOURCE_DIR "/assets/glance";
-  EXPECT_EQ(served_name(options), "glance");
-  options.model = SACCADE_SOURCE_DIR "/assets/glance/";
-  EXPECT_EQ(served_name(options), "glance");
-  options.name = "eyes";
-  EXPECT_EQ(served_name(options), "eyes");
+  options.models = {{"org/a", ""}, {"org/b", ""}};
+  EXPECT_NO_THROW(check_options(options));
+  EXPECT_EQ(served_names(options), "org/a, org/b");
+  options.models = {{"org/a", "eyes"}, {"org/b", "eyes"}};
+  EXPECT_THROW(check_options(options), Error);
 }
 
 }  // namespace

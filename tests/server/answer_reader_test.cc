@@ -238,10 +238,7 @@ TEST_P(OtherNotation, WhereverItIsCut) {
   const auto& [name, plan, text, wanted] = GetParam();
   EXPECT_EQ(shown(read_answer(plan, text)), wanted);
   for (std::size_t i = 0; i <= text.size(); ++i) {
-    for (std::size_t k = i; k <= text.size(); ++k) {
-      EXPECT_EQ(read(plan, {text.substr(0, i), text.substr(i, k - i), text.substr(k)}).first,
-                wanted);
-    }
+    EXPECT_EQ(read(plan, {text.substr(0, i), text.substr(i)}).first, wanted) << i;
   }
   std::vector<std::string> bytes;
   for (const char c : text) bytes.emplace_back(1, c);

@@ -48,9 +48,10 @@ TEST_F(Responses, CallsAndResultsInTheirTurns) {
       {"role": "user", "content": "hi"},
       {"type": "reasoning", "id": "rs_1", "summary": [],
        "content": [{"type": "reasoning_text", "text": "hm"}]},
-      {"type": "message", "role": "assistant", "content": "Let me see."},
+      {"type": "message", "role": "assistant", "content": [{"type": "output_text",
+       "text": "Let me see.", "parsed": null}]},
       {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f",
-       "arguments": "{\"a\": 1}", "status": "completed"},
+       "arguments": "{\"a\": 1}", "status": "completed", "parsed_arguments": null},
       {"type": "function_call", "call_id": "c2", "name": "g", "arguments": "{"},
       {"type": "function_call_output", "call_id": "c1", "output": "2"},
       {"type": "function_call_output", "call_id": "c2",
@@ -127,6 +128,11 @@ TEST_F(Responses, TellsReasoningTextAndCallsApart) {
     }
     stream += format.stream_choice_end(0, result);
     stream += format.stream_end({&result, 1});
+    const std::string_view mark = "\"sequence_number\":";
+    int number = 0;
+    for (std::size_t at = 0; (at = stream.find(mark, at)) != std::string::npos; ++number) {
+      EXPECT_EQ(std::stoi(stream.substr(at += mark.size())), number);
+    }
     std::vector<std::string> names = event_names(stream);
     names.erase(std::ranges::unique(names).begin(), names.end());
     const std::string r = "response.";

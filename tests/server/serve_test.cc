@@ -415,11 +415,11 @@ TEST(Serve, MeasuresItself) {
   const TestResponse response = server.ask("GET", "/metrics");
   EXPECT_EQ(response.headers.at("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   for (const char* line :
-       {"saccade_requests_finished_total 1", "saccade_ready 1",
-        "saccade_time_to_first_token_seconds_count 1",
+       {"saccade_requests_finished_total{model=\"glance\"} 1", "saccade_ready 1",
+        "saccade_time_to_first_token_seconds_count{model=\"glance\"} 1",
         "saccade_http_requests_total{route=\"/v1/chat/completions\",status=\"200\"} 1",
-        "saccade_stage_seconds_count{stage=\"vision\"} 1",
-        "saccade_cache_bytes{cache=\"vision\"}"}) {
+        "saccade_stage_seconds_count{model=\"glance\",stage=\"vision\"} 1",
+        "saccade_cache_bytes{model=\"glance\",cache=\"vision\"}"}) {
     EXPECT_THAT(response.body, HasSubstr(line));
   }
   EXPECT_THAT(server.log(), HasSubstr("path=\"/v1/chat/completions\" status=200"));

@@ -45,7 +45,7 @@ const types = new Set();
 let argumentsText = '';
 for await (const event of stream) {
   types.add(event.type);
-  if (event.type === 'response.function_call_arguments.delta') argumentsText = event.snapshot;
+  if (event.type === 'response.function_call_arguments.delta') argumentsText += event.delta;
 }
 const {output} = await stream.finalResponse();
 assert.equal(output.length, 1);
