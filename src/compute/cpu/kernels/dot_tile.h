@@ -1,4 +1,4 @@
-// Integer products of a tile: a few rows of activations with a block of unpacked weights.
+// Integer products of a tile: a few rows of activations with a block of weights.
 #pragma once
 
 #include <algorithm>
