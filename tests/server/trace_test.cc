@@ -25,7 +25,8 @@ using Spans = std::multimap<std::string, Span>;
 
 std::map<std::int64_t, Spans> read_trace(const std::string& path) {
   std::map<std::int64_t, Spans> requests;
-  for (const json::value& event : json::parse(read_text_file(path)).as_array()) {
+  const json::value events = json::parse(read_text_file(path));
+  for (const json::value& event : events.as_array()) {
     if (event.at("ph").as_string() != "X") continue;
     const double begin = event.at("ts").to_number<double>();
     requests[event.at("tid").as_int64()].insert(
