@@ -7,8 +7,8 @@ namespace {
 
 // How much the last step counts; noise of single steps evens out over some ten.
 constexpr double kWeight = 0.2;
-// Fewer rows cost as much as these: their weights are read once for all of them.
-constexpr std::int64_t kMinPrefill = 16;
+// Fewer rows cost nearly as much as these: their weights are read once for all of them.
+constexpr std::int64_t kMinPrefill = 8;
 // Before anything is known.
 constexpr double kFirstSliceMs = 20.0;
 // A slice is at least this long, so that the tower gets on beside small models.

@@ -10,9 +10,13 @@ namespace saccade::engine {
 PictureEncoder::PictureEncoder(compute::Device& device, VisionCache& cache, Tower tower, Now now)
     : device_(device), cache_(cache), tower_(std::move(tower)), now_(std::move(now)) {
   pause_ = [this] {
-    if (now_() < turn_ends_) return;
-    give_turn();
-    take_turn();
+    const Clock::time_point now = now_();
+    longest_operation_ = std::max(longest_operation_, now - operation_began_);
+    if (now + longest_operation_ > turn_ends_) {
+      give_turn();
+      take_turn();
+    }
+    operation_began_ = now_();
   };
 }
 
@@ -148,6 +152,8 @@ void PictureEncoder::encode(Job& job) {
     job.error = error.what();
   }
   take_turn();
+  operation_began_ = now_();
+  longest_operation_ = {};
   try {
     if (job.error.empty()) job.embeddings = tower_(job.patches);
   } catch (const std::exception& error) {

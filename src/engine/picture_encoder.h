@@ -19,9 +19,10 @@
 namespace saccade::engine {
 
 /// Turns pictures into embeddings, each content once, in slices: the tower runs on a thread of its
-/// own that has the device only while its owner's thread is in run(), and gives it back before the
-/// next operation when the time is up. So decoding goes on while a large picture is looked at, for
-/// every family alike, and results do not depend on how the slices fell.
+/// own that has the device only while its owner's thread is in run(), and gives it back before an
+/// operation that may outlast the slice, by what those of this picture have taken so far; one
+/// operation at least is in each. So decoding goes on while a large picture is looked at, for every
+/// family alike, and results do not depend on how the slices fell.
 class PictureEncoder {
  public:
   using Tower = std::function<Tensor(const media::Patches&)>;
@@ -83,6 +84,9 @@ class PictureEncoder {
   bool abandoned_ = false;  // nobody wants the job any more
   Job* job_ = nullptr;      // of the tower's thread; null: it waits for one
   Clock::time_point turn_began_, turn_ends_;
+  // Of the tower's thread alone:
+  Clock::time_point operation_began_;
+  Clock::duration longest_operation_{};  // of this picture so far
   std::jthread thread_;
 };
 
