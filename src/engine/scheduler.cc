@@ -240,9 +240,8 @@ void Scheduler::set_back(Sequence* sequence) {
 /// Reserves pages for `tokens` tokens of a sequence, those of the ones behind it if need be.
 bool Scheduler::make_room(Sequence* sequence, std::int64_t tokens) {
   while (!sequence->reserve(tokens)) {
-    const auto last = std::find_if(sequences_.rbegin(), sequences_.rend(), [](const Sequence* s) {
-      return s->admitted && !s->finished();
-    });
+    const auto last = std::find_if(sequences_.rbegin(), sequences_.rend(),
+                                   [](const Sequence* s) { return s->admitted && !s->finished(); });
     if (last == sequences_.rend() || !is_before(*sequence, **last)) return false;
     set_back(*last);
   }
@@ -375,8 +374,8 @@ void Scheduler::run() {
     const std::span all(values);
     const std::int64_t known = share.sequence->known();
     const std::int32_t id = chosen[share.logits_index];
-    share.sequence->accept(
-        id, wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
+    share.sequence->accept(id,
+                           wanted ? all.subspan(share.logits_index * vocab_size, vocab_size) : all);
     note_forced(*share.sequence, known, id);
   }
   if (!batch.hidden_rows.empty()) pool(hidden_states);
