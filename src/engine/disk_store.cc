@@ -116,7 +116,7 @@ fs::path DiskStore::path_of(const std::string& name) const {
 std::int64_t DiskStore::size(const std::string& name) const {
   std::error_code error;
   const auto bytes = static_cast<std::int64_t>(fs::file_size(path_of(name), error));
-  return error ? 0 : std::max<std::int64_t>(0, bytes - sizeof(Header));
+  return error ? 0 : std::max<std::int64_t>(0, bytes - static_cast<std::int64_t>(sizeof(Header)));
 }
 
 bool DiskStore::has(const std::string& name) const {
@@ -157,10 +157,10 @@ void DiskStore::reject(const fs::path& path, const char* reason) {
   warn_(fmt::format("{}: ignored and removed: {}", path.string(), reason));
 }
 
-void DiskStore::write(const std::string& name, std::span<const std::byte> bytes) {
+bool DiskStore::write(const std::string& name, std::span<const std::byte> bytes) {
   const std::lock_guard lock(mutex_);
   const auto total = static_cast<std::int64_t>(sizeof(Header) + bytes.size());
-  if (total > budget_bytes_ - budget_bytes_ / kRoomShare || has(name)) return;
+  if (total > budget_bytes_ - budget_bytes_ / kRoomShare || has(name)) return false;
   if (bytes_ + total > budget_bytes_ || written_since_scan_ > budget_bytes_ / kScanShare) {
     make_room(total);
   }
@@ -187,6 +187,7 @@ void DiskStore::write(const std::string& name, std::span<const std::byte> bytes)
   bytes_ += total;
   ++entries_;
   written_since_scan_ += total;
+  return true;
 }
 
 std::vector<DiskStore::Entry> DiskStore::scan() {

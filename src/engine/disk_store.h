@@ -32,8 +32,9 @@ class DiskStore {
   std::optional<std::vector<std::byte>> read(const std::string& name);
   /// Bytes of the entry, without reading it; 0: there is none.
   std::int64_t size(const std::string& name) const;
-  /// Throws Error when the disk is full or fails. Entries larger than the budget are passed over.
-  void write(const std::string& name, std::span<const std::byte> bytes);
+  /// False where nothing was written: the entry is there already, or larger than the budget allows.
+  /// Throws Error when the disk is full or fails.
+  bool write(const std::string& name, std::span<const std::byte> bytes);
   /// Removes all entries, those of other models and processes too.
   void clear();
 

@@ -116,8 +116,7 @@ void DiskTier::write(Stored kind, const Digest& key, std::vector<std::byte> byte
 
 void DiskTier::write_now(const Job& job) {
   try {
-    store_.write(job.name, job.bytes);
-    ++writes_;
+    if (store_.write(job.name, job.bytes)) ++writes_;
   } catch (const std::exception& error) {
     ++skipped_;
     warn_(fmt::format("{}; nothing is written to the cache on the disk for {} s", error.what(),
@@ -148,11 +147,6 @@ void DiskTier::work() {
     waiting_bytes_ -= std::ssize(job.bytes);
     changed_.notify_all();
   }
-}
-
-void DiskTier::flush() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return waiting_.empty(); });
 }
 
 void DiskTier::clear() {

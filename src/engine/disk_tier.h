@@ -68,8 +68,6 @@ class DiskTier {
   bool wants(Stored kind, const Digest& key, std::int64_t bytes);
   /// Writes it by and by.
   void write(Stored kind, const Digest& key, std::vector<std::byte> bytes);
-  /// Waits until all is written.
-  void flush();
   /// Removes all entries, those that wait too.
   void clear();
 

@@ -48,7 +48,8 @@ TEST_F(DiskStoreTest, FindsWhatWasWrittenAlsoAfterARestart) {
   {
     DiskStore store = open();
     EXPECT_FALSE(store.read(name_of(1)));
-    store.write(name_of(1), bytes_of(1));
+    EXPECT_TRUE(store.write(name_of(1), bytes_of(1)));
+    EXPECT_FALSE(store.write(name_of(1), bytes_of(1)));  // it is there
     EXPECT_EQ(store.read(name_of(1)), bytes_of(1));
     EXPECT_EQ(store.size(name_of(1)), 1000);
   }
@@ -130,7 +131,7 @@ TEST_F(DiskStoreTest, KeepsToItsBudget) {
   EXPECT_GT(store.evictions(), 50);
   EXPECT_TRUE(store.has(name_of(99)));
   EXPECT_FALSE(store.has(name_of(1)));
-  store.write(name_of(200), bytes_of(200, 2 * kBudget));
+  EXPECT_FALSE(store.write(name_of(200), bytes_of(200, 2 * kBudget)));
   EXPECT_FALSE(store.has(name_of(200)));
 }
 

@@ -53,7 +53,7 @@ TEST(Fairness, NoAnswerWaitsLongForOthersPicturesAndPrompts) {
     // What others get is as much as the pacer thinks it is, but for keys: the last tokens of a
     // prompt look at more of them than those it has learnt from.
     const double dearer = 1.0 + costs.key * kMostTokens / costs.row;
-    const double indivisible = std::max(costs.tower_operation, 16 * costs.row * dearer);
+    const double indivisible = std::max(costs.tower_operation, 8 * costs.row * dearer);
     const double limit = idle * (1.0 + dearer * options.max_slowdown) + indivisible;
     for (const Followed& one : play.followed()) {
       EXPECT_LE(longest_gap_ms(one), limit);
