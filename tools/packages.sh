@@ -31,6 +31,17 @@ libpcre2-dev                           regular expressions of pre-tokenizers
 libutf8proc-dev                        Unicode normalization
 libvips-dev                            image decoding; brings libheif, which reads HEIC and AVIF itself
 zlib1g-dev                             checksums and streams inside PNG and TIFF
+libsqlitecpp-dev                       the photo library's database: SQLite
+libsqlite3-dev                         the same
+libtomlplusplus-dev                    its configuration
+libexiv2-dev                           what cameras write into photos
+libopencv-core-dev                     faces, and what pictures are measured with
+libopencv-imgproc-dev                  the same
+libopencv-objdetect-dev                the same
+opencv-data                            what faces look like
+libtesseract-dev                       text in photos
+tesseract-ocr-eng                      how English is written
+libzxing-dev                           barcodes in photos
 END
       ;;
     test) cat <<'END'
@@ -40,6 +51,7 @@ libboost-context1.81-dev|libboost-context-dev  fibers, which run GPU kernels on 
 clang                                  checks that the GPU kernels parse as Metal would demand
 g++-aarch64-linux-gnu                  builds the NEON kernels and their test
 qemu-user                              runs them
+chromium                               shows the photo library's page to its tests
 END
       # Debian's npm does not go together with a Node.js from elsewhere, which brings its own.
       command -v npm >/dev/null || echo "npm                                    fetches vocabularies and API clients that tests compare with"
