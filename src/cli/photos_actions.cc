@@ -99,6 +99,21 @@ int work_on_photos(const PhotosWork& command) {
   return told.empty() ? kSuccess : kFailure;
 }
 
+int serve_photos(const PhotosServe& command) {
+  Library library(command.library, Library::Missing::kCreate);
+  photos::DeckServer server(library, command.options);
+  const bool keyed = !command.options.key.empty();
+  write_output(fmt::format(
+      "The photos of {} are at {}/{}{}\n", library.folder().string(), server.url(),
+      keyed ? "?key=... (the key that was given)" : "",
+      command.options.sealed ? ", sealed: the kernel refuses outgoing connections" : ""));
+  if (command.options.work && !server.works()) {
+    write_error_line("another saccade is working on this library; this one shows what it does");
+  }
+  server.run();
+  return kSuccess;
+}
+
 int show_photos_status(const PhotosStatus& command) {
   const Library library(command.library);
   const auto [progress, problems] = library.database().read([&](Connection& connection) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "photos/deck_server.h"
 #include "photos/exporter.h"
 #include "photos/photo_list.h"
 
@@ -22,6 +23,12 @@ struct PhotosWork {
   bool until_idle = false;
 };
 int work_on_photos(const PhotosWork& command);
+
+struct PhotosServe {
+  std::string library;
+  photos::DeckOptions options;
+};
+int serve_photos(const PhotosServe& command);
 
 struct PhotosStatus {
   std::string library;

@@ -6,6 +6,7 @@
 #include "cli/numbers.h"
 #include "cli/options.h"
 #include "cli/photos_actions.h"
+#include "server/access.h"
 
 namespace saccade::cli {
 namespace {
@@ -19,6 +20,8 @@ constexpr const char* kExamples =
     "  saccade photos serve ~/Library                   the page to review them\n"
     "  saccade photos search ~/Library \"red car at night\"\n"
     "  saccade photos export ~/Library --format xmp     tags for other photo programs";
+
+constexpr std::uint16_t kDefaultPort = 8090;
 
 CLI::App* add_photos_subcommand(CLI::App& photos, const std::string& name,
                                 const std::string& description, std::string& library) {
@@ -45,6 +48,36 @@ void add_work(CLI::App& photos, Action& action) {
       photos, "work", "Describe what has been added, without the page", work->library);
   command->add_flag("--until-idle", work->until_idle, "End when nothing is left to do");
   command->callback([work, &action] { action = [work] { return work_on_photos(*work); }; });
+}
+
+void add_serve(CLI::App& photos, Action& action) {
+  const auto serve = std::make_shared<PhotosServe>();
+  serve->options.http.port = kDefaultPort;
+  CLI::App* command = add_photos_subcommand(
+      photos, "serve", "Show the page to review photos, and describe what has been added",
+      serve->library);
+  photos::DeckOptions& options = serve->options;
+  command
+      ->add_option(
+          "--host", options.http.host,
+          "Address to listen on (default 127.0.0.1: this machine alone; others need a key)")
+      ->type_name("ADDRESS");
+  add_value(*command, "--port", "N", "Port to listen on; 0: any free one (default 8090)",
+            [&options](const std::string& text) {
+              options.http.port =
+                  static_cast<std::uint16_t>(parse_integer("--port", text, 0, 65535));
+            });
+  command
+      ->add_option("--key", options.key,
+                   "What the page must be opened with: /?key=KEY. Other users of this machine may "
+                   "see it: better in a file")
+      ->type_name("KEY");
+  add_value(*command, "--key-file", "FILE", "The key in a file",
+            [&options](const std::string& path) { options.key = server::read_keys(path).front(); });
+  command->add_flag("!--no-work", options.work, "Only show the page");
+  command->add_flag("--sealed", options.sealed,
+                    "Have the kernel refuse outgoing connections of this process (Linux)");
+  command->callback([serve, &action] { action = [serve] { return serve_photos(*serve); }; });
 }
 
 void add_status(CLI::App& photos, Action& action) {
@@ -119,6 +152,7 @@ void add_photos_command(CLI::App& app, Action& action) {
   photos->require_subcommand(1);
   add_add(*photos, action);
   add_work(*photos, action);
+  add_serve(*photos, action);
   add_status(*photos, action);
   add_search(*photos, action);
   add_export(*photos, action);

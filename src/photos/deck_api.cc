@@ -40,7 +40,8 @@ struct Refusal {
 };
 
 HttpResponse json_response(const json::object& body, int status = 200) {
-  return {.status = status, .body = json::serialize(body), .headers = {{"Cache-Control", "no-store"}}};
+  return {
+      .status = status, .body = json::serialize(body), .headers = {{"Cache-Control", "no-store"}}};
 }
 
 HttpResponse error_response(int status, const std::string& message) {
@@ -178,10 +179,11 @@ HttpResponse web_file(const HttpRequest& request, const std::string& name) {
     if (request.if_none_match == tag) {
       return {.status = 304, .body = "", .content_type = "", .headers = std::move(headers)};
     }
-    return {.status = 200,
-            .body = std::string(reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size()),
-            .content_type = std::string(file.content_type),
-            .headers = std::move(headers)};
+    return {
+        .status = 200,
+        .body = std::string(reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size()),
+        .content_type = std::string(file.content_type),
+        .headers = std::move(headers)};
   }
   throw Refusal{404, "there is no such page"};
 }
@@ -256,8 +258,8 @@ HttpResponse DeckApi::list(const HttpRequest& request) {
     const auto photos = similar ? similar_photos(connection, *similar, limit)
                                 : list_photos(connection, filter, order, offset, limit);
     json::object body = summaries_json(photos);
-    body["total"] = similar ? static_cast<std::int64_t>(photos.size())
-                            : count_photos(connection, filter);
+    body["total"] =
+        similar ? static_cast<std::int64_t>(photos.size()) : count_photos(connection, filter);
     body["offset"] = similar ? 0 : offset;
     return json_response(body);
   });
@@ -266,7 +268,8 @@ HttpResponse DeckApi::list(const HttpRequest& request) {
 HttpResponse DeckApi::get_photo(const HttpRequest& /*request*/, const Parts& parts) {
   const std::int64_t photo = number_of(parts[2], "photo");
   return library_.database().read([&](Connection& connection) {
-    if (query_integer(connection, "SELECT EXISTS (SELECT 1 FROM photos WHERE id = ?1)", photo) == 0) {
+    if (query_integer(connection, "SELECT EXISTS (SELECT 1 FROM photos WHERE id = ?1)", photo) ==
+        0) {
       throw Refusal{404, fmt::format("there is no photo {}", photo)};
     }
     if (parts.size() == 3) return json_response(photo_json(connection, library_, photo));
@@ -375,11 +378,11 @@ HttpResponse DeckApi::picture(const HttpRequest& request, const std::string& nam
     throw Refusal{404, error.what()};
   }
   const auto picture = encoded_picture(read_photo_file(path), path.string());
-  return lasting(text_of(media::make_thumbnail(
-                     picture, path.string(),
-                     static_cast<int>(std::clamp<std::int64_t>(size, kSmallestPicture, kPictureSize)),
-                     85)),
-                 "image/jpeg");
+  return lasting(
+      text_of(media::make_thumbnail(
+          picture, path.string(),
+          static_cast<int>(std::clamp<std::int64_t>(size, kSmallestPicture, kPictureSize)), 85)),
+      "image/jpeg");
 }
 
 void DeckApi::wake_workers() {

@@ -46,18 +46,19 @@ json::array files_json(Connection& connection, std::int64_t photo) {
                   "path",
                   photo);
   while (rows.executeStep()) {
-    files.push_back({{"path", rows.getColumn(0).getString()},
-                     {"missing", rows.getColumn(1).getInt() != 0}});
+    files.push_back(
+        {{"path", rows.getColumn(0).getString()}, {"missing", rows.getColumn(1).getInt() != 0}});
   }
   return files;
 }
 
 json::object metadata_json(Connection& connection, std::int64_t photo) {
-  auto row = sql(connection,
-                 "SELECT format, width, height, bytes, taken_at, camera, lens, latitude, longitude, "
-                 "altitude_m, sharpness, brightness, clipped_dark, clipped_light, colours FROM "
-                 "photos WHERE id = ?1",
-                 photo);
+  auto row =
+      sql(connection,
+          "SELECT format, width, height, bytes, taken_at, camera, lens, latitude, longitude, "
+          "altitude_m, sharpness, brightness, clipped_dark, clipped_light, colours FROM "
+          "photos WHERE id = ?1",
+          photo);
   row.executeStep();
   return {{"format", text_or_null(row.getColumn(0))},
           {"width", integer_or_null(row.getColumn(1))},
@@ -73,8 +74,8 @@ json::object metadata_json(Connection& connection, std::int64_t photo) {
           {"brightness", number_or_null(row.getColumn(11))},
           {"clipped_dark", number_or_null(row.getColumn(12))},
           {"clipped_light", number_or_null(row.getColumn(13))},
-          {"colours", row.getColumn(14).isNull() ? json::array()
-                                                 : stored_json(row.getColumn(14)).as_array()}};
+          {"colours",
+           row.getColumn(14).isNull() ? json::array() : stored_json(row.getColumn(14)).as_array()}};
 }
 
 json::array regions_json(Connection& connection, std::int64_t photo) {
@@ -89,14 +90,15 @@ json::array regions_json(Connection& connection, std::int64_t photo) {
     if (!rows.getColumn(9).isNull()) {
       person = {{"id", rows.getColumn(9).getInt64()}, {"name", rows.getColumn(10).getString()}};
     }
-    regions.push_back({{"id", rows.getColumn(0).getInt64()},
-                       {"kind", rows.getColumn(1).getString()},
-                       {"box", json::array{rows.getColumn(2).getDouble(), rows.getColumn(3).getDouble(),
-                                           rows.getColumn(4).getDouble(), rows.getColumn(5).getDouble()}},
-                       {"text", rows.getColumn(6).getString()},
-                       {"format", rows.getColumn(7).getString()},
-                       {"confidence", rows.getColumn(8).getDouble()},
-                       {"person", std::move(person)}});
+    regions.push_back(
+        {{"id", rows.getColumn(0).getInt64()},
+         {"kind", rows.getColumn(1).getString()},
+         {"box", json::array{rows.getColumn(2).getDouble(), rows.getColumn(3).getDouble(),
+                             rows.getColumn(4).getDouble(), rows.getColumn(5).getDouble()}},
+         {"text", rows.getColumn(6).getString()},
+         {"format", rows.getColumn(7).getString()},
+         {"confidence", rows.getColumn(8).getDouble()},
+         {"person", std::move(person)}});
   }
   return regions;
 }
@@ -164,9 +166,12 @@ json::value cluster_json(Connection& connection, std::int64_t photo) {
 
 const char* kind_name(Tier::Kind kind) {
   switch (kind) {
-    case Tier::Kind::kImport: return "import";
-    case Tier::Kind::kVision: return "vision";
-    case Tier::Kind::kVlm: return "vlm";
+    case Tier::Kind::kImport:
+      return "import";
+    case Tier::Kind::kVision:
+      return "vision";
+    case Tier::Kind::kVlm:
+      return "vlm";
   }
   return "";
 }
@@ -178,8 +183,8 @@ std::string picture_name(std::int64_t photo, const std::string& digest) {
 }  // namespace
 
 std::string iso_time(std::int64_t ms) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(static_cast<std::time_t>(ms / 1000)),
-                     ms % 1000);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                     fmt::gmtime(static_cast<std::time_t>(ms / 1000)), ms % 1000);
 }
 
 std::string thumbnail_url(std::int64_t photo, const std::string& digest) {
@@ -232,10 +237,11 @@ json::object summary_json(const PhotoSummary& photo) {
 }
 
 json::object photo_json(Connection& connection, const Library& library, std::int64_t photo) {
-  auto row = sql(connection,
-                 "SELECT name, digest, width IS NOT NULL, reviewed_at, warnings, added_at, revision "
-                 "FROM photos WHERE id = ?1",
-                 photo);
+  auto row =
+      sql(connection,
+          "SELECT name, digest, width IS NOT NULL, reviewed_at, warnings, added_at, revision "
+          "FROM photos WHERE id = ?1",
+          photo);
   if (!row.executeStep()) fail("there is no photo {}", photo);
   const std::string digest = row.getColumn(1).getString();
   return {{"id", photo},
@@ -252,8 +258,8 @@ json::object photo_json(Connection& connection, const Library& library, std::int
           {"reviewed", !row.getColumn(3).isNull()},
           {"cluster", cluster_json(connection, photo)},
           {"added", time_or_null(row.getColumn(5))},
-          {"notes", row.getColumn(4).isNull() ? json::array()
-                                              : stored_json(row.getColumn(4)).as_array()}};
+          {"notes",
+           row.getColumn(4).isNull() ? json::array() : stored_json(row.getColumn(4)).as_array()}};
 }
 
 json::object facets_json(Connection& connection) {
@@ -265,7 +271,8 @@ json::object facets_json(Connection& connection) {
       int column = 0;
       for (const char* name : names) {
         const SQLite::Column cell = rows.getColumn(column++);
-        value[name] = cell.isInteger() ? json::value(cell.getInt64()) : json::value(cell.getString());
+        value[name] =
+            cell.isInteger() ? json::value(cell.getInt64()) : json::value(cell.getString());
       }
       values.push_back(std::move(value));
     }
@@ -307,26 +314,23 @@ json::object progress_json(const Progress& progress) {
                      {"p95_ms", optional_json(tier.p95_ms)},
                      {"p99_ms", optional_json(tier.p99_ms)}});
   }
-  return {{"tiers", std::move(tiers)},
-          {"photos", progress.photos},
-          {"reviewed", progress.reviewed},
-          {"clusters", progress.clusters},
-          {"errors", progress.errors},
-          {"missing_files", progress.missing_files}};
+  return {{"tiers", std::move(tiers)},     {"photos", progress.photos},
+          {"reviewed", progress.reviewed}, {"clusters", progress.clusters},
+          {"errors", progress.errors},     {"missing_files", progress.missing_files}};
 }
 
 json::object problems_json(const std::vector<Problem>& problems) {
   json::array errors;
   for (const Problem& problem : problems) {
-    errors.push_back(
-        {{"photo", problem.photo ? json::value(*problem.photo) : json::value()},
-         {"path", problem.path},
-         {"name", problem.name},
-         {"tier", problem.tier},
-         {"state", problem.state},
-         {"error", problem.error},
-         {"attempts", problem.attempts},
-         {"next_try", problem.next_try ? json::value(iso_time(*problem.next_try)) : json::value()}});
+    errors.push_back({{"photo", problem.photo ? json::value(*problem.photo) : json::value()},
+                      {"path", problem.path},
+                      {"name", problem.name},
+                      {"tier", problem.tier},
+                      {"state", problem.state},
+                      {"error", problem.error},
+                      {"attempts", problem.attempts},
+                      {"next_try", problem.next_try ? json::value(iso_time(*problem.next_try))
+                                                    : json::value()}});
   }
   return {{"errors", std::move(errors)}};
 }

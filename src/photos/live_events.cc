@@ -38,7 +38,9 @@ LiveEvents::LiveEvents(const Library& library) : library_(library) {
   thread_ = std::thread([this] { watch(); });
 }
 
-LiveEvents::~LiveEvents() { stop(); }
+LiveEvents::~LiveEvents() {
+  stop();
+}
 
 void LiveEvents::stop() {
   {

@@ -13,7 +13,6 @@
 #include "photos/photo_file.h"
 #include "photos/picture_source.h"
 #include "photos/references.h"
-#include "photos/vlm/json_answer.h"
 
 namespace saccade::photos {
 namespace {
@@ -68,7 +67,7 @@ bool is_before_sharing(const Settings& settings, const Tier& tier) {
 Vlm& TierModels::model_of(const Tier& tier) {
   const std::scoped_lock lock(mutex_);
   auto& model = models_[tier.name];
-  if (!model) model = make_vlm(tier.vlm);
+  if (!model) model = make_vlm(tier.vlm, local_models_);
   return *model;
 }
 
@@ -144,18 +143,20 @@ void TierRunner::ask(const Tier& tier, const Job& job, const std::atomic<bool>& 
   if (!has_embedding(library_.database(), job.photo)) {
     embedding = own.embed(question.picture, tier.max_pixels);
   }
-  const VlmAnswer answer = vlm.ask(question, cancelled);
   json::value document;
   std::string complaint;
   try {
-    document = parse_answer(answer.text, tier.schema);
+    const VlmAnswer answer = vlm.ask(question, cancelled);
+    if (!answer.complete) {
+      fail("the answer was longer than {} tokens; raise max_tokens of tier {} in photos.toml",
+           tier.max_tokens, tier.name);
+    }
+    document = parse_json(answer.text, vlm.name());
     complaint = broken_reference(tier, document);
+  } catch (const VlmUnavailable&) {
+    throw;
   } catch (const Error& error) {
-    complaint = answer.complete ? error.what()
-                                : fmt::format(
-                                      "the answer was longer than {} tokens; raise "
-                                      "max_tokens of tier {} in photos.toml",
-                                      tier.max_tokens, tier.name);
+    complaint = error.what();
   }
   library_.database().write([&](Connection& connection) {
     const std::int64_t now = now_ms();

@@ -4,12 +4,14 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "photos/importer.h"
 #include "photos/jobs.h"
 #include "photos/library.h"
 #include "photos/vision/vision.h"
+#include "photos/vlm/local_models.h"
 #include "photos/vlm/vlm.h"
 
 namespace saccade::photos {
@@ -25,6 +27,7 @@ class TierModels {
  private:
   const Settings& settings_;
   std::mutex mutex_;
+  LocalModels local_models_;
   std::map<std::string, std::shared_ptr<Vlm>> models_;  // by tier
   std::unique_ptr<ClassicalVision> vision_;
 };
