@@ -22,16 +22,31 @@ struct Free {
 };
 using VipsPointer = std::unique_ptr<VipsImage, Unref>;
 
-/// The small upright picture in sRGB, not yet computed; null when it cannot be.
+/// The small upright picture, not yet computed; null when it cannot be.
 VipsPointer shrunk(std::span<const std::byte> bytes, int size) {
   VipsImage* image = nullptr;
   // The signature of libvips is not const, but loaders do not write to their source.
   if (vips_thumbnail_buffer(const_cast<std::byte*>(bytes.data()), bytes.size(), &image, size,
-                            "height", size, "size", VIPS_SIZE_DOWN, "export_profile", "srgb",
-                            "fail_on", VIPS_FAIL_ON_TRUNCATED, nullptr) != 0) {
+                            "height", size, "size", VIPS_SIZE_DOWN, "fail_on",
+                            VIPS_FAIL_ON_TRUNCATED, nullptr) != 0) {
     return nullptr;
   }
   return VipsPointer(image);
+}
+
+/// The picture in sRGB: by its colour profile, or the usual one for its kind where it has none or
+/// a broken one. After shrinking, when there is little left to convert.
+VipsPointer in_srgb(VipsPointer image) {
+  if (!image) return image;
+  VipsImage* converted = nullptr;
+  if (vips_image_get_typeof(image.get(), VIPS_META_ICC_NAME) != 0 &&
+      vips_icc_transform(image.get(), &converted, "srgb", "embedded", TRUE, nullptr) == 0) {
+    return VipsPointer(converted);
+  }
+  if (vips_colourspace(image.get(), &converted, VIPS_INTERPRETATION_sRGB, nullptr) != 0) {
+    return nullptr;
+  }
+  return VipsPointer(converted);
 }
 
 /// The picture on white where it is transparent.
@@ -51,7 +66,7 @@ std::vector<std::byte> make_thumbnail(std::span<const std::byte> bytes, std::str
                                       int size, int quality) {
   // Reads the header as everyone else does: what is no picture, or too large a one, ends here.
   const Picture header(bytes, where);
-  const VipsPointer image = flattened(shrunk(bytes, size));
+  const VipsPointer image = flattened(in_srgb(shrunk(bytes, size)));
   void* data = nullptr;
   std::size_t length = 0;
   if (!image || vips_jpegsave_buffer(image.get(), &data, &length, "Q", quality, "strip", TRUE,
