@@ -60,21 +60,30 @@ struct View {
   }
 };
 
+bool is_one_of(const std::vector<Found>& faces, const cv::Rect& box) {
+  return std::ranges::any_of(faces,
+                             [&](const Found& face) { return overlap_of(face.box, box) > 0.5; });
+}
+
 /// What the fast cascade proposes and the sure one confirms there.
 void look_twice(cv::CascadeClassifier& fast, cv::CascadeClassifier& sure, const View& view,
                 std::vector<Found>& faces) {
   const int whole = std::max(view.gray.cols, view.gray.rows);
+  std::vector<Found> confirmed;
   for (const Found& place :
        look_with(fast, view.gray, kScaleStep, kNeighboursToAsk, kLeastFace, whole)) {
+    if (is_one_of(confirmed, place.box)) continue;
     const int size = place.box.width;
     const cv::Rect around =
         cv::Rect(place.box.x - size / 2, place.box.y - size / 2, 2 * size, 2 * size) &
         cv::Rect({}, view.gray.size());
     for (const Found& face : look_with(sure, view.gray(around), kFineStep, kNeighboursOfOne,
                                        size * 2 / 3, size * 3 / 2)) {
-      faces.push_back({view.original(face.box + around.tl()), face.neighbours});
+      const cv::Rect box = face.box + around.tl();
+      if (!is_one_of(confirmed, box)) confirmed.push_back({box, face.neighbours});
     }
   }
+  for (const Found& face : confirmed) faces.push_back({view.original(face.box), face.neighbours});
 }
 
 /// One of each face: the box with the most neighbours, with those of all that overlap it.
