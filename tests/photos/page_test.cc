@@ -28,9 +28,10 @@ void run_cases(const std::string& script) {
   const TemporaryDirectory directory;
   const std::string output = directory.file("output");
   const fs::path folder = source / "tests" / "photos" / "browser";
-  const int status = std::system(fmt::format("node '{}' '{}' > '{}' 2>&1",
-                                             (folder / "run.mjs").string(), script, output)
-                                     .c_str());
+  const int status =
+      std::system(fmt::format("SACCADE_PROGRAM='{}' node '{}' '{}' > '{}' 2>&1", SACCADE_PROGRAM,
+                              (folder / "run.mjs").string(), script, output)
+                      .c_str());
   EXPECT_EQ(status, 0);
   fmt::print("{}", read_text_file(output));
 }
@@ -45,6 +46,10 @@ TEST(Page, IsReviewedByKeys) {
 
 TEST(Page, IsLive) {
   run_cases("live.mjs");
+}
+
+TEST(Page, WorksWithTheProgram) {
+  run_cases("served.mjs");
 }
 
 TEST(Page, IsAccessible) {

@@ -75,7 +75,8 @@ TEST(WebFiles, AskForNothingElse) {
   for (const WebFile& file : web_files()) {
     const std::string text = text_of(file);
     for (const std::regex& pattern : {asset, import}) {
-      for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match) {
+      for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end;
+           ++match) {
         wanted.insert((*match)[1]);
       }
     }

@@ -11,30 +11,46 @@ export class Progress {
   #rows;
   #list; // of errors
   #errors = 0;
+  #troubles = {}; // tier → why it does not get on: its model cannot be loaded, say
 
   constructor(sheet, button) {
     this.#sheet = sheet;
     this.#button = button;
     this.#rows = sheet.querySelector('tbody');
     this.#list = sheet.querySelector('.errors');
-    sheet.addEventListener('opened', () => this.#fetchErrors());
+    sheet.addEventListener('opened', () => this.#fetch());
     sheet.querySelector('.retry-all').addEventListener('click',
       () => this.#retry(() => api.retryAll()));
   }
 
   /** Takes what `/api/progress` and its events say. */
   show(progress) {
-    const left = progress.tiers.reduce((sum, tier) => sum + tier.waiting + tier.running, 0);
+    const left = progress.tiers.reduce((sum, tier) => sum + toDo(tier), 0);
     setText(this.#button.querySelector('.left'), left > 0 ? words.number(left) : '');
     setAttribute(this.#button, 'aria-label', `Progress (g): ${left > 0
       ? `${words.count(left, 'step')} to do` : 'all done'}${progress.errors > 0
       ? `, ${words.count(progress.errors, 'error')}` : ''}`);
     this.#button.classList.toggle('errors', progress.errors > 0);
     setText(this.#sheet.querySelector('.summary'), words.count(progress.photos, 'photo') +
-      (progress.paused ? ', paused' : left > 0 ? '' : ', all done'));
-    reconcile(this.#rows, progress.tiers, { key: (tier) => tier.name, make: makeRow, update: fillRow });
+      (left > 0 ? '' : ', all done'));
+    // Events do not say what troubles a tier as a whole; answers do.
+    this.#troubles = progress.troubles ?? this.#troubles;
+    reconcile(this.#rows, progress.tiers, {
+      key: (tier) => tier.name,
+      make: makeRow,
+      update: (row, tier) => fillRow(row, tier, this.#troubles[tier.name]),
+    });
     if (progress.errors !== this.#errors && this.#sheet.open) this.#fetchErrors();
     this.#errors = progress.errors;
+  }
+
+  async #fetch() {
+    this.#fetchErrors();
+    try {
+      this.show(await api.progress());
+    } catch (error) {
+      complain(error);
+    }
   }
 
   async #fetchErrors() {
@@ -73,8 +89,7 @@ export class Progress {
     try {
       await request();
       say('It will be tried again');
-      await this.#fetchErrors();
-      this.show(await api.progress());
+      await this.#fetch();
     } catch (error) {
       complain(error);
     }
@@ -82,25 +97,29 @@ export class Progress {
 }
 
 function makeRow(tier) {
-  return h('tr', {}, h('th', { scope: 'row' }, tier.title ?? tier.name),
-    h('td', {}, h('progress', { 'aria-label': tier.title ?? tier.name }), h('span', { class: 'done' })),
+  return h('tr', {}, h('th', { scope: 'row' }, tier.title, h('p', { class: 'trouble' })),
+    h('td', {}, h('progress', { 'aria-label': tier.title }), h('span', { class: 'done' })),
     ...['waiting', 'failed', 'rate', 'left', 'time'].map((name) => h('td', { class: name })));
 }
 
-function fillRow(row, tier) {
-  const finished = tier.done + (tier.shared ?? 0);
+/** Steps that are not finished; those that wait for another tier are among them. */
+const toDo = (tier) => tier.blocked + tier.waiting + tier.running;
+
+function fillRow(row, tier, trouble) {
+  const finished = tier.done + tier.shared;
   const failed = tier.failed + tier.set_aside;
-  const all = finished + failed + tier.waiting + tier.running;
+  const all = finished + failed + toDo(tier);
   const bar = row.querySelector('progress');
   bar.max = Math.max(1, all);
   bar.value = finished;
   const cell = (name, text) => setText(row.querySelector(`.${name}`), text);
   cell('done', `${words.number(finished)} of ${words.number(all)}` +
     (tier.shared ? ` (${words.number(tier.shared)} shared)` : ''));
-  cell('waiting', words.number(tier.waiting + tier.running));
+  cell('waiting', words.number(toDo(tier)));
+  cell('trouble', trouble ?? '');
   cell('failed', words.number(failed));
   cell('rate', tier.per_minute ? `${tier.per_minute.toFixed(tier.per_minute < 10 ? 1 : 0)} / min` : '–');
-  cell('left', tier.eta_seconds == null || tier.waiting + tier.running === 0 ? '–'
+  cell('left', tier.eta_seconds == null || toDo(tier) === 0 ? '–'
     : words.duration(tier.eta_seconds * 1000));
   cell('time', tier.p50_ms == null ? '–'
     : `${words.duration(tier.p50_ms)}, ${words.duration(tier.p95_ms)}`);

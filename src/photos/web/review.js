@@ -62,11 +62,11 @@ export class Review {
   }
 
   add() {
-    const { tags, composer, library } = this.#parts;
+    const { tags, composer } = this.#parts;
     const before = document.activeElement;
     composer.ask({
       title: 'Add a tag',
-      fields: library.fields,
+      fields: this.#fields(),
       suggestions: this.#values(),
       submit: (value, field) => this.#act({ action: 'add', field, value }, `Added: ${value}`),
       done: () => (tags.current ? tags.focus(tags.current.id) : before?.focus()),
@@ -130,6 +130,14 @@ export class Review {
     this.#act({ action, tags: ids }, chosen.length === 1 ? `${done}: ${chosen[0].value}`
       : `${done} ${words.count(chosen.length, 'tag')}`);
     if (chosen.some((tag) => tag.id === tags.current?.id)) tags.focusNextProposed(ids);
+  }
+
+  /** Fields that tags have; of a library without tags, one to begin with. */
+  #fields() {
+    const { library, facets } = this.#parts;
+    const known = new Set([...library.fields, ...facets.values.map((entry) => entry.field),
+      ...(this.#photo()?.tags ?? []).map((tag) => tag.field)]);
+    return known.size > 0 ? [...known] : ['entities'];
   }
 
   #values(field) {

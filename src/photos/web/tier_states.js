@@ -17,7 +17,7 @@ export function fillTiers(element, photo, library, { onRetry, onRun }) {
       setAttribute(row, 'data-state', tier.state);
       setText(name, title(tier.name));
       setText(state, stateText(tier));
-      again.hidden = !RETRIED.includes(tier.state) && tier.state !== 'shared';
+      again.hidden = !RETRIED.includes(tier.state) && tier.state !== 'shared' && !tier.outdated;
       setText(again, tier.state === 'shared' ? 'Run on this photo' : 'Try again');
       setAttribute(again, 'aria-label', `${again.textContent}: ${title(tier.name)}`);
       again.onclick = () => (tier.state === 'shared' ? onRun : onRetry)(tier.name);
@@ -29,6 +29,7 @@ export function fillTiers(element, photo, library, { onRetry, onRun }) {
 
 function stateText(tier) {
   const state = words.TIER_STATES[tier.state] ?? tier.state;
+  if (tier.state === 'done' && tier.outdated) return 'done by an older prompt or schema';
   if (tier.state === 'done' && tier.duration_ms != null) return words.duration(tier.duration_ms);
   if (tier.state === 'failed' && tier.next_try) {
     return `${state} ${words.dateAndTime(tier.next_try)}`;

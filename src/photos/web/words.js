@@ -40,9 +40,9 @@ export function bytes(value) {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** "deep_relationships" → "Deep relationships". */
+/** "deep_relationships" → "Deep relationships", "scene.place" → "Scene place". */
 export function title(name) {
-  const words = name.replaceAll('_', ' ');
+  const words = name.replaceAll(/[_.]/g, ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

@@ -160,11 +160,11 @@ export class MadeLibrary {
   progress() {
     const photos = [...this.photos.values()];
     const tiers = TIERS.map(({ name, title }, index) => {
-      const states = { waiting: 0, running: 0, done: 0, failed: 0, set_aside: 0, shared: 0 };
+      const states = { blocked: 0, waiting: 0, running: 0, done: 0, failed: 0, set_aside: 0, shared: 0 };
       for (const photo of photos) states[photo.tiers[index].state]++;
       return { name, title, ...states, per_minute: 42, eta_seconds: 12, p50_ms: 420, p95_ms: 900 };
     });
-    return { tiers, photos: photos.length, errors: this.errors().errors.length, paused: false };
+    return { tiers, photos: photos.length, errors: this.errors().errors.length, troubles: {} };
   }
 
   errors() {

@@ -2,10 +2,12 @@
 //
 //   node run.mjs deck.mjs [CASE]
 //
+// Cases with `served` use the program that SACCADE_PROGRAM names, the others a library in memory.
 // A case fails by throwing, and also when the page logged an error, broke its content security
 // policy or asked another host for something.
 import { fileURLToPath } from 'node:url';
 import { MadeLibrary, serve } from './made_server.mjs';
+import { ServedLibrary } from './served_library.mjs';
 
 const packages = new URL('../../../build/clients/node_modules/', import.meta.url);
 const { chromium } = await import(new URL('playwright-core/index.mjs', packages));
@@ -36,8 +38,9 @@ export function watch(page, url) {
 }
 
 async function runCase(browser, test) {
-  const library = new MadeLibrary(test.photos ?? 60);
-  const server = await serve(library);
+  const library = test.served ? new ServedLibrary(process.env.SACCADE_PROGRAM)
+    : new MadeLibrary(test.photos ?? 60);
+  const server = test.served ? await library.serve(test.served) : await serve(library);
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB',
     ...test.window });
   const wrongs = [];
@@ -50,12 +53,12 @@ async function runCase(browser, test) {
     return page;
   };
   try {
-    const page = test.closed ? null : await open(test.address);
+    const page = await open(test.address);
     await test({ page, library, open, context, url: server.url });
     if (wrongs.flat().length > 0) throw new Error(wrongs.flat().join('\n'));
   } finally {
     await context.close();
-    server.close();
+    await server.close();
   }
 }
 
