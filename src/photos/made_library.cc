@@ -135,17 +135,26 @@ std::vector<std::byte> exif_segment(const Plan& plan, int orientation) {
   return segment;
 }
 
-std::vector<std::byte> make_photo(const Plan& plan, const MadeLibraryOptions& options) {
+/// What a photo is drawn on; used again for the next, since fresh memory costs as much as drawing.
+struct Canvas {
+  media::Image stored;
+  cv::Mat upright;
+};
+
+std::vector<std::byte> make_photo(const Plan& plan, const MadeLibraryOptions& options,
+                                  Canvas& canvas) {
   constexpr int kUpright = 1, kTurnRight = 6;  // EXIF orientations
   const MadeScene scene = make_scene(plan.scene_seed);
-  media::Image stored{options.width, options.height, {}};
+  media::Image& stored = canvas.stored;
+  stored.width = options.width;
+  stored.height = options.height;
   stored.pixels.resize(std::size_t{3} * options.width * options.height);
   cv::Mat pixels(options.height, options.width, CV_8UC3, stored.pixels.data());
   const MadeView view = make_view(plan.scene_seed, plan.index_in_burst);
   if (scene.portrait) {
-    cv::Mat upright(options.width, options.height, CV_8UC3);
-    draw_scene(scene, view, upright);
-    cv::rotate(upright, pixels, cv::ROTATE_90_COUNTERCLOCKWISE);
+    canvas.upright.create(options.width, options.height, CV_8UC3);
+    draw_scene(scene, view, canvas.upright);
+    cv::rotate(canvas.upright, pixels, cv::ROTATE_90_COUNTERCLOCKWISE);
   } else {
     draw_scene(scene, view, pixels);
   }
@@ -170,7 +179,8 @@ void write_manifest(const std::filesystem::path& path, const std::vector<MadePho
   write_file(path, std::as_bytes(std::span(text)));
 }
 
-/// Calls `action(i)` for all i below `count` on so many threads; throws what one of them threw.
+/// Calls `action(i, canvas)` for all i below `count` on so many threads, each with a canvas; throws
+/// what one of them threw.
 template <typename Action>
 void for_each_index(std::size_t count, int threads, const Action& action) {
   std::atomic<std::size_t> next = 0;
@@ -178,7 +188,8 @@ void for_each_index(std::size_t count, int threads, const Action& action) {
   std::mutex mutex;
   const auto work = [&] {
     try {
-      for (std::size_t i = next++; i < count; i = next++) action(i);
+      Canvas canvas;
+      for (std::size_t i = next++; i < count; i = next++) action(i, canvas);
     } catch (...) {
       const std::lock_guard lock(mutex);
       error = std::current_exception();
@@ -204,8 +215,8 @@ std::vector<MadePhoto> make_library(const std::filesystem::path& folder, int pho
   std::filesystem::create_directories(folder, error);
   if (error) fail("{}: cannot be made: {}", folder.string(), error.message());
   const std::vector<Plan> plans = make_plans(photos, seed, options);
-  for_each_index(plans.size(), options.threads, [&](std::size_t i) {
-    write_file(folder / plans[i].photo.file, make_photo(plans[i], options));
+  for_each_index(plans.size(), options.threads, [&](std::size_t i, Canvas& canvas) {
+    write_file(folder / plans[i].photo.file, make_photo(plans[i], options, canvas));
   });
   std::vector<MadePhoto> made;
   for (const Plan& plan : plans) made.push_back(plan.photo);

@@ -88,7 +88,7 @@ TEST(MadeLibraryTest, HasBurstsOfOneSceneWithinSeconds) {
 TEST(MadeLibraryTest, ShowsItsTextAndItsBackground) {
   const TemporaryDirectory folder;
   const std::vector<MadePhoto> photos =
-      make_library(folder.path(), 16, 3, {.width = 1600, .height = 1200, .burst_share = 0.0});
+      make_library(folder.path(), 10, 3, {.width = 1600, .height = 1200, .burst_share = 0.0});
   const std::unique_ptr<ClassicalVision> vision = make_classical_vision();
   int written = 0, read = 0;
   for (const MadePhoto& photo : photos) {
