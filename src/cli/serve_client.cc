@@ -1,13 +1,10 @@
 #include "cli/serve_client.h"
 
-#include <curl/curl.h>
-
 #include <boost/json.hpp>
 #include <chrono>
-#include <memory>
-#include <optional>
 
 #include "base/error.h"
+#include "server/http_transfer.h"
 
 namespace saccade::cli {
 namespace json = boost::json;
@@ -19,90 +16,17 @@ double ms_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
-struct CloseHandle {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-
-/// What a server says is wrong, in the shape of OpenAI's API, or the whole of what it says.
-std::string error_message(const std::string& body) {
-  boost::system::error_code failed;
-  const json::value document = json::parse(body, failed);
-  const auto* object = failed ? nullptr : document.if_object();
-  const auto* error = object ? object->if_contains("error") : nullptr;
-  const auto* message =
-      error && error->is_object() ? error->get_object().if_contains("message") : nullptr;
-  return message && message->is_string() ? std::string(message->get_string()) : body;
+/// Sends a request and gives on_data what comes; the answer's status, or that of what had come when
+/// on_data wanted no more. Throws Error when there is no answer.
+long run(server::HttpTransfer request, std::function<bool(std::string_view)> on_data) {
+  using Kind = server::TransferEnd::Kind;
+  request.on_data = std::move(on_data);
+  const server::TransferEnd end = server::transfer(request);
+  if (end.kind == Kind::kUnreachable || end.kind == Kind::kTimedOut) {
+    fail("{}: {}", request.url, end.error);
+  }
+  return end.status;
 }
-
-/// One request. Takes the body of the answer as it comes.
-class Transfer {
- public:
-  /// Also called without data, some times a second.
-  using OnData = std::function<bool(std::string_view)>;
-  Transfer(const std::string& url, const std::string& api_key, OnData on_data)
-      : url_(url), on_data_(std::move(on_data)), handle_(curl_easy_init()) {
-    if (!handle_) fail("no memory for a connection");
-    add_header("Content-Type: application/json");
-    if (!api_key.empty()) add_header("Authorization: Bearer " + api_key);
-  }
-
-  /// The status of the answer. Throws Error when there is none.
-  long run(const std::string& method, const std::string& body) {
-    CURL* handle = handle_.get();
-    curl_easy_setopt(handle, CURLOPT_URL, url_.c_str());
-    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method.c_str());
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers_.get());
-    // Nothing in between: the server was named by the user.
-    curl_easy_setopt(handle, CURLOPT_PROXY, "");
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &Transfer::take);
-    curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
-    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &Transfer::idle);
-    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, this);
-    if (!body.empty()) {
-      curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.data());
-      curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-    }
-    const CURLcode code = curl_easy_perform(handle);
-    if (code != CURLE_OK && !stopped_) fail("{}: {}", url_, curl_easy_strerror(code));
-    return status();
-  }
-
- private:
-  void add_header(const std::string& line) {
-    curl_slist* longer = curl_slist_append(headers_.get(), line.c_str());
-    if (!longer) fail("no memory for a connection");
-    (void)headers_.release();
-    headers_.reset(longer);
-  }
-
-  long status() const {
-    long status = 0;
-    curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-    return status;
-  }
-
-  static std::size_t take(char* data, std::size_t one, std::size_t size, void* self) {
-    auto& transfer = *static_cast<Transfer*>(self);
-    if (transfer.on_data_(std::string_view(data, one * size))) return one * size;
-    transfer.stopped_ = true;
-    return 0;
-  }
-
-  static int idle(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-    auto& transfer = *static_cast<Transfer*>(self);
-    if (!transfer.on_data_({})) transfer.stopped_ = true;
-    return transfer.stopped_ ? 1 : 0;
-  }
-
-  std::string url_;
-  OnData on_data_;
-  bool stopped_ = false;
-  std::unique_ptr<CURL, CloseHandle> handle_;
-  std::unique_ptr<curl_slist, CloseHandle> headers_;
-};
 
 /// Takes a stream of server-sent events apart into an answer.
 class ChatStream {
@@ -131,7 +55,7 @@ class ChatStream {
     const json::value document = json::parse(data, failed);
     const auto* chunk = failed ? nullptr : document.if_object();
     if (!chunk) fail("the server sent what is no chat completion: {}", data);
-    if (chunk->contains("error")) fail("{}", error_message(data));
+    if (chunk->contains("error")) fail("{}", server::server_message(data));
     if (const auto* usage = chunk->if_contains("usage"); usage && usage->is_object()) {
       take_usage(usage->get_object());
     }
@@ -178,21 +102,15 @@ constexpr long kFirstError = 400;
 }  // namespace
 
 ServeClient::ServeClient(std::string url, std::string api_key)
-    : url_(std::move(url)), api_key_(std::move(api_key)) {
-  while (url_.ends_with('/')) url_.pop_back();
-  if (!url_.starts_with("http://") && !url_.starts_with("https://")) {
-    fail_usage("server: wanted a URL such as http://127.0.0.1:8080, found \"{}\"", url_);
-  }
-  static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (once != CURLE_OK) fail("connections: {}", curl_easy_strerror(once));
-}
+    : url_(server::checked_server_url(url, "server")), api_key_(std::move(api_key)) {}
 
 StreamedAnswer ServeClient::chat(const std::string& body, const OnText& on_text) const {
   StreamedAnswer answer;
   const Clock::time_point begin = Clock::now();
   ChatStream stream(answer, on_text, begin);
   std::string error;
-  Transfer transfer(url_ + "/v1/chat/completions", api_key_, [&](std::string_view data) {
+  const server::HttpTransfer request{"POST", url_ + "/v1/chat/completions", api_key_, body};
+  const long status = run(request, [&](std::string_view data) {
     // What is thrown must not pass through C.
     try {
       return stream.add(data);
@@ -201,9 +119,9 @@ StreamedAnswer ServeClient::chat(const std::string& body, const OnText& on_text)
       return false;
     }
   });
-  const long status = transfer.run("POST", body);
   if (!error.empty()) fail("{}: {}", url_, error);
-  if (status >= kFirstError) fail("{}: {} ({})", url_, error_message(stream.rest()), status);
+  if (status >= kFirstError)
+    fail("{}: {} ({})", url_, server::server_message(stream.rest()), status);
   answer.total_ms = ms_since(begin);
   return answer;
 }
@@ -211,12 +129,12 @@ StreamedAnswer ServeClient::chat(const std::string& body, const OnText& on_text)
 std::string ServeClient::request(const std::string& method, const std::string& path,
                                  const std::string& body) const {
   std::string answer;
-  Transfer transfer(url_ + path, api_key_, [&](std::string_view data) {
+  const long status = run({method, url_ + path, api_key_, body}, [&](std::string_view data) {
     answer += data;
     return true;
   });
-  const long status = transfer.run(method, body);
-  if (status >= kFirstError) fail("{}{}: {} ({})", url_, path, error_message(answer), status);
+  if (status >= kFirstError)
+    fail("{}{}: {} ({})", url_, path, server::server_message(answer), status);
   return answer;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,10 +15,19 @@
 
 namespace saccade::photos {
 
+class LocalModels;  // photos/vlm/local_models.h
+
 /// The model could not be asked now, and may be later: it is down, busy, too slow, or said so.
 class VlmUnavailable : public Error {
  public:
-  explicit VlmUnavailable(const std::string& message) : Error(message) {}
+  explicit VlmUnavailable(const std::string& message,
+                          std::optional<std::chrono::seconds> retry_in = std::nullopt)
+      : Error(message), retry_in_(retry_in) {}
+  /// How long the model said to wait, if it did.
+  std::optional<std::chrono::seconds> retry_in() const { return retry_in_; }
+
+ private:
+  std::optional<std::chrono::seconds> retry_in_;
 };
 
 struct VlmQuestion {
@@ -30,6 +40,7 @@ struct VlmQuestion {
 };
 
 struct VlmAnswer {
+  /// With a schema, and complete: JSON that it accepts, and nothing around it.
   std::string text;
   bool complete = true;  ///< false: max_tokens ended it
   Usage usage;
@@ -40,14 +51,19 @@ struct VlmAnswer {
 class Vlm {
  public:
   virtual ~Vlm() = default;
-  /// How results call it: "glance", "qwen at http://127.0.0.1:8080".
+  /// How results call it: "glance", "qwen at http://127.0.0.1:8080". Paths are told without their
+  /// folders.
   virtual std::string name() const = 0;
-  /// Waits for the answer. `cancelled` becoming true ends it within a step, by VlmUnavailable.
-  /// Throws VlmUnavailable, and Error for what will not be otherwise when it is asked again.
+  /// Waits for the answer. `cancelled` becoming true ends it within a step of a model in process,
+  /// and within 100 ms of a server, by VlmUnavailable. Throws VlmUnavailable, and Error for what
+  /// will not be otherwise when it is asked again, an answer that is not as the schema wants
+  /// included.
   virtual VlmAnswer ask(const VlmQuestion& question, const std::atomic<bool>& cancelled) = 0;
   /// A vector of length 1 that stands for the picture; none: this model gives none.
   virtual std::optional<std::vector<float>> embed(const ImageBytes& picture,
                                                   std::optional<std::int64_t> max_pixels) = 0;
+  /// What the model has on its device; none: it is somewhere else.
+  virtual std::optional<std::int64_t> memory_bytes() const = 0;
 };
 
 struct VlmSettings {
@@ -58,8 +74,8 @@ struct VlmSettings {
   EngineOptions engine;               ///< for a model in process
 };
 
-/// Loads a model in process, or gets ready to ask a server (which need not be up yet). Throws
-/// Error.
-std::shared_ptr<Vlm> make_vlm(const VlmSettings& settings);
+/// Loads a model in process, unless `models` has it, or gets ready to ask a server (which need not
+/// be up yet). Throws Error.
+std::shared_ptr<Vlm> make_vlm(const VlmSettings& settings, LocalModels& models);
 
 }  // namespace saccade::photos
