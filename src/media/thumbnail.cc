@@ -90,6 +90,13 @@ std::vector<std::byte> make_thumbnail(std::span<const std::byte> bytes, std::str
   if (size < 1) fail("{}: a small picture of {} pixels is none", where, size);
   // Reads the header as everyone else does: what is no picture, or too large a one, ends here.
   const Picture header(bytes, where);
+  // libvips holds all rows that make up one small row: gigabytes of a broken header's 18 x
+  // 9,733,919.
+  constexpr int kMostPixels = 65'535;  // of a side: JPEG's own limit
+  if (std::max(header.width(), header.height()) > kMostPixels) {
+    fail("{}: a picture of {} x {} pixels: a side is over the limit of {} pixels", where,
+         header.width(), header.height(), kMostPixels);
+  }
   const VipsPointer image =
       flattened(in_srgb(shrunk(opened(bytes, shrink_for(header, size)), size)));
   void* data = nullptr;

@@ -181,6 +181,7 @@ TEST(MetadataTest, TellsThePlaceWithItsSigns) {
 TEST(MetadataTest, WarnsOfPlacesThatAreNone) {
   for (const PhotoMetadata& photo : {read_place("91/1 0/1 0/1", "N", "13/1 0/1 0/1", "E"),
                                      read_place("52/1 0/1 0/1", "N", "181/1 0/1 0/1", "E"),
+                                     read_place("0/1 0/1 0/1", "N", "0/1 0/1 0/1", "E"),
                                      read_place("52/0 0/0 0/0", "N", "13/1 0/1 0/1", "E"),
                                      read_exif({{"Exif.GPSInfo.GPSLatitude", "52/1 0/1 0/1"}})}) {
     EXPECT_EQ(photo.latitude, std::nullopt);
