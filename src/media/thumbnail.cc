@@ -1,27 +1,16 @@
 #include "media/thumbnail.h"
 
-#include <vips/vips.h>
-
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include "base/error.h"
 #include "media/container.h"
 #include "media/picture.h"
 #include "media/vips_decoder.h"
+#include "media/vips_pointer.h"
 
 namespace saccade::media {
 namespace {
-
-// libvips's own ways of giving back, as deleters.
-struct Unref {
-  void operator()(VipsImage* image) const { g_object_unref(image); }
-};
-struct Free {
-  void operator()(void* memory) const { g_free(memory); }
-};
-using VipsPointer = std::unique_ptr<VipsImage, Unref>;
 
 /// By how much a JPEG file of this size is shrunk as it is decoded: to no less than what is wanted.
 int shrink_for(const Picture& header, int size) {
@@ -107,10 +96,7 @@ std::vector<std::byte> make_thumbnail(std::span<const std::byte> bytes, std::str
     fail("{}: a damaged or truncated {} file: no small picture of it can be made", where,
          format_name(sniff_format(ByteView(bytes))));
   }
-  const std::unique_ptr<void, Free> owner(data);
-  std::vector<std::byte> jpeg(length);
-  std::memcpy(jpeg.data(), data, length);
-  return jpeg;
+  return take_saved(data, length);
 }
 
 }  // namespace saccade::media

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/json.hpp>
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <exiv2/exiv2.hpp>
 #include <mutex>
 #include <opencv2/core.hpp>
+#include <span>
 #include <thread>
 
 #include "base/error.h"

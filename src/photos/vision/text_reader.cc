@@ -4,6 +4,7 @@
 #include <tesseract/resultiterator.h>
 
 #include <algorithm>
+#include <cctype>
 #include <memory>
 #include <opencv2/imgproc.hpp>
 #include <optional>
