@@ -145,8 +145,8 @@ void draw_thing(const MadeThing& thing, const Projection& project, cv::Mat& rgb)
 
 void draw_text(const MadeScene& scene, const Projection& project, cv::Mat& rgb) {
   constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
-  constexpr double kLineWidth = 0.72;   // of the picture's width, at most
-  constexpr double kLineHeight = 0.07;  // of its shorter side, at most
+  constexpr double kLineWidth = 0.72;  // of the picture's width, at most
+  constexpr double kLineHeight = 0.1;  // of its shorter side, at most
   const cv::Size at_one = cv::getTextSize(scene.text, kFont, 1.0, 1, nullptr);
   const double scale = std::min(kLineWidth * project.view.zoom * rgb.cols / at_one.width,
                                 project.length(kLineHeight) / at_one.height);
