@@ -108,7 +108,7 @@ bool stand_together(const Letter& a, const Letter& b) {
   return 4 * gap < 5 * taller && 2 * gap > -shorter;
 }
 
-/// The letters' indices by row. A row goes on as long as the next letter is near.
+/// The letters by row. A row goes on as long as the next letter is near.
 std::vector<std::vector<Letter>> rows_of(std::vector<Letter> letters) {
   std::ranges::sort(letters, [](const Letter& a, const Letter& b) {
     return std::tuple(a.box.x, a.box.y, a.box.width) < std::tuple(b.box.x, b.box.y, b.box.width);
