@@ -46,8 +46,8 @@ bool is_whole(const media::Container& container) {
 std::optional<SentPicture> as_it_is(const ImageBytes& picture) {
   media::Container container = media::read_container(media::ByteView(picture.bytes), picture.name);
   std::string type = media_type(container.format);
-  // A turned picture would lose its orientation with its metadata.
-  if (type.empty() || container.orientation != 1 || !is_whole(container)) return std::nullopt;
+  // A turned picture would lose its orientation with its metadata; 0 and 1 are upright.
+  if (type.empty() || container.orientation > 1 || !is_whole(container)) return std::nullopt;
   if (container.rewritten.size() > kMaxBytes) return std::nullopt;
   return SentPicture{std::move(type), std::move(container.rewritten)};
 }
