@@ -110,16 +110,20 @@ TEST(Compare, ReplacesOnlyWhatIsSurelyWorse) {
   const Duel better = compare(wrong_each(2, 200), wrong_each(10, 200), 3.0, {});
   EXPECT_EQ(better.decision, Decision::kReplace);
   EXPECT_GT(better.difference.low, 3.0);
-  EXPECT_THAT(decision(better, 3.0), StartsWith("Replace A by B: its F1 is 40.0 points higher"));
+  EXPECT_THAT(decision(better, 3.0),
+              StartsWith("Replace A by B: the F1 of B is 40.0 points higher"));
 
   // Better by 6 points, but of 50 photos it may be chance.
   const PhotoShares a = wrong_each(5, 50);
   const Duel perhaps = compare(a, wrong_each(7, 50), 3.0, {});
   EXPECT_GT(perhaps.difference.estimate, 3.0);
   EXPECT_EQ(perhaps.decision, Decision::kKeep);
-  EXPECT_THAT(decision(perhaps, 3.0), AllOf(StartsWith("Keep A: of B, its F1 is"),
+  EXPECT_THAT(decision(perhaps, 3.0), AllOf(StartsWith("Keep A: the F1 of B is"),
                                             HasSubstr("lower end is not over the margin of 3.0"),
                                             HasSubstr("More photos")));
+
+  const Duel same = compare(a, a, 3.0, {});
+  EXPECT_THAT(decision(same, 3.0), StartsWith("Keep A: the F1 of B is the same (95 % interval"));
 
   const Duel worse = compare(wrong_each(10, 200), wrong_each(2, 200), 3.0, {});
   EXPECT_EQ(worse.decision, Decision::kKeep);

@@ -112,7 +112,7 @@ TEST_F(EvaluationTest, KeepsTheModelThatAgreesWithTheLabels) {
   EXPECT_FALSE(good.memory_bytes.has_value());
   ASSERT_EQ(evaluation.duels.size(), 1u);
   EXPECT_EQ(evaluation.duels[0].duel.losses, kPhotos);
-  EXPECT_THAT(evaluation.decision, StartsWith("Keep good: of bad, its F1 is 100.0 points lower"));
+  EXPECT_THAT(evaluation.decision, StartsWith("Keep good: the F1 of bad is 100.0 points lower"));
 
   std::swap(input_.models[0], input_.models[1]);
   EXPECT_THAT(run().decision, StartsWith("Replace bad by good"));
@@ -128,7 +128,8 @@ TEST_F(EvaluationTest, AsksEveryModelWithEveryPrompt) {
   const Evaluation evaluation = run();
   std::vector<std::string> names;
   for (const VariantResult& variant : evaluation.variants) names.push_back(variant.name);
-  EXPECT_THAT(names, ElementsAre("good, short", "good, long", "bad, short", "bad, long"));
+  EXPECT_THAT(names,
+              ElementsAre("good with short", "good with long", "bad with short", "bad with long"));
   EXPECT_THAT(told, ElementsAre("good 12", "good 12", "bad 12", "bad 12"));
   EXPECT_EQ(server_.asked().size(), 4u * kPhotos);
   EXPECT_EQ(evaluation.duels.size(), 3u);
@@ -180,6 +181,17 @@ TEST_F(EvaluationTest, EndsWhenItIsCancelled) {
   EXPECT_TRUE(server_.asked().empty());
 }
 
+TEST_F(EvaluationTest, LeavesOutPhotosWithoutAPicture) {
+  label_all(entities("dog"));
+  for (int i = 0; i < 5; ++i) {
+    input_.photos[i].picture = []() -> ImageBytes { throw Error("gone.jpg: is not there"); };
+  }
+  const Evaluation evaluation = run();
+  EXPECT_EQ(evaluation.variants[0].unavailable, 5);
+  EXPECT_EQ(evaluation.variants[0].answers[0].error, "gone.jpg: is not there");
+  EXPECT_EQ(evaluation.duels[0].duel.photos, kPhotos - 5);
+}
+
 class JudgedTest : public EvaluationTest {
  protected:
   JudgedTest() {
@@ -219,7 +231,8 @@ TEST_F(JudgedTest, SeesTheAnswersBlindAndInBothOrders) {
   EXPECT_EQ(evaluation.variants[0].score.estimate, 25.0);
   EXPECT_EQ(evaluation.variants[1].score.estimate, 75.0);
   EXPECT_EQ(evaluation.variants[1].rubric.mean(), 4.0);
-  EXPECT_THAT(evaluation.decision, StartsWith("Replace good by bad: its rubric score is 50.0"));
+  EXPECT_THAT(evaluation.decision,
+              StartsWith("Replace good by bad: the rubric score of bad is 50.0"));
   int cat_first = 0;
   int judged = 0;
   for (const json::value& body : server_.asked()) {
@@ -253,6 +266,15 @@ TEST_F(JudgedTest, GoesOnWithoutAJudgementThatIsNone) {
   const Evaluation evaluation = run();
   EXPECT_EQ(evaluation.duels.at(0).duel.photos, kPhotos - 1);
   EXPECT_THAT(evaluation.notes, testing::Contains(HasSubstr("no judgement 1 times")));
+}
+
+TEST_F(JudgedTest, EndsWhenTheJudgeIsDown) {
+  server_.otherwise([](const json::value& body) {
+    if (body.at("model").as_string() == "judge") return HttpResponse{503, "down"};
+    return completion(entities("dog"));
+  });
+  EXPECT_THROW(run(), VlmUnavailable);
+  EXPECT_EQ(server_.asked().size(), 2u * kPhotos + 9u);
 }
 
 TEST_F(EvaluationTest, SaysWhatItNeeds) {

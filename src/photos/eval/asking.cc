@@ -2,62 +2,53 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <thread>
+#include <variant>
 
 #include "base/memory_info.h"
+#include "photos/eval/patient_vlm.h"
 
 namespace saccade::photos::eval {
 namespace {
 
-constexpr int kAttempts = 3;
 constexpr int kMaxUnavailableOnEnd = 3;
-constexpr std::chrono::milliseconds kLongestPause{30'000};
-constexpr std::chrono::milliseconds kLook{20};
 
-void pause(std::chrono::milliseconds time, const std::atomic<bool>& cancelled) {
-  const auto end = std::chrono::steady_clock::now() + std::min(time, kLongestPause);
-  while (!cancelled && std::chrono::steady_clock::now() < end) {
-    std::this_thread::sleep_for(std::min(kLook, time));
-  }
-}
-
-/// Asks until the model is available, or was not too often. Throws VlmUnavailable when cancelled.
-Answered ask_once(Vlm& vlm, const VlmQuestion& question, const AskingOptions& options,
-                  const std::atomic<bool>& cancelled) {
-  std::chrono::milliseconds wait = options.retry_pause;
-  for (int attempt = 1;; ++attempt) {
+/// The question, or why the photo's picture is not to be had.
+std::variant<VlmQuestion, Answered> question_about(const EvaluatedPhoto& photo,
+                                                   const EvaluatedPrompt& prompt) {
+  try {
+    return VlmQuestion{.prompt = prompt.text,
+                       .schema = prompt.schema,
+                       .picture = photo.picture(),
+                       .max_pixels = prompt.max_pixels,
+                       .max_tokens = prompt.max_tokens,
+                       .priority = 0};
+  } catch (const Error& error) {
     Answered answered;
-    try {
-      VlmAnswer answer = vlm.ask(question, cancelled);
-      answered.text = std::move(answer.text);
-      answered.total_ms = answer.total_ms;
-      answered.usage = answer.usage;
-      if (!answer.complete && !question.schema.empty()) {
-        answered.error = fmt::format("the answer breaks off after {} tokens", question.max_tokens);
-      }
-      return answered;
-    } catch (const VlmUnavailable& error) {
-      if (cancelled) throw;
-      answered.error = error.what();
-      answered.unavailable = true;
-      if (attempt == kAttempts) return answered;
-      pause(error.retry_in() ? *error.retry_in() : wait, cancelled);
-      wait *= 2;
-    } catch (const Error& error) {
-      answered.error = error.what();
-      return answered;
-    }
+    answered.error = error.what();
+    answered.unavailable = true;
+    return answered;
   }
 }
 
-VlmQuestion question_about(const EvaluatedPhoto& photo, const EvaluatedPrompt& prompt) {
-  return {.prompt = prompt.text,
-          .schema = prompt.schema,
-          .picture = photo.picture(),
-          .max_pixels = prompt.max_pixels,
-          .max_tokens = prompt.max_tokens,
-          .priority = 0};
+/// Throws VlmUnavailable when cancelled; everything else that goes wrong is in what it returns.
+Answered ask(Vlm& vlm, const VlmQuestion& question, const std::atomic<bool>& cancelled) {
+  Answered answered;
+  try {
+    VlmAnswer answer = vlm.ask(question, cancelled);
+    answered.text = std::move(answer.text);
+    answered.total_ms = answer.total_ms;
+    answered.usage = answer.usage;
+    if (!answer.complete && !question.schema.empty()) {
+      answered.error = fmt::format("the answer breaks off after {} tokens", question.max_tokens);
+    }
+  } catch (const VlmUnavailable& error) {
+    if (cancelled) throw;
+    answered.error = error.what();
+    answered.unavailable = true;
+  } catch (const Error& error) {
+    answered.error = error.what();
+  }
+  return answered;
 }
 
 /// Asks one model with one prompt. `warm`: it has answered before.
@@ -68,17 +59,12 @@ void ask_variant(VariantAnswers& variant, Vlm& vlm, bool warm,
   int unavailable_on_end = 0;
   for (std::size_t i = 0; i < photos.size(); ++i) {
     if (options.on_progress) options.on_progress(what, i, photos.size());
-    Answered answered;
-    try {
-      answered = ask_once(vlm, question_about(photos[i], prompt), options, cancelled);
-    } catch (const VlmUnavailable&) {
-      throw;
-    } catch (const Error& error) {  // of the picture
-      answered.error = error.what();
-      answered.unavailable = true;
-      variant.answers.push_back(std::move(answered));
+    const auto question = question_about(photos[i], prompt);
+    if (const auto* no_picture = std::get_if<Answered>(&question)) {
+      variant.answers.push_back(*no_picture);
       continue;
     }
+    Answered answered = ask(vlm, std::get<VlmQuestion>(question), cancelled);
     unavailable_on_end = answered.unavailable ? unavailable_on_end + 1 : 0;
     if (unavailable_on_end == kMaxUnavailableOnEnd) {
       throw VlmUnavailable(fmt::format("{} (and so for {} photos on end; the evaluation ends)",
@@ -107,15 +93,15 @@ std::vector<VariantAnswers> ask_all(std::span<const EvaluatedPhoto> photos,
                                     const std::atomic<bool>& cancelled) {
   std::vector<VariantAnswers> variants;
   for (std::size_t model = 0; model < models.size(); ++model) {
-    const std::shared_ptr<Vlm> vlm = models[model].open();
+    PatientVlm vlm(models[model].open(), options.retry_pause);
     for (std::size_t prompt = 0; prompt < prompts.size(); ++prompt) {
       VariantAnswers& variant = variants.emplace_back();
       variant.model = model;
       variant.prompt = prompt;
-      variant.model_name = vlm->name();
+      variant.model_name = vlm.name();
       forget_peak_memory();
-      ask_variant(variant, *vlm, prompt > 0, photos, prompts[prompt], options, cancelled);
-      variant.memory_bytes = vlm->memory_bytes();
+      ask_variant(variant, vlm, prompt > 0, photos, prompts[prompt], options, cancelled);
+      variant.memory_bytes = vlm.memory_bytes();
       if (variant.memory_bytes) variant.peak_memory_bytes = saccade::peak_memory_bytes();
     }
   }

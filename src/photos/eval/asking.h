@@ -40,8 +40,10 @@ struct EvaluatedPrompt {
 /// What became of one question.
 struct Answered {
   std::string text;
-  std::string error;         ///< why there is no answer to judge; empty: there is
-  bool unavailable = false;  ///< the model could not be asked: this says nothing about its answers
+  std::string error;  ///< why there is no answer to judge; empty: there is
+  /// The model could not be asked, or the photo has no picture any more: this says nothing about
+  /// the model's answers.
+  bool unavailable = false;
   double total_ms = 0.0;
   Usage usage;
 };

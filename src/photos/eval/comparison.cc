@@ -21,6 +21,14 @@ double percent(const Share& sum) {
   return sum.whole == 0.0 ? 100.0 : 100.0 * sum.part / sum.whole;
 }
 
+/// A difference in words.
+std::string points_text(double difference) {
+  constexpr double kShown = 0.05;  // what is less reads 0.0
+  if (std::abs(difference) < kShown) return "the same";
+  return fmt::format("{:.1f} points {}", std::abs(difference),
+                     difference < 0.0 ? "lower" : "higher");
+}
+
 double percent_at(std::span<const Share> photos, std::span<const std::size_t> indices) {
   Share sum;
   for (const std::size_t i : indices) add(sum, photos[i]);
@@ -74,25 +82,27 @@ Duel compare(const PhotoShares& baseline, const PhotoShares& candidate, double m
 std::string decision_text(const Duel& duel, std::string_view baseline, std::string_view candidate,
                           std::string_view score, double margin, double confidence) {
   const Interval& difference = duel.difference;
-  const std::string found =
-      fmt::format("its {} is {:.1f} points {} ({:.0f} % interval {:+.1f} to {:+.1f})", score,
-                  std::abs(difference.estimate), difference.estimate < 0.0 ? "lower" : "higher",
-                  100.0 * confidence, difference.low, difference.high);
+  const std::string found = fmt::format("the {} of {} is {} ({:.0f} % interval {:+.1f} to {:+.1f})",
+                                        score, candidate, points_text(difference.estimate),
+                                        100.0 * confidence, difference.low, difference.high);
   if (duel.decision == Decision::kReplace) {
     return fmt::format(
         "Replace {} by {}: {}, and even the interval's lower end is over the margin of {:.1f}.",
         baseline, candidate, found, margin);
   }
   if (duel.decision == Decision::kTooFewPhotos) {
-    return fmt::format(
-        "Keep {} for now: of {}, {}, but {} photo{} cannot decide; wanted {} or more.", baseline,
-        candidate, found, duel.photos, duel.photos == 1 ? "" : "s", kMinPhotos);
+    return fmt::format("Keep {} for now: {}, but {} photo{} cannot decide; wanted {} or more.",
+                       baseline, found, duel.photos, duel.photos == 1 ? "" : "s", kMinPhotos);
   }
-  std::string_view why = "which is not more than the margin of";
-  if (difference.estimate > margin) why = "and the interval's lower end is not over the margin of";
-  if (difference.high < 0.0) why = "and to replace it would have to be higher by more than";
-  return fmt::format("Keep {}: of {}, {}, {} {:.1f}.{}", baseline, candidate, found, why, margin,
-                     difference.estimate > margin ? " More photos may decide it." : "");
+  if (difference.estimate > margin) {
+    return fmt::format(
+        "Keep {}: {}, and the interval's lower end is not over the margin of {:.1f}. More photos "
+        "may "
+        "decide it.",
+        baseline, found, margin);
+  }
+  return fmt::format("Keep {}: {}, which is not more than the margin of {:.1f}.", baseline, found,
+                     margin);
 }
 
 }  // namespace saccade::photos::eval

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "photos/eval/patient_vlm.h"
 #include "photos/eval/scoring.h"
 
 namespace saccade::photos::eval {
@@ -40,7 +41,7 @@ VariantResult variant_result(VariantAnswers variant, const EvaluationInput& inpu
   // What all variants share needs no mention.
   result.name = input.prompts.size() == 1  ? result.model
                 : input.models.size() == 1 ? result.prompt
-                                           : result.model + ", " + result.prompt;
+                                           : result.model + " with " + result.prompt;
   result.answers = std::move(variant.answers);
   result.p50_ms = quantile(variant.latencies_ms, 0.5);
   result.p95_ms = quantile(variant.latencies_ms, 0.95);
@@ -118,7 +119,8 @@ Scoring score(const EvaluationInput& input, const std::vector<EvaluatedPhoto>& p
   for (std::size_t model = 0; model < input.models.size(); ++model) {
     for (const EvaluatedPrompt& prompt : input.prompts) questions.push_back(prompt.text);
   }
-  Judge judge(input.judge(), input.bootstrap.seed);
+  Judge judge(std::make_shared<PatientVlm>(input.judge(), input.asking.retry_pause),
+              input.bootstrap.seed);
   evaluation.judge = judge.name();
   return score_by_judge(evaluation.variants, judged, questions, judge, input.asking, cancelled);
 }

@@ -41,7 +41,7 @@ struct FieldResult {
 };
 
 struct VariantResult {
-  std::string name;  ///< "glance, short"
+  std::string name;  ///< "glance with short"; what all variants share is left out
   std::string model;
   std::string prompt;
   Interval score;                                   ///< percent

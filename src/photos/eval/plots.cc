@@ -151,7 +151,7 @@ std::string columns_svg(std::string_view title, const std::vector<Column>& colum
   for (const double value : {100.0, 50.0, 0.0, -50.0, -100.0}) {
     const double y = kZero - kHalf * value / 100.0;
     line(out, "grid", kFirst, y, kWidth, y);
-    text(out, kFirst - 6.0, y + 4.0, "end", fmt::format("{:+g}", value));
+    text(out, kFirst - 6.0, y + 4.0, "end", fmt::format(value == 0.0 ? "{:g}" : "{:+g}", value));
   }
   const double step = (kWidth - kFirst) / std::max(1.0, static_cast<double>(columns.size()));
   double x = kFirst;
@@ -161,8 +161,11 @@ std::string columns_svg(std::string_view title, const std::vector<Column>& colum
         out,
         "<rect class=\"{}\" x=\"{:.2f}\" y=\"{:.1f}\" width=\"{:.2f}\" height=\"{:.1f}\">"
         "<title>{}: {:+.1f}</title></rect>\n",
-        column.value < 0.0 ? "loss" : "win", x, column.value < 0.0 ? kZero : kZero - height,
-        step * 0.9, std::max(0.8, height), escaped_html(column.name), column.value);
+        column.value < 0.0   ? "loss"
+        : column.value > 0.0 ? "win"
+                             : "tie",
+        x, column.value < 0.0 ? kZero : kZero - height, step * 0.9, std::max(0.8, height),
+        escaped_html(column.name), column.value);
     x += step;
   }
   return svg + "</svg>\n";

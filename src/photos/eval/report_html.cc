@@ -31,7 +31,7 @@ constexpr std::string_view kHead = R"(<!doctype html>
   :root { --text: #e8ebee; --soft: #a2abb5; --page: #15181c; --raised: #20252b; --line: #3a424b;
     --s0: #56b4e9; --s1: #f08a3c; --s2: #2fc79b; --s3: #d98abb; --s4: #e0c040; --s5: #9cc7de; } }
 body { color: var(--text); background: var(--page); font: 16px/1.5 system-ui, sans-serif;
-  max-width: 60rem; margin: 0 auto; padding: 1rem; }
+  max-width: 68rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .decision { font-size: 1.15rem; padding: .8rem 1rem; background: var(--raised);
   border-left: .3rem solid var(--s0); }
@@ -47,6 +47,7 @@ rect.s0, circle.s0 { fill: var(--s0); } rect.s1, circle.s1 { fill: var(--s1); }
 rect.s2, circle.s2 { fill: var(--s2); } rect.s3, circle.s3 { fill: var(--s3); }
 rect.s4, circle.s4 { fill: var(--s4); } rect.s5, circle.s5 { fill: var(--s5); }
 circle { fill-opacity: .45; } .win { fill: var(--s2); } .loss { fill: var(--s1); }
+.tie { fill: var(--soft); }
 .key { display: inline-block; width: .8rem; height: .8rem; margin-right: .4rem; }
 i.s0 { background: var(--s0); } i.s1 { background: var(--s1); } i.s2 { background: var(--s2); }
 i.s3 { background: var(--s3); } i.s4 { background: var(--s4); } i.s5 { background: var(--s5); }

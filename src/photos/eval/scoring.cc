@@ -10,6 +10,9 @@ namespace saccade::photos::eval {
 namespace json = boost::json;
 namespace {
 
+// A judge that was unavailable so often, each time when it was asked thrice, is not there.
+constexpr int kMaxUnavailableOnEnd = 3;
+
 Share f1_share(const Counts& counts) {
   const auto agreed = static_cast<double>(2 * counts.true_positives);
   return {agreed, agreed + static_cast<double>(counts.false_positives + counts.false_negatives)};
@@ -125,6 +128,7 @@ Scoring score_by_judge(std::vector<VariantResult>& variants,
   scoring.shares.assign(variants.size(), PhotoShares(photos.size()));
   std::vector<RubricMean> rubric(variants.size());
   int refused = 0;
+  int unavailable_on_end = 0;
   std::string refusal;
   for (std::size_t v = 1; v < variants.size(); ++v) {
     PhotoShares& baseline = scoring.baseline_shares.emplace_back(photos.size());
@@ -140,9 +144,11 @@ Scoring score_by_judge(std::vector<VariantResult>& variants,
       Verdict verdict;
       try {
         verdict = verdict_on(a, questions[0], b, questions[v], *photos[i], judge, cancelled);
-      } catch (const VlmUnavailable&) {
-        throw;
+        unavailable_on_end = 0;
       } catch (const Error& error) {
+        const bool unavailable = dynamic_cast<const VlmUnavailable*>(&error) != nullptr;
+        unavailable_on_end = unavailable ? unavailable_on_end + 1 : 0;
+        if (cancelled || unavailable_on_end == kMaxUnavailableOnEnd) throw;
         ++refused;
         refusal = error.what();
         continue;

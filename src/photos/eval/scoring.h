@@ -20,7 +20,8 @@ Scoring score_by_labels(std::vector<VariantResult>& variants,
                         const BootstrapOptions& options);
 
 /// Has each variant judged against the first; `questions` an entry for each variant. Fills the
-/// rubric. Throws VlmUnavailable.
+/// rubric. Photos that the judge does not judge are noted and count for nothing. Throws
+/// VlmUnavailable when that is because it could not be asked, three times on end, or is cancelled.
 Scoring score_by_judge(std::vector<VariantResult>& variants,
                        const std::vector<const EvaluatedPhoto*>& photos,
                        const std::vector<std::string>& questions, Judge& judge,
