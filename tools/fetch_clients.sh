@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fetches the official clients of OpenAI's and Anthropic's APIs, which the server is tested with, into
+# Fetches what tests talk to the servers with: the official clients of OpenAI's and Anthropic's APIs, and
+# Playwright, which drives a browser that is installed already, into
 # build/clients (ignored by git).
 #
 #   tools/fetch_clients.sh
@@ -10,17 +11,19 @@ set -eu
 cd "$(dirname "$0")/.."
 readonly openai=openai@6.9.1
 readonly anthropic=@anthropic-ai/sdk@0.70.1
+readonly playwright=playwright-core@1.65.1
 readonly folder=build/clients
 
-if [ -d "$folder/node_modules/openai" ] && [ -d "$folder/node_modules/@anthropic-ai/sdk" ]; then
+if [ -d "$folder/node_modules/openai" ] && [ -d "$folder/node_modules/@anthropic-ai/sdk" ] &&
+    [ -d "$folder/node_modules/playwright-core" ]; then
   exit 0
 fi
 if ! command -v npm >/dev/null 2>&1; then
-  echo "fetch_clients: npm is not installed; tests with the official clients will be skipped" >&2
+  echo "fetch_clients: npm is not installed; tests with the clients will be skipped" >&2
   exit 0
 fi
 mkdir -p "$folder"
 if ! npm install --prefix "$folder" --no-save --ignore-scripts --no-audit --no-fund \
-    --fetch-retries=1 --fetch-timeout=60000 --loglevel=error "$openai" "$anthropic" >&2; then
+    --fetch-retries=1 --fetch-timeout=60000 --loglevel=error "$openai" "$anthropic" "$playwright" >&2; then
   echo "fetch_clients: cannot fetch the clients; tests with them will be skipped" >&2
 fi

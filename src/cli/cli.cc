@@ -68,6 +68,7 @@ int run_commands(int argc, const char* const* argv) {
   Action action;
   add_run_command(app, action);
   add_serve_command(app, action);
+  add_photos_command(app, action);
   add_tokens_command(app, action);
   add_tokenize_command(app, action);
   add_template_command(app, action);

@@ -11,6 +11,7 @@ using Action = std::function<int()>;
 
 void add_run_command(CLI::App& app, Action& action);
 void add_serve_command(CLI::App& app, Action& action);
+void add_photos_command(CLI::App& app, Action& action);
 void add_convert_command(CLI::App& app, Action& action);
 void add_pull_command(CLI::App& app, Action& action);
 void add_tokens_command(CLI::App& app, Action& action);

@@ -59,13 +59,20 @@ HttpRequest request_head(const http::request_header<>& header,
   HttpRequest request;
   request.id = make_identifier("req_");
   request.method = std::string(header.method_string());
-  request.path = target_path({header.target().data(), header.target().size()});
+  const std::string_view target(header.target().data(), header.target().size());
+  request.path = target_path(target);
+  if (const auto mark = target.find('?'); mark != std::string_view::npos) {
+    request.query = std::string(target.substr(mark + 1));
+  }
   const auto content_type = header[http::field::content_type];
   request.content_type = media_type({content_type.data(), content_type.size()});
   request.authorization = field(header, http::field::authorization);
   request.api_key = std::string(header["x-api-key"]);
   request.host = field(header, http::field::host);
   request.origin = field(header, http::field::origin);
+  request.cookie = field(header, http::field::cookie);
+  request.if_none_match = field(header, http::field::if_none_match);
+  request.own_page = std::string(header["x-saccade"]);
   request.requested_method = field(header, http::field::access_control_request_method);
   boost::system::error_code error;
   const auto peer = socket.remote_endpoint(error);

@@ -16,12 +16,16 @@ struct HttpRequest {
   std::string id;             ///< unique in this process; answers carry it as x-request-id
   std::string method;         ///< "GET"
   std::string path;           ///< percent-decoded, without the query
+  std::string query;          ///< behind the path's "?", as it came
   std::string parameter;      ///< what stood for {...} in the route's path
   std::string content_type;   ///< lower case, without parameters: "application/json"
   std::string authorization;  ///< header fields as they came; empty: none
   std::string api_key;        ///< x-api-key
   std::string host;
   std::string origin;
+  std::string cookie;
+  std::string if_none_match;
+  std::string own_page;  ///< X-Saccade: a script of ours sends it, a form of another site cannot
   std::string requested_method;  ///< Access-Control-Request-Method: a browser asks beforehand
   std::string peer;              ///< address of the other end
   bool from_loopback = false;    ///< it is this machine

@@ -151,7 +151,8 @@ std::string columns_svg(std::string_view title, const std::vector<Column>& colum
   for (const double value : {100.0, 50.0, 0.0, -50.0, -100.0}) {
     const double y = kZero - kHalf * value / 100.0;
     line(out, "grid", kFirst, y, kWidth, y);
-    text(out, kFirst - 6.0, y + 4.0, "end", fmt::format(value == 0.0 ? "{:g}" : "{:+g}", value));
+    text(out, kFirst - 6.0, y + 4.0, "end",
+         value == 0.0 ? std::string("0") : fmt::format("{:+g}", value));
   }
   const double step = (kWidth - kFirst) / std::max(1.0, static_cast<double>(columns.size()));
   double x = kFirst;

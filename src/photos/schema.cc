@@ -1,0 +1,172 @@
+#include "photos/schema.h"
+
+#include <array>
+
+#include "base/error.h"
+
+namespace saccade::photos {
+namespace {
+
+// Times are milliseconds since 1970, documents are JSON. A migration that has landed is never
+// changed: the next one is.
+constexpr const char* kFirst = R"sql(
+-- What holds for the library as a whole: its counter of changes, for one.
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('revision', 0);
+
+-- Photos that look so alike that one of them answers for all.
+CREATE TABLE clusters (
+  id INTEGER PRIMARY KEY,
+  representative INTEGER NOT NULL REFERENCES photos (id) DEFERRABLE INITIALLY DEFERRED
+) STRICT;
+
+-- A photo is its bytes: the same file under two names is one.
+CREATE TABLE photos (
+  id INTEGER PRIMARY KEY,
+  digest TEXT NOT NULL UNIQUE,          -- SHA-256 of the file
+  bytes INTEGER NOT NULL,
+  name TEXT NOT NULL,                   -- of the file that came first
+  added_at INTEGER NOT NULL,
+  revision INTEGER NOT NULL,            -- meta's when it last changed
+  reviewed_at INTEGER,
+  format TEXT, width INTEGER, height INTEGER,
+  taken_at TEXT, taken_seconds INTEGER,
+  camera TEXT, lens TEXT,
+  latitude REAL, longitude REAL, altitude_m REAL,
+  warnings TEXT,                        -- [text, ...]
+  sharpness REAL, brightness REAL, clipped_dark REAL, clipped_light REAL,
+  colours TEXT,                         -- [{name, hex, share}, ...]
+  perceptual_hash INTEGER,
+  embedding BLOB, embedding_model TEXT, -- float32, of length 1
+  cluster_id INTEGER REFERENCES clusters (id),
+  likeness REAL                         -- to the cluster's representative, 0 to 1
+) STRICT;
+CREATE INDEX photos_by_time ON photos (COALESCE(taken_seconds, added_at / 1000), id);
+CREATE INDEX photos_by_addition ON photos (added_at, id);
+CREATE INDEX photos_by_revision ON photos (revision);
+CREATE INDEX photos_by_cluster ON photos (cluster_id) WHERE cluster_id IS NOT NULL;
+
+CREATE TABLE files (
+  path TEXT PRIMARY KEY,
+  photo_id INTEGER REFERENCES photos (id), -- none: it could not be read, `error` says why
+  bytes INTEGER NOT NULL,
+  modified_ns INTEGER NOT NULL,
+  missing_since INTEGER,
+  error TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX files_by_photo ON files (photo_id);
+
+-- What was added, to find what moved and what is gone.
+CREATE TABLE sources (path TEXT PRIMARY KEY, added_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- The queue: what is to be done for each photo, and how it went.
+CREATE TABLE jobs (
+  photo_id INTEGER NOT NULL REFERENCES photos (id),
+  tier TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN
+    ('blocked', 'waiting', 'running', 'failed', 'set_aside', 'shared', 'done')),
+  priority INTEGER NOT NULL DEFAULT 0,
+  attempts INTEGER NOT NULL DEFAULT 0,  -- since it last became waiting from outside
+  escalate INTEGER NOT NULL DEFAULT 0,  -- 1: to be asked of a larger model
+  not_before INTEGER NOT NULL DEFAULT 0,
+  changed_at INTEGER NOT NULL,          -- when the state became what it is
+  duration_ms REAL,                     -- of the work that ended it
+  alone INTEGER NOT NULL DEFAULT 0,     -- 1: a person asked for this photo's own result
+  error TEXT,
+  PRIMARY KEY (photo_id, tier)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX jobs_ready ON jobs (tier, state, priority DESC, changed_at);
+
+-- What a tier found, as it said it. Those that a newer one replaced stay.
+CREATE TABLE results (
+  id INTEGER PRIMARY KEY,
+  photo_id INTEGER NOT NULL REFERENCES photos (id),
+  tier TEXT NOT NULL,
+  model TEXT NOT NULL,
+  prompt TEXT NOT NULL,                 -- digest of prompt, schema and pixel budget
+  created_at INTEGER NOT NULL,
+  document TEXT NOT NULL,
+  from_photo INTEGER REFERENCES photos (id),
+  current INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE INDEX results_by_photo ON results (photo_id, tier, current);
+
+CREATE TABLE people (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE COLLATE NOCASE
+) STRICT;
+
+CREATE TABLE regions (
+  id INTEGER PRIMARY KEY,
+  photo_id INTEGER NOT NULL REFERENCES photos (id),
+  kind TEXT NOT NULL CHECK (kind IN ('face', 'text', 'barcode')),
+  x REAL NOT NULL, y REAL NOT NULL, width REAL NOT NULL, height REAL NOT NULL,
+  text TEXT NOT NULL, format TEXT NOT NULL,
+  confidence REAL NOT NULL,
+  person_id INTEGER REFERENCES people (id)
+) STRICT;
+CREATE INDEX regions_by_photo ON regions (photo_id);
+CREATE INDEX regions_by_person ON regions (person_id) WHERE person_id IS NOT NULL;
+
+-- What is said of a photo, by whom. A person's word (accepted, rejected, edited, added, merged)
+-- stands: `key` and `original_key` keep tiers from saying it again.
+CREATE TABLE tags (
+  id INTEGER PRIMARY KEY,
+  photo_id INTEGER NOT NULL REFERENCES photos (id),
+  field TEXT NOT NULL,
+  value TEXT NOT NULL,
+  key TEXT NOT NULL,                    -- the value as it is compared
+  state TEXT NOT NULL CHECK (state IN
+    ('proposed', 'accepted', 'rejected', 'edited', 'added', 'merged')),
+  details TEXT,                         -- what else was said of it
+  confidence REAL,
+  tier TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  from_photo INTEGER REFERENCES photos (id),
+  original TEXT, original_key TEXT      -- before a person changed it
+) STRICT;
+CREATE UNIQUE INDEX tags_by_photo ON tags (photo_id, field, key);
+CREATE INDEX tags_by_value ON tags (field, key) WHERE state NOT IN ('rejected', 'merged');
+
+-- What people did, to take it back. `changes`: [{table, id, before, after}, ...]
+CREATE TABLE actions (
+  id INTEGER PRIMARY KEY,
+  photo_id INTEGER NOT NULL REFERENCES photos (id),
+  created_at INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  changes TEXT NOT NULL,
+  undone INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE VIRTUAL TABLE photo_text USING fts5 (
+  tags, people, text, name, camera, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+)sql";
+
+constexpr std::array kMigrations = {kFirst};
+// "Sacc", so that other programs' databases are told from ours.
+constexpr int kApplicationId = 0x53616363;
+
+}  // namespace
+
+void migrate(Connection& connection, const std::string& where) {
+  const std::int64_t application = query_integer(connection, "PRAGMA application_id");
+  const std::int64_t version = query_integer(connection, "PRAGMA user_version");
+  const std::int64_t tables = query_integer(connection, "SELECT COUNT(*) FROM sqlite_schema");
+  if (application != kApplicationId && tables > 0) {
+    fail("{}: it is another program's database, not a photo library; name another folder", where);
+  }
+  if (version > static_cast<std::int64_t>(kMigrations.size())) {
+    fail(
+        "{}: a newer Saccade made it (version {} of its tables, this one knows {}); update Saccade",
+        where, version, kMigrations.size());
+  }
+  for (auto i = static_cast<std::size_t>(version); i < kMigrations.size(); ++i) {
+    connection.exec(kMigrations[i]);
+  }
+  if (version == static_cast<std::int64_t>(kMigrations.size())) return;
+  connection.exec(fmt::format("PRAGMA application_id = {}", kApplicationId));
+  connection.exec(fmt::format("PRAGMA user_version = {}", kMigrations.size()));
+}
+
+}  // namespace saccade::photos
