@@ -1,7 +1,7 @@
 // A library of the program itself, in a folder of its own that goes with it.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,13 +42,16 @@ export class ServedLibrary {
   }
 
   /**
-   * Makes the library with `pictures` (names), has its settings changed by `settings(text)`, and
+   * Makes the library, has its settings changed by `settings(text)`, adds `pictures` (names), and
    * serves it with `options`; {url, close}.
    */
   async serve({ pictures = [], settings = (text) => text, options = [] }) {
-    await this.add(...pictures);
+    const nothing = join(this.#folder, 'nothing');
+    mkdirSync(nothing);
+    await this.run('add', nothing); // makes the library, with the settings that it comes with
     const file = join(this.#library, 'photos.toml');
     writeFileSync(file, settings(readFileSync(file, 'utf8')));
+    if (pictures.length > 0) await this.add(...pictures);
     await this.start(...options);
     return { url: this.#url, close: () => this.#close() };
   }
