@@ -17,21 +17,28 @@ async function nameless(page) {
 
 const SHEETS = [['f', '#filters'], ['g', '#progress'], ['?', '#help']];
 
-export async function every_control_has_a_name({ page, library }) {
-  library.fail(60, 'large', 'it is down');
-  await eventually(() => page.locator('.tile a').first().isVisible(), true);
-  assert.deepEqual(await nameless(page), []);
+/** Has the deck checked, every sheet, and a photo that `openPhoto()` opens. */
+async function everywhere(page, check, openPhoto) {
+  await page.locator('.tile a[href]').first().waitFor();
+  await check('deck');
   for (const [key, sheet] of SHEETS) {
     await press(page, key);
     await page.locator(sheet).waitFor();
-    assert.deepEqual(await nameless(page), [], sheet);
+    await check(sheet);
     await press(page, 'Escape');
   }
-  await press(page, 'j', 'Enter');
+  await openPhoto(page.locator('.tile a').first());
   await eventually(async () => (await tags(page)).length, 3);
+  await check('photo');
+}
+
+export async function every_control_has_a_name({ page, library }) {
+  library.fail(60, 'large', 'it is down');
+  const check = async (where) => assert.deepEqual(await nameless(page), [], where);
+  await everywhere(page, check, (tile) => tile.click());
   await press(page, 'ArrowDown', 'e');
   await eventually(() => page.locator('.composer').isVisible(), true);
-  assert.deepEqual(await nameless(page), []);
+  await check('composer');
 }
 
 /** By the tab key: from the top to the deck, which is one stop; on a photo, the tags are one. */
@@ -112,19 +119,10 @@ export async function texts_have_contrast({ page, library }) {
       number += result.number;
       assert.deepEqual(result.pale, [], `${colorScheme}, ${where}`);
     };
-    await eventually(() => page.locator('.tile a').first().isVisible(), true);
-    await check('deck');
-    for (const [key, sheet] of SHEETS) {
-      await press(page, key);
-      await page.locator(sheet).waitFor();
-      await check(sheet);
-      await press(page, 'Escape');
-    }
-    await page.locator('.tile a').first().click();
-    await eventually(async () => (await tags(page)).length, 3);
+    await everywhere(page, check, (tile) => tile.click());
     await press(page, 'ArrowDown', 'ArrowDown', 'm');
     await eventually(() => page.locator('.toast').count().then(Boolean), true);
-    await check('photo');
+    await check('photo with a tag in focus');
     await press(page, 'Escape');
     assert.ok(number > 100, `${number} texts`);
   }
@@ -165,18 +163,9 @@ export async function fits_a_phone({ page }) {
     }));
     assert.deepEqual(found, { wide: false, outside: [], tiny: [] }, where);
   };
-  await eventually(() => page.locator('.tile a').first().isVisible(), true);
-  await check('deck');
-  for (const [key, sheet] of SHEETS) {
-    await press(page, key);
-    await page.locator(sheet).waitFor();
-    await check(sheet);
-    await press(page, 'Escape');
-  }
-  await page.locator('.tile a').first().tap();
-  await eventually(async () => (await tags(page)).length, 3);
+  await everywhere(page, check, (tile) => tile.tap());
   await page.locator('.tag').first().tap();
-  await check('photo');
+  await check('photo with a tag in focus');
   await page.locator('.inspector .accept').tap();
   await eventually(async () => (await tags(page))[0], 'giraffe accepted');
 }
