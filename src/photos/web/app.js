@@ -24,14 +24,26 @@ import { Walk } from './walk.js';
 
 const element = (id) => document.getElementById(id);
 const photoSection = element('photo');
+/** When to stop waiting for the first thumbnail, before what can wait is fetched. */
+const LATEST_MS = 1000;
 
 const list = new PhotoList();
 const details = new PhotoDetails();
 const facets = { people: [], places: [], months: [], values: [] };
 let place = parse(location.hash);
 
-// The deck is asked for before anything else: it is what one waits for.
+// The deck comes before anything else: it is what one waits for.
+const grid = new Grid(document.querySelector('.scroller'), list);
+const filters = new Filters(element('filters'), document.querySelector('.active-filters'));
+filters.show(place.filters);
+list.addEventListener('error', (event) => complain(event.detail));
 list.show(place.filters);
+bindDeckFrame(element('deck'), list, filters);
+const deckSeen = new Promise((seen) => {
+  document.querySelector('.scroller').addEventListener('load', seen, { capture: true, once: true });
+  setTimeout(seen, LATEST_MS); // a deck without pictures
+});
+
 const library = await api.library().catch((error) => {
   complain(error);
   return { name: 'Photos', photos: 0, tiers: [], fields: [] };
@@ -39,11 +51,9 @@ const library = await api.library().catch((error) => {
 setText(document.querySelector('.library-name'), library.name);
 document.title = `${library.name} – Saccade`;
 
-const grid = new Grid(document.querySelector('.scroller'), list);
 const tags = new Tags(photoSection.querySelector('.tags'), library.tiers);
 const composer = new Composer(photoSection.querySelector('.composer'));
 const boxes = new Boxes(photoSection.querySelector('.boxes'));
-const filters = new Filters(element('filters'), document.querySelector('.active-filters'));
 const progress = new Progress(element('progress'), element('open-progress'));
 const view = new PhotoView(photoSection, {
   tags, boxes, library,
@@ -146,7 +156,6 @@ list.addEventListener('change', () => {
   walk.follow();
   if (place.photo !== null) view.position(walk.position);
 });
-list.addEventListener('error', (event) => complain(event.detail));
 details.addEventListener('error', (event) => failed(event.detail));
 details.addEventListener('change', (event) => {
   const photo = event.detail;
@@ -163,7 +172,6 @@ element('filters').addEventListener('opened', fetchFacets);
 window.addEventListener('hashchange', () => arrive());
 
 bindSheets();
-bindDeckFrame(element('deck'), list, filters);
 bindSearch(element('search'), (q) => go({ filters: { ...place.filters, q } },
   { replace: Boolean(place.filters.q) && place.photo === null }),
 () => (place.photo === null ? grid.focus(grid.current) : photoSection.querySelector('.stage').focus()));
@@ -212,6 +220,9 @@ listen({
     lost = !now;
   },
 });
-api.progress().then((state) => progress.show(state), complain);
-fetchFacets();
+// These look at the whole library, which takes a while where it is large: not before the deck is seen.
+deckSeen.then(() => {
+  api.progress().then((state) => progress.show(state), complain);
+  fetchFacets();
+});
 document.documentElement.dataset.ready = 'yes';

@@ -15,7 +15,6 @@ export class Filters extends EventTarget {
   #form;
   #active; // element with those that are on
   #filters = { order: DEFAULT_ORDER };
-  #facets = { people: [], places: [], months: [], values: [] };
 
   constructor(sheet, active) {
     super();
@@ -54,14 +53,11 @@ export class Filters extends EventTarget {
 
   /** Takes what there is to choose from. */
   offer(facets) {
-    this.#facets = facets;
-    const counted = (entries, value) => entries.map((entry) =>
-      h('option', { value: value(entry) }, `${entry.name} (${words.number(entry.count)})`));
+    const counted = (entries) => entries.map((entry) =>
+      h('option', { value: entry.name }, `${entry.name} (${words.number(entry.count)})`));
     const { person, place, month } = this.#form.elements;
-    person.replaceChildren(h('option', { value: '' }, 'Anyone'),
-      ...counted(facets.people, (entry) => entry.id));
-    place.replaceChildren(h('option', { value: '' }, 'Anywhere'),
-      ...counted(facets.places, (entry) => entry.name));
+    person.replaceChildren(h('option', { value: '' }, 'Anyone'), ...counted(facets.people));
+    place.replaceChildren(h('option', { value: '' }, 'Anywhere'), ...counted(facets.places));
     month.replaceChildren(h('option', { value: '' }, 'Any time'), ...facets.months.map((entry) =>
       h('option', { value: entry.month }, `${entry.month} (${words.number(entry.count)})`)));
     reconcile(this.#sheet.querySelector('.values'), facets.values, {
@@ -126,10 +122,7 @@ export class Filters extends EventTarget {
     const add = (text, ...names) =>
       active.push({ text, without: Object.fromEntries(names.map((name) => [name, ''])) });
     if (q) add(`“${q}”`, 'q');
-    if (person) {
-      const known = this.#facets.people.find((entry) => String(entry.id) === person);
-      add(known?.name ?? `Person ${person}`, 'person');
-    }
+    if (person) add(person, 'person');
     if (value) add(field ? `${words.title(field)}: ${value}` : value, 'field', 'value');
     if (place) add(place, 'place');
     if (from || to) add(`${from ?? '…'} to ${to ?? '…'}`, 'from', 'to');

@@ -127,16 +127,17 @@ export class Grid extends EventTarget {
     const first = Math.max(0, (above - ROWS_BEYOND) * this.#columns);
     const last = Math.min(total, (below + ROWS_BEYOND) * this.#columns) - 1;
     if (this.current >= total) this.current = Math.max(0, total - 1);
+    // The one with the focus stays wherever it is, or the focus would be lost by scrolling.
+    const focused = document.activeElement?.closest('.tile');
     for (const [index, tile] of this.#shown) {
-      // The one with the focus stays wherever it is, or the focus would be lost by scrolling.
-      const focused = tile.contains(document.activeElement) && index < total;
-      if ((index < first || index > last) && !focused) {
+      if ((index < first || index > last) && (tile !== focused || index >= total)) {
         tile.remove();
         this.#shown.delete(index);
       }
     }
     this.#list.want(above * this.#columns, Math.max(0, Math.min(last, below * this.#columns - 1)));
-    for (let index = first; index <= last; index++) this.#tile(index);
+    let next = Number(focused?.dataset.index) > last && focused.isConnected ? focused : null;
+    for (let index = last; index >= first; index--) next = this.#tile(index, next);
     for (const index of this.#shown.keys()) this.#place(index);
     this.#anchor = { index: above * this.#columns, id: this.#list.at(above * this.#columns)?.id };
   }
@@ -151,21 +152,16 @@ export class Grid extends EventTarget {
     this.#scroller.scrollTop += rows * this.#pitch;
   }
 
-  #tile(index) {
-    if (this.#shown.has(index)) return;
-    const tile = h('div', { class: 'tile', role: 'listitem', dataset: { index } },
+  /** The tile of a photo, which stands before `next`: screen readers go by that order. */
+  #tile(index, next) {
+    let tile = this.#shown.get(index);
+    if (tile) return tile;
+    tile = h('div', { class: 'tile', role: 'listitem', dataset: { index } },
       h('a', { tabindex: index === this.current ? 0 : -1 },
         h('img', { alt: '', decoding: 'async' }), h('span', { class: 'badges' })));
     this.#shown.set(index, tile);
-    // In the order of the deck, which is the order that screen readers go by.
-    let next = null;
-    for (const other of this.#tiles.children) {
-      if (Number(other.dataset.index) > index) {
-        next = other;
-        break;
-      }
-    }
     this.#tiles.insertBefore(tile, next);
+    return tile;
   }
 
   #place(index) {

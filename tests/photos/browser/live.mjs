@@ -60,6 +60,18 @@ export async function photos_arrive_in_the_deck({ page, library }) {
   await eventually(async () => (await focused(page)).split(',')[0], 'IMG_00061.jpg');
 }
 
+/** The deck gets shorter than where the focus is. */
+export async function photos_go_from_the_deck({ page, library }) {
+  await page.locator('.tile a[href]').first().waitFor();
+  await press(page, 'End');
+  await eventually(async () => (await focused(page)).split(',')[0], 'IMG_00001.jpg');
+  for (const id of [1, 2, 3]) library.photos.delete(id);
+  library.tell('photos', { added: 0 });
+  await eventually(() => photoCount(page), '57 photos');
+  await press(page, 'End');
+  await eventually(async () => (await focused(page)).split(',')[0], 'IMG_00004.jpg');
+}
+
 /** Far down in the deck, what one looks at stays where it is. */
 export async function photos_arrive_above({ page, library }) {
   await eventually(() => photoCount(page), '1,000 photos');

@@ -139,6 +139,9 @@ export class MadeLibrary {
       photos = photos.filter((photo) => photo.tags.some((tag) =>
         tag.field === wanted.field && tag.value === wanted.value));
     }
+    if (wanted.person) {
+      photos = photos.filter((photo) => photo.regions.some(({ person }) => person?.name === wanted.person));
+    }
     if (wanted.reviewed) photos = photos.filter((photo) => photo.reviewed === (wanted.reviewed === 'yes'));
     if (wanted.order.startsWith('-')) photos.reverse();
     const offset = Number(wanted.offset);
@@ -152,7 +155,7 @@ export class MadeLibrary {
   }
 
   facets() {
-    return { people: [{ id: 1, name: 'Anna', count: 3 }], places: [{ name: 'Vienna', count: 12 }],
+    return { people: [{ id: 1, name: 'Anna', count: 1 }], places: [{ name: 'Vienna', count: 12 }],
       months: [{ month: '2024-01', count: 30 }],
       values: WORDS.map((value) => ({ field: 'entities', value, count: 5 })) };
   }
