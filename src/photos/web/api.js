@@ -38,10 +38,13 @@ const post = (path, body = {}) => request(path, {
 
 const query = (values) => new URLSearchParams(values).toString();
 
+/** What is found goes by how well it fits, all photos by when they were taken. */
+const usualOrder = (filters) => (filters.q ? 'relevance' : '-taken');
+
 export const api = {
   library: () => get('/api/library'),
   photos: (offset, limit, filters, signal) =>
-    get(`/api/photos?${query({ offset, limit, ...filters })}`, signal),
+    get(`/api/photos?${query({ offset, limit, order: usualOrder(filters), ...filters })}`, signal),
   photo: (id) => get(`/api/photos/${id}`),
   similar: (id) => get(`/api/photos/${id}/similar`),
   open: (id) => post(`/api/photos/${id}/open`),

@@ -45,6 +45,7 @@ export function bindSearch(input, search, leave) {
     if (event.key === 'Escape') clearTimeout(timer);
     if (event.key !== 'Enter' && event.key !== 'Escape') return;
     event.preventDefault();
+    input.blur();
     leave();
   });
 }

@@ -1,6 +1,5 @@
 // What the deck shows: the sheet with all filters, and those that are on, above the deck.
 import { h, reconcile, setAttribute, setText } from './dom.js';
-import { DEFAULT_ORDER } from './router.js';
 import * as words from './words.js';
 
 const FIXED = {
@@ -14,7 +13,7 @@ export class Filters extends EventTarget {
   #sheet;
   #form;
   #active; // element with those that are on
-  #filters = { order: DEFAULT_ORDER };
+  #filters = {};
 
   constructor(sheet, active) {
     super();

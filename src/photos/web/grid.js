@@ -21,6 +21,7 @@ export class Grid extends EventTarget {
   #size = TILE;
   #frame = 0;
   #anchor = { index: 0, id: undefined }; // the first photo in view
+  #focusLater = null; // index that gets the focus when the list is there
 
   constructor(scroller, list) {
     super();
@@ -30,7 +31,11 @@ export class Grid extends EventTarget {
     scroller.append(this.#tiles);
     scroller.addEventListener('scroll', () => this.#later(), { passive: true });
     new ResizeObserver(() => this.#resize()).observe(scroller);
-    list.addEventListener('change', () => this.#later());
+    list.addEventListener('change', () => {
+      this.#later();
+      const nowhere = document.activeElement === document.body;
+      if (this.#focusLater !== null && nowhere && list.total > 0) this.focus(this.#focusLater);
+    });
     this.#tiles.addEventListener('focusin', (event) => {
       const tile = event.target.closest('.tile');
       if (tile) this.#choose(Number(tile.dataset.index));
@@ -42,8 +47,12 @@ export class Grid extends EventTarget {
     return this.#columns;
   }
 
-  /** Goes to the photo at `index`, as far as there are photos: it is scrolled to and gets the focus. */
+  /**
+   * Goes to the photo at `index`, as far as there are photos: it is scrolled to and gets the focus;
+   * of a list that is not there yet, as soon as it is.
+   */
   focus(index) {
+    this.#focusLater = this.#list.total === 0 ? index : null;
     if (this.#list.total === 0) return;
     this.#choose(Math.max(0, Math.min(index, this.#list.total - 1)));
     this.reveal(this.current);

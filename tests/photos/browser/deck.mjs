@@ -58,7 +58,7 @@ export async function searches_while_one_types({ page }) {
   await eventually(() => photoCount(page), '16 photos');
   await press(page, 'Enter');
   await press(page, 'Enter');
-  assert.match(await photoName(page), /^IMG_/);
+  await eventually(async () => (await photoName(page)).startsWith('IMG_'), true);
   await eventually(() => position(page), '1 of 16');
   await page.reload();
   await eventually(() => position(page), '1 of 16');
@@ -82,6 +82,18 @@ export async function filters_by_keys({ page }) {
   await eventually(() => page.locator('#filters').isVisible(), false);
   await page.getByRole('button', { name: 'Remove filter: Entities: bread' }).click();
   await eventually(() => photoCount(page), '48 photos');
+}
+
+export async function is_ordered_as_it_fits({ page, library }) {
+  await eventually(() => photoCount(page), '60 photos');
+  assert.equal(library.lastList.order, '-taken');
+  await press(page, '/');
+  await page.keyboard.type('bread');
+  await eventually(() => library.lastList.q, 'bread');
+  assert.equal(library.lastList.order, 'relevance');
+  await press(page, 'Enter', 'f');
+  await page.locator('#filters select[name=order]').selectOption('added');
+  await eventually(() => library.lastList, { offset: '0', limit: '100', q: 'bread', order: 'added' });
 }
 
 export async function says_when_nothing_is_there({ page }) {

@@ -33,6 +33,7 @@ class Refusal extends Error {
 
 export class MadeLibrary {
   photos = new Map(); // id → all that GET /api/photos/ID answers
+  lastList = {}; // the query of the last list
   requests = []; // "POST /api/photos/3/open", what a test looks at
   #listeners = new Set();
   #done = []; // actions: {photo, what, before, after}
@@ -143,7 +144,7 @@ export class MadeLibrary {
       photos = photos.filter((photo) => photo.regions.some(({ person }) => person?.name === wanted.person));
     }
     if (wanted.reviewed) photos = photos.filter((photo) => photo.reviewed === (wanted.reviewed === 'yes'));
-    if (wanted.order.startsWith('-')) photos.reverse();
+    if (wanted.order.startsWith('-')) photos.reverse(); // ids go by time; all found fit as well
     const offset = Number(wanted.offset);
     return { total: photos.length, offset,
       photos: photos.slice(offset, offset + Number(wanted.limit)).map((photo) => this.#entry(photo)) };
@@ -275,6 +276,7 @@ async function answer(library, request, response) {
   const url = new URL(request.url, 'http://localhost');
   const path = url.pathname;
   library.requests.push(`${request.method} ${path}`);
+  if (path === '/api/photos') library.lastList = Object.fromEntries(url.searchParams);
   if (path === '/api/events') return library.listen(response);
   const picture = /^\/(?:pictures|thumbnails)\/(\d+)/.exec(path);
   if (picture) {
