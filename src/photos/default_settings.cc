@@ -34,7 +34,7 @@ model = "glance"             # whatever `saccade run` takes; or a server's name 
 # url = "http://127.0.0.1:8080"
 # key_variable = "MODEL_KEY" # environment variable that holds the server's key
 max_pixels = 200704
-max_tokens = 320
+max_tokens = 640
 concurrency = 2
 escalate = "large"           # whose model is asked when an answer contradicts itself
 prompt = "What is in this photo? Answer in JSON with entities, context and relationships."
@@ -45,28 +45,28 @@ schema = '''
   "properties": {
     "entities": {
       "type": "array",
-      "maxItems": 12,
+      "maxItems": 8,
       "items": {
         "type": "object",
         "properties": {
-          "name": {"type": "string", "minLength": 1, "maxLength": 40},
+          "name": {"type": "string", "minLength": 1, "maxLength": 30},
           "count": {"type": "integer", "minimum": 1, "maximum": 99},
-          "color": {"type": "string", "minLength": 1, "maxLength": 20}
+          "color": {"type": "string", "minLength": 1, "maxLength": 16}
         },
         "required": ["name", "count"],
         "additionalProperties": false
       }
     },
-    "context": {"type": "string", "maxLength": 160},
+    "context": {"type": "string", "maxLength": 120},
     "relationships": {
       "type": "array",
-      "maxItems": 6,
+      "maxItems": 4,
       "items": {
         "type": "object",
         "properties": {
-          "subject": {"type": "string", "minLength": 1, "maxLength": 40},
-          "relation": {"type": "string", "minLength": 1, "maxLength": 40},
-          "object": {"type": "string", "minLength": 1, "maxLength": 40}
+          "subject": {"type": "string", "minLength": 1, "maxLength": 30},
+          "relation": {"type": "string", "minLength": 1, "maxLength": 30},
+          "object": {"type": "string", "minLength": 1, "maxLength": 30}
         },
         "required": ["subject", "relation", "object"],
         "additionalProperties": false
@@ -84,7 +84,7 @@ title = "Full description"
 kind = "vlm"
 model = "glance"
 max_pixels = 802816
-max_tokens = 900
+max_tokens = 1000
 background = true            # while nothing else waits
 shared = true                # one photo of a cluster answers for all
 concurrency = 1
@@ -97,12 +97,12 @@ schema = '''
   "properties": {
     "people": {
       "type": "array",
-      "maxItems": 6,
+      "maxItems": 3,
       "items": {
         "type": "object",
         "properties": {
-          "name": {"type": "string", "minLength": 1, "maxLength": 40},
-          "wardrobe": {"type": "array", "maxItems": 4, "items": {"type": "string", "minLength": 1, "maxLength": 40}}
+          "name": {"type": "string", "minLength": 1, "maxLength": 24},
+          "wardrobe": {"type": "array", "maxItems": 2, "items": {"type": "string", "minLength": 1, "maxLength": 24}}
         },
         "required": ["name", "wardrobe"],
         "additionalProperties": false
@@ -110,40 +110,40 @@ schema = '''
     },
     "objects": {
       "type": "array",
-      "maxItems": 10,
+      "maxItems": 6,
       "items": {
         "type": "object",
         "properties": {
-          "name": {"type": "string", "minLength": 1, "maxLength": 40},
-          "attributes": {"type": "array", "maxItems": 3, "items": {"type": "string", "minLength": 1, "maxLength": 30}}
+          "name": {"type": "string", "minLength": 1, "maxLength": 24},
+          "attributes": {"type": "array", "maxItems": 2, "items": {"type": "string", "minLength": 1, "maxLength": 20}}
         },
         "required": ["name", "attributes"],
         "additionalProperties": false
       }
     },
-    "activities": {"type": "array", "maxItems": 4, "items": {"type": "string", "minLength": 1, "maxLength": 60}},
+    "activities": {"type": "array", "maxItems": 3, "items": {"type": "string", "minLength": 1, "maxLength": 40}},
     "relationships": {
       "type": "array",
-      "maxItems": 6,
+      "maxItems": 4,
       "items": {
         "type": "object",
         "properties": {
-          "subject": {"type": "string", "minLength": 1, "maxLength": 40},
-          "relation": {"type": "string", "minLength": 1, "maxLength": 40},
-          "object": {"type": "string", "minLength": 1, "maxLength": 40}
+          "subject": {"type": "string", "minLength": 1, "maxLength": 24},
+          "relation": {"type": "string", "minLength": 1, "maxLength": 24},
+          "object": {"type": "string", "minLength": 1, "maxLength": 24}
         },
         "required": ["subject", "relation", "object"],
         "additionalProperties": false
       }
     },
-    "mood": {"type": "string", "maxLength": 40},
+    "mood": {"type": "string", "maxLength": 24},
     "inferences": {
       "type": "array",
-      "maxItems": 3,
+      "maxItems": 2,
       "items": {
         "type": "object",
         "properties": {
-          "value": {"type": "string", "minLength": 1, "maxLength": 80},
+          "value": {"type": "string", "minLength": 1, "maxLength": 60},
           "confidence": {"type": "number", "minimum": 0, "maximum": 1}
         },
         "required": ["value", "confidence"],

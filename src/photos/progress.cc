@@ -8,7 +8,7 @@ namespace {
 constexpr std::int64_t kRateWindowMs = 60'000;
 constexpr int kDurations = 200;
 
-void read_counts(Connection& connection, TierProgress& tier) {
+void read_counts(Connection& connection, const std::string& import, TierProgress& tier) {
   auto rows =
       sql(connection, "SELECT state, COUNT(*) FROM jobs WHERE tier = ?1 GROUP BY state", tier.name);
   while (rows.executeStep()) {
@@ -64,7 +64,7 @@ Progress read_progress(Connection& connection, const Settings& settings, std::in
   Progress progress;
   for (const Tier& tier : settings.tiers) {
     TierProgress state{.name = tier.name, .title = tier.title};
-    read_counts(connection, state);
+    read_counts(connection, settings.tiers[0].name, state);
     read_rate(connection, state, now);
     read_durations(connection, state);
     progress.tiers.push_back(std::move(state));

@@ -140,12 +140,13 @@ void TierRunner::ask(const Tier& tier, const Job& job, const std::atomic<bool>& 
                        .max_tokens = tier.max_tokens,
                        .priority = job.priority + (tier.background ? 0 : 10)};
   std::optional<std::vector<float>> embedding;
-  if (!has_embedding(library_.database(), job.photo)) {
-    embedding = own.embed(question.picture, tier.max_pixels);
-  }
   json::value document;
   std::string complaint;
   try {
+    // First, so that the tower's work is in the cache when the question comes.
+    if (!has_embedding(library_.database(), job.photo)) {
+      embedding = own.embed(question.picture, tier.max_pixels);
+    }
     const VlmAnswer answer = vlm.ask(question, cancelled);
     if (!answer.complete) {
       fail("the answer was longer than {} tokens; raise max_tokens of tier {} in photos.toml",

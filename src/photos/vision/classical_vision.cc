@@ -56,14 +56,16 @@ VisionFindings OpenCvVision::look(const media::Image& picture) const try {
   for (std::vector<Region> regions : {faces_.find(gray), text_.read(gray), read_barcodes(gray)}) {
     std::ranges::move(regions, std::back_inserter(findings.regions));
   }
-  const cv::Mat small = shrunk_to(gray, kSharpnessSize);
+  const cv::Mat small_rgb = shrunk_to(rgb, kSharpnessSize);
+  cv::Mat small;
+  cv::cvtColor(small_rgb, small, cv::COLOR_RGB2GRAY);
   findings.sharpness = sharpness_of(small);
   const Exposure exposure = exposure_of(small);
   findings.brightness = exposure.brightness;
   findings.clipped_dark = exposure.clipped_dark;
   findings.clipped_light = exposure.clipped_light;
-  findings.colours = dominant_colours(rgb);
-  findings.perceptual_hash = perceptual_hash(gray);
+  findings.colours = dominant_colours(small_rgb);
+  findings.perceptual_hash = perceptual_hash(small);
   return findings;
 } catch (const cv::Exception& error) {
   fail("OpenCV cannot look at a picture of {}x{} pixels: {}", picture.width, picture.height,

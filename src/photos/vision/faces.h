@@ -9,10 +9,12 @@
 
 namespace saccade::photos {
 
-/// Cascades of Haar features (Viola and Jones, "Rapid object detection using a boosted cascade of
-/// simple features", 2001), as opencv-data has them trained: one for faces from the front, one for
-/// profiles, each also shown the mirrored picture. A face is kept when enough neighbouring windows
-/// of all four agree on it; its confidence grows with their number.
+/// Cascades as opencv-data has them trained, for faces from the front and for profiles, shown the
+/// picture and its mirror image: those of local binary patterns (Liao et al., "Learning multi-scale
+/// block local binary patterns for face recognition", 2007) propose places, those of Haar features
+/// (Viola and Jones, "Rapid object detection using a boosted cascade of simple features", 2001)
+/// confirm them; over whole pictures these would take five times as long. A face is kept when enough
+/// neighbouring windows agree on it; its confidence grows with their number.
 class FaceFinder {
  public:
   /// Throws Error when the cascades are not installed.

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <numeric>
 #include <opencv2/imgproc.hpp>
+#include <optional>
 #include <tuple>
 
 #include "photos/vision/boxes.h"
@@ -16,6 +17,7 @@ constexpr int kLeastHeight = 8;     // pixels of a letter: Tesseract reads none 
 constexpr int kMostHeight = 96;     // pixels; larger ones are found in the picture made smaller
 constexpr int kWindow = 41;         // pixels: the surroundings that ink is compared with
 constexpr int kLeastContrast = 18;  // levels between ink and its surroundings
+constexpr int kMostLevelStep = 40;  // levels between neighbouring letters: one ink, uneven light
 constexpr int kLeastLetters = 3;
 constexpr int kMostLetters = 4000;  // of a picture; leaves and gravel have more
 constexpr int kSmaller = 3;         // by how much the picture is made smaller for large letters
@@ -23,17 +25,22 @@ constexpr int kSmaller = 3;         // by how much the picture is made smaller f
 struct Letter {
   cv::Rect box;
   double stroke = 0.0;  // pixels
+  double level = 0.0;   // mean of its pixels, 0 to 255
   int middle() const { return box.y + box.height / 2; }
   int bottom() const { return box.y + box.height; }
   int right() const { return box.x + box.width; }
 };
 
-/// The mask, 255 where there is ink: darker, or lighter, than the mean around by kLeastContrast.
-cv::Mat ink_of(const cv::Mat& gray, bool light_on_dark) {
-  cv::Mat ink;
-  cv::adaptiveThreshold(gray, ink, 255, cv::ADAPTIVE_THRESH_MEAN_C,
-                        light_on_dark ? cv::THRESH_BINARY : cv::THRESH_BINARY_INV, kWindow,
-                        light_on_dark ? -kLeastContrast : kLeastContrast);
+/// The mask, 255 where there is ink: what is darker, or lighter, than `around`, the mean of its
+/// surroundings, by more than kLeastContrast.
+cv::Mat ink_of(const cv::Mat& gray, const cv::Mat& around, bool light_on_dark) {
+  cv::Mat difference, ink;
+  if (light_on_dark) {
+    cv::subtract(gray, around, difference);
+  } else {
+    cv::subtract(around, gray, difference);
+  }
+  cv::threshold(difference, ink, kLeastContrast, 255, cv::THRESH_BINARY);
   return ink;
 }
 
@@ -47,35 +54,44 @@ bool has_letter_shape(const cv::Rect& box, int area, const cv::Size& picture) {
   return fill > 0.12 && (fill < 0.9 || 3 * box.width < box.height);
 }
 
+/// A component's stroke width and level. Across a stroke of one width the mean distance from its
+/// edges is a quarter of it and the largest a half; a blob has more in its middle, and is nothing.
+std::optional<Letter> measure(const cv::Rect& box, int label, const cv::Mat& labels,
+                              const cv::Mat& ink, const cv::Mat& gray) {
+  const cv::Rect around(box.x - 1, box.y - 1, box.width + 2, box.height + 2);
+  cv::Mat depth;
+  cv::distanceTransform(ink(around), depth, cv::DIST_L2, cv::DIST_MASK_3);
+  double depths = 0.0, deepest = 0.0, levels = 0.0;
+  int area = 0;
+  for (int y = 0; y < box.height; ++y) {
+    const int* label_row = labels.ptr<int>(box.y + y) + box.x;
+    const auto* gray_row = gray.ptr<std::uint8_t>(box.y + y) + box.x;
+    const float* depth_row = depth.ptr<float>(y + 1) + 1;
+    for (int x = 0; x < box.width; ++x) {
+      if (label_row[x] != label) continue;
+      ++area;
+      depths += depth_row[x];
+      deepest = std::max<double>(deepest, depth_row[x]);
+      levels += gray_row[x];
+    }
+  }
+  const double mean = depths / area;
+  const double stroke = 4.0 * mean;
+  if (deepest > 3.2 * mean || stroke > 0.6 * box.height) return std::nullopt;
+  return Letter{box, stroke, levels / area};
+}
+
 /// The components of ink that could be letters.
-std::vector<Letter> find_letters(const cv::Mat& ink) {
-  cv::Mat labels, stats, centres, depth;
+std::vector<Letter> find_letters(const cv::Mat& gray, const cv::Mat& ink) {
+  cv::Mat labels, stats, centres;
   const int count = cv::connectedComponentsWithStats(ink, labels, stats, centres, 8, CV_32S);
-  cv::distanceTransform(ink, depth, cv::DIST_L2, cv::DIST_MASK_3);
   std::vector<Letter> letters;
-  for (int label = 1; label < count; ++label) {
+  for (int label = 1; label < count && letters.size() < kMostLetters; ++label) {
     const int* row = stats.ptr<int>(label);
     const cv::Rect box(row[cv::CC_STAT_LEFT], row[cv::CC_STAT_TOP], row[cv::CC_STAT_WIDTH],
                        row[cv::CC_STAT_HEIGHT]);
-    const int area = row[cv::CC_STAT_AREA];
-    if (!has_letter_shape(box, area, ink.size())) continue;
-    double sum = 0.0, deepest = 0.0;
-    for (int y = box.y; y < box.br().y; ++y) {
-      const int* label_row = labels.ptr<int>(y);
-      const float* depth_row = depth.ptr<float>(y);
-      for (int x = box.x; x < box.br().x; ++x) {
-        if (label_row[x] != label) continue;
-        sum += depth_row[x];
-        deepest = std::max<double>(deepest, depth_row[x]);
-      }
-    }
-    // Across a stroke of one width the mean depth is a quarter of it and the deepest a half; a blob
-    // has more in its middle.
-    const double mean = sum / area;
-    const double stroke = 4.0 * mean;
-    if (deepest > 3.2 * mean || stroke > 0.6 * box.height) continue;
-    letters.push_back({box, stroke});
-    if (letters.size() == kMostLetters) break;
+    if (!has_letter_shape(box, row[cv::CC_STAT_AREA], ink.size())) continue;
+    if (auto letter = measure(box, label, labels, ink, gray)) letters.push_back(*letter);
   }
   return letters;
 }
@@ -86,6 +102,7 @@ bool stand_together(const Letter& a, const Letter& b) {
   if (taller > 2 * shorter) return false;
   // An l or an i is as thick as its neighbours, so strokes differ less than heights do.
   if (std::max(a.stroke, b.stroke) > 2.0 * std::min(a.stroke, b.stroke) + 1.0) return false;
+  if (std::abs(a.level - b.level) > kMostLevelStep) return false;
   if (2 * std::abs(a.middle() - b.middle()) > taller) return false;
   const int gap = std::max(a.box.x, b.box.x) - std::min(a.right(), b.right());
   return 4 * gap < 5 * taller && 2 * gap > -shorter;
@@ -140,9 +157,10 @@ bool stand_on_a_line(const std::vector<Letter>& row, int height) {
   return median(misses) <= std::max(1.0, height / 7.0) && std::abs(slope) < 0.35;
 }
 
-void add_candidates(const cv::Mat& gray, bool light_on_dark, int scale,
+void add_candidates(const cv::Mat& gray, const cv::Mat& around, bool light_on_dark, int scale,
                     std::vector<TextCandidate>& candidates) {
-  for (const std::vector<Letter>& row : rows_of(find_letters(ink_of(gray, light_on_dark)))) {
+  const cv::Mat ink = ink_of(gray, around, light_on_dark);
+  for (const std::vector<Letter>& row : rows_of(find_letters(gray, ink))) {
     cv::Rect box = row.front().box;
     std::vector<int> heights;
     for (const Letter& letter : row) {
@@ -167,8 +185,10 @@ std::vector<TextCandidate> find_text_candidates(const cv::Mat& gray) {
       if (size.width < kWindow || size.height < kWindow) break;
       cv::resize(gray, smaller, size, 0, 0, cv::INTER_AREA);
     }
+    cv::Mat around;
+    cv::blur(smaller, around, {kWindow, kWindow});
     for (const bool light_on_dark : {false, true}) {
-      add_candidates(smaller, light_on_dark, scale, all);
+      add_candidates(smaller, around, light_on_dark, scale, all);
     }
   }
   std::ranges::sort(all, [](const TextCandidate& a, const TextCandidate& b) {

@@ -19,7 +19,11 @@ extern "C" void omp_set_max_active_levels(int) __attribute__((weak));
 namespace saccade::photos {
 namespace {
 
-constexpr std::size_t kMostLines = 24;  // that Tesseract is shown, those of most letters first
+// What Tesseract is shown, candidates of most letters first: pages of a document whole, but only so
+// many of the short rows that leaves, windows and fences make as well. A line takes it about 6 ms.
+constexpr int kMostLines = 40;
+constexpr int kMostShortLines = 8;
+constexpr int kShortLine = 5;      // letters
 constexpr int kReadHeight = 30;    // pixels of a letter; Tesseract's model makes a line 36 high
 constexpr int kWidestLine = 4000;  // pixels
 constexpr double kLeastWord = 40;  // percent that a word must be sure of to be kept,
@@ -114,6 +118,19 @@ std::optional<Region> words_of(tesseract::TessBaseAPI& reader, const Line& line,
   return region;
 }
 
+/// The candidates that are worth their time.
+std::vector<TextCandidate> chosen(std::vector<TextCandidate> candidates) {
+  const auto first_short = std::ranges::find_if(
+      candidates, [](const TextCandidate& one) { return one.letters < kShortLine; });
+  const std::ptrdiff_t full =
+      std::min<std::ptrdiff_t>(first_short - candidates.begin(), kMostLines);
+  const std::ptrdiff_t rest =
+      std::min<std::ptrdiff_t>(candidates.end() - first_short, kMostShortLines);
+  std::vector<TextCandidate> kept(candidates.begin(), candidates.begin() + full);
+  kept.insert(kept.end(), first_short, first_short + rest);
+  return kept;
+}
+
 }  // namespace
 
 TextReader::TextReader() : readers_(make_reader) {
@@ -123,8 +140,7 @@ TextReader::TextReader() : readers_(make_reader) {
 TextReader::~TextReader() = default;
 
 std::vector<Region> TextReader::read(const cv::Mat& gray) const {
-  std::vector<TextCandidate> candidates = find_text_candidates(gray);
-  if (candidates.size() > kMostLines) candidates.resize(kMostLines);
+  const std::vector<TextCandidate> candidates = chosen(find_text_candidates(gray));
   std::vector<Region> regions;
   if (candidates.empty()) return regions;
   keep_to_one_thread();
