@@ -29,14 +29,21 @@ async function described(page, url) {
 /** PNG to WebP, by the browser. */
 async function toWebp(browser, png) {
   const page = await browser.newPage();
-  const base64 = await page.evaluate(async ([source, quality]) => {
-    const picture = await createImageBitmap(await (await fetch(source)).blob());
-    const canvas = new OffscreenCanvas(picture.width, picture.height);
-    canvas.getContext('2d').drawImage(picture, 0, 0);
-    const blob = await canvas.convertToBlob({ type: 'image/webp', quality });
-    return btoa(new Uint8Array(await blob.arrayBuffer())
-      .reduce((text, byte) => text + String.fromCharCode(byte), ''));
-  }, [`data:image/png;base64,${png.toString('base64')}`, QUALITY]);
+  const base64 = await page.evaluate(
+    async ([source, quality]) => {
+      const picture = await createImageBitmap(await (await fetch(source)).blob());
+      const canvas = new OffscreenCanvas(picture.width, picture.height);
+      canvas.getContext('2d').drawImage(picture, 0, 0);
+      const blob = await canvas.convertToBlob({ type: 'image/webp', quality });
+      return btoa(
+        new Uint8Array(await blob.arrayBuffer()).reduce(
+          (text, byte) => text + String.fromCharCode(byte),
+          '',
+        ),
+      );
+    },
+    [`data:image/png;base64,${png.toString('base64')}`, QUALITY],
+  );
   await page.close();
   return Buffer.from(base64, 'base64');
 }
@@ -45,8 +52,8 @@ async function main(program) {
   const library = new ServedLibrary(resolve(program));
   const { url, close } = await library.serve({
     pictures: ['beach.jpg', 'breakfast.jpg', 'safari.jpg', 'shapes.jpg'],
-    settings: (text) => text.slice(0, text.indexOf('[[tier]]\nname = "large"'))
-      .replace(/^escalate = .*$/m, ''),
+    settings: (text) =>
+      text.slice(0, text.indexOf('[[tier]]\nname = "large"')).replace(/^escalate = .*$/m, ''),
   });
   const browser = await launch();
   const shoot = async (page, name) => {

@@ -56,25 +56,37 @@ const composer = new Composer(photoSection.querySelector('.composer'));
 const boxes = new Boxes(photoSection.querySelector('.boxes'));
 const progress = new Progress(element('progress'), element('open-progress'));
 const view = new PhotoView(photoSection, {
-  tags, boxes, library,
-  onRetry: (tier) => api.retryTier(place.photo, tier)
-    .then(() => say('It will be tried again'), complain),
-  onRun: (tier) => api.runTier(place.photo, tier)
-    .then(() => say('It will run on this photo'), complain),
+  tags,
+  boxes,
+  library,
+  onRetry: (tier) =>
+    api.retryTier(place.photo, tier).then(() => say('It will be tried again'), complain),
+  onRun: (tier) =>
+    api.runTier(place.photo, tier).then(() => say('It will run on this photo'), complain),
 });
 const walk = new Walk(list, grid, () => place);
 const review = new Review({
-  details, list, tags, composer, library, facets,
+  details,
+  list,
+  tags,
+  composer,
+  library,
+  facets,
   shown: () => place.photo,
-  onReviewed: (id) => { if (place.photo === id) walk.step(1, { quiet: true }); },
+  onReviewed: (id) => {
+    if (place.photo === id) walk.step(1, { quiet: true });
+  },
   onUndone: (id) => {
     changed(id);
     if (place.photo !== null) walk.show(id);
   },
 });
 new Inspector(photoSection.querySelector('.inspector'), tags, {
-  accept: () => review.accept(), edit: () => review.edit(), reject: () => review.reject(),
-  select: () => tags.toggleSelected(), merge: () => review.merge(),
+  accept: () => review.accept(),
+  edit: () => review.edit(),
+  reject: () => review.reject(),
+  select: () => tags.toggleSelected(),
+  merge: () => review.merge(),
 });
 
 /** Goes where the address says. */
@@ -108,7 +120,9 @@ function enterPhoto(id) {
   details.load(id);
   // Opening raises the photo's priority; a failure of that is no failure of showing it.
   api.open(id).catch(() => {});
-  announce(`${list.at(list.indexOf(id))?.name ?? 'Photo'}${walk.position ? `, ${walk.position}` : ''}`);
+  announce(
+    `${list.at(list.indexOf(id))?.name ?? 'Photo'}${walk.position ? `, ${walk.position}` : ''}`,
+  );
 }
 
 function leavePhoto(wasOpen) {
@@ -172,11 +186,20 @@ element('filters').addEventListener('opened', fetchFacets);
 window.addEventListener('hashchange', () => arrive());
 
 bindSheets();
-bindSearch(element('search'), (q) => go({ filters: { ...place.filters, q } },
-  { replace: Boolean(place.filters.q) && place.photo === null }),
-() => (place.photo === null ? grid.focus(grid.current) : photoSection.querySelector('.stage').focus()));
+bindSearch(
+  element('search'),
+  (q) =>
+    go(
+      { filters: { ...place.filters, q } },
+      { replace: Boolean(place.filters.q) && place.photo === null },
+    ),
+  () =>
+    place.photo === null ? grid.focus(grid.current) : photoSection.querySelector('.stage').focus(),
+);
 const commands = makeCommands({
-  grid, review, tags,
+  grid,
+  review,
+  tags,
   boxes: toggleBoxes,
   view: { step: (by) => walk.step(by), back: () => go({ filters: place.filters }) },
   deck: {
@@ -192,17 +215,24 @@ const commands = makeCommands({
 fillHelp(element('help'), commands);
 bindKeys(commands, (where) => (where === 'photo') === (place.photo !== null));
 for (const [id, run] of [
-  ['open-filters', () => toggleSheet('filters')], ['open-progress', () => toggleSheet('progress')],
-  ['open-help', () => toggleSheet('help')], ['toggle-boxes', toggleBoxes],
+  ['open-filters', () => toggleSheet('filters')],
+  ['open-progress', () => toggleSheet('progress')],
+  ['open-help', () => toggleSheet('help')],
+  ['toggle-boxes', toggleBoxes],
   ['next-theme', () => say(`Colours: ${window.nextTheme()}`)],
   ['back', () => go({ filters: place.filters })],
-  ['undo', () => review.undo()], ['redo', () => review.redo()],
-  ['accept-all', () => review.acceptAll()], ['add-tag', () => review.add()],
-]) element(id).addEventListener('click', run);
+  ['undo', () => review.undo()],
+  ['redo', () => review.redo()],
+  ['accept-all', () => review.acceptAll()],
+  ['add-tag', () => review.add()],
+])
+  element(id).addEventListener('click', run);
 for (const [name, run] of [
-  ['.previous', () => walk.step(-1)], ['.next', () => walk.step(1)],
+  ['.previous', () => walk.step(-1)],
+  ['.next', () => walk.step(1)],
   ['.reviewed-button', () => review.review()],
-]) photoSection.querySelector(name).addEventListener('click', run);
+])
+  photoSection.querySelector(name).addEventListener('click', run);
 
 arrive(true);
 let lost = false;
@@ -213,14 +243,15 @@ listen({
   progress: (state) => progress.show(state),
   connected: (now) => {
     element('offline').hidden = now;
-    if (now && lost) { // what happened meanwhile was not told
+    if (now && lost) {
+      // what happened meanwhile was not told
       list.refresh();
       if (place.photo !== null) details.touch(place.photo, true);
     }
     lost = !now;
   },
 });
-// These look at the whole library, which takes a while where it is large: not before the deck is seen.
+// These look at the whole library, which takes a while where it is large: after the deck is seen.
 deckSeen.then(() => {
   api.progress().then((state) => progress.show(state), complain);
   fetchFacets();

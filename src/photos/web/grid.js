@@ -154,7 +154,8 @@ export class Grid extends EventTarget {
   /** When photos came above those in view, scrolls along, so that these stay where they are. */
   #keepAnchor() {
     const { index, id } = this.#anchor;
-    if (this.#scroller.scrollTop === 0 || id === undefined || this.#list.at(index)?.id === id) return;
+    if (this.#scroller.scrollTop === 0 || id === undefined || this.#list.at(index)?.id === id)
+      return;
     const now = this.#list.indexOf(id);
     if (now < 0) return;
     const rows = Math.floor(now / this.#columns) - Math.floor(index / this.#columns);
@@ -165,9 +166,16 @@ export class Grid extends EventTarget {
   #tile(index, next) {
     let tile = this.#shown.get(index);
     if (tile) return tile;
-    tile = h('div', { class: 'tile', role: 'listitem', dataset: { index } },
-      h('a', { tabindex: index === this.current ? 0 : -1 },
-        h('img', { alt: '', decoding: 'async' }), h('span', { class: 'badges' })));
+    tile = h(
+      'div',
+      { class: 'tile', role: 'listitem', dataset: { index } },
+      h(
+        'a',
+        { tabindex: index === this.current ? 0 : -1 },
+        h('img', { alt: '', decoding: 'async' }),
+        h('span', { class: 'badges' }),
+      ),
+    );
     this.#shown.set(index, tile);
     this.#tiles.insertBefore(tile, next);
     return tile;
@@ -205,12 +213,17 @@ function fillTile(tile, photo, index, filters) {
 
 function describe(photo) {
   const states = Object.values(photo.tiers);
-  return [photo.name, words.date(photo.taken), photo.tags.join(', '),
+  return [
+    photo.name,
+    words.date(photo.taken),
+    photo.tags.join(', '),
     photo.reviewed ? 'reviewed' : 'not reviewed',
     photo.cluster ? `one of ${photo.cluster.size} alike` : '',
     photo.low_confidence ? 'low confidence' : '',
-    states.some((state) => state === 'failed' || state === 'set_aside') ? 'with errors' : '']
-    .filter(Boolean).join(', ');
+    states.some((state) => state === 'failed' || state === 'set_aside') ? 'with errors' : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
 }
 
 function fillBadges(badges, photo) {
@@ -223,10 +236,12 @@ function fillBadges(badges, photo) {
   const text = names.join(' ') + (photo?.cluster ? ` ${photo.cluster.size}` : '');
   if (badges.dataset.shown === text) return;
   badges.dataset.shown = text;
-  badges.replaceChildren(...names.map((name) => {
-    if (name === 'running') return h('span', { class: 'badge running' });
-    const badge = h('span', { class: `badge ${name}` }, icon(name));
-    if (name === 'stack') badge.append(String(photo.cluster.size));
-    return badge;
-  }));
+  badges.replaceChildren(
+    ...names.map((name) => {
+      if (name === 'running') return h('span', { class: 'badge running' });
+      const badge = h('span', { class: `badge ${name}` }, icon(name));
+      if (name === 'stack') badge.append(String(photo.cluster.size));
+      return badge;
+    }),
+  );
 }

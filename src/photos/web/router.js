@@ -1,9 +1,22 @@
 // Where in the page one is, kept in its address, so that reloading and going back work:
 // `#/?q=dog&reviewed=no` is the deck, `#/photo/12?at=345&q=dog` a photo and its place in the deck.
 
-/** The filters that the API knows, by the names it has for them; `order` is there when one chose it. */
-export const FILTERS = ['q', 'person', 'field', 'value', 'place', 'from', 'to', 'reviewed',
-  'confidence', 'state', 'similar', 'cluster', 'order'];
+/** The filters that the API knows, by its names; `order` is there when one chose it. */
+export const FILTERS = [
+  'q',
+  'person',
+  'field',
+  'value',
+  'place',
+  'from',
+  'to',
+  'reviewed',
+  'confidence',
+  'state',
+  'similar',
+  'cluster',
+  'order',
+];
 
 /** {photo: id or null, at: index in the deck or null, filters: {name: value}}. */
 export function parse(hash) {

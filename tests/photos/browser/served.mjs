@@ -12,8 +12,10 @@ function quick(settings) {
   return settings.slice(0, tier).replace(/^escalate = .*$/m, '');
 }
 
-const finished = (page) => page.locator('.tiers li').evaluateAll((rows) =>
-  rows.length > 0 && rows.every((row) => row.dataset.state === 'done'));
+const finished = (page) =>
+  page
+    .locator('.tiers li')
+    .evaluateAll((rows) => rows.length > 0 && rows.every((row) => row.dataset.state === 'done'));
 
 /** Opens the first photo, as soon as there is one. */
 async function enterFirst(page) {
@@ -36,7 +38,10 @@ export async function tags_arrive_after_a_photo_is_added({ page, library }) {
   assert.equal(await photoName(page), 'beach.jpg');
   const values = await tags(page);
   assert.ok(values.length > 0, 'the models said nothing');
-  assert.ok(values.every((tag) => tag.endsWith(' proposed')), values.join());
+  assert.ok(
+    values.every((tag) => tag.endsWith(' proposed')),
+    values.join(),
+  );
   await press(page, 'ArrowDown');
   assert.match(await page.locator('.inspector').textContent(), /glance/);
   // The picture itself came as well, not only its thumbnail.
@@ -48,7 +53,10 @@ export async function review_lasts({ page, library, open }) {
   await openFinished(page);
   const before = await tags(page);
   await press(page, 'ArrowDown', 'a');
-  await eventually(async () => (await tags(page)).filter((tag) => tag.endsWith(' accepted')).length, 1);
+  await eventually(
+    async () => (await tags(page)).filter((tag) => tag.endsWith(' accepted')).length,
+    1,
+  );
   await press(page, 'n');
   await page.keyboard.type('quiet lagoon');
   await press(page, 'Enter');
@@ -88,15 +96,21 @@ export async function reviewed_photos_are_filtered({ page }) {
   await eventually(() => photoCount(page), '2 photos');
 }
 reviewed_photos_are_filtered.served = {
-  pictures: ['beach.jpg', 'safari.jpg', 'breakfast.jpg'], options: ['--no-work'],
+  pictures: ['beach.jpg', 'safari.jpg', 'breakfast.jpg'],
+  options: ['--no-work'],
 };
 
 /** A model that is down: said on the photo and in the list, and tried again when asked. */
 export async function errors_are_tried_again({ page }) {
   await enterFirst(page);
   const row = page.locator('.tiers li').filter({ hasText: 'First look' });
-  await eventually(async () => /failed|waiting/.test(await row.getAttribute('data-state')) &&
-    (await row.locator('.why').textContent()).includes('127.0.0.1'), true, MODEL_MS);
+  await eventually(
+    async () =>
+      /failed|waiting/.test(await row.getAttribute('data-state')) &&
+      (await row.locator('.why').textContent()).includes('127.0.0.1'),
+    true,
+    MODEL_MS,
+  );
   await press(page, 'g');
   await eventually(() => page.locator('.errors li').count(), 1);
   await page.getByRole('button', { name: 'Try all again' }).click();
@@ -122,8 +136,9 @@ a_killed_program_comes_back.served = { pictures: ['beach.jpg'], options: ['--no-
 export async function a_key_opens_the_page({ page, context, url }) {
   await eventually(() => photoCount(page), '1 photo');
   assert.ok(!page.url().includes('lemon'), page.url());
-  await page.waitForFunction(() => [...document.querySelectorAll('.tile img')]
-    .some((image) => image.naturalWidth > 0));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('.tile img')].some((image) => image.naturalWidth > 0),
+  );
   await context.clearCookies();
   assert.equal((await page.request.get(url)).status(), 401);
 }

@@ -26,8 +26,12 @@ export class ServedLibrary {
 
   /** Runs `saccade photos COMMAND LIBRARY ARGUMENTS...`; what it prints. */
   async run(command, ...args) {
-    const { stdout } = await promisify(execFile)(this.#program,
-      ['photos', command, this.#library, ...args]);
+    const { stdout } = await promisify(execFile)(this.#program, [
+      'photos',
+      command,
+      this.#library,
+      ...args,
+    ]);
     return stdout;
   }
 
@@ -59,9 +63,11 @@ export class ServedLibrary {
   /** Starts the server; the port is the one it had before, if there was one. */
   async start(...options) {
     const port = this.#url ? new URL(this.#url).port : '0';
-    this.#process = spawn(this.#program,
+    this.#process = spawn(
+      this.#program,
       ['photos', 'serve', this.#library, '--port', port, ...options],
-      { stdio: ['ignore', 'pipe', 'inherit'] });
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     this.#url = await new Promise((resolve, reject) => {
       let printed = '';
       this.#process.stdout.on('data', (part) => {
