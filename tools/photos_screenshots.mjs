@@ -65,6 +65,7 @@ async function main(program) {
   try {
     mkdirSync(images, { recursive: true });
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    await page.emulateMedia({ reducedMotion: 'reduce' }); // nothing half faded in
     await page.goto(url);
     await described(page, url);
     await page.reload();
@@ -74,7 +75,7 @@ async function main(program) {
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('a');
     await shoot(page, 'photos-review');
-    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
     await page.setViewportSize({ width: 390, height: 800 });
     await shoot(page, 'photos-phone');
   } finally {
