@@ -6,6 +6,7 @@
 #include "cli/numbers.h"
 #include "cli/options.h"
 #include "cli/photos_actions.h"
+#include "cli/photos_bench.h"
 #include "server/access.h"
 
 namespace saccade::cli {
@@ -158,6 +159,7 @@ void add_photos_command(CLI::App& app, Action& action) {
   add_export(*photos, action);
   add_verify(*photos, action);
   add_retry(*photos, action);
+  add_photos_bench(*photos, action);
 }
 
 }  // namespace saccade::cli
