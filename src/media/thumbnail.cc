@@ -1,27 +1,16 @@
 #include "media/thumbnail.h"
 
-#include <vips/vips.h>
-
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 #include "base/error.h"
 #include "media/container.h"
 #include "media/picture.h"
 #include "media/vips_decoder.h"
+#include "media/vips_pointer.h"
 
 namespace saccade::media {
 namespace {
-
-// libvips's own ways of giving back, as deleters.
-struct Unref {
-  void operator()(VipsImage* image) const { g_object_unref(image); }
-};
-struct Free {
-  void operator()(void* memory) const { g_free(memory); }
-};
-using VipsPointer = std::unique_ptr<VipsImage, Unref>;
 
 /// By how much a JPEG file of this size is shrunk as it is decoded: to no less than what is wanted.
 int shrink_for(const Picture& header, int size) {
@@ -90,6 +79,13 @@ std::vector<std::byte> make_thumbnail(std::span<const std::byte> bytes, std::str
   if (size < 1) fail("{}: a small picture of {} pixels is none", where, size);
   // Reads the header as everyone else does: what is no picture, or too large a one, ends here.
   const Picture header(bytes, where);
+  // libvips holds all rows that make up one small row: gigabytes of a broken header's 18 x
+  // 9,733,919.
+  constexpr int kMostPixels = 65'535;  // of a side: JPEG's own limit
+  if (std::max(header.width(), header.height()) > kMostPixels) {
+    fail("{}: a picture of {} x {} pixels: a side is over the limit of {} pixels", where,
+         header.width(), header.height(), kMostPixels);
+  }
   const VipsPointer image =
       flattened(in_srgb(shrunk(opened(bytes, shrink_for(header, size)), size)));
   void* data = nullptr;
@@ -100,10 +96,7 @@ std::vector<std::byte> make_thumbnail(std::span<const std::byte> bytes, std::str
     fail("{}: a damaged or truncated {} file: no small picture of it can be made", where,
          format_name(sniff_format(ByteView(bytes))));
   }
-  const std::unique_ptr<void, Free> owner(data);
-  std::vector<std::byte> jpeg(length);
-  std::memcpy(jpeg.data(), data, length);
-  return jpeg;
+  return take_saved(data, length);
 }
 
 }  // namespace saccade::media

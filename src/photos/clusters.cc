@@ -36,8 +36,9 @@ std::optional<double> likeness_of(const ClusterSettings& settings, bool burst, i
   return std::nullopt;
 }
 
+/// `import`: the tier without which a photo answers for nobody.
 std::optional<Candidate> most_alike(Connection& connection, const ClusterSettings& settings,
-                                    std::int64_t photo) {
+                                    const std::string& import, std::int64_t photo) {
   // Compared with photos that stand for themselves only, so that a chain of small changes does not
   // join what is far apart.
   auto others = sql(connection,
@@ -49,8 +50,10 @@ std::optional<Candidate> most_alike(Connection& connection, const ClusterSetting
                     "other.camera IS me.camera AS burst FROM photos AS other, me LEFT JOIN "
                     "clusters ON clusters.id = other.cluster_id WHERE other.id <> me.id AND "
                     "(other.cluster_id IS NULL OR clusters.representative = other.id) AND (burst "
-                    "OR hamming(other.perceptual_hash, me.perceptual_hash) <= ?3)",
-                    photo, settings.burst_seconds, settings.duplicate_distance);
+                    "OR hamming(other.perceptual_hash, me.perceptual_hash) <= ?3) AND NOT EXISTS "
+                    "(SELECT 1 FROM jobs WHERE photo_id = other.id AND tier = ?4 AND state = "
+                    "'set_aside')",
+                    photo, settings.burst_seconds, settings.duplicate_distance, import);
   std::optional<Candidate> best;
   while (others.executeStep()) {
     if (others.getColumn(2).isNull()) continue;
@@ -99,7 +102,7 @@ void join_cluster(Connection& connection, const Settings& settings, std::int64_t
       0) {
     return;  // described anew, but not moved
   }
-  const auto found = most_alike(connection, settings.clusters, photo);
+  const auto found = most_alike(connection, settings.clusters, settings.tiers[0].name, photo);
   if (!found) return;
   std::int64_t cluster = found->cluster.value_or(0);
   if (cluster == 0) {
@@ -167,6 +170,15 @@ bool share_result(Connection& connection, std::int64_t member, const std::string
           member, tier, now);
   touch_photo(connection, member);
   return true;
+}
+
+bool stand_in(Connection& connection, std::int64_t member, const std::string& tier) {
+  return execute(
+             connection,
+             "UPDATE clusters SET representative = ?1 WHERE id = (SELECT cluster_id FROM photos "
+             "WHERE id = ?1) AND EXISTS (SELECT 1 FROM jobs WHERE photo_id = representative AND "
+             "tier = ?2 AND state = 'set_aside')",
+             member, tier) > 0;
 }
 
 std::vector<std::int64_t> replace_representative(Connection& connection, std::int64_t photo,

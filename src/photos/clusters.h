@@ -26,6 +26,9 @@ std::vector<std::int64_t> members_waiting_for(Connection& connection, std::int64
 /// confidence lowered by how unlike they are. False: it has none yet.
 bool share_result(Connection& connection, std::int64_t member, const std::string& tier,
                   std::int64_t now);
+/// Makes a member the representative if the one there is was set aside in `tier`, which it may have
+/// been before the member came. False: it was not.
+bool stand_in(Connection& connection, std::int64_t member, const std::string& tier);
 /// A representative's `tier` was set aside: another member becomes representative. Returns the
 /// members that have to look again.
 std::vector<std::int64_t> replace_representative(Connection& connection, std::int64_t photo,

@@ -239,8 +239,8 @@ void advance_photo(Connection& connection, const Settings& settings, std::int64_
     const std::string state = state_of(connection, photo, tier.name);
     if (state == "blocked" && i > 0) {
       if (tier.shared && is_member(connection, photo)) {
-        if (!share_result(connection, photo, tier.name, now)) return;  // waits for its cluster's
-        continue;
+        if (share_result(connection, photo, tier.name, now)) continue;
+        if (!stand_in(connection, photo, tier.name)) return;  // waits for its cluster's
       }
       set_state(connection, photo, tier.name, "waiting", now);
       return;

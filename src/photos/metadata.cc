@@ -138,6 +138,10 @@ void read_position(const Exiv2::ExifData& exif, PhotoMetadata& photo) {
                                          *latitude, *longitude));
     return;
   }
+  if (*latitude == 0.0 && *longitude == 0.0) {
+    photo.warnings.push_back("a place at 0, 0, which cameras write that have found none");
+    return;
+  }
   photo.latitude = latitude;
   photo.longitude = longitude;
 }

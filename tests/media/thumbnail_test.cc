@@ -119,6 +119,25 @@ TEST(thumbnail, has_no_metadata) {
   EXPECT_EQ(text.find("ICC_PROFILE"), text.npos);
 }
 
+/// Headers like this one are what damage makes of others.
+TEST(thumbnail, refuses_sides_that_no_picture_has) {
+  FileWriter tiff;
+  tiff.text("II").little(42, 2).little(8, 4).little(6, 2);
+  const auto entry = [&](int tag, std::uint64_t value) {
+    tiff.little(static_cast<unsigned>(tag), 2).little(4, 2).little(1, 4).little(value, 4);
+  };
+  entry(256, 18);         // width
+  entry(257, 9'733'919);  // height
+  entry(258, 8);          // bits
+  entry(262, 1);          // black is zero
+  entry(273, 8);          // strip at
+  entry(279, 18);         // strip of bytes
+  tiff.little(0, 4);
+  const std::vector<std::byte> file = tiff.take();
+  EXPECT_THAT(error_of([&] { make_thumbnail(file, "a.tif", 64); }),
+              testing::HasSubstr("over the limit"));
+}
+
 TEST(thumbnail, refuses_what_is_damaged_in_one_line) {
   const std::vector<std::byte> whole = encode_jpeg(two_halves(400, 300), 90);
   for (const std::size_t size : {std::size_t{0}, std::size_t{10}, whole.size() / 2}) {

@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <atomic>
 #include <random>
+#include <thread>
 
 #include "base/json.h"
 #include "media/test_pictures.h"
@@ -181,6 +182,7 @@ TEST(MetadataTest, TellsThePlaceWithItsSigns) {
 TEST(MetadataTest, WarnsOfPlacesThatAreNone) {
   for (const PhotoMetadata& photo : {read_place("91/1 0/1 0/1", "N", "13/1 0/1 0/1", "E"),
                                      read_place("52/1 0/1 0/1", "N", "181/1 0/1 0/1", "E"),
+                                     read_place("0/1 0/1 0/1", "N", "0/1 0/1 0/1", "E"),
                                      read_place("52/0 0/0 0/0", "N", "13/1 0/1 0/1", "E"),
                                      read_exif({{"Exif.GPSInfo.GPSLatitude", "52/1 0/1 0/1"}})}) {
     EXPECT_EQ(photo.latitude, std::nullopt);
@@ -209,6 +211,27 @@ TEST(MetadataTest, ReadsRealPhotos) {
   EXPECT_EQ(read(*cmyk).taken_at, "2009-03-06T22:15:00+01:00");
   EXPECT_THAT(read(*gps).warnings, testing::Contains(HasSubstr("2099-09-29")));
   EXPECT_EQ(read(*broken).width, 500);
+}
+
+TEST(MetadataTest, TellsTheSameOnManyThreads) {
+  Exiv2::ExifData exif;
+  exif[kTaken] = "2024:05:01 12:00:00";
+  exif["Exif.Image.Model"] = "EOS";
+  Exiv2::XmpData xmp;
+  xmp["Xmp.xmp.CreateDate"] = "2024-05-01T12:00:00+09:00";
+  const std::vector<std::byte> file = with_metadata(jpeg_of(plain_picture(16, 16)), exif, xmp);
+  std::atomic<int> right = 0;
+  std::vector<std::jthread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 100; ++i) {
+        const PhotoMetadata photo = read(file);
+        right += photo.camera == "EOS" && photo.taken_at == "2024-05-01T12:00:00+09:00";
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(right, 400);
 }
 
 TEST(MetadataTest, RefusesWhatIsNoPicture) {

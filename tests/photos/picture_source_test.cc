@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/json.h"
 #include "media/container.h"
 #include "media/picture.h"
@@ -94,6 +96,26 @@ TEST(PictureSourceTest, SaysThatARawFileHasNoPreview) {
   const std::vector<std::byte> raw = raw_file(bytes_of("no JPEG file at all"), 1, true, 160, 96);
   EXPECT_THAT(media::error_of([&] { encoded_picture(raw, "a.dng"); }),
               testing::StartsWith("a.dng: a dng file without a JPEG preview"));
+}
+
+TEST(PictureSourceTest, OutlivesDamagedRawFiles) {
+  const std::vector<std::byte> whole = raw_file(two_halves(), 6, true, 160, 96);
+  std::mt19937 random(3);
+  int shown = 0;
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<std::byte> raw = whole;
+    for (int i = 0; i < 1 + round % 4; ++i) {
+      raw[random() % 220] = static_cast<std::byte>(random() & 0xff);
+    }
+    if (round % 10 == 0) raw.resize(random() % raw.size());
+    try {
+      read_metadata(raw, "a.dng");
+      shown += !encoded_picture(std::move(raw), "a.dng").empty();
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string_view(error.what()).find('\n'), std::string_view::npos);
+    }
+  }
+  EXPECT_GT(shown, 500);
 }
 
 TEST(PictureSourceTest, KnowsRawFilesByTheirFirstBytes) {

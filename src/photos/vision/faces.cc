@@ -6,6 +6,7 @@
 #include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
 #include <string>
+#include <tuple>
 
 #include "base/error.h"
 #include "photos/vision/boxes.h"

@@ -13,8 +13,8 @@ namespace saccade::photos {
 /// picture and its mirror image: those of local binary patterns (Liao et al., "Learning multi-scale
 /// block local binary patterns for face recognition", 2007) propose places, those of Haar features
 /// (Viola and Jones, "Rapid object detection using a boosted cascade of simple features", 2001)
-/// confirm them; over whole pictures these would take five times as long. A face is kept when enough
-/// neighbouring windows agree on it; its confidence grows with their number.
+/// confirm them; over whole pictures these would take five times as long. A face is kept when
+/// enough neighbouring windows agree on it; its confidence grows with their number.
 class FaceFinder {
  public:
   /// Throws Error when the cascades are not installed.

@@ -108,7 +108,7 @@ bool stand_together(const Letter& a, const Letter& b) {
   return 4 * gap < 5 * taller && 2 * gap > -shorter;
 }
 
-/// The letters' indices by row. A row goes on as long as the next letter is near.
+/// The letters by row. A row goes on as long as the next letter is near.
 std::vector<std::vector<Letter>> rows_of(std::vector<Letter> letters) {
   std::ranges::sort(letters, [](const Letter& a, const Letter& b) {
     return std::tuple(a.box.x, a.box.y, a.box.width) < std::tuple(b.box.x, b.box.y, b.box.width);
@@ -157,6 +157,21 @@ bool stand_on_a_line(const std::vector<Letter>& row, int height) {
   return median(misses) <= std::max(1.0, height / 7.0) && std::abs(slope) < 0.35;
 }
 
+/// By how much the strip around a row differs from its letters in the direction of the ink. Next to
+/// nothing where the "letters" are the ground that shows between and inside of real ones.
+double contrast_of(const std::vector<Letter>& row, const cv::Rect& box, int height,
+                   const cv::Mat& gray, bool light_on_dark) {
+  double level = 0.0;
+  for (const Letter& letter : row) level += letter.level / static_cast<double>(row.size());
+  const int margin = std::max(2, height / 3);
+  const cv::Rect outer =
+      cv::Rect(box.x - margin, box.y - margin, box.width + 2 * margin, box.height + 2 * margin) &
+      cv::Rect({}, gray.size());
+  const double strip =
+      (cv::sum(gray(outer))[0] - cv::sum(gray(box))[0]) / std::max(1, outer.area() - box.area());
+  return light_on_dark ? level - strip : strip - level;
+}
+
 void add_candidates(const cv::Mat& gray, const cv::Mat& around, bool light_on_dark, int scale,
                     std::vector<TextCandidate>& candidates) {
   const cv::Mat ink = ink_of(gray, around, light_on_dark);
@@ -169,6 +184,7 @@ void add_candidates(const cv::Mat& gray, const cv::Mat& around, bool light_on_da
     }
     const int height = median(heights);
     if (box.height > 4 * height || box.width < height || !stand_on_a_line(row, height)) continue;
+    if (contrast_of(row, box, height, gray, light_on_dark) < kLeastContrast) continue;
     candidates.push_back({cv::Rect(box.tl() * scale, box.size() * scale),
                           static_cast<int>(row.size()), height * scale, light_on_dark});
   }

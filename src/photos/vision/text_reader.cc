@@ -4,6 +4,7 @@
 #include <tesseract/resultiterator.h>
 
 #include <algorithm>
+#include <cctype>
 #include <memory>
 #include <opencv2/imgproc.hpp>
 #include <optional>
@@ -27,7 +28,9 @@ constexpr int kShortLine = 5;      // letters
 constexpr int kReadHeight = 30;    // pixels of a letter; Tesseract's model makes a line 36 high
 constexpr int kWidestLine = 4000;  // pixels
 constexpr double kLeastWord = 40;  // percent that a word must be sure of to be kept,
-constexpr double kLeastLine = 65;  // and the mean of a line
+constexpr double kLeastLine = 65;  // and the mean of a line,
+constexpr double kLeastShortText = 80;  // or of a few letters, which shapes are easily taken for
+constexpr int kShortText = 4;           // letters
 
 /// Tesseract would start four threads for every line; ours are spent elsewhere. OpenMP's limit
 /// belongs to each thread that calls.
@@ -106,9 +109,8 @@ std::optional<Region> words_of(tesseract::TessBaseAPI& reader, const Line& line,
     sum += confidence * static_cast<double>(text.size());
     letters += static_cast<int>(text.size());
   } while (words->Next(tesseract::RIL_WORD));
-  if (letters == 0 || sum / letters < kLeastLine || !reads_like_text(region.text)) {
-    return std::nullopt;
-  }
+  const double least = letters < kShortText ? kLeastShortText : kLeastLine;
+  if (letters == 0 || sum / letters < least || !reads_like_text(region.text)) return std::nullopt;
   region.confidence = sum / letters / 100.0;
   const double scale = static_cast<double>(line.box.width) / line.picture.cols;
   const cv::Rect pixels(line.box.x + cvRound(extent.x * scale),
