@@ -4,7 +4,10 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <memory>
+#include <set>
 
 #include "goldens.h"
 #include "saccade/grammar.h"
@@ -45,13 +48,49 @@ constexpr const char* kTagsTemplate =
 {% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
 {% endif -%})";
 
+constexpr const char* kNamedTemplate =
+    R"({%- for m in messages -%}<|im_start|>{{ m.role }}
+{% if m.content is string %}{{ m.content }}{% endif %}
+{%- for c in m.tool_calls -%}
+{{ '[TOOL_CALLS]' + c.function.name + '[ARGS]' + (c.function.arguments | tojson) }}
+{%- endfor -%}<|im_end|>
+{% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
+{% endif -%})";
+
+/// Gemma 4's, for texts alone.
+constexpr const char* kBareTemplate =
+    R"({%- for m in messages -%}<|im_start|>{{ m.role }}
+{% if m.content is string %}{{ m.content }}{% endif %}
+{%- for c in m.tool_calls -%}
+{{ '<|tool_call>call:' + c.function.name + '{' }}
+{%- for key, value in c.function.arguments | items -%}
+{{ key + ':<|"|>' + value + '<|"|>' }}
+{%- endfor -%}{{ '}<tool_call|>' }}
+{%- endfor -%}<|im_end|>
+{% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
+{% endif -%})";
+
+/// New texts for special tokens that nothing here needs, as JSON has them.
+using Renamed = std::vector<std::pair<std::string, std::string>>;
+
 /// Makes a small model whose template is this one.
-void make_model(const TemporaryDirectory& directory, const char* chat_template) {
-  for (const auto& entry : fs::directory_iterator(goldens::root() / "qwen3" / "saved_f32")) {
+void make_model(const TemporaryDirectory& directory, const char* chat_template,
+                const Renamed& renamed = {}) {
+  const fs::path from = goldens::root() / "qwen3" / "saved_f32";
+  for (const auto& entry : fs::directory_iterator(from)) {
     if (entry.path().filename() == "chat_template.jinja") continue;
     fs::copy_file(entry.path(), directory.path() / entry.path().filename());
   }
   directory.write("chat_template.jinja", chat_template);
+  if (renamed.empty()) return;
+  std::ifstream file(from / "tokenizer.json");
+  std::string tokenizer(std::istreambuf_iterator<char>(file), {});
+  for (const auto& [old_text, new_text] : renamed) {
+    const std::size_t at = tokenizer.find(old_text);
+    ASSERT_NE(at, std::string::npos) << old_text;
+    tokenizer.replace(at, old_text.size(), new_text);
+  }
+  directory.write("tokenizer.json", tokenizer);
 }
 
 const std::vector<std::string> kOptions = {"--device", "cpu", "--threads", "1", "--name", "small"};
@@ -108,13 +147,15 @@ TEST_F(ToolsTest, ACallThatIsRequired) {
       request["tool_choice"] = json::parse(R"({"type": "function", "function":
                                                {"name": "forecast"}})");
     }
-    // A prompt that ends inside of reasoning leaves it first.
-    if (seed % 3 == 0) request["chat_template_kwargs"] = json::object{{"enable_thinking", true}};
+    // Behind the reasoning that the prompt began, or at once.
+    if (seed % 3 == 0) request["thinking_budget"] = 7;
+    if (seed % 3 == 1) request["thinking_budget"] = 0;
     const json::value answer = json::parse(ask(request).body);
     const json::value& choice = answer.at("choices").at(0);
     EXPECT_EQ(choice.at("finish_reason"), "tool_calls");
     const json::value& message = choice.at("message");
     EXPECT_TRUE(message.at("content").is_null()) << message;
+    EXPECT_EQ(message.as_object().contains("reasoning_content"), seed % 3 == 0) << message;
     ASSERT_EQ(message.at("tool_calls").as_array().size(), 1u);
     const json::value& call = message.at("tool_calls").at(0);
     EXPECT_EQ(call.at("type"), "function");
@@ -198,14 +239,86 @@ TEST_F(ToolsTest, ReasoningThatThePromptBegan) {
   request["chat_template_kwargs"] = json::object{{"enable_thinking", true}};
   request["ignore_eos"] = true;
   const json::value open = json::parse(ask(request).body);
-  request["response_format"] = json::parse(R"({"type": "choice", "choice": ["yes"]})");
-  const json::value held = json::parse(ask(request).body);
-  const json::value& message = held.at("choices").at(0).at("message");
-  EXPECT_EQ(message.at("content"), "yes");
-  EXPECT_FALSE(message.as_object().contains("reasoning_content"));
   const json::value& reasoned = open.at("choices").at(0).at("message");
   EXPECT_EQ(reasoned.at("content"), "");
   EXPECT_NE(reasoned.at("reasoning_content").as_string(), "");
+  // A form begins where the reasoning has ended, which its budget sees to.
+  request["response_format"] = json::parse(R"({"type": "choice", "choice": ["yes"]})");
+  const json::value cut = json::parse(ask(request).body);
+  EXPECT_EQ(cut.at("choices").at(0).at("finish_reason"), "length");
+  EXPECT_EQ(cut.at("choices").at(0).at("message").at("content"), "");
+  request["max_tokens"] = 60;
+  request["n"] = 2;
+  request["thinking_budget"] = 5;
+  request.erase("chat_template_kwargs");
+  const json::value held = json::parse(ask(request).body);
+  EXPECT_EQ(held.at("usage").at("completion_tokens_details").at("reasoning_tokens"), 10);
+  for (const json::value& choice : held.at("choices").as_array()) {
+    EXPECT_EQ(choice.at("message").at("content"), "yes");
+    EXPECT_NE(choice.at("message").at("reasoning_content").as_string(), "");
+    EXPECT_EQ(choice.at("finish_reason"), "stop");
+  }
+  request["thinking_budget"] = 0;
+  const json::value none = json::parse(ask(request).body);
+  for (const json::value& choice : none.at("choices").as_array()) {
+    EXPECT_EQ(choice.at("message").at("content"), "yes");
+    EXPECT_FALSE(choice.at("message").as_object().contains("reasoning_content"));
+  }
+}
+
+/// What a stream of one API gave, its reasoning and its content.
+struct Streamed {
+  std::string reasoning;
+  std::string content;
+};
+
+TEST_F(ToolsTest, FormsBehindReasoningInAllStreams) {
+  json::object request = question(5);
+  request["thinking_budget"] = 6;
+  request["stream"] = true;
+  const json::value format = json::parse(
+      R"({"type": "json_schema", "name": "f", "schema": {"type": "object", "properties":
+          {"ok": {"const": true}}, "required": ["ok"], "additionalProperties": false}})");
+  const auto texts = [&](const json::object& asked, const char* path, const auto& read) {
+    Streamed streamed;
+    for (const std::string& data : event_data(ask(asked, path).body)) {
+      if (data != "[DONE]") read(json::parse(data), streamed);
+    }
+    EXPECT_NE(streamed.reasoning, "") << path;
+    EXPECT_EQ(streamed.content, "{\"ok\": true}") << path;
+  };
+  json::object chat = request;
+  json::object nested = format.as_object();
+  nested.erase("type");
+  chat["response_format"] = json::object{{"type", "json_schema"}, {"json_schema", nested}};
+  texts(chat, "/v1/chat/completions", [](const json::value& event, Streamed& streamed) {
+    if (event.at("choices").as_array().empty()) return;
+    const json::object& delta = event.at("choices").at(0).at("delta").as_object();
+    const json::value* reasoning = delta.if_contains("reasoning_content");
+    const json::value* content = delta.if_contains("content");
+    if (reasoning && reasoning->is_string()) streamed.reasoning += reasoning->get_string();
+    if (content && content->is_string()) streamed.content += content->get_string();
+  });
+  json::object response = {{"input", "Weather?"},  {"temperature", 1.5}, {"seed", 5},
+                           {"thinking_budget", 6}, {"stream", true},     {"max_output_tokens", 90}};
+  response["text"] = json::object{{"format", format}};
+  texts(response, "/v1/responses", [](const json::value& event, Streamed& streamed) {
+    const json::string& type = event.at("type").as_string();
+    if (!type.ends_with(".delta")) return;
+    std::string& text =
+        type == "response.output_text.delta" ? streamed.content : streamed.reasoning;
+    text += event.at("delta").as_string();
+  });
+  json::object message = request;
+  json::object bare = format.as_object();
+  bare.erase("name");
+  message["output_config"] = json::object{{"format", bare}};
+  texts(message, "/v1/messages", [](const json::value& event, Streamed& streamed) {
+    if (event.at("type") != "content_block_delta") return;
+    const json::object& delta = event.at("delta").as_object();
+    if (delta.contains("thinking")) streamed.reasoning += delta.at("thinking").as_string();
+    if (delta.contains("text")) streamed.content += delta.at("text").as_string();
+  });
 }
 
 TEST_F(ToolsTest, Responses) {
@@ -290,6 +403,76 @@ TEST(ToolsInTags, ArgumentsFollowTheirSchemas) {
     EXPECT_EQ(streamed, arguments);
   }
 }
+
+/// Marks of calls that are special tokens, with several tools.
+struct MarkedCalls {
+  const char* name;
+  const char* chat_template;
+  Renamed renamed;
+};
+
+class ToolsAmongSpecialTokens : public testing::TestWithParam<MarkedCalls> {};
+
+TEST_P(ToolsAmongSpecialTokens, ArgumentsAreThoseOfTheToolThatIsNamed) {
+  constexpr const char* kPlaces = R"({"type": "object", "properties": {
+    "near": {"type": "array", "items": {"enum": ["sea", "hills"]}, "minItems": 1, "maxItems": 2},
+    "open": {"type": "boolean"}}, "required": ["near", "open"], "additionalProperties": false})";
+  const TemporaryDirectory directory;
+  make_model(directory, GetParam().chat_template, GetParam().renamed);
+  const RunningServer server(kOptions, true, directory.path().string());
+  const std::map<std::string, std::string> schemas = {{"forecast", kSchema}, {"places", kPlaces}};
+  json::array tools;
+  for (const auto& [name, schema] : schemas) {
+    tools.push_back(json::object{
+        {"type", "function"},
+        {"function", json::object{{"name", name}, {"parameters", json::parse(schema)}}}});
+  }
+  constexpr int kCallToken = 305;  // what its mark was renamed from
+  std::set<std::string> called;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    json::object request = {
+        {"messages", json::array{json::object{{"role", "user"}, {"content", "Where?"}}}},
+        {"temperature", 1.5},
+        {"seed", seed},
+        {"max_tokens", 300},
+        {"parallel_tool_calls", false},
+        {"tools", tools}};
+    if (seed % 2 == 0) {
+      request["tool_choice"] = "required";
+    } else {
+      // The model begins the call itself.
+      request["logit_bias"] = json::object{{std::to_string(kCallToken), 100}};
+    }
+    const TestResponse response =
+        server.ask("POST", "/v1/chat/completions", json::serialize(request));
+    ASSERT_EQ(response.status, 200) << response.body;
+    const json::value answer = json::parse(response.body);
+    const json::value& choice = answer.at("choices").at(0);
+    EXPECT_EQ(choice.at("finish_reason"), "tool_calls") << response.body;
+    const json::object& message = choice.at("message").as_object();
+    ASSERT_TRUE(message.contains("tool_calls")) << response.body;
+    ASSERT_EQ(message.at("tool_calls").as_array().size(), 1u);
+    const json::value& call = message.at("tool_calls").at(0).at("function");
+    const std::string name(call.at("name").as_string());
+    ASSERT_TRUE(schemas.contains(name)) << name;
+    called.insert(name);
+    const std::string arguments(call.at("arguments").as_string());
+    EXPECT_FALSE(Grammar::json_schema(schemas.at(name), "test").check(arguments)) << arguments;
+  }
+  EXPECT_EQ(called.size(), 2u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, ToolsAmongSpecialTokens,
+                         testing::Values(MarkedCalls{"Named",
+                                                     kNamedTemplate,
+                                                     {{"<|vision_start|>", "[TOOL_CALLS]"},
+                                                      {"<|vision_end|>", "[ARGS]"}}},
+                                         MarkedCalls{"Bare",
+                                                     kBareTemplate,
+                                                     {{"<|vision_start|>", "<|tool_call>"},
+                                                      {"<|vision_end|>", "<tool_call|>"},
+                                                      {"<|vision_pad|>", "<|\\\"|>"}}}),
+                         [](const auto& parameter) { return parameter.param.name; });
 
 TEST_F(ToolsTest, WithTheOfficialClients) {
   run_client(*server_, "tools.mjs", "openai");
