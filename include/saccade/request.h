@@ -81,8 +81,8 @@ struct Reasoning {
   std::string begin;  ///< "<think>"; the answer reasons if it begins with this, white space aside
   std::string end;    ///< "</think>"
   bool open = false;  ///< the prompt has the beginning already
-  /// Tokens between the two; then comes `closing`, whatever the model would have written. At least 1
-  /// where it is open. None: as many as it takes, but never an end of an answer to be constrained.
+  /// Tokens between the two; then `closing` comes, whatever the model would have written. At least
+  /// 1 where it is open. None: all that it takes. An answer to be constrained does not end there.
   std::optional<std::int64_t> budget;
   std::string closing = {};  ///< "\n</think>\n\n"
 };
@@ -113,7 +113,7 @@ struct Request {
   std::optional<std::int64_t> min_pixels;  ///< pixel budget of each picture
   std::optional<std::int64_t> max_pixels;
   std::optional<Constraint> constraint;  ///< one on the whole answer holds behind its reasoning
-  std::optional<Reasoning> reasoning;  ///< without, nothing of an answer counts as reasoning
+  std::optional<Reasoning> reasoning;    ///< without, nothing of an answer counts as reasoning
   /// A service gives requests of a higher priority their turn first.
   int priority = 0;
   std::string name = {};  ///< what traces call it

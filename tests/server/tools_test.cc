@@ -3,21 +3,16 @@
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <memory>
-#include <set>
 
-#include "goldens.h"
 #include "saccade/grammar.h"
 #include "server/client_script.h"
 #include "server/running_server.h"
+#include "server/tool_model.h"
 
 namespace saccade::server {
 namespace {
 
-namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr const char* kTemplate =
@@ -29,11 +24,6 @@ constexpr const char* kTemplate =
 {% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
 {% if enable_thinking %}<think>
 {% endif %}{%- endif -%})";
-
-constexpr const char* kSchema = R"({"type": "object", "properties": {
-  "city": {"type": "string", "maxLength": 20}, "days": {"type": "integer", "minimum": 1,
-  "maximum": 9}, "unit": {"enum": ["C", "F"]}}, "required": ["city", "days"],
-  "additionalProperties": false})";
 
 /// Qwen3.5's way of writing calls, with all but that left out.
 constexpr const char* kTagsTemplate =
@@ -48,60 +38,13 @@ constexpr const char* kTagsTemplate =
 {% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
 {% endif -%})";
 
-constexpr const char* kNamedTemplate =
-    R"({%- for m in messages -%}<|im_start|>{{ m.role }}
-{% if m.content is string %}{{ m.content }}{% endif %}
-{%- for c in m.tool_calls -%}
-{{ '[TOOL_CALLS]' + c.function.name + '[ARGS]' + (c.function.arguments | tojson) }}
-{%- endfor -%}<|im_end|>
-{% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
-{% endif -%})";
-
-/// Gemma 4's, for texts alone.
-constexpr const char* kBareTemplate =
-    R"({%- for m in messages -%}<|im_start|>{{ m.role }}
-{% if m.content is string %}{{ m.content }}{% endif %}
-{%- for c in m.tool_calls -%}
-{{ '<|tool_call>call:' + c.function.name + '{' }}
-{%- for key, value in c.function.arguments | items -%}
-{{ key + ':<|"|>' + value + '<|"|>' }}
-{%- endfor -%}{{ '}<tool_call|>' }}
-{%- endfor -%}<|im_end|>
-{% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
-{% endif -%})";
-
-/// New texts for special tokens that nothing here needs, as JSON has them.
-using Renamed = std::vector<std::pair<std::string, std::string>>;
-
-/// Makes a small model whose template is this one.
-void make_model(const TemporaryDirectory& directory, const char* chat_template,
-                const Renamed& renamed = {}) {
-  const fs::path from = goldens::root() / "qwen3" / "saved_f32";
-  for (const auto& entry : fs::directory_iterator(from)) {
-    if (entry.path().filename() == "chat_template.jinja") continue;
-    fs::copy_file(entry.path(), directory.path() / entry.path().filename());
-  }
-  directory.write("chat_template.jinja", chat_template);
-  if (renamed.empty()) return;
-  std::ifstream file(from / "tokenizer.json");
-  std::string tokenizer(std::istreambuf_iterator<char>(file), {});
-  for (const auto& [old_text, new_text] : renamed) {
-    const std::size_t at = tokenizer.find(old_text);
-    ASSERT_NE(at, std::string::npos) << old_text;
-    tokenizer.replace(at, old_text.size(), new_text);
-  }
-  directory.write("tokenizer.json", tokenizer);
-}
-
-const std::vector<std::string> kOptions = {"--device", "cpu", "--threads", "1", "--name", "small"};
-
 /// A server of a small model whose template shows how calls are written.
 class ToolsTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     directory_ = std::make_unique<TemporaryDirectory>();
-    make_model(*directory_, kTemplate);
-    server_ = std::make_unique<RunningServer>(kOptions, true, directory_->path().string());
+    make_tool_model(*directory_, kTemplate);
+    server_ = std::make_unique<RunningServer>(kToolModelOptions, true, directory_->path().string());
   }
   static void TearDownTestSuite() {
     server_.reset();
@@ -115,9 +58,9 @@ class ToolsTest : public testing::Test {
             {"max_tokens", 300}};
   }
   static json::array tools() {
-    return {json::object{
-        {"type", "function"},
-        {"function", json::object{{"name", "forecast"}, {"parameters", json::parse(kSchema)}}}}};
+    return {json::object{{"type", "function"},
+                         {"function", json::object{{"name", "forecast"},
+                                                   {"parameters", json::parse(kForecastSchema)}}}}};
   }
   static TestResponse ask(const json::object& request,
                           const std::string& path = "/v1/chat/completions") {
@@ -126,7 +69,7 @@ class ToolsTest : public testing::Test {
     return response;
   }
   static void expect_arguments(std::string_view arguments) {
-    static const Grammar schema = Grammar::json_schema(kSchema, "test");
+    static const Grammar schema = Grammar::json_schema(kForecastSchema, "test");
     EXPECT_FALSE(schema.check(std::string(arguments))) << arguments;
   }
 
@@ -203,8 +146,8 @@ TEST_F(ToolsTest, Anthropics) {
   json::object request = question(4);
   request.erase("messages");
   request["messages"] = question(4).at("messages");
-  request["tools"] =
-      json::array{json::object{{"name", "forecast"}, {"input_schema", json::parse(kSchema)}}};
+  request["tools"] = json::array{
+      json::object{{"name", "forecast"}, {"input_schema", json::parse(kForecastSchema)}}};
   request["tool_choice"] = json::object{{"type", "any"}};
   const json::value whole = json::parse(ask(request, "/v1/messages").body);
   EXPECT_EQ(whole.at("stop_reason"), "tool_use");
@@ -328,7 +271,7 @@ TEST_F(ToolsTest, Responses) {
                           {"max_output_tokens", 300},
                           {"tool_choice", "required"}};
   request["tools"] = json::array{json::object{
-      {"type", "function"}, {"name", "forecast"}, {"parameters", json::parse(kSchema)}}};
+      {"type", "function"}, {"name", "forecast"}, {"parameters", json::parse(kForecastSchema)}}};
   const json::value whole = json::parse(ask(request, "/v1/responses").body);
   ASSERT_EQ(whole.at("output").as_array().size(), 1u) << whole;
   const json::value& call = whole.at("output").at(0);
@@ -366,9 +309,9 @@ TEST_F(ToolsTest, ReasoningEndsWhereItsBudgetIsSpent) {
 
 TEST(ToolsInTags, ArgumentsFollowTheirSchemas) {
   const TemporaryDirectory directory;
-  make_model(directory, kTagsTemplate);
-  const RunningServer server(kOptions, true, directory.path().string());
-  const Grammar schema = Grammar::json_schema(kSchema, "test");
+  make_tool_model(directory, kTagsTemplate);
+  const RunningServer server(kToolModelOptions, true, directory.path().string());
+  const Grammar schema = Grammar::json_schema(kForecastSchema, "test");
   json::object request = {
       {"messages", json::array{json::object{{"role", "user"}, {"content", "Weather?"}}}},
       {"temperature", 1.5},
@@ -376,7 +319,8 @@ TEST(ToolsInTags, ArgumentsFollowTheirSchemas) {
       {"tool_choice", "required"}};
   request["tools"] = json::array{json::object{
       {"type", "function"},
-      {"function", json::object{{"name", "forecast"}, {"parameters", json::parse(kSchema)}}}}};
+      {"function",
+       json::object{{"name", "forecast"}, {"parameters", json::parse(kForecastSchema)}}}}};
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     request["seed"] = seed;
     request["stream"] = false;
@@ -403,76 +347,6 @@ TEST(ToolsInTags, ArgumentsFollowTheirSchemas) {
     EXPECT_EQ(streamed, arguments);
   }
 }
-
-/// Marks of calls that are special tokens, with several tools.
-struct MarkedCalls {
-  const char* name;
-  const char* chat_template;
-  Renamed renamed;
-};
-
-class ToolsAmongSpecialTokens : public testing::TestWithParam<MarkedCalls> {};
-
-TEST_P(ToolsAmongSpecialTokens, ArgumentsAreThoseOfTheToolThatIsNamed) {
-  constexpr const char* kPlaces = R"({"type": "object", "properties": {
-    "near": {"type": "array", "items": {"enum": ["sea", "hills"]}, "minItems": 1, "maxItems": 2},
-    "open": {"type": "boolean"}}, "required": ["near", "open"], "additionalProperties": false})";
-  const TemporaryDirectory directory;
-  make_model(directory, GetParam().chat_template, GetParam().renamed);
-  const RunningServer server(kOptions, true, directory.path().string());
-  const std::map<std::string, std::string> schemas = {{"forecast", kSchema}, {"places", kPlaces}};
-  json::array tools;
-  for (const auto& [name, schema] : schemas) {
-    tools.push_back(json::object{
-        {"type", "function"},
-        {"function", json::object{{"name", name}, {"parameters", json::parse(schema)}}}});
-  }
-  constexpr int kCallToken = 305;  // what its mark was renamed from
-  std::set<std::string> called;
-  for (std::uint64_t seed = 0; seed < 10; ++seed) {
-    json::object request = {
-        {"messages", json::array{json::object{{"role", "user"}, {"content", "Where?"}}}},
-        {"temperature", 1.5},
-        {"seed", seed},
-        {"max_tokens", 300},
-        {"parallel_tool_calls", false},
-        {"tools", tools}};
-    if (seed % 2 == 0) {
-      request["tool_choice"] = "required";
-    } else {
-      // The model begins the call itself.
-      request["logit_bias"] = json::object{{std::to_string(kCallToken), 100}};
-    }
-    const TestResponse response =
-        server.ask("POST", "/v1/chat/completions", json::serialize(request));
-    ASSERT_EQ(response.status, 200) << response.body;
-    const json::value answer = json::parse(response.body);
-    const json::value& choice = answer.at("choices").at(0);
-    EXPECT_EQ(choice.at("finish_reason"), "tool_calls") << response.body;
-    const json::object& message = choice.at("message").as_object();
-    ASSERT_TRUE(message.contains("tool_calls")) << response.body;
-    ASSERT_EQ(message.at("tool_calls").as_array().size(), 1u);
-    const json::value& call = message.at("tool_calls").at(0).at("function");
-    const std::string name(call.at("name").as_string());
-    ASSERT_TRUE(schemas.contains(name)) << name;
-    called.insert(name);
-    const std::string arguments(call.at("arguments").as_string());
-    EXPECT_FALSE(Grammar::json_schema(schemas.at(name), "test").check(arguments)) << arguments;
-  }
-  EXPECT_EQ(called.size(), 2u);
-}
-
-INSTANTIATE_TEST_SUITE_P(Forms, ToolsAmongSpecialTokens,
-                         testing::Values(MarkedCalls{"Named",
-                                                     kNamedTemplate,
-                                                     {{"<|vision_start|>", "[TOOL_CALLS]"},
-                                                      {"<|vision_end|>", "[ARGS]"}}},
-                                         MarkedCalls{"Bare",
-                                                     kBareTemplate,
-                                                     {{"<|vision_start|>", "<|tool_call>"},
-                                                      {"<|vision_end|>", "<tool_call|>"},
-                                                      {"<|vision_pad|>", "<|\\\"|>"}}}),
-                         [](const auto& parameter) { return parameter.param.name; });
 
 TEST_F(ToolsTest, WithTheOfficialClients) {
   run_client(*server_, "tools.mjs", "openai");
