@@ -46,10 +46,13 @@ constexpr std::array<std::string_view, 31> kKeywords = {"type",
                                                         "deprecated",
                                                         "readOnly",
                                                         "writeOnly"};
-// Those that say nothing of texts, numbers, true, false and null.
-constexpr std::array<std::string_view, 13> kNotOfScalars = {
-    "properties",  "required", "additionalProperties", "items",   "minItems", "maxItems", "$defs",
-    "definitions", "title",    "description",          "$schema", "examples", "default"};
+// What changes nothing where it stands.
+constexpr std::array<std::string_view, 11> kNotes = {
+    "$defs",   "definitions", "title",      "description", "$schema",  "examples",
+    "default", "$comment",    "deprecated", "readOnly",    "writeOnly"};
+// What says nothing of texts, numbers, true, false and null.
+constexpr std::array<std::string_view, 6> kNotOfScalars = {
+    "properties", "required", "additionalProperties", "items", "minItems", "maxItems"};
 constexpr std::array<std::string_view, 6> kTypes = {"string", "number", "boolean",
                                                     "null",   "object", "array"};
 // Behind a colon and before a comma such a key would be read as something else.
@@ -116,6 +119,16 @@ void BareGrammar::know_all(const Object& schema) const {
   }
 }
 
+/// Refuses what stands beside a keyword and would be passed over.
+void BareGrammar::stand_alone(const Object& schema, std::string_view keyword) const {
+  for (const auto& member : schema) {
+    const std::string_view key = member.key();
+    const bool type_of_constant = key == "type" && (keyword == "enum" || keyword == "const");
+    if (key == keyword || type_of_constant || contains(kNotes, key)) continue;
+    refuse(fmt::format("\"{}\" beside \"{}\"", key, keyword));
+  }
+}
+
 std::string BareGrammar::value(const json::value& schema) {
   if (schema.is_bool() && schema.get_bool()) return anything();
   if (!schema.is_object()) refuse("a schema that is no object");
@@ -128,20 +141,13 @@ std::string BareGrammar::value(const json::value& schema) {
     return scalar(type->get_string(), object);
   }
   know_all(object);
-  const auto combined = [&](const char* keyword) {
-    for (const char* other : {"type", "properties", "required", "additionalProperties", "items",
-                              "minItems", "maxItems", "enum", "const", "anyOf", "$ref"}) {
-      if (std::string_view(other) == keyword || !object.contains(other)) continue;
-      refuse(fmt::format("\"{}\" together with \"{}\"", keyword, other));
-    }
-  };
   if (const json::value* target = object.if_contains("$ref")) {
-    combined("$ref");
+    stand_alone(object, "$ref");
     if (!target->is_string()) refuse("a $ref that is no text");
     return reference(target->get_string());
   }
   if (const json::value* list = object.if_contains("anyOf")) {
-    combined("anyOf");
+    stand_alone(object, "anyOf");
     if (!list->is_array() || list->get_array().empty()) refuse("an anyOf that is no list");
     std::vector<std::string> branches;
     for (const json::value& branch : list->get_array()) branches.push_back(value(branch));
@@ -177,7 +183,8 @@ std::string BareGrammar::of_type(std::string_view type, const Object& schema) {
 std::string BareGrammar::scalar(std::string_view type, const Object& schema) const {
   Object own;
   for (const auto& member : schema) {
-    if (!contains(kNotOfScalars, member.key())) own[member.key()] = member.value();
+    const std::string_view key = member.key();
+    if (!contains(kNotOfScalars, key) && !contains(kNotes, key)) own[key] = member.value();
   }
   own["type"] = type;
   if (json::serialize(own).find("\"$ref\"") != std::string::npos) {
@@ -188,14 +195,7 @@ std::string BareGrammar::scalar(std::string_view type, const Object& schema) con
 }
 
 std::string BareGrammar::constants(const Object& schema) const {
-  for (const auto& member : schema) {
-    const std::string_view key = member.key();
-    const bool note =
-        contains(kNotOfScalars, key) && !schema.contains("properties") && !schema.contains("items");
-    if (note || key == "enum" || key == "const" || key == "type" || key == "$comment") continue;
-    refuse(fmt::format("\"{}\" beside enum or const", key));
-  }
-  if (schema.contains("enum") && schema.contains("const")) refuse("enum beside const");
+  stand_alone(schema, schema.contains("enum") ? "enum" : "const");
   json::array values;
   if (const json::value* list = schema.if_contains("enum")) {
     if (!list->is_array()) refuse("an enum that is no list");

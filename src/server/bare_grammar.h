@@ -29,6 +29,7 @@ class BareGrammar {
 
   [[noreturn]] void refuse(std::string_view what) const;
   void know_all(const Object& schema) const;
+  void stand_alone(const Object& schema, std::string_view keyword) const;
   std::string value(const boost::json::value& schema);
   std::string one_of(const std::vector<std::string>& branches) const;
   std::string of_type(std::string_view type, const Object& schema);

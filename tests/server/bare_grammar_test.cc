@@ -163,7 +163,12 @@ TEST(BareGrammar, WhatIsNotSupportedIsNamed) {
            {R"({"properties": {"a,b": {}}})", "the key \"a,b\""},
            {R"({"properties": {"a": {"$ref": "#/$defs/b"}}})", "\"$ref\": \"#/$defs/b\""},
            {R"({"properties": {"a": {"const": [1]}}})", "a constant object or array"},
-           {R"({"properties": {"a": {"anyOf": [{}], "type": "string", "enum": []}}})", "together"},
+           {R"({"properties": {"a": {"anyOf": [{}], "type": "object"}}})",
+            "\"type\" beside \"anyOf\""},
+           {R"({"properties": {"a": {"anyOf": [{}], "maxLength": 3}}})", "\"maxLength\" beside"},
+           {R"({"properties": {"a": {"$ref": "#", "minimum": 3}}})", "\"minimum\" beside"},
+           {R"({"properties": {"a": {"enum": ["b"], "maxLength": 3}}})", "beside \"enum\""},
+           {R"({"properties": {"a": {"enum": ["b"], "const": "b"}}})", "beside \"enum\""},
            {R"({"properties": {"a": false}})", "a schema that is no object"},
            {R"({"anyOf": [{}]})", "as a whole"}}) {
     try {
