@@ -1,7 +1,7 @@
 #!/bin/sh
-# Fetches what tests talk to the servers with: the official clients of OpenAI's and Anthropic's APIs, and
-# Playwright, which drives a browser that is installed already, into
-# build/clients (ignored by git).
+# Fetches what tests use from npm, into build/clients (ignored by git): the official clients of
+# OpenAI's and Anthropic's APIs, which the server is tested with, and Playwright, which drives the
+# installed Chromium.
 #
 #   tools/fetch_clients.sh
 #

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "node_packages.h"
 #include "temporary_directory.h"
 
 namespace saccade::photos {
@@ -18,12 +19,11 @@ namespace fs = std::filesystem;
 /// Skips the test where node, the browser or Playwright is not there.
 void run_cases(const std::string& script) {
   const fs::path source = SACCADE_SOURCE_DIR;
-  if (std::system("node --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "node is not installed";
   if (std::system("command -v chromium > /dev/null") != 0) {
     GTEST_SKIP() << "chromium is not installed";
   }
-  if (!fs::exists(source / "build" / "clients" / "node_modules" / "playwright-core")) {
-    GTEST_SKIP() << "playwright-core is not there: tools/fetch_clients.sh fetches it";
+  if (const std::string missing = missing_for_node("playwright-core"); !missing.empty()) {
+    GTEST_SKIP() << missing;
   }
   const TemporaryDirectory directory;
   const std::string output = directory.file("output");

@@ -86,5 +86,16 @@ TEST(WebFiles, AskForNothingElse) {
   EXPECT_THAT(paths(), IsSupersetOf(wanted));
 }
 
+// A module that is not preloaded is found late, when the one that imports it was read.
+TEST(WebFiles, AllModulesArePreloaded) {
+  const auto page = std::ranges::find(web_files(), "index.html", &WebFile::path);
+  ASSERT_NE(page, web_files().end());
+  for (const WebFile& file : web_files()) {
+    if (!file.path.ends_with(".js")) continue;
+    const std::string quoted = "\"/assets/" + std::string(file.path) + "\"";
+    EXPECT_NE(text_of(*page).find(quoted), std::string::npos) << file.path;
+  }
+}
+
 }  // namespace
 }  // namespace saccade::photos

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/json.h"
+#include "node_packages.h"
 
 namespace saccade::server {
 
@@ -14,14 +15,12 @@ void run_client(const RunningServer& server, const std::string& script,
                 const std::string& package) {
   namespace fs = std::filesystem;
   const fs::path source = SACCADE_SOURCE_DIR;
-  const fs::path packages = source / "build" / "clients" / "node_modules";
-  if (std::system("node --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "node is not installed";
-  if (!fs::exists(packages / package)) {
-    GTEST_SKIP() << package << " is not there: tools/fetch_clients.sh fetches it";
+  if (const std::string missing = missing_for_node(package); !missing.empty()) {
+    GTEST_SKIP() << missing;
   }
   // A script finds packages beside itself.
   const TemporaryDirectory directory;
-  fs::create_directory_symlink(packages, directory.path() / "node_modules");
+  fs::create_directory_symlink(node_packages(), directory.path() / "node_modules");
   fs::copy_file(source / "tests" / "server" / "clients" / script, directory.path() / script);
   const std::string output = directory.file("output");
   const std::string command =

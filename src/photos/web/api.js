@@ -1,6 +1,6 @@
 // Requests to the program that shows this page.
 
-/** What the program answered instead of what was asked: one line, and the HTTP status (0: no answer). */
+/** What was answered instead of what was asked: one line, and the HTTP status (0: no answer). */
 export class ApiError extends Error {
   constructor(message, status) {
     super(message);
@@ -21,7 +21,10 @@ async function request(path, options) {
   try {
     body = text === '' ? null : JSON.parse(text);
   } catch {
-    throw new ApiError(`The library answered ${path} with something that is not JSON`, response.status);
+    throw new ApiError(
+      `The library answered ${path} with something that is not JSON`,
+      response.status,
+    );
   }
   if (!response.ok) throw new ApiError(body?.error ?? `HTTP ${response.status}`, response.status);
   return body;
@@ -30,18 +33,22 @@ async function request(path, options) {
 const get = (path, signal) => request(path, { signal });
 
 /** The header is what a form of another site cannot send. */
-const post = (path, body = {}) => request(path, {
-  method: 'POST',
-  headers: { 'content-type': 'application/json', 'x-saccade': '1' },
-  body: JSON.stringify(body),
-});
+const post = (path, body = {}) =>
+  request(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-saccade': '1' },
+    body: JSON.stringify(body),
+  });
 
 const query = (values) => new URLSearchParams(values).toString();
+
+/** What is found goes by how well it fits, all photos by when they were taken. */
+const usualOrder = (filters) => (filters.q ? 'relevance' : '-taken');
 
 export const api = {
   library: () => get('/api/library'),
   photos: (offset, limit, filters, signal) =>
-    get(`/api/photos?${query({ offset, limit, ...filters })}`, signal),
+    get(`/api/photos?${query({ offset, limit, order: usualOrder(filters), ...filters })}`, signal),
   photo: (id) => get(`/api/photos/${id}`),
   similar: (id) => get(`/api/photos/${id}/similar`),
   open: (id) => post(`/api/photos/${id}/open`),

@@ -24,14 +24,26 @@ import { Walk } from './walk.js';
 
 const element = (id) => document.getElementById(id);
 const photoSection = element('photo');
+/** When to stop waiting for the first thumbnail, before what can wait is fetched. */
+const LATEST_MS = 1000;
 
 const list = new PhotoList();
 const details = new PhotoDetails();
 const facets = { people: [], places: [], months: [], values: [] };
 let place = parse(location.hash);
 
-// The deck is asked for before anything else: it is what one waits for.
+// The deck comes before anything else: it is what one waits for.
+const grid = new Grid(document.querySelector('.scroller'), list);
+const filters = new Filters(element('filters'), document.querySelector('.active-filters'));
+filters.show(place.filters);
+list.addEventListener('error', (event) => complain(event.detail));
 list.show(place.filters);
+bindDeckFrame(element('deck'), list, filters);
+const deckSeen = new Promise((seen) => {
+  document.querySelector('.scroller').addEventListener('load', seen, { capture: true, once: true });
+  setTimeout(seen, LATEST_MS); // a deck without pictures
+});
+
 const library = await api.library().catch((error) => {
   complain(error);
   return { name: 'Photos', photos: 0, tiers: [], fields: [] };
@@ -39,32 +51,42 @@ const library = await api.library().catch((error) => {
 setText(document.querySelector('.library-name'), library.name);
 document.title = `${library.name} – Saccade`;
 
-const grid = new Grid(document.querySelector('.scroller'), list);
 const tags = new Tags(photoSection.querySelector('.tags'), library.tiers);
 const composer = new Composer(photoSection.querySelector('.composer'));
 const boxes = new Boxes(photoSection.querySelector('.boxes'));
-const filters = new Filters(element('filters'), document.querySelector('.active-filters'));
 const progress = new Progress(element('progress'), element('open-progress'));
 const view = new PhotoView(photoSection, {
-  tags, boxes, library,
-  onRetry: (tier) => api.retryTier(place.photo, tier)
-    .then(() => say('It will be tried again'), complain),
-  onRun: (tier) => api.runTier(place.photo, tier)
-    .then(() => say('It will run on this photo'), complain),
+  tags,
+  boxes,
+  library,
+  onRetry: (tier) =>
+    api.retryTier(place.photo, tier).then(() => say('It will be tried again'), complain),
+  onRun: (tier) =>
+    api.runTier(place.photo, tier).then(() => say('It will run on this photo'), complain),
 });
 const walk = new Walk(list, grid, () => place);
 const review = new Review({
-  details, list, tags, composer, library, facets,
+  details,
+  list,
+  tags,
+  composer,
+  library,
+  facets,
   shown: () => place.photo,
-  onReviewed: (id) => { if (place.photo === id) walk.step(1, { quiet: true }); },
+  onReviewed: (id) => {
+    if (place.photo === id) walk.step(1, { quiet: true });
+  },
   onUndone: (id) => {
     changed(id);
     if (place.photo !== null) walk.show(id);
   },
 });
 new Inspector(photoSection.querySelector('.inspector'), tags, {
-  accept: () => review.accept(), edit: () => review.edit(), reject: () => review.reject(),
-  select: () => tags.toggleSelected(), merge: () => review.merge(),
+  accept: () => review.accept(),
+  edit: () => review.edit(),
+  reject: () => review.reject(),
+  select: () => tags.toggleSelected(),
+  merge: () => review.merge(),
 });
 
 /** Goes where the address says. */
@@ -98,7 +120,9 @@ function enterPhoto(id) {
   details.load(id);
   // Opening raises the photo's priority; a failure of that is no failure of showing it.
   api.open(id).catch(() => {});
-  announce(`${list.at(list.indexOf(id))?.name ?? 'Photo'}${walk.position ? `, ${walk.position}` : ''}`);
+  announce(
+    `${list.at(list.indexOf(id))?.name ?? 'Photo'}${walk.position ? `, ${walk.position}` : ''}`,
+  );
 }
 
 function leavePhoto(wasOpen) {
@@ -146,7 +170,6 @@ list.addEventListener('change', () => {
   walk.follow();
   if (place.photo !== null) view.position(walk.position);
 });
-list.addEventListener('error', (event) => complain(event.detail));
 details.addEventListener('error', (event) => failed(event.detail));
 details.addEventListener('change', (event) => {
   const photo = event.detail;
@@ -163,12 +186,20 @@ element('filters').addEventListener('opened', fetchFacets);
 window.addEventListener('hashchange', () => arrive());
 
 bindSheets();
-bindDeckFrame(element('deck'), list, filters);
-bindSearch(element('search'), (q) => go({ filters: { ...place.filters, q } },
-  { replace: Boolean(place.filters.q) && place.photo === null }),
-() => (place.photo === null ? grid.focus(grid.current) : photoSection.querySelector('.stage').focus()));
+bindSearch(
+  element('search'),
+  (q) =>
+    go(
+      { filters: { ...place.filters, q } },
+      { replace: Boolean(place.filters.q) && place.photo === null },
+    ),
+  () =>
+    place.photo === null ? grid.focus(grid.current) : photoSection.querySelector('.stage').focus(),
+);
 const commands = makeCommands({
-  grid, review, tags,
+  grid,
+  review,
+  tags,
   boxes: toggleBoxes,
   view: { step: (by) => walk.step(by), back: () => go({ filters: place.filters }) },
   deck: {
@@ -184,17 +215,24 @@ const commands = makeCommands({
 fillHelp(element('help'), commands);
 bindKeys(commands, (where) => (where === 'photo') === (place.photo !== null));
 for (const [id, run] of [
-  ['open-filters', () => toggleSheet('filters')], ['open-progress', () => toggleSheet('progress')],
-  ['open-help', () => toggleSheet('help')], ['toggle-boxes', toggleBoxes],
+  ['open-filters', () => toggleSheet('filters')],
+  ['open-progress', () => toggleSheet('progress')],
+  ['open-help', () => toggleSheet('help')],
+  ['toggle-boxes', toggleBoxes],
   ['next-theme', () => say(`Colours: ${window.nextTheme()}`)],
   ['back', () => go({ filters: place.filters })],
-  ['undo', () => review.undo()], ['redo', () => review.redo()],
-  ['accept-all', () => review.acceptAll()], ['add-tag', () => review.add()],
-]) element(id).addEventListener('click', run);
+  ['undo', () => review.undo()],
+  ['redo', () => review.redo()],
+  ['accept-all', () => review.acceptAll()],
+  ['add-tag', () => review.add()],
+])
+  element(id).addEventListener('click', run);
 for (const [name, run] of [
-  ['.previous', () => walk.step(-1)], ['.next', () => walk.step(1)],
+  ['.previous', () => walk.step(-1)],
+  ['.next', () => walk.step(1)],
   ['.reviewed-button', () => review.review()],
-]) photoSection.querySelector(name).addEventListener('click', run);
+])
+  photoSection.querySelector(name).addEventListener('click', run);
 
 arrive(true);
 let lost = false;
@@ -205,13 +243,17 @@ listen({
   progress: (state) => progress.show(state),
   connected: (now) => {
     element('offline').hidden = now;
-    if (now && lost) { // what happened meanwhile was not told
+    if (now && lost) {
+      // what happened meanwhile was not told
       list.refresh();
       if (place.photo !== null) details.touch(place.photo, true);
     }
     lost = !now;
   },
 });
-api.progress().then((state) => progress.show(state), complain);
-fetchFacets();
+// These look at the whole library, which takes a while where it is large: after the deck is seen.
+deckSeen.then(() => {
+  api.progress().then((state) => progress.show(state), complain);
+  fetchFacets();
+});
 document.documentElement.dataset.ready = 'yes';

@@ -18,9 +18,10 @@ export class Boxes extends EventTarget {
   show(regions) {
     reconcile(this.#element, regions, {
       key: (region) => region.id,
-      make: (region) => (region.kind === 'face'
-        ? h('button', { type: 'button', class: 'box face' }, h('span', { class: 'label' }))
-        : h('div', { class: `box ${region.kind}` }, h('span', { class: 'label' }))),
+      make: (region) =>
+        region.kind === 'face'
+          ? h('button', { type: 'button', class: 'box face' }, h('span', { class: 'label' }))
+          : h('div', { class: `box ${region.kind}` }, h('span', { class: 'label' })),
       update: (box, region) => this.#fill(box, region),
     });
   }
@@ -31,7 +32,7 @@ export class Boxes extends EventTarget {
     box.style.top = `${y * 100}%`;
     box.style.width = `${width * 100}%`;
     box.style.height = `${height * 100}%`;
-    const text = region.kind === 'face' ? region.person?.name ?? '' : region.text;
+    const text = region.kind === 'face' ? (region.person?.name ?? '') : region.text;
     setText(box.firstElementChild, text);
     if (region.kind !== 'face') return;
     setAttribute(box, 'aria-label', text ? `Face: ${text}` : 'Face without a name');

@@ -39,7 +39,9 @@ export function makeCommands({ grid, view, review, tags, deck, boxes }) {
     at('everywhere', ['U'], 'Redo', () => review.redo()),
     at('everywhere', ['/'], 'Search', () => deck.search()),
     at('everywhere', ['f'], 'Filters', () => toggleSheet('filters'), { sheet: 'filters' }),
-    at('everywhere', ['g'], 'Progress and errors', () => toggleSheet('progress'), { sheet: 'progress' }),
+    at('everywhere', ['g'], 'Progress and errors', () => toggleSheet('progress'), {
+      sheet: 'progress',
+    }),
     at('everywhere', ['?'], 'This help', () => toggleSheet('help'), { sheet: 'help' }),
   ];
 }

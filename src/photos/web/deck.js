@@ -17,9 +17,12 @@ export function bindDeckFrame(section, list, filters) {
     notice.hidden = list.total > 0;
     const filtered = filters.on || Boolean(list.filters.q);
     setText(notice.querySelector('h2'), filtered ? 'No photo is like this' : 'No photos yet');
-    setText(notice.querySelector('p'), filtered
-      ? 'Take a filter away, or search for something else.'
-      : 'Add some with “saccade photos add LIBRARY PATH…”; they appear here at once.');
+    setText(
+      notice.querySelector('p'),
+      filtered
+        ? 'Take a filter away, or search for something else.'
+        : 'Add some with “saccade photos add LIBRARY PATH…”; they appear here at once.',
+    );
     notice.querySelector('button').hidden = !filtered;
   };
   list.addEventListener('change', draw);
@@ -45,6 +48,7 @@ export function bindSearch(input, search, leave) {
     if (event.key === 'Escape') clearTimeout(timer);
     if (event.key !== 'Enter' && event.key !== 'Escape') return;
     event.preventDefault();
+    input.blur();
     leave();
   });
 }

@@ -1,14 +1,15 @@
 // Making and changing elements.
 
 /**
- * An element. `properties` are attributes, but for `class`, `dataset`, `on` ({click: f}) and what is
- * true, false or null: an attribute without value, or none. Children are elements, texts, or null.
+ * An element. `properties` are attributes, but for `dataset`, `on` ({click: f}) and what is true,
+ * false or null: an attribute without value, or none. Children are elements, texts, or null.
  */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (name === 'on') {
-      for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+      for (const [event, listener] of Object.entries(value))
+        element.addEventListener(event, listener);
     } else if (name === 'dataset') {
       Object.assign(element.dataset, value);
     } else {
@@ -35,7 +36,7 @@ export function setText(element, text) {
 }
 
 /**
- * Makes the children of `parent` stand for `items`: one element a key, made once by `make(item)` and
+ * Makes the children of `parent` stand for `items`: one element a key, made once by `make(item)`,
  * brought up to date by `update(element, item)`. Elements that stay are not moved, so that focus,
  * selection and scrolling stay with them when items come between them.
  */
@@ -74,6 +75,16 @@ export function icon(name) {
 
 /** A button that is an icon, with a name for those who do not see it. */
 export function iconButton(name, label, on, properties = {}) {
-  return h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label,
-    on: { click: on }, ...properties }, icon(name));
+  return h(
+    'button',
+    {
+      type: 'button',
+      class: 'icon-button',
+      'aria-label': label,
+      title: label,
+      on: { click: on },
+      ...properties,
+    },
+    icon(name),
+  );
 }

@@ -14,7 +14,7 @@ struct WebFile {
 };
 
 /// All of them, by path. index.html is the page at /, the others stand under /assets/. The page
-/// works under `Content-Security-Policy: default-src 'self'; img-src 'self' data:; style-src 'self'`.
+/// works under the Content-Security-Policy "default-src 'self'; img-src 'self' data:".
 std::span<const WebFile> web_files();
 
 }  // namespace saccade::photos

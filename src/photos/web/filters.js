@@ -1,6 +1,5 @@
 // What the deck shows: the sheet with all filters, and those that are on, above the deck.
 import { h, reconcile, setAttribute, setText } from './dom.js';
-import { DEFAULT_ORDER } from './router.js';
 import * as words from './words.js';
 
 const FIXED = {
@@ -14,8 +13,7 @@ export class Filters extends EventTarget {
   #sheet;
   #form;
   #active; // element with those that are on
-  #filters = { order: DEFAULT_ORDER };
-  #facets = { people: [], places: [], months: [], values: [] };
+  #filters = {};
 
   constructor(sheet, active) {
     super();
@@ -37,8 +35,9 @@ export class Filters extends EventTarget {
   }
 
   get on() {
-    return Object.entries(this.#filters)
-      .some(([name, value]) => name !== 'order' && name !== 'q' && value);
+    return Object.entries(this.#filters).some(
+      ([name, value]) => name !== 'order' && name !== 'q' && value,
+    );
   }
 
   clear() {
@@ -54,20 +53,28 @@ export class Filters extends EventTarget {
 
   /** Takes what there is to choose from. */
   offer(facets) {
-    this.#facets = facets;
-    const counted = (entries, value) => entries.map((entry) =>
-      h('option', { value: value(entry) }, `${entry.name} (${words.number(entry.count)})`));
+    const counted = (entries) =>
+      entries.map((entry) =>
+        h('option', { value: entry.name }, `${entry.name} (${words.number(entry.count)})`),
+      );
     const { person, place, month } = this.#form.elements;
-    person.replaceChildren(h('option', { value: '' }, 'Anyone'),
-      ...counted(facets.people, (entry) => entry.id));
-    place.replaceChildren(h('option', { value: '' }, 'Anywhere'),
-      ...counted(facets.places, (entry) => entry.name));
-    month.replaceChildren(h('option', { value: '' }, 'Any time'), ...facets.months.map((entry) =>
-      h('option', { value: entry.month }, `${entry.month} (${words.number(entry.count)})`)));
+    person.replaceChildren(h('option', { value: '' }, 'Anyone'), ...counted(facets.people));
+    place.replaceChildren(h('option', { value: '' }, 'Anywhere'), ...counted(facets.places));
+    month.replaceChildren(
+      h('option', { value: '' }, 'Any time'),
+      ...facets.months.map((entry) =>
+        h('option', { value: entry.month }, `${entry.month} (${words.number(entry.count)})`),
+      ),
+    );
     reconcile(this.#sheet.querySelector('.values'), facets.values, {
       key: (entry) => `${entry.field}\n${entry.value}`,
-      make: (entry) => h('button', { type: 'button', class: 'value-chip',
-        title: words.title(entry.field), dataset: { field: entry.field, value: entry.value } }),
+      make: (entry) =>
+        h('button', {
+          type: 'button',
+          class: 'value-chip',
+          title: words.title(entry.field),
+          dataset: { field: entry.field, value: entry.value },
+        }),
       update: (button, entry) => setText(button, `${entry.value} ${words.number(entry.count)}`),
     });
     this.show(this.#filters);
@@ -84,8 +91,11 @@ export class Filters extends EventTarget {
   }
 
   #change(values) {
-    this.#say(Object.fromEntries(
-      Object.entries({ ...this.#filters, ...values }).filter(([, value]) => value)));
+    this.#say(
+      Object.fromEntries(
+        Object.entries({ ...this.#filters, ...values }).filter(([, value]) => value),
+      ),
+    );
   }
 
   #say(filters) {
@@ -102,8 +112,11 @@ export class Filters extends EventTarget {
     elements.month.value = from && monthRange(from.slice(0, 7)).to === to ? from.slice(0, 7) : '';
     for (const button of this.#sheet.querySelectorAll('.values button')) {
       const { field, value } = button.dataset;
-      setAttribute(button, 'aria-pressed',
-        field === this.#filters.field && value === this.#filters.value ? 'true' : 'false');
+      setAttribute(
+        button,
+        'aria-pressed',
+        field === this.#filters.field && value === this.#filters.value ? 'true' : 'false',
+      );
     }
   }
 
@@ -111,9 +124,21 @@ export class Filters extends EventTarget {
     const active = this.#describe();
     reconcile(this.#active, active, {
       key: ({ text }) => text,
-      make: ({ text, without }) => h('li', {}, h('button', { type: 'button',
-        'aria-label': `Remove filter: ${text}`, on: { click: () => this.#change(without) } },
-      text, h('span', { 'aria-hidden': 'true' }, ' ×'))),
+      make: ({ text, without }) =>
+        h(
+          'li',
+          {},
+          h(
+            'button',
+            {
+              type: 'button',
+              'aria-label': `Remove filter: ${text}`,
+              on: { click: () => this.#change(without) },
+            },
+            text,
+            h('span', { 'aria-hidden': 'true' }, ' ×'),
+          ),
+        ),
       update: () => {},
     });
     this.#active.hidden = active.length === 0;
@@ -126,10 +151,7 @@ export class Filters extends EventTarget {
     const add = (text, ...names) =>
       active.push({ text, without: Object.fromEntries(names.map((name) => [name, ''])) });
     if (q) add(`“${q}”`, 'q');
-    if (person) {
-      const known = this.#facets.people.find((entry) => String(entry.id) === person);
-      add(known?.name ?? `Person ${person}`, 'person');
-    }
+    if (person) add(person, 'person');
     if (value) add(field ? `${words.title(field)}: ${value}` : value, 'field', 'value');
     if (place) add(place, 'place');
     if (from || to) add(`${from ?? '…'} to ${to ?? '…'}`, 'from', 'to');

@@ -21,6 +21,7 @@ export class Grid extends EventTarget {
   #size = TILE;
   #frame = 0;
   #anchor = { index: 0, id: undefined }; // the first photo in view
+  #focusLater = null; // index that gets the focus when the list is there
 
   constructor(scroller, list) {
     super();
@@ -30,7 +31,11 @@ export class Grid extends EventTarget {
     scroller.append(this.#tiles);
     scroller.addEventListener('scroll', () => this.#later(), { passive: true });
     new ResizeObserver(() => this.#resize()).observe(scroller);
-    list.addEventListener('change', () => this.#later());
+    list.addEventListener('change', () => {
+      this.#later();
+      const nowhere = document.activeElement === document.body;
+      if (this.#focusLater !== null && nowhere && list.total > 0) this.focus(this.#focusLater);
+    });
     this.#tiles.addEventListener('focusin', (event) => {
       const tile = event.target.closest('.tile');
       if (tile) this.#choose(Number(tile.dataset.index));
@@ -42,8 +47,12 @@ export class Grid extends EventTarget {
     return this.#columns;
   }
 
-  /** Goes to the photo at `index`, as far as there are photos: it is scrolled to and gets the focus. */
+  /**
+   * Goes to the photo at `index`, as far as there are photos: it is scrolled to and gets the focus;
+   * of a list that is not there yet, as soon as it is.
+   */
   focus(index) {
+    this.#focusLater = this.#list.total === 0 ? index : null;
     if (this.#list.total === 0) return;
     this.#choose(Math.max(0, Math.min(index, this.#list.total - 1)));
     this.reveal(this.current);
@@ -127,16 +136,17 @@ export class Grid extends EventTarget {
     const first = Math.max(0, (above - ROWS_BEYOND) * this.#columns);
     const last = Math.min(total, (below + ROWS_BEYOND) * this.#columns) - 1;
     if (this.current >= total) this.current = Math.max(0, total - 1);
+    // The one with the focus stays wherever it is, or the focus would be lost by scrolling.
+    const focused = document.activeElement?.closest('.tile');
     for (const [index, tile] of this.#shown) {
-      // The one with the focus stays wherever it is, or the focus would be lost by scrolling.
-      const focused = tile.contains(document.activeElement) && index < total;
-      if ((index < first || index > last) && !focused) {
+      if ((index < first || index > last) && (tile !== focused || index >= total)) {
         tile.remove();
         this.#shown.delete(index);
       }
     }
     this.#list.want(above * this.#columns, Math.max(0, Math.min(last, below * this.#columns - 1)));
-    for (let index = first; index <= last; index++) this.#tile(index);
+    let next = Number(focused?.dataset.index) > last && focused.isConnected ? focused : null;
+    for (let index = last; index >= first; index--) next = this.#tile(index, next);
     for (const index of this.#shown.keys()) this.#place(index);
     this.#anchor = { index: above * this.#columns, id: this.#list.at(above * this.#columns)?.id };
   }
@@ -144,28 +154,31 @@ export class Grid extends EventTarget {
   /** When photos came above those in view, scrolls along, so that these stay where they are. */
   #keepAnchor() {
     const { index, id } = this.#anchor;
-    if (this.#scroller.scrollTop === 0 || id === undefined || this.#list.at(index)?.id === id) return;
+    if (this.#scroller.scrollTop === 0 || id === undefined || this.#list.at(index)?.id === id)
+      return;
     const now = this.#list.indexOf(id);
     if (now < 0) return;
     const rows = Math.floor(now / this.#columns) - Math.floor(index / this.#columns);
     this.#scroller.scrollTop += rows * this.#pitch;
   }
 
-  #tile(index) {
-    if (this.#shown.has(index)) return;
-    const tile = h('div', { class: 'tile', role: 'listitem', dataset: { index } },
-      h('a', { tabindex: index === this.current ? 0 : -1 },
-        h('img', { alt: '', decoding: 'async' }), h('span', { class: 'badges' })));
+  /** The tile of a photo, which stands before `next`: screen readers go by that order. */
+  #tile(index, next) {
+    let tile = this.#shown.get(index);
+    if (tile) return tile;
+    tile = h(
+      'div',
+      { class: 'tile', role: 'listitem', dataset: { index } },
+      h(
+        'a',
+        { tabindex: index === this.current ? 0 : -1 },
+        h('img', { alt: '', decoding: 'async' }),
+        h('span', { class: 'badges' }),
+      ),
+    );
     this.#shown.set(index, tile);
-    // In the order of the deck, which is the order that screen readers go by.
-    let next = null;
-    for (const other of this.#tiles.children) {
-      if (Number(other.dataset.index) > index) {
-        next = other;
-        break;
-      }
-    }
     this.#tiles.insertBefore(tile, next);
+    return tile;
   }
 
   #place(index) {
@@ -200,12 +213,17 @@ function fillTile(tile, photo, index, filters) {
 
 function describe(photo) {
   const states = Object.values(photo.tiers);
-  return [photo.name, words.date(photo.taken), photo.tags.join(', '),
+  return [
+    photo.name,
+    words.date(photo.taken),
+    photo.tags.join(', '),
     photo.reviewed ? 'reviewed' : 'not reviewed',
     photo.cluster ? `one of ${photo.cluster.size} alike` : '',
     photo.low_confidence ? 'low confidence' : '',
-    states.some((state) => state === 'failed' || state === 'set_aside') ? 'with errors' : '']
-    .filter(Boolean).join(', ');
+    states.some((state) => state === 'failed' || state === 'set_aside') ? 'with errors' : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
 }
 
 function fillBadges(badges, photo) {
@@ -218,10 +236,12 @@ function fillBadges(badges, photo) {
   const text = names.join(' ') + (photo?.cluster ? ` ${photo.cluster.size}` : '');
   if (badges.dataset.shown === text) return;
   badges.dataset.shown = text;
-  badges.replaceChildren(...names.map((name) => {
-    if (name === 'running') return h('span', { class: 'badge running' });
-    const badge = h('span', { class: `badge ${name}` }, icon(name));
-    if (name === 'stack') badge.append(String(photo.cluster.size));
-    return badge;
-  }));
+  badges.replaceChildren(
+    ...names.map((name) => {
+      if (name === 'running') return h('span', { class: 'badge running' });
+      const badge = h('span', { class: `badge ${name}` }, icon(name));
+      if (name === 'stack') badge.append(String(photo.cluster.size));
+      return badge;
+    }),
+  );
 }

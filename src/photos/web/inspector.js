@@ -36,27 +36,45 @@ export class Inspector {
 
   #buttons() {
     const { accept, edit, reject, select, merge } = this.#actions;
-    return h('div', { class: 'buttons' },
+    return h(
+      'div',
+      { class: 'buttons' },
       iconButton('accept', 'Accept (a)', accept, { class: 'icon-button accept' }),
       iconButton('edit', 'Edit (e)', edit, { class: 'icon-button edit' }),
       iconButton('reject', 'Reject (x)', reject, { class: 'icon-button reject' }),
-      h('button', { type: 'button', class: 'select', title: 'Select (Space)',
-        'aria-pressed': 'false', on: { click: select } }, 'Select'),
-      h('button', { type: 'button', class: 'merge', title: 'Merge (m)', on: { click: merge } },
-        'Merge'));
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'select',
+          title: 'Select (Space)',
+          'aria-pressed': 'false',
+          on: { click: select },
+        },
+        'Select',
+      ),
+      h(
+        'button',
+        { type: 'button', class: 'merge', title: 'Merge (m)', on: { click: merge } },
+        'Merge',
+      ),
+    );
   }
 }
 
 function describeSeveral(tags) {
-  return [h('strong', {}, words.count(tags.length, 'tag')),
-    h('p', {}, tags.map((tag) => tag.value).join(', '))];
+  return [
+    h('strong', {}, words.count(tags.length, 'tag')),
+    h('p', {}, tags.map((tag) => tag.value).join(', ')),
+  ];
 }
 
 function describe(tag) {
   const { source } = tag;
   const facts = [
     tag.state === 'added' ? 'added by you' : source.tier,
-    source.model, source.prompt && `prompt ${source.prompt}`,
+    source.model,
+    source.prompt && `prompt ${source.prompt}`,
     source.at && words.dateAndTime(source.at),
     tag.confidence == null ? '' : `${words.percent(tag.confidence)} sure`,
   ].filter(Boolean);
@@ -67,9 +85,15 @@ function describe(tag) {
     h('strong', {}, `${words.title(tag.field)}: ${tag.value}`),
     h('p', {}, `${words.title(words.TAG_STATES[tag.state] ?? tag.state)} · ${facts.join(' · ')}`),
     source.original ? h('p', {}, `Was: ${source.original}`) : null,
-    source.from_photo ? h('p', {}, 'Taken over from ',
-      h('a', { href: `#/photo/${source.from_photo}` }, `photo ${source.from_photo}`),
-      ' of the same burst') : null,
+    source.from_photo
+      ? h(
+          'p',
+          {},
+          'Taken over from ',
+          h('a', { href: `#/photo/${source.from_photo}` }, `photo ${source.from_photo}`),
+          ' of the same burst',
+        )
+      : null,
     more.length > 0 ? h('p', {}, more.join(' · ')) : null,
   ].filter(Boolean);
 }
@@ -77,7 +101,9 @@ function describe(tag) {
 function plain(value) {
   if (Array.isArray(value)) return value.map(plain).join(', ');
   if (value !== null && typeof value === 'object') {
-    return Object.entries(value).map(([name, part]) => `${name} ${plain(part)}`).join(', ');
+    return Object.entries(value)
+      .map(([name, part]) => `${name} ${plain(part)}`)
+      .join(', ');
   }
   return String(value);
 }

@@ -1,6 +1,7 @@
 // The keys: one table, which the help overlay shows as well.
 
-const typed = (target) => target.closest?.('textarea, select, [contenteditable]') ||
+const typed = (target) =>
+  target.closest?.('textarea, select, [contenteditable]') ||
   (target.matches?.('input') && !['checkbox', 'radio', 'button'].includes(target.type));
 
 /**
@@ -14,14 +15,23 @@ export function bindKeys(commands, isWhere) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.isComposing || typed(event.target)) return;
     const dialog = document.querySelector('dialog[open]');
-    const command = commands.find(({ keys, where, sheet }) => keys.includes(event.key) &&
-      (dialog ? sheet === dialog.id : where === 'everywhere' || isWhere(where)));
+    const command = commands.find(
+      ({ keys, where, sheet }) =>
+        keys.includes(event.key) &&
+        (dialog ? sheet === dialog.id : where === 'everywhere' || isWhere(where)),
+    );
     if (command && command.run(event) !== false) event.preventDefault();
   });
 }
 
-const NAMES = { ArrowRight: '→', ArrowLeft: '←', ArrowUp: '↑', ArrowDown: '↓', Escape: 'Esc',
-  ' ': 'Space' };
+const NAMES = {
+  ArrowRight: '→',
+  ArrowLeft: '←',
+  ArrowUp: '↑',
+  ArrowDown: '↓',
+  Escape: 'Esc',
+  ' ': 'Space',
+};
 
 /** A key as the help overlay prints it. */
 export const keyName = (key) => NAMES[key] ?? key;

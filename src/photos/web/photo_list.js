@@ -124,8 +124,7 @@ export class PhotoList extends EventTarget {
     const changes = this.#changes;
     if (old) old.stale = false; // what changes from here on is fetched once more
     try {
-      const answer =
-          await api.photos(number * PAGE_SIZE, PAGE_SIZE, this.filters, abort.signal);
+      const answer = await api.photos(number * PAGE_SIZE, PAGE_SIZE, this.filters, abort.signal);
       if (abort.signal.aborted) return;
       const stale = old ? old.stale : this.#changes !== changes;
       this.#pages.set(number, { photos: answer.photos, stale });

@@ -25,8 +25,12 @@ export class PhotoView {
     this.#image = section.querySelector('.large');
     new ResizeObserver(() => this.#fit()).observe(this.#stage);
     // A picture that cannot be shown leaves the thumbnail behind it.
-    this.#image.addEventListener('error', () => { this.#image.hidden = true; });
-    this.#image.addEventListener('load', () => { this.#image.hidden = false; });
+    this.#image.addEventListener('error', () => {
+      this.#image.hidden = true;
+    });
+    this.#image.addEventListener('load', () => {
+      this.#image.hidden = false;
+    });
   }
 
   /** Opens a photo with what the deck knows of it (`entry`, may be undefined). */
@@ -42,8 +46,13 @@ export class PhotoView {
     this.#image.removeAttribute('src');
     this.#section.querySelector('.similar').hidden = true;
     this.#section.querySelector('.panel').scrollTop = 0;
-    this.#show({ name: entry?.name ?? '', width: entry?.width, height: entry?.height,
-      reviewed: entry?.reviewed ?? false, thumbnail: entry?.thumbnail });
+    this.#show({
+      name: entry?.name ?? '',
+      width: entry?.width,
+      height: entry?.height,
+      reviewed: entry?.reviewed ?? false,
+      thumbnail: entry?.thumbnail,
+    });
     this.#stage.focus({ preventScroll: true });
   }
 
@@ -108,15 +117,19 @@ export class PhotoView {
     const search = new URLSearchParams({ ...filters, cluster: photo.cluster.id });
     link.href = `#/?${search}`;
     setText(link, `One of ${photo.cluster.size} photos alike`);
-    setText(line.querySelector('span'), photo.cluster.representative === photo.id
-      ? 'It stands for the others.' : '');
+    setText(
+      line.querySelector('span'),
+      photo.cluster.representative === photo.id ? 'It stands for the others.' : '',
+    );
   }
 
   /** Tells screen readers of tags that came while the photo was looked at. */
   #tellNew(photo) {
     const ids = new Set(photo.tags.map((tag) => tag.id));
     if (this.#known) {
-      const fresh = photo.tags.filter((tag) => tag.state === 'proposed' && !this.#known.has(tag.id));
+      const fresh = photo.tags.filter(
+        (tag) => tag.state === 'proposed' && !this.#known.has(tag.id),
+      );
       if (fresh.length > 0) announceLater(words.count(fresh.length, 'new tag'));
     }
     this.#known = ids;

@@ -19,20 +19,27 @@ export class Progress {
     this.#rows = sheet.querySelector('tbody');
     this.#list = sheet.querySelector('.errors');
     sheet.addEventListener('opened', () => this.#fetch());
-    sheet.querySelector('.retry-all').addEventListener('click',
-      () => this.#retry(() => api.retryAll()));
+    sheet
+      .querySelector('.retry-all')
+      .addEventListener('click', () => this.#retry(() => api.retryAll()));
   }
 
   /** Takes what `/api/progress` and its events say. */
   show(progress) {
     const left = progress.tiers.reduce((sum, tier) => sum + toDo(tier), 0);
     setText(this.#button.querySelector('.left'), left > 0 ? words.number(left) : '');
-    setAttribute(this.#button, 'aria-label', `Progress (g): ${left > 0
-      ? `${words.count(left, 'step')} to do` : 'all done'}${progress.errors > 0
-      ? `, ${words.count(progress.errors, 'error')}` : ''}`);
+    setAttribute(
+      this.#button,
+      'aria-label',
+      `Progress (g): ${left > 0 ? `${words.count(left, 'step')} to do` : 'all done'}${
+        progress.errors > 0 ? `, ${words.count(progress.errors, 'error')}` : ''
+      }`,
+    );
     this.#button.classList.toggle('errors', progress.errors > 0);
-    setText(this.#sheet.querySelector('.summary'), words.count(progress.photos, 'photo') +
-      (left > 0 ? '' : ', all done'));
+    setText(
+      this.#sheet.querySelector('.summary'),
+      words.count(progress.photos, 'photo') + (left > 0 ? '' : ', all done'),
+    );
     // Events do not say what troubles a tier as a whole; answers do.
     this.#troubles = progress.troubles ?? this.#troubles;
     reconcile(this.#rows, progress.tiers, {
@@ -67,22 +74,47 @@ export class Progress {
     reconcile(this.#list, errors, {
       key: (error) => `${error.photo} ${error.tier} ${error.path}`,
       make: (error) => this.#makeError(error),
-      update: (row, error) => setText(row.querySelector('.why'),
-        `${error.error} (${words.count(error.attempts ?? 1, 'attempt')}` +
-        `${error.next_try ? `, next ${words.dateAndTime(error.next_try)}` : ''})`),
+      update: (row, error) =>
+        setText(
+          row.querySelector('.why'),
+          `${error.error} (${words.count(error.attempts ?? 1, 'attempt')}` +
+            `${error.next_try ? `, next ${words.dateAndTime(error.next_try)}` : ''})`,
+        ),
     });
   }
 
   #makeError({ photo, path, name, tier }) {
     const title = name ?? path;
     if (photo == null) {
-      return h('li', {}, h('strong', {}, title), h('p', { class: 'why' }), h('p', { class: 'path' }, path));
+      return h(
+        'li',
+        {},
+        h('strong', {}, title),
+        h('p', { class: 'why' }),
+        h('p', { class: 'path' }, path),
+      );
     }
-    const link = h('a', { href: address({ photo, filters: {} }),
-      on: { click: () => this.#sheet.close() } }, title);
-    return h('li', {}, link, h('span', { class: 'tier-name' }, tier), h('p', { class: 'why' }),
-      h('button', { type: 'button', 'aria-label': `Try again: ${title}, ${tier}`,
-        on: { click: () => this.#retry(() => api.retryTier(photo, tier)) } }, 'Try again'));
+    const link = h(
+      'a',
+      { href: address({ photo, filters: {} }), on: { click: () => this.#sheet.close() } },
+      title,
+    );
+    return h(
+      'li',
+      {},
+      link,
+      h('span', { class: 'tier-name' }, tier),
+      h('p', { class: 'why' }),
+      h(
+        'button',
+        {
+          type: 'button',
+          'aria-label': `Try again: ${title}, ${tier}`,
+          on: { click: () => this.#retry(() => api.retryTier(photo, tier)) },
+        },
+        'Try again',
+      ),
+    );
   }
 
   async #retry(request) {
@@ -97,9 +129,13 @@ export class Progress {
 }
 
 function makeRow(tier) {
-  return h('tr', {}, h('th', { scope: 'row' }, tier.title, h('p', { class: 'trouble' })),
+  return h(
+    'tr',
+    {},
+    h('th', { scope: 'row' }, tier.title, h('p', { class: 'trouble' })),
     h('td', {}, h('progress', { 'aria-label': tier.title }), h('span', { class: 'done' })),
-    ...['waiting', 'failed', 'rate', 'left', 'time'].map((name) => h('td', { class: name })));
+    ...['waiting', 'failed', 'rate', 'left', 'time'].map((name) => h('td', { class: name })),
+  );
 }
 
 /** Steps that are not finished; those that wait for another tier are among them. */
@@ -113,14 +149,24 @@ function fillRow(row, tier, trouble) {
   bar.max = Math.max(1, all);
   bar.value = finished;
   const cell = (name, text) => setText(row.querySelector(`.${name}`), text);
-  cell('done', `${words.number(finished)} of ${words.number(all)}` +
-    (tier.shared ? ` (${words.number(tier.shared)} shared)` : ''));
+  cell(
+    'done',
+    `${words.number(finished)} of ${words.number(all)}` +
+      (tier.shared ? ` (${words.number(tier.shared)} shared)` : ''),
+  );
   cell('waiting', words.number(toDo(tier)));
   cell('trouble', trouble ?? '');
   cell('failed', words.number(failed));
-  cell('rate', tier.per_minute ? `${tier.per_minute.toFixed(tier.per_minute < 10 ? 1 : 0)} / min` : '–');
-  cell('left', tier.eta_seconds == null || toDo(tier) === 0 ? '–'
-    : words.duration(tier.eta_seconds * 1000));
-  cell('time', tier.p50_ms == null ? '–'
-    : `${words.duration(tier.p50_ms)}, ${words.duration(tier.p95_ms)}`);
+  cell(
+    'rate',
+    tier.per_minute ? `${tier.per_minute.toFixed(tier.per_minute < 10 ? 1 : 0)} / min` : '–',
+  );
+  cell(
+    'left',
+    tier.eta_seconds == null || toDo(tier) === 0 ? '–' : words.duration(tier.eta_seconds * 1000),
+  );
+  cell(
+    'time',
+    tier.p50_ms == null ? '–' : `${words.duration(tier.p50_ms)}, ${words.duration(tier.p95_ms)}`,
+  );
 }

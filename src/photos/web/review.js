@@ -23,8 +23,10 @@ export class Review {
     const { tags } = this.#parts;
     const { proposed } = tags;
     if (proposed.length === 0) return;
-    this.#act({ action: 'accept', tags: proposed.map((tag) => tag.id) },
-      `Accepted ${words.count(proposed.length, 'tag')}`);
+    this.#act(
+      { action: 'accept', tags: proposed.map((tag) => tag.id) },
+      `Accepted ${words.count(proposed.length, 'tag')}`,
+    );
   }
 
   edit() {
@@ -36,7 +38,8 @@ export class Review {
       value: tag.value,
       suggestions: this.#values(tag.field),
       submit: (value) => {
-        if (value !== tag.value) this.#act({ action: 'edit', tags: [tag.id], value }, `Edited: ${value}`);
+        if (value !== tag.value)
+          this.#act({ action: 'edit', tags: [tag.id], value }, `Edited: ${value}`);
       },
       done: () => tags.focus(tag.id),
     });
@@ -55,7 +58,10 @@ export class Review {
       suggestions: chosen.map((tag) => tag.value),
       submit: (value) => {
         tags.clearSelection();
-        this.#act({ action: 'merge', tags: chosen.map((tag) => tag.id), value }, `Merged: ${value}`);
+        this.#act(
+          { action: 'merge', tags: chosen.map((tag) => tag.id), value },
+          `Merged: ${value}`,
+        );
       },
       done: () => tags.focus(chosen[0].id),
     });
@@ -82,8 +88,11 @@ export class Review {
       value: region.person?.name ?? '',
       suggestions: facets.people.map((person) => person.name),
       empty: true,
-      submit: (value) => this.#act({ action: 'name', region: region.id, value },
-        value ? `Named: ${value}` : 'The name is forgotten'),
+      submit: (value) =>
+        this.#act(
+          { action: 'name', region: region.id, value },
+          value ? `Named: ${value}` : 'The name is forgotten',
+        ),
       done: () => before?.focus(),
     });
   }
@@ -127,21 +136,29 @@ export class Review {
     const { chosen } = tags;
     const ids = chosen.map((tag) => tag.id);
     tags.clearSelection();
-    this.#act({ action, tags: ids }, chosen.length === 1 ? `${done}: ${chosen[0].value}`
-      : `${done} ${words.count(chosen.length, 'tag')}`);
+    this.#act(
+      { action, tags: ids },
+      chosen.length === 1
+        ? `${done}: ${chosen[0].value}`
+        : `${done} ${words.count(chosen.length, 'tag')}`,
+    );
     if (chosen.some((tag) => tag.id === tags.current?.id)) tags.focusNextProposed(ids);
   }
 
   /** Fields that tags have; of a library without tags, one to begin with. */
   #fields() {
     const { library, facets } = this.#parts;
-    const known = new Set([...library.fields, ...facets.values.map((entry) => entry.field),
-      ...(this.#photo()?.tags ?? []).map((tag) => tag.field)]);
+    const known = new Set([
+      ...library.fields,
+      ...facets.values.map((entry) => entry.field),
+      ...(this.#photo()?.tags ?? []).map((tag) => tag.field),
+    ]);
     return known.size > 0 ? [...known] : ['entities'];
   }
 
   #values(field) {
-    return this.#parts.facets.values.filter((entry) => !field || entry.field === field)
+    return this.#parts.facets.values
+      .filter((entry) => !field || entry.field === field)
       .map((entry) => entry.value);
   }
 
@@ -174,10 +191,13 @@ export class Review {
   }
 
   #queue(work) {
-    this.#last = this.#last.then(work).then(() => true, (error) => {
-      complain(error);
-      return false;
-    });
+    this.#last = this.#last.then(work).then(
+      () => true,
+      (error) => {
+        complain(error);
+        return false;
+      },
+    );
     return this.#last;
   }
 }

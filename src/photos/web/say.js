@@ -27,8 +27,12 @@ export function announceLater(text) {
 }
 
 function toast(text, kind, action) {
-  const element = h('div', { class: `toast ${kind}` }, h('span', {}, text),
-    action ? h('button', { type: 'button', on: { click: action.run } }, action.name) : null);
+  const element = h(
+    'div',
+    { class: `toast ${kind}` },
+    h('span', {}, text),
+    action ? h('button', { type: 'button', on: { click: action.run } }, action.name) : null,
+  );
   toasts.append(element);
   while (toasts.children.length > 3) toasts.firstElementChild.remove();
   setTimeout(() => element.remove(), SHOWN_MS);

@@ -13,10 +13,24 @@ export async function fillSimilar(section, photo, filters) {
   const { photos } = await api.similar(photo.id);
   if (section.dataset.photo !== String(photo.id)) return;
   section.hidden = photos.length === 0;
-  section.querySelector('a.all').href =
-    address({ filters: { similar: String(photo.id), order: filters.order } });
-  section.querySelector('.strip').replaceChildren(...photos.slice(0, SHOWN).map((other) =>
-    h('li', {}, h('a', { href: address({ photo: other.id, filters }), 'aria-label': other.name },
-      other.thumbnail ? h('img', { src: other.thumbnail, alt: '', loading: 'lazy' })
-        : h('span', {}, other.name)))));
+  section.querySelector('a.all').href = address({ filters: { similar: String(photo.id) } });
+  section
+    .querySelector('.strip')
+    .replaceChildren(
+      ...photos
+        .slice(0, SHOWN)
+        .map((other) =>
+          h(
+            'li',
+            {},
+            h(
+              'a',
+              { href: address({ photo: other.id, filters }), 'aria-label': other.name },
+              other.thumbnail
+                ? h('img', { src: other.thumbnail, alt: '', loading: 'lazy' })
+                : h('span', {}, other.name),
+            ),
+          ),
+        ),
+    );
 }

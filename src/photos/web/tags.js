@@ -38,6 +38,7 @@ export class Tags extends EventTarget {
     }
     const focused = this.#element.contains(document.activeElement);
     const order = this.#ordered().map((tag) => tag.id);
+    const at = order.indexOf(this.current?.id);
     this.#photo = photo;
     for (const id of this.#selected) if (!this.#tag(id)) this.#selected.delete(id);
     if (this.current) this.current = this.#tag(this.current.id) ?? null;
@@ -46,7 +47,7 @@ export class Tags extends EventTarget {
       make: ({ title }) => h('section', { class: 'tier' }, h('h3', {}, title), h('div')),
       update: (element, section) => fillSection(element, section, this),
     });
-    if (focused && !this.#element.contains(document.activeElement)) this.#refocus(order);
+    if (focused && !this.#element.contains(document.activeElement)) this.#refocus(order, at);
     this.#fillRoving();
     this.dispatchEvent(new Event('choose'));
   }
@@ -120,7 +121,8 @@ export class Tags extends EventTarget {
       const section = sections.find(({ name }) => name === tag.source.tier);
       (tag.state === 'added' || !section ? byHand : section).tags.push(tag);
     }
-    return [byHand, ...sections].filter(({ tags }) => tags.length > 0)
+    return [byHand, ...sections]
+      .filter(({ tags }) => tags.length > 0)
       .map((section) => ({ ...section, fields: byField(section.tags) }));
   }
 
@@ -156,11 +158,11 @@ export class Tags extends EventTarget {
     for (const chip of chips) chip.tabIndex = chip === stop ? 0 : -1;
   }
 
-  /** The tag in focus is gone: its follower in the old order gets the focus. */
-  #refocus(order) {
-    const left = this.#ordered();
-    const next = left.find((tag) => order.includes(tag.id)) ?? left[0];
-    if (next) this.focus(next.id);
+  /** The tag in focus is gone, which stood `at` in `order`: the next that is left gets the focus. */
+  #refocus(order, at) {
+    const near = [...order.slice(at + 1), ...order.slice(0, Math.max(0, at)).reverse()];
+    const next = near.find((id) => this.#tag(id));
+    if (next !== undefined) this.focus(next);
   }
 }
 
@@ -173,27 +175,40 @@ function byField(tags) {
 function fillSection(element, section, tags) {
   reconcile(element.lastElementChild, section.fields, {
     key: ({ field }) => field,
-    make: ({ field }) => h('div', { class: 'field', role: 'group', 'aria-label': words.title(field) },
-      h('h4', {}, words.title(field)), h('div', { class: 'chips' })),
-    update: (group, field) => reconcile(group.lastElementChild, field.tags, {
-      key: (tag) => tag.id,
-      make: makeChip,
-      update: (chip, tag) => fillChip(chip, tag, tags),
-    }),
+    make: ({ field }) =>
+      h(
+        'div',
+        { class: 'field', role: 'group', 'aria-label': words.title(field) },
+        h('h4', {}, words.title(field)),
+        h('div', { class: 'chips' }),
+      ),
+    update: (group, field) =>
+      reconcile(group.lastElementChild, field.tags, {
+        key: (tag) => tag.id,
+        make: makeChip,
+        update: (chip, tag) => fillChip(chip, tag, tags),
+      }),
   });
 }
 
 function makeChip() {
-  return h('button', { type: 'button', class: 'tag arriving', tabindex: -1 },
-    h('span', { class: 'value' }), h('span', { class: 'mark' }));
+  return h(
+    'button',
+    { type: 'button', class: 'tag arriving', tabindex: -1 },
+    h('span', { class: 'value' }),
+    h('span', { class: 'mark' }),
+  );
 }
 
 function fillChip(chip, tag, tags) {
   const value = tag.value || '(nothing)';
   setText(chip.firstElementChild, value);
   const sure = tag.confidence == null ? '' : `, ${words.percent(tag.confidence)} sure`;
-  setAttribute(chip, 'aria-label',
-    `${value}, ${words.title(tag.field)}, ${words.TAG_STATES[tag.state] ?? tag.state}${sure}`);
+  setAttribute(
+    chip,
+    'aria-label',
+    `${value}, ${words.title(tag.field)}, ${words.TAG_STATES[tag.state] ?? tag.state}${sure}`,
+  );
   setAttribute(chip, 'aria-pressed', tags.isSelected(tag.id) ? 'true' : 'false');
   setAttribute(chip, 'data-state', tag.state);
   chip.classList.toggle('unsure', tag.state === 'proposed' && (tag.confidence ?? 1) < 0.5);

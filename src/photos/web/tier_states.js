@@ -4,14 +4,21 @@ import * as words from './words.js';
 
 const RETRIED = ['failed', 'set_aside'];
 
-/** `onRetry(tier)`, `onRun(tier)`: for a tier that failed, and one whose values came from a burst. */
+/** `onRetry(tier)`, `onRun(tier)`: for a tier that failed, and one that a burst answered for. */
 export function fillTiers(element, photo, library, { onRetry, onRun }) {
   const title = (name) => library.tiers.find((tier) => tier.name === name)?.title ?? name;
   reconcile(element, photo.tiers, {
     key: (tier) => tier.name,
-    make: (tier) => h('li', {}, h('span', { class: 'dot' }), h('span', { class: 'name' }),
-      h('span', { class: 'state' }),
-      h('button', { type: 'button', class: 'again' }), h('p', { class: 'why' })),
+    make: (tier) =>
+      h(
+        'li',
+        {},
+        h('span', { class: 'dot' }),
+        h('span', { class: 'name' }),
+        h('span', { class: 'state' }),
+        h('button', { type: 'button', class: 'again' }),
+        h('p', { class: 'why' }),
+      ),
     update: (row, tier) => {
       const [, name, state, again, why] = row.children;
       setAttribute(row, 'data-state', tier.state);

@@ -14,7 +14,9 @@ export class Walk {
     this.#list = list;
     this.#grid = grid;
     this.#place = place;
-    grid.addEventListener('choose', (event) => { this.#current = list.at(event.detail)?.id ?? null; });
+    grid.addEventListener('choose', (event) => {
+      this.#current = list.at(event.detail)?.id ?? null;
+    });
   }
 
   /** "12 of 50,000"; empty while it is not known. */

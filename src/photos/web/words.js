@@ -18,7 +18,7 @@ const parsed = (time) => {
 export const date = (time) => (time ? (parsed(time) ? day.format(parsed(time)) : time) : '');
 
 export const dateAndTime = (time) =>
-  (time ? (parsed(time) ? minute.format(parsed(time)) : time) : '');
+  time ? (parsed(time) ? minute.format(parsed(time)) : time) : '';
 
 export const percent = (share) => `${Math.round(share * 100)} %`;
 
@@ -48,9 +48,18 @@ export function title(name) {
 
 /** The states of a photo in a tier, and of a tag, in words. */
 export const TIER_STATES = {
-  blocked: 'waits for another tier', waiting: 'waiting', running: 'running', done: 'done',
-  failed: 'failed, will be tried again', set_aside: 'failed, set aside', shared: 'from its burst',
+  blocked: 'waits for another tier',
+  waiting: 'waiting',
+  running: 'running',
+  done: 'done',
+  failed: 'failed, will be tried again',
+  set_aside: 'failed, set aside',
+  shared: 'from its burst',
 };
 export const TAG_STATES = {
-  proposed: 'proposed', accepted: 'accepted', rejected: 'rejected', edited: 'edited', added: 'added',
+  proposed: 'proposed',
+  accepted: 'accepted',
+  rejected: 'rejected',
+  edited: 'edited',
+  added: 'added',
 };

@@ -7,31 +7,58 @@ async function nameless(page) {
   const session = await page.context().newCDPSession(page);
   await session.send('Accessibility.enable');
   const { nodes } = await session.send('Accessibility.getFullAXTree');
-  const roles = ['button', 'link', 'textbox', 'searchbox', 'combobox', 'checkbox', 'radio', 'dialog',
-    'progressbar', 'progressIndicator', 'img', 'image', 'list', 'group', 'region'];
+  const roles = [
+    'button',
+    'link',
+    'textbox',
+    'searchbox',
+    'combobox',
+    'checkbox',
+    'radio',
+    'dialog',
+    'progressbar',
+    'progressIndicator',
+    'img',
+    'image',
+    'list',
+    'group',
+    'region',
+  ];
   const controls = nodes.filter((node) => !node.ignored && roles.includes(node.role?.value));
   assert.ok(controls.length > 0, 'the tree of accessible elements is empty');
-  return controls.filter((node) => !node.name?.value &&
-    !['list', 'group', 'region'].includes(node.role.value)).map((node) => node.role.value);
+  return controls
+    .filter((node) => !node.name?.value && !['list', 'group', 'region'].includes(node.role.value))
+    .map((node) => node.role.value);
 }
 
-const SHEETS = [['f', '#filters'], ['g', '#progress'], ['?', '#help']];
+const SHEETS = [
+  ['f', '#filters'],
+  ['g', '#progress'],
+  ['?', '#help'],
+];
 
-export async function every_control_has_a_name({ page, library }) {
-  library.fail(60, 'large', 'it is down');
-  await eventually(() => page.locator('.tile a').first().isVisible(), true);
-  assert.deepEqual(await nameless(page), []);
+/** Has the deck checked, every sheet, and a photo that `openPhoto()` opens. */
+async function everywhere(page, check, openPhoto) {
+  await page.locator('.tile a[href]').first().waitFor();
+  await check('deck');
   for (const [key, sheet] of SHEETS) {
     await press(page, key);
     await page.locator(sheet).waitFor();
-    assert.deepEqual(await nameless(page), [], sheet);
+    await check(sheet);
     await press(page, 'Escape');
   }
-  await press(page, 'j', 'Enter');
+  await openPhoto(page.locator('.tile a').first());
   await eventually(async () => (await tags(page)).length, 3);
+  await check('photo');
+}
+
+export async function every_control_has_a_name({ page, library }) {
+  library.fail(60, 'large', 'it is down');
+  const check = async (where) => assert.deepEqual(await nameless(page), [], where);
+  await everywhere(page, check, (tile) => tile.click());
   await press(page, 'ArrowDown', 'e');
   await eventually(() => page.locator('.composer').isVisible(), true);
-  assert.deepEqual(await nameless(page), []);
+  await check('composer');
 }
 
 /** By the tab key: from the top to the deck, which is one stop; on a photo, the tags are one. */
@@ -45,13 +72,24 @@ export async function focus_goes_in_order({ page }) {
     }
     return names;
   };
-  assert.deepEqual(await walk(7), ['All photos', 'Search photos', 'Filters (f)', 'Progress (g): all done',
-    'Light or dark', 'Keys (?)', 'IMG_00060.jpg']);
+  assert.deepEqual(await walk(7), [
+    'All photos',
+    'Search photos',
+    'Filters (f)',
+    'Progress (g): all done',
+    'Light or dark',
+    'Keys (?)',
+    'IMG_00060.jpg',
+  ]);
   await press(page, 'Enter');
   await eventually(async () => (await tags(page)).length, 3);
   assert.equal(await focused(page), 'IMG_00060.jpg'); // the stage
   const names = await walk(7);
-  assert.deepEqual(names.slice(0, 3), ['Face without a name', 'Previous photo (k)', 'Next photo (j)']);
+  assert.deepEqual(names.slice(0, 3), [
+    'Face without a name',
+    'Previous photo (k)',
+    'Next photo (j)',
+  ]);
   assert.equal(names.filter((name) => name.startsWith('giraffe')).length, 1);
   assert.equal(names.filter((name) => name.startsWith('circle')).length, 0);
 }
@@ -63,8 +101,12 @@ export async function sheets_keep_and_give_back_focus({ page }) {
     await press(page, key);
     for (let step = 0; step < 25; step++) {
       await press(page, 'Tab');
-      const outside = await page.evaluate((dialog) => document.activeElement !== document.body &&
-        !document.querySelector(dialog).contains(document.activeElement), sheet);
+      const outside = await page.evaluate(
+        (dialog) =>
+          document.activeElement !== document.body &&
+          !document.querySelector(dialog).contains(document.activeElement),
+        sheet,
+      );
       assert.equal(outside, false, `${sheet} after ${step} steps`);
     }
     await press(page, 'Escape');
@@ -73,32 +115,43 @@ export async function sheets_keep_and_give_back_focus({ page }) {
 }
 
 /** Texts whose contrast with what is behind them is under 4.5 : 1 (WCAG 2.2, 1.4.3). */
-const pale = (page) => page.evaluate(() => {
-  const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
-  const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-  const luminance = ([red, green, blue]) => 0.2126 * linear(red / 255) +
-    0.7152 * linear(green / 255) + 0.0722 * linear(blue / 255);
-  const ground = (element) => {
-    for (let one = element; one; one = one.parentElement) {
-      const colour = channels(getComputedStyle(one).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0.7) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const texts = [...document.querySelectorAll('body *')].filter((element) =>
-    element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) &&
-    !element.closest('.unseen, option, datalist') && element.getClientRects().length > 0 &&
-    [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()));
-  const found = texts.map((element) => {
-    const [a, b] = [getComputedStyle(element).color, null].map((colour) =>
-      luminance(colour ? channels(colour) : ground(element)));
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    return { contrast, what: `${element.className || element.tagName}: ${element.textContent.trim()}` };
+const pale = (page) =>
+  page.evaluate(() => {
+    const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
+    const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    const luminance = ([red, green, blue]) =>
+      0.2126 * linear(red / 255) + 0.7152 * linear(green / 255) + 0.0722 * linear(blue / 255);
+    const ground = (element) => {
+      for (let one = element; one; one = one.parentElement) {
+        const colour = channels(getComputedStyle(one).backgroundColor);
+        if (colour.length === 3 || colour[3] > 0.7) return colour;
+      }
+      return [255, 255, 255];
+    };
+    const texts = [...document.querySelectorAll('body *')].filter(
+      (element) =>
+        element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) &&
+        !element.closest('.unseen, option, datalist') &&
+        element.getClientRects().length > 0 &&
+        [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()),
+    );
+    const found = texts.map((element) => {
+      const [a, b] = [getComputedStyle(element).color, null].map((colour) =>
+        luminance(colour ? channels(colour) : ground(element)),
+      );
+      const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      return {
+        contrast,
+        what: `${element.className || element.tagName}: ${element.textContent.trim()}`,
+      };
+    });
+    return {
+      number: found.length,
+      pale: found
+        .filter(({ contrast }) => contrast < 4.5)
+        .map(({ contrast, what }) => `${what} ${contrast.toFixed(2)}`),
+    };
   });
-  return { number: found.length,
-    pale: found.filter(({ contrast }) => contrast < 4.5).map(({ contrast, what }) =>
-      `${what} ${contrast.toFixed(2)}`) };
-});
 
 export async function texts_have_contrast({ page, library }) {
   library.fail(60, 'large', 'it is down');
@@ -112,19 +165,10 @@ export async function texts_have_contrast({ page, library }) {
       number += result.number;
       assert.deepEqual(result.pale, [], `${colorScheme}, ${where}`);
     };
-    await eventually(() => page.locator('.tile a').first().isVisible(), true);
-    await check('deck');
-    for (const [key, sheet] of SHEETS) {
-      await press(page, key);
-      await page.locator(sheet).waitFor();
-      await check(sheet);
-      await press(page, 'Escape');
-    }
-    await page.locator('.tile a').first().click();
-    await eventually(async () => (await tags(page)).length, 3);
+    await everywhere(page, check, (tile) => tile.click());
     await press(page, 'ArrowDown', 'ArrowDown', 'm');
     await eventually(() => page.locator('.toast').count().then(Boolean), true);
-    await check('photo');
+    await check('photo with a tag in focus');
     await press(page, 'Escape');
     assert.ok(number > 100, `${number} texts`);
   }
@@ -152,31 +196,33 @@ export async function fits_a_phone({ page }) {
   const check = async (where) => {
     const found = await page.evaluate(() => ({
       wide: document.documentElement.scrollWidth > window.innerWidth,
-      outside: [...document.querySelectorAll('button, input, select')].filter((control) => {
-        const box = control.getBoundingClientRect();
-        return control.checkVisibility({ visibilityProperty: true }) && box.width > 1 &&
-          !control.closest('.table-room, .strip') && (box.left < -1 || box.right > window.innerWidth + 1);
-      }).map((control) => control.ariaLabel ?? control.textContent),
-      tiny: [...document.querySelectorAll('button')].filter((control) => {
-        const box = control.getBoundingClientRect();
-        return control.checkVisibility({ visibilityProperty: true }) && !control.matches('.box') &&
-          (box.width < 24 || box.height < 24);
-      }).map((control) => control.ariaLabel ?? control.textContent),
+      outside: [...document.querySelectorAll('button, input, select')]
+        .filter((control) => {
+          const box = control.getBoundingClientRect();
+          return (
+            control.checkVisibility({ visibilityProperty: true }) &&
+            box.width > 1 &&
+            !control.closest('.table-room, .strip') &&
+            (box.left < -1 || box.right > window.innerWidth + 1)
+          );
+        })
+        .map((control) => control.ariaLabel ?? control.textContent),
+      tiny: [...document.querySelectorAll('button')]
+        .filter((control) => {
+          const box = control.getBoundingClientRect();
+          return (
+            control.checkVisibility({ visibilityProperty: true }) &&
+            !control.matches('.box') &&
+            (box.width < 24 || box.height < 24)
+          );
+        })
+        .map((control) => control.ariaLabel ?? control.textContent),
     }));
     assert.deepEqual(found, { wide: false, outside: [], tiny: [] }, where);
   };
-  await eventually(() => page.locator('.tile a').first().isVisible(), true);
-  await check('deck');
-  for (const [key, sheet] of SHEETS) {
-    await press(page, key);
-    await page.locator(sheet).waitFor();
-    await check(sheet);
-    await press(page, 'Escape');
-  }
-  await page.locator('.tile a').first().tap();
-  await eventually(async () => (await tags(page)).length, 3);
+  await everywhere(page, check, (tile) => tile.tap());
   await page.locator('.tag').first().tap();
-  await check('photo');
+  await check('photo with a tag in focus');
   await page.locator('.inspector .accept').tap();
   await eventually(async () => (await tags(page))[0], 'giraffe accepted');
 }
@@ -199,8 +245,9 @@ export async function arrivals_do_not_chatter({ page, library }) {
   await eventually(async () => (await tags(page)).length, 3);
   await page.evaluate(() => {
     window.saidCount = 0;
-    new MutationObserver(() => { window.saidCount++; })
-      .observe(document.getElementById('said'), { childList: true });
+    new MutationObserver(() => {
+      window.saidCount++;
+    }).observe(document.getElementById('said'), { childList: true });
   });
   for (let step = 0; step < 20; step++) {
     library.finish(60, 'large', [['mood', `mood ${step}`]]);

@@ -12,22 +12,29 @@ export async function eventually(read, wanted, timeout_ms = 20000) {
     } catch (error) {
       if (Date.now() > end) throw error;
     }
-    await new Promise((resolve) => { setTimeout(resolve, 30); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 30);
+    });
   }
 }
 
 /** The tags on the page: "dog proposed". */
-export const tags = (page) => page.locator('.tag').evaluateAll((chips) => chips.map((chip) =>
-  `${chip.querySelector('.value').textContent} ${chip.dataset.state}`));
+export const tags = (page) =>
+  page
+    .locator('.tag')
+    .evaluateAll((chips) =>
+      chips.map((chip) => `${chip.querySelector('.value').textContent} ${chip.dataset.state}`),
+    );
 
 /** What has the focus: its accessible name, its text, or its tag. */
-export const focused = (page) => page.evaluate(() => {
-  const element = document.activeElement;
-  return element.getAttribute('aria-label') ?? element.id ?? element.tagName;
-});
+export const focused = (page) =>
+  page.evaluate(() => {
+    const element = document.activeElement;
+    return element.getAttribute('aria-label') ?? element.id ?? element.tagName;
+  });
 
-export const focusedTag = (page) => page.evaluate(() =>
-  document.activeElement.querySelector?.('.value')?.textContent ?? null);
+export const focusedTag = (page) =>
+  page.evaluate(() => document.activeElement.querySelector?.('.value')?.textContent ?? null);
 
 export const photoName = (page) => page.locator('.photo-name').textContent();
 export const position = (page) => page.locator('.position').textContent();

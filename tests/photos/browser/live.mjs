@@ -1,7 +1,15 @@
 // What changes by itself while one looks: photos and tags that arrive, errors, a second window.
 import assert from 'node:assert/strict';
-import { eventually, focused, focusedTag, photoCount, photoName, position, press, tags }
-  from './expect.mjs';
+import {
+  eventually,
+  focused,
+  focusedTag,
+  photoCount,
+  photoName,
+  position,
+  press,
+  tags,
+} from './expect.mjs';
 
 async function openFirst(page) {
   await press(page, 'j', 'Enter');
@@ -14,9 +22,20 @@ export async function tags_arrive_and_the_focus_stays({ page, library }) {
   await eventually(() => focusedTag(page), 'circle');
   const id = library.add(); // 61, in front of the open one
   await eventually(() => position(page), '2 of 61');
-  library.finish(60, 'large', [['mood', 'calm'], ['activities', 'walking']]);
-  await eventually(() => tags(page), ['giraffe proposed', 'circle proposed', 'outdoors proposed',
-    'calm proposed', 'walking proposed']);
+  library.finish(60, 'large', [
+    ['mood', 'calm'],
+    ['activities', 'walking'],
+  ]);
+  await eventually(
+    () => tags(page),
+    [
+      'giraffe proposed',
+      'circle proposed',
+      'outdoors proposed',
+      'calm proposed',
+      'walking proposed',
+    ],
+  );
   assert.equal(await focusedTag(page), 'circle');
   await press(page, 'k');
   await eventually(() => photoName(page), 'IMG_00061.jpg');
@@ -35,18 +54,23 @@ export async function tags_arrive_while_one_types({ page, library }) {
   await eventually(async () => (await tags(page)).length, 4);
   await page.keyboard.type('ght');
   await press(page, 'Enter');
-  await eventually(() => tags(page), ['late night edited', 'circle proposed', 'outdoors proposed',
-    'calm proposed']);
+  await eventually(
+    () => tags(page),
+    ['late night edited', 'circle proposed', 'outdoors proposed', 'calm proposed'],
+  );
 }
 
-/** The tag in focus goes: focus does not fall out of the tags. */
+/** The tag in focus goes: the focus goes to the next, and from the last one to the one before it. */
 export async function a_tag_goes_while_in_focus({ page, library }) {
   await openFirst(page);
-  await press(page, 'ArrowDown');
-  await eventually(() => focusedTag(page), 'giraffe');
-  library.photos.get(60).tags.shift();
-  library.changed(60);
+  await press(page, 'ArrowDown', 'ArrowDown');
   await eventually(() => focusedTag(page), 'circle');
+  library.photos.get(60).tags.splice(1, 1);
+  library.changed(60);
+  await eventually(() => focusedTag(page), 'outdoors');
+  library.photos.get(60).tags.pop();
+  library.changed(60);
+  await eventually(() => focusedTag(page), 'giraffe');
 }
 
 export async function photos_arrive_in_the_deck({ page, library }) {
@@ -60,16 +84,32 @@ export async function photos_arrive_in_the_deck({ page, library }) {
   await eventually(async () => (await focused(page)).split(',')[0], 'IMG_00061.jpg');
 }
 
+/** The deck gets shorter than where the focus is. */
+export async function photos_go_from_the_deck({ page, library }) {
+  await page.locator('.tile a[href]').first().waitFor();
+  await press(page, 'End');
+  await eventually(async () => (await focused(page)).split(',')[0], 'IMG_00001.jpg');
+  for (const id of [1, 2, 3]) library.photos.delete(id);
+  library.tell('photos', { added: 0 });
+  await eventually(() => photoCount(page), '57 photos');
+  await press(page, 'End');
+  await eventually(async () => (await focused(page)).split(',')[0], 'IMG_00004.jpg');
+}
+
 /** Far down in the deck, what one looks at stays where it is. */
 export async function photos_arrive_above({ page, library }) {
   await eventually(() => photoCount(page), '1,000 photos');
-  const top = () => page.evaluate(() => {
-    const view = document.querySelector('.scroller').getBoundingClientRect();
-    const tile = [...document.querySelectorAll('.tile')]
-      .find((one) => one.getBoundingClientRect().top >= view.top - 1);
-    return tile.firstElementChild.getAttribute('aria-label').split(',')[0];
+  const top = () =>
+    page.evaluate(() => {
+      const view = document.querySelector('.scroller').getBoundingClientRect();
+      const tile = [...document.querySelectorAll('.tile')].find(
+        (one) => one.getBoundingClientRect().top >= view.top - 1,
+      );
+      return tile.firstElementChild.getAttribute('aria-label').split(',')[0];
+    });
+  await page.evaluate(() => {
+    document.querySelector('.scroller').scrollTop = 209 * 40;
   });
-  await page.evaluate(() => { document.querySelector('.scroller').scrollTop = 209 * 40; });
   await eventually(async () => (await top()).startsWith('IMG_'), true);
   const before = await top();
   for (let photo = 0; photo < 12; photo++) library.add(); // two rows of six
@@ -92,11 +132,15 @@ export async function two_windows_stay_in_step({ page, open }) {
 
 export async function errors_are_shown_and_tried_again({ page, library }) {
   library.fail(60, 'large', 'the model at http://127.0.0.1:9 is down');
-  await eventually(async () => /1 error/.test(await page.locator('#open-progress')
-    .getAttribute('aria-label')), true);
+  await eventually(
+    async () => /1 error/.test(await page.locator('#open-progress').getAttribute('aria-label')),
+    true,
+  );
   await press(page, 'j', 'Enter');
-  await eventually(() => page.locator('.tiers .why:visible').allTextContents(),
-    ['the model at http://127.0.0.1:9 is down']);
+  await eventually(
+    () => page.locator('.tiers .why:visible').allTextContents(),
+    ['the model at http://127.0.0.1:9 is down'],
+  );
   await page.getByRole('button', { name: 'Try again: Large model' }).press('Enter');
   await eventually(() => page.locator('.tiers .why:visible').count(), 0);
   library.fail(60, 'large', 'nonsense');

@@ -1,6 +1,6 @@
 // Reviewing with the keyboard alone.
 import assert from 'node:assert/strict';
-import { eventually, focusedTag, photoName, position, press, tags } from './expect.mjs';
+import { eventually, focusedTag, photoCount, photoName, position, press, tags } from './expect.mjs';
 
 // Photo 60 of the made library: giraffe, circle (entities), outdoors (context), all proposed.
 const FIRST = ['giraffe proposed', 'circle proposed', 'outdoors proposed'];
@@ -43,14 +43,21 @@ export async function edits({ page }) {
   await eventually(() => page.locator('.composer input').inputValue(), 'circle');
   await page.keyboard.type('small circle');
   await press(page, 'Enter');
-  await eventually(() => tags(page), ['giraffe proposed', 'small circle edited', 'outdoors proposed']);
+  await eventually(
+    () => tags(page),
+    ['giraffe proposed', 'small circle edited', 'outdoors proposed'],
+  );
   assert.equal(await focusedTag(page), 'small circle');
   assert.match(await page.locator('.inspector').textContent(), /Was: circle/);
   await press(page, 'e');
   await page.keyboard.type('cat');
   await press(page, 'Escape'); // leaves the form, not the photo
   await eventually(() => focusedTag(page), 'small circle');
-  assert.deepEqual(await tags(page), ['giraffe proposed', 'small circle edited', 'outdoors proposed']);
+  assert.deepEqual(await tags(page), [
+    'giraffe proposed',
+    'small circle edited',
+    'outdoors proposed',
+  ]);
 }
 
 export async function merges({ page }) {
@@ -81,6 +88,13 @@ export async function names_a_face({ page }) {
   await page.getByRole('button', { name: 'Face: Anna' }).waitFor();
   await press(page, 'b');
   assert.equal(await page.getByRole('button', { name: 'Face: Anna' }).isVisible(), false);
+  await press(page, 'Escape', 'f');
+  await page
+    .locator('#filters select[name=person] option[value=Anna]')
+    .waitFor({ state: 'attached' });
+  await page.locator('#filters select[name=person]').selectOption('Anna');
+  await eventually(() => photoCount(page), '1 photo');
+  assert.deepEqual(await page.locator('.active-filters li').allTextContents(), ['Anna ×']);
 }
 
 export async function marks_as_reviewed_and_goes_on({ page, library }) {

@@ -1,4 +1,5 @@
-// Runs all cases that a script beside it exports, each with a library, a server and a window of its own:
+// Runs all cases that a script beside it exports, each with a library, a server and a window of
+// its own:
 //
 //   node run.mjs deck.mjs [CASE]
 //
@@ -6,7 +7,8 @@
 // A case fails by throwing, and also when the page logged an error, broke its content security
 // policy or asked another host for something.
 import { fileURLToPath } from 'node:url';
-import { MadeLibrary, serve } from './made_server.mjs';
+import { MadeLibrary } from './made_library.mjs';
+import { serve } from './made_server.mjs';
 import { ServedLibrary } from './served_library.mjs';
 
 const packages = new URL('../../../build/clients/node_modules/', import.meta.url);
@@ -38,11 +40,15 @@ export function watch(page, url) {
 }
 
 async function runCase(browser, test) {
-  const library = test.served ? new ServedLibrary(process.env.SACCADE_PROGRAM)
+  const library = test.served
+    ? new ServedLibrary(process.env.SACCADE_PROGRAM)
     : new MadeLibrary(test.photos ?? 60);
   const server = test.served ? await library.serve(test.served) : await serve(library);
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB',
-    ...test.window });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    locale: 'en-GB',
+    ...test.window,
+  });
   const wrongs = [];
   const open = async (address = '') => {
     const page = await context.newPage();
@@ -63,8 +69,9 @@ async function runCase(browser, test) {
 }
 
 async function main([script, only]) {
-  const cases = Object.entries(await import(new URL(script, import.meta.url)))
-    .filter(([name]) => !only || name === only);
+  const cases = Object.entries(await import(new URL(script, import.meta.url))).filter(
+    ([name]) => !only || name === only,
+  );
   const browser = await launch();
   let failed = 0;
   for (const [name, test] of cases) {

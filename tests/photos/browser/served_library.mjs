@@ -1,7 +1,7 @@
 // A library of the program itself, in a folder of its own that goes with it.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,8 +26,12 @@ export class ServedLibrary {
 
   /** Runs `saccade photos COMMAND LIBRARY ARGUMENTS...`; what it prints. */
   async run(command, ...args) {
-    const { stdout } = await promisify(execFile)(this.#program,
-      ['photos', command, this.#library, ...args]);
+    const { stdout } = await promisify(execFile)(this.#program, [
+      'photos',
+      command,
+      this.#library,
+      ...args,
+    ]);
     return stdout;
   }
 
@@ -42,13 +46,16 @@ export class ServedLibrary {
   }
 
   /**
-   * Makes the library with `pictures` (names), has its settings changed by `settings(text)`, and
+   * Makes the library, has its settings changed by `settings(text)`, adds `pictures` (names), and
    * serves it with `options`; {url, close}.
    */
   async serve({ pictures = [], settings = (text) => text, options = [] }) {
-    await this.add(...pictures);
+    const nothing = join(this.#folder, 'nothing');
+    mkdirSync(nothing);
+    await this.run('add', nothing); // makes the library, with the settings that it comes with
     const file = join(this.#library, 'photos.toml');
     writeFileSync(file, settings(readFileSync(file, 'utf8')));
+    if (pictures.length > 0) await this.add(...pictures);
     await this.start(...options);
     return { url: this.#url, close: () => this.#close() };
   }
@@ -56,9 +63,11 @@ export class ServedLibrary {
   /** Starts the server; the port is the one it had before, if there was one. */
   async start(...options) {
     const port = this.#url ? new URL(this.#url).port : '0';
-    this.#process = spawn(this.#program,
+    this.#process = spawn(
+      this.#program,
       ['photos', 'serve', this.#library, '--port', port, ...options],
-      { stdio: ['ignore', 'pipe', 'inherit'] });
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     this.#url = await new Promise((resolve, reject) => {
       let printed = '';
       this.#process.stdout.on('data', (part) => {
