@@ -162,7 +162,9 @@ void add_eval(CLI::App& photos, Action& action) {
       ->add_option("--against", eval->against,
                    "Labels, JSON lines: {\"photo\": PATH or digest, \"fields\": {...}}")
       ->type_name("FILE");
-  command->add_option("--judge", eval->judge, "In place of labels a model that judges, or NAME@URL")
+  command
+      ->add_option("--judge", eval->judge,
+                   "In place of labels a model that judges: MODEL, NAME@URL or a server's URL")
       ->type_name("MODEL");
   add_value(*command, "--margin", "POINTS",
             "By how many points of a hundred another must surely be better (default 3)",

@@ -36,13 +36,14 @@ const Tier& first_vlm_tier(const Library& library) {
   fail("{}: photos.toml has no tier of kind vlm", library.folder().string());
 }
 
-/// "NAME@URL", or a model for this process.
+/// "NAME@URL" or "URL", or a model for this process.
 photos::VlmSettings model_settings(const Library& library, const std::string& text) {
   photos::VlmSettings settings;
   settings.engine = engine_options_from_environment();
-  const auto at = text.find("@http");
+  const auto at =
+      text.starts_with("http://") || text.starts_with("https://") ? 0 : text.find("@http");
   settings.model = text.substr(0, at);
-  if (at != std::string::npos) settings.url = text.substr(at + 1);
+  if (at != std::string::npos) settings.url = text.substr(at == 0 ? 0 : at + 1);
   // A tier's model keeps what photos.toml says of it, such as where its key is.
   for (const Tier& tier : library.settings().tiers) {
     if (tier.vlm.model == settings.model && tier.vlm.url == settings.url) settings = tier.vlm;
@@ -53,7 +54,8 @@ photos::VlmSettings model_settings(const Library& library, const std::string& te
 std::vector<eval::EvaluatedPhoto> evaluated_photos(const Library& library, std::int64_t limit) {
   return library.database().read([&](photos::Connection& connection) {
     std::vector<eval::EvaluatedPhoto> list;
-    auto rows = photos::sql(connection,
+    auto rows =
+        photos::sql(connection,
                     "SELECT photos.id, MIN(path), digest FROM photos JOIN files ON photo_id = "
                     "photos.id WHERE missing_since IS NULL AND width IS NOT NULL GROUP BY "
                     "photos.id ORDER BY photos.id LIMIT ?1",
@@ -159,7 +161,8 @@ int evaluate_photos(const PhotosEval& command) {
     const auto bytes = std::as_bytes(std::span(page));
     photos::write_whole_file(std::filesystem::absolute(command.html), {bytes.begin(), bytes.end()});
   }
-  write_output(command.json ? json_text(report_json(evaluation)) + "\n" : evaluation_text(evaluation));
+  write_output(command.json ? json_text(report_json(evaluation)) + "\n"
+                            : evaluation_text(evaluation));
   return kSuccess;
 }
 

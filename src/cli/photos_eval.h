@@ -9,7 +9,7 @@ namespace saccade::cli {
 struct PhotosEval {
   std::string library;
   std::string against;  ///< file of labels; empty: a judge
-  std::string judge;    ///< MODEL or NAME@URL
+  std::string judge;    ///< MODEL, NAME@URL or URL
   std::string models;   ///< MODEL or NAME@URL, with commas between
   std::string prompts;  ///< tiers' names or files, with commas between; empty: the first tier's
   double margin = 3.0;
