@@ -25,13 +25,17 @@ COMPUTE_SANITIZER = $(shell PATH="$$PATH:/usr/local/cuda/bin" command -v compute
 CTEST = ctest --parallel $(JOBS) --output-on-failure --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-gpu test-long test-sanitize test-threads soak format tidy install clean
+.PHONY: help run photos-demo build test test-gpu test-long test-sanitize test-threads soak format tidy install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build Saccade and let the built-in model answer a question about a picture
 	build/release/bin/saccade run glance "$(DEMO_PROMPT)" --image $(DEMO_IMAGE)
+
+photos-demo: build ## a photo library of the sample pictures, with its review page, until Ctrl-C
+	build/release/bin/saccade photos add build/photos-demo assets/pictures
+	build/release/bin/saccade photos serve build/photos-demo
 
 # Without the tests at first, so that a look at Saccade does not need what they need. `make test`
 # turns them on in the same folder, and nothing is compiled twice.

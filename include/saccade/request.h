@@ -57,7 +57,7 @@ struct Constraint {
   /// Empty: the whole answer. Otherwise what comes after this text, whenever the answer writes it;
   /// before it and afterwards the answer is free.
   std::string after;
-  /// With `after`: what then comes first of all, such as a line's end; the answer is made to.
+  /// Not with `if_begins`: what comes first of all, such as a line's end; the answer is made to.
   std::string opening = {};
   /// With `after`: the answer ends where what it is held to does.
   bool ends_answer = false;
@@ -81,8 +81,8 @@ struct Reasoning {
   std::string begin;  ///< "<think>"; the answer reasons if it begins with this, white space aside
   std::string end;    ///< "</think>"
   bool open = false;  ///< the prompt has the beginning already
-  /// Tokens between the two; then the answer goes on with `closing`, whatever the model would have
-  /// written. At least 1 where it is open. None: as many as the model takes.
+  /// Tokens between the two; then `closing` comes, whatever the model would have written. At least
+  /// 1 where it is open. None: all that it takes. An answer to be constrained does not end there.
   std::optional<std::int64_t> budget;
   std::string closing = {};  ///< "\n</think>\n\n"
 };
@@ -112,8 +112,8 @@ struct Request {
   std::optional<int> logprobs;
   std::optional<std::int64_t> min_pixels;  ///< pixel budget of each picture
   std::optional<std::int64_t> max_pixels;
-  std::optional<Constraint> constraint;
-  std::optional<Reasoning> reasoning;  ///< without, nothing of an answer counts as reasoning
+  std::optional<Constraint> constraint;  ///< one on the whole answer holds behind its reasoning
+  std::optional<Reasoning> reasoning;    ///< without, nothing of an answer counts as reasoning
   /// A service gives requests of a higher priority their turn first.
   int priority = 0;
   std::string name = {};  ///< what traces call it

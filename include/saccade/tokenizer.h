@@ -35,6 +35,9 @@ class Tokenizer {
   /// outside the vocabulary.
   std::string token_bytes(std::int32_t id) const;
 
+  /// Whether a token is not text, such as <|im_end|>.
+  bool is_special(std::int32_t id) const;
+
   /// The largest id + 1.
   std::int32_t vocab_size() const;
 

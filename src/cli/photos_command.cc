@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "cli/photos_actions.h"
 #include "cli/photos_bench.h"
+#include "cli/photos_eval.h"
 #include "server/access.h"
 
 namespace saccade::cli {
@@ -143,6 +144,41 @@ void add_retry(CLI::App& photos, Action& action) {
   command->callback([retry, &action] { action = [retry] { return retry_photos(*retry); }; });
 }
 
+void add_eval(CLI::App& photos, Action& action) {
+  const auto eval = std::make_shared<PhotosEval>();
+  CLI::App* command = add_photos_subcommand(
+      photos, "eval", "Compare models and prompts on the library's photos", eval->library);
+  command
+      ->add_option("--models", eval->models,
+                   "Models with commas between: what `saccade run` takes, or NAME@URL of a server. "
+                   "The first is what others have to beat")
+      ->type_name("MODEL,...")
+      ->required();
+  command
+      ->add_option("--prompts", eval->prompts,
+                   "Prompts with commas between: names of tiers, or text files, which are asked "
+                   "with the first tier's schema (default: that tier's)")
+      ->type_name("PROMPT,...");
+  command
+      ->add_option("--against", eval->against,
+                   "Labels, JSON lines: {\"photo\": PATH or digest, \"fields\": {...}}")
+      ->type_name("FILE");
+  command
+      ->add_option("--judge", eval->judge,
+                   "In place of labels a model that judges: MODEL, NAME@URL or a server's URL")
+      ->type_name("MODEL");
+  add_value(*command, "--margin", "POINTS",
+            "By how many points of a hundred another must surely be better (default 3)",
+            [eval](const std::string& text) { eval->margin = parse_number("--margin", text); });
+  add_value(*command, "--limit", "N", "Ask about the first N photos (default: all)",
+            [eval](const std::string& text) { eval->limit = parse_integer("--limit", text, 1); });
+  add_value(*command, "--seed", "N", "Of what is drawn at random (default 1)",
+            [eval](const std::string& text) { eval->seed = parse_unsigned("--seed", text); });
+  command->add_option("--html", eval->html, "Write a report for browsers")->type_name("FILE");
+  command->add_flag("--json", eval->json, "Print one JSON object");
+  command->callback([eval, &action] { action = [eval] { return evaluate_photos(*eval); }; });
+}
+
 }  // namespace
 
 void add_photos_command(CLI::App& app, Action& action) {
@@ -160,6 +196,7 @@ void add_photos_command(CLI::App& app, Action& action) {
   add_verify(*photos, action);
   add_retry(*photos, action);
   add_photos_bench(*photos, action);
+  add_eval(*photos, action);
 }
 
 }  // namespace saccade::cli

@@ -242,12 +242,13 @@ SequenceInput LoadedModel::prepare(const std::shared_ptr<const Request>& request
   }
   input.logprobs = request->logprobs;
   input.priority = request->priority;
-  if (request->constraint) input.constraint.emplace(make_constraint(*request->constraint));
+  if (request->constraint) input.constraint.emplace(make_constraint(*request));
   if (request->reasoning) input.reasoning.emplace(*request->reasoning, processor_->tokenizer());
   return input;
 }
 
-AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) const {
+AnswerConstraint LoadedModel::make_constraint(const Request& request) const {
+  const Constraint& constraint = *request.constraint;
   {
     const std::lock_guard lock(grammars_mutex_);
     if (!grammars_) {
@@ -256,12 +257,6 @@ AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) cons
               processor_->tokenizer(), info_.vocab_size, processor_->end_tokens()));
     }
   }
-  if (!constraint.if_begins.empty() && !constraint.after.empty()) {
-    fail_usage("constraint: wanted either after or if_begins");
-  }
-  if (constraint.after.empty() && (!constraint.opening.empty() || constraint.ends_answer)) {
-    fail_usage("constraint: opening and ends_answer need after");
-  }
   const grammar::Source source{source_kind(constraint.kind), constraint.texts};
   const bool one = constraint.kind != Constraint::Kind::kChoice;
   const std::size_t wanted = constraint.kind == Constraint::Kind::kJsonObject ? 0 : 1;
@@ -269,7 +264,8 @@ AnswerConstraint LoadedModel::make_constraint(const Constraint& constraint) cons
     fail_usage("constraint: wanted {} text, found {}", wanted, constraint.texts.size());
   }
   try {
-    return {grammars_->get(source, "the constraint"), processor_->tokenizer(), constraint};
+    return {grammars_->get(source, "the constraint"), processor_->tokenizer(), constraint,
+            request.reasoning ? &*request.reasoning : nullptr};
   } catch (const Error& error) {
     throw Error(error.what(), ErrorKind::kUsage);  // it is the request's
   }

@@ -77,7 +77,7 @@ class LoadedModel {
  private:
   void make_pools();
   void open_cache_directory();
-  AnswerConstraint make_constraint(const Constraint& constraint) const;
+  AnswerConstraint make_constraint(const Request& request) const;
   bool takes_prefix(const SequenceInput& input) const;
   void check_embedding(const Request& request, const PreparedPrompt& prepared) const;
   std::int64_t check_length(const PreparedPrompt& prepared, std::int64_t max_tokens) const;

@@ -11,17 +11,18 @@ ReasoningWatch::ReasoningWatch(const Reasoning& reasoning, const text::Tokenizer
   if (reasoning.end.empty() || (reasoning.begin.empty() && !reasoning.open)) {
     fail_usage("reasoning: wanted the texts that it begins and ends with");
   }
+  const bool closes = reasoning.closing.find(reasoning.end) != std::string::npos;
+  if (closes) closing_ = tokenizer.encode(reasoning.closing);
   if (!reasoning.budget) return;
   const std::int64_t least = reasoning.open ? 1 : 0;
   if (*reasoning.budget < least) {
     fail_usage("reasoning: wanted a budget of {} tokens or more, found {}", least,
                *reasoning.budget);
   }
-  if (reasoning.closing.find(reasoning.end) == std::string::npos) {
+  if (!closes) {
     fail_usage("reasoning: wanted a closing text with {} in it, found \"{}\"", reasoning.end,
                reasoning.closing);
   }
-  closing_ = tokenizer.encode(reasoning.closing);
 }
 
 bool ReasoningWatch::add(std::int32_t id) {

@@ -145,6 +145,10 @@ void Sequence::accept(std::int32_t id, std::span<const float> logits) {
     owed_.erase(owed_.begin());
     return owed;
   };
+  if (owed_.empty() && ends_too_early(id)) {
+    input_.reasoning->stop();
+    owed_ = input_.reasoning->closing();
+  }
   if (!owed_.empty()) id = next_owed();
   if (on_logits) on_logits(logits);
   if (input_.logprobs) logprobs_.push_back(logprobs_of(logits, id, *input_.logprobs));
@@ -175,11 +179,23 @@ void Sequence::pool(std::span<const float> rows, std::int64_t width, std::int64_
   }
 }
 
+bool Sequence::is_end(std::int32_t id) const {
+  return std::ranges::find(input_.end_tokens, id) != input_.end_tokens.end();
+}
+
+/// Whether a token would end the answer inside of reasoning, before what it must be has begun.
+bool Sequence::ends_too_early(std::int32_t id) const {
+  return is_end(id) && input_.constraint && input_.constraint->reasons();
+}
+
 /// Goes on with a token and with what it brings along.
 void Sequence::take(std::int32_t id) {
   if (!input_.constraint) return append(id);
   const std::vector<std::int32_t> tokens = input_.constraint->take(id, !wants_logits());
-  if (input_.constraint->active() && input_.reasoning) input_.reasoning->stop();
+  if (input_.constraint->active() && !input_.constraint->reasons()) {
+    if (input_.reasoning) input_.reasoning->stop();
+    owed_.clear();  // what is behind the end of reasoning is the constraint's to say
+  }
   for (const std::int32_t taken : tokens) {
     if (!finished()) append(taken);
   }
@@ -190,8 +206,7 @@ void Sequence::take(std::int32_t id) {
 void Sequence::append(std::int32_t id) {
   generated_.push_back(id);
   input_.edits.note(id);
-  const auto& ends = input_.end_tokens;
-  if (std::find(ends.begin(), ends.end(), id) != ends.end()) {
+  if (is_end(id)) {
     finish(FinishReason::kStop);
     return;
   }

@@ -172,6 +172,8 @@ class Sequence {
 
  private:
   void finish(FinishReason reason);
+  bool is_end(std::int32_t id) const;
+  bool ends_too_early(std::int32_t id) const;
   void take(std::int32_t id);
   void append(std::int32_t id);
   void emit(const std::string& text);

@@ -49,6 +49,10 @@ std::string Tokenizer::token_bytes(std::int32_t id) const {
   return std::string(impl_->tokenizer.token_bytes(id));
 }
 
+bool Tokenizer::is_special(std::int32_t id) const {
+  return impl_->tokenizer.is_special(id);
+}
+
 std::int32_t Tokenizer::vocab_size() const {
   return impl_->tokenizer.vocab_size();
 }

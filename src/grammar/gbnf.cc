@@ -50,6 +50,9 @@ class GbnfCompiler {
 
  private:
   DfaPtr automaton_of(const GbnfRule& rule, const RuleFacts& facts, Program& program) {
+    if (rule.value && rule.value->end.empty()) {
+      return json_value(rule.value->schema, where_, program);
+    }
     if (rule.value) return tagged_value(rule.value->schema, rule.value->end, where_, program);
     Nfa nfa;
     const Fragment whole = build(nfa, *rule.expression);
@@ -201,7 +204,10 @@ class GbnfCompiler {
 }  // namespace
 
 Program compile_gbnf(std::string_view text, const std::string& where) {
-  return GbnfCompiler(parse_gbnf(text, where), where).compile();
+  GbnfText parsed = parse_gbnf(text, where);
+  Program program = GbnfCompiler(std::move(parsed.rules), where).compile();
+  program.special_tokens = std::move(parsed.special_tokens);
+  return program;
 }
 
 }  // namespace saccade::grammar

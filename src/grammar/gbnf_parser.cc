@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "grammar/regex.h"
+#include "grammar/special_text.h"
 #include "text/unicode.h"
 
 namespace saccade::grammar {
@@ -22,7 +23,7 @@ class GbnfParser {
  public:
   GbnfParser(std::string_view text, const std::string& where) : text_(text), where_(where) {}
 
-  std::vector<GbnfRule> parse() {
+  GbnfText parse() {
     skip(true);
     while (!at_end()) {
       const std::string name = word();
@@ -42,7 +43,7 @@ class GbnfParser {
       if (!rule.expression && !rule.value)
         fail("{}: the rule {} is used and not defined", where_, rule.name);
     }
-    return std::move(rules_);
+    return {std::move(rules_), std::move(special_tokens_)};
   }
 
  private:
@@ -135,30 +136,63 @@ class GbnfParser {
       if (!take(")")) wrong("wanted )");
       return group;
     }
-    if (take("%")) return value();
+    if (take("%")) return extension();
     return {.kind = Kind::kRule, .rule = index_of(word())};
   }
 
-  /// Behind %: value, a schema on one line, and the text that ends the value.
-  GbnfExpression value() {
-    if (word() != "value") wrong("wanted %value");
+  /// Behind %: what llama.cpp's language does not have.
+  GbnfExpression extension() {
+    const std::string name = word();
+    const bool known = name == "token" || name == "value" || name == "json";
+    if (!known) wrong("wanted %value, %json or %token");
     skip(false);
+    if (name == "token") return special_token();
+    GbnfValue value{schema(name), {}};
+    if (name == "value") {
+      skip(false);
+      value.end = end_of_value();
+    }
+    if (rules_.size() >= kMaxRules)
+      wrong(fmt::format("more than {} rules are not supported", kMaxRules));
+    rules_.push_back({"%" + name, std::nullopt, std::move(value)});
+    return {.kind = Kind::kRule, .rule = rules_.size() - 1};
+  }
+
+  /// Up to the brace that closes it.
+  boost::json::value schema(const std::string& name) {
     const std::string_view rest = text_.substr(position_);
     boost::json::stream_parser parser;
     boost::system::error_code error;
     const std::size_t size = parser.write_some(rest.data(), rest.size(), error);
-    if (error || !parser.done() || peek() != '{') wrong("wanted a JSON Schema behind %value");
+    if (error || !parser.done() || peek() != '{') {
+      wrong(fmt::format("wanted a JSON Schema behind %{}", name));
+    }
+    // The parser takes the space behind the brace as well, and a line's end is the rule's.
+    const std::string_view schema = rest.substr(0, rest.substr(0, size).rfind('}') + 1);
+    position_ += schema.size();
     // Read anew as all JSON of users is, whose depth is limited.
-    GbnfValue value{parse_json(rest.substr(0, size), where_), {}};
-    position_ += size;
-    skip(false);
+    return parse_json(schema, where_);
+  }
+
+  std::string end_of_value() {
+    if (take("%")) {
+      if (word() != "token") wrong("wanted %token");
+      skip(false);
+      return special_token().bytes;
+    }
     if (!take("\"")) wrong("wanted the text that ends the value, in quotes");
-    value.end = literal().bytes;
-    if (value.end.empty()) wrong("a value must end with something");
-    if (rules_.size() >= kMaxRules)
-      wrong(fmt::format("more than {} rules are not supported", kMaxRules));
-    rules_.push_back({"%value", std::nullopt, std::move(value)});
-    return {.kind = Kind::kRule, .rule = rules_.size() - 1};
+    std::string end = literal().bytes;
+    if (end.empty()) wrong("a value must end with something");
+    return end;
+  }
+
+  GbnfExpression special_token() {
+    if (!take("\"")) wrong("wanted the text of a special token, in quotes");
+    GbnfExpression part = literal();
+    if (part.bytes.empty()) wrong("a special token has a text");
+    special_tokens_.push_back(part.bytes);
+    part.bytes = special_text(part.bytes);
+    return part;
   }
 
   bool quantified(GbnfExpression& part) {
@@ -280,12 +314,13 @@ class GbnfParser {
   std::size_t position_ = 0;
   int depth_ = 0;
   std::vector<GbnfRule> rules_;
+  std::vector<std::string> special_tokens_;
   std::map<std::string, std::size_t> index_;
 };
 
 }  // namespace
 
-std::vector<GbnfRule> parse_gbnf(std::string_view text, const std::string& where) {
+GbnfText parse_gbnf(std::string_view text, const std::string& where) {
   return GbnfParser(text, where).parse();
 }
 

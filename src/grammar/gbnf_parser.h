@@ -16,7 +16,7 @@ namespace saccade::grammar {
 struct GbnfExpression {
   enum class Kind : std::uint8_t { kBytes, kCharacters, kRule, kSequence, kEither, kRepeat };
   Kind kind = Kind::kSequence;
-  std::string bytes;
+  std::string bytes;  ///< %token "text": special_text() of it
   CodePointSet characters;
   std::size_t rule = 0;
   std::vector<GbnfExpression> parts;  ///< one of kRepeat
@@ -24,7 +24,8 @@ struct GbnfExpression {
   std::optional<std::uint64_t> max;
 };
 
-/// %value SCHEMA "end": a value of a JSON Schema as forms in tags have it, and what it ends with.
+/// %value SCHEMA "end": a value of a JSON Schema as forms in tags have it, and what it ends with,
+/// which may be a special token. %json SCHEMA: a value as JSON, without an end.
 struct GbnfValue {
   boost::json::value schema;
   std::string end;
@@ -36,7 +37,12 @@ struct GbnfRule {
   std::optional<GbnfValue> value;            ///< in its place: a rule without a name of its own
 };
 
-/// The rules in the order of their names' first appearance. Throws Error.
-std::vector<GbnfRule> parse_gbnf(std::string_view text, const std::string& where);
+struct GbnfText {
+  std::vector<GbnfRule> rules;              ///< in the order of their names' first appearance
+  std::vector<std::string> special_tokens;  ///< that it names
+};
+
+/// Throws Error.
+GbnfText parse_gbnf(std::string_view text, const std::string& where);
 
 }  // namespace saccade::grammar

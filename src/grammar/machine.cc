@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "grammar/machine_threads.h"
 #include "grammar/number_automaton.h"
 #include "grammar/string_text.h"
 #include "grammar/tagged_value.h"
@@ -44,7 +45,9 @@ bool same(const Thread& a, const Thread& b) {
   return a.parent == b.parent || (a.parent && b.parent && a.parent->hash == b.parent->hash);
 }
 
-void add(Threads& out, Thread thread) {
+}  // namespace
+
+void add_thread(Threads& out, Thread thread) {
   for (const Thread& other : out) {
     if (same(thread, other)) return;
   }
@@ -55,15 +58,13 @@ void add(Threads& out, Thread thread) {
   out.push_back(std::move(thread));
 }
 
-Thread at(Place::Kind kind, std::uint32_t spec, FramePtr parent) {
+Thread thread_at(Place::Kind kind, std::uint32_t spec, FramePtr parent) {
   Thread thread;
   thread.place.kind = kind;
   thread.place.spec = spec;
   thread.parent = std::move(parent);
   return thread;
 }
-
-}  // namespace
 
 Frame::Frame(Place p, FramePtr up) : place(std::move(p)), parent(std::move(up)) {
   hash = mix(hash_of(place), parent ? parent->hash : 0);
@@ -82,7 +83,7 @@ Thread Machine::resume(const FramePtr& parent) {
 }
 
 Threads Machine::start() const {
-  Thread thread = at(program_->json ? Place::kValue : Place::kAutomaton, 0, nullptr);
+  Thread thread = thread_at(program_->json ? Place::kValue : Place::kAutomaton, 0, nullptr);
   if (!program_->json && program_->automata[0]->empty()) return {};
   return {thread};
 }
@@ -113,11 +114,11 @@ void Machine::step(const Thread& thread, std::uint8_t byte, Threads& out, int de
   const bool space = program_->documents && program_->json && is_space(byte);
   switch (place.kind) {
     case Place::kDone:
-      if (space) add(out, thread);
+      if (space) add_thread(out, thread);
       return;
     case Place::kValue:
       if (space) {
-        add(out, thread);
+        add_thread(out, thread);
       } else {
         begin_value(place.spec, byte, thread.parent, out);
       }
@@ -132,14 +133,14 @@ void Machine::step(const Thread& thread, std::uint8_t byte, Threads& out, int de
       return step_key(thread, byte, out);
     case Place::kArray:
       if (space) {
-        add(out, thread);
+        add_thread(out, thread);
       } else {
         step_array(thread, byte, out);
       }
       return;
     case Place::kObject:
       if (space) {
-        add(out, thread);
+        add_thread(out, thread);
       } else {
         step_object(thread, byte, out);
       }
@@ -151,28 +152,29 @@ void Machine::begin_value(std::uint32_t node, std::uint8_t byte, const FramePtr&
                           Threads& out) const {
   const Node& kinds = program_->nodes[node];
   if (byte == '"') {
-    for (const std::uint32_t spec : kinds.strings) add(out, at(Place::kString, spec, parent));
+    for (const std::uint32_t spec : kinds.strings)
+      add_thread(out, thread_at(Place::kString, spec, parent));
   } else if (byte == '[') {
-    for (const std::uint32_t spec : kinds.arrays) add(out, at(Place::kArray, spec, parent));
+    for (const std::uint32_t spec : kinds.arrays) add_thread(out, begin_array(spec, parent));
   } else if (byte == '{') {
     for (const std::uint32_t spec : kinds.objects) {
-      Thread thread = at(Place::kObject, spec, parent);
+      Thread thread = thread_at(Place::kObject, spec, parent);
       auto members = std::make_shared<Members>();
       members->needed = program_->objects[spec].required;
       thread.place.members = std::move(members);
-      add(out, std::move(thread));
+      add_thread(out, std::move(thread));
     }
   } else {
     for (const std::uint32_t spec : kinds.automata) {
-      Thread thread = at(Place::kAutomaton, spec, parent);
+      Thread thread = thread_at(Place::kAutomaton, spec, parent);
       thread.place.state = program_->automata[spec]->step(Dfa::start(), byte);
-      if (thread.place.state != Dfa::kDead) add(out, std::move(thread));
+      if (thread.place.state != Dfa::kDead) add_thread(out, std::move(thread));
     }
     for (const std::uint32_t spec : kinds.numbers) {
-      Thread thread = at(Place::kNumber, spec, parent);
+      Thread thread = thread_at(Place::kNumber, spec, parent);
       thread.place.state = json_number()->step(Dfa::start(), byte);
       thread.place.text = std::make_shared<std::string>(1, static_cast<char>(byte));
-      if (thread.place.state != Dfa::kDead) add(out, std::move(thread));
+      if (thread.place.state != Dfa::kDead) add_thread(out, std::move(thread));
     }
   }
 }
@@ -185,7 +187,7 @@ void Machine::step_automaton(const Thread& thread, std::uint8_t byte, Threads& o
     Thread moved = thread;
     moved.place.state = next;
     moved.place.phase = Place::kOpened;
-    add(out, std::move(moved));
+    add_thread(out, std::move(moved));
   }
   for (const Dfa::Call& call : dfa.calls(thread.place.state)) {
     Place back = thread.place;
@@ -202,7 +204,7 @@ void Machine::step_automaton(const Thread& thread, std::uint8_t byte, Threads& o
       begin_value(node_of_rule(call.rule), byte, parent, out);
       continue;
     }
-    Thread inner = at(Place::kAutomaton, static_cast<std::uint32_t>(call.rule), parent);
+    Thread inner = thread_at(Place::kAutomaton, static_cast<std::uint32_t>(call.rule), parent);
     // An empty word of the rule is an edge of the caller, so it must not end here at once.
     inner.place.phase = Place::kCalled;
     step(inner, byte, out, depth + 1);
@@ -228,7 +230,7 @@ void Machine::step_number(const Thread& thread, std::uint8_t byte, Threads& out)
   Thread moved = thread;
   moved.place.state = next;
   moved.place.text = std::make_shared<std::string>(*thread.place.text + static_cast<char>(byte));
-  add(out, std::move(moved));
+  add_thread(out, std::move(moved));
 }
 
 void Machine::step_string(const Thread& thread, std::uint8_t byte, Threads& out) const {
@@ -239,42 +241,13 @@ void Machine::step_string(const Thread& thread, std::uint8_t byte, Threads& out)
     case TextStep::kRefused:
       return;
     case TextStep::kInside:
-      add(out, std::move(moved));
+      add_thread(out, std::move(moved));
       return;
     case TextStep::kQuote:
       if (spec.dfa->accepts(moved.place.state) && moved.place.count >= spec.min) {
-        add(out, resume(thread.parent));
+        add_thread(out, resume(thread.parent));
       }
       return;
-  }
-}
-
-void Machine::step_array(const Thread& thread, std::uint8_t byte, Threads& out) const {
-  const ArraySpec& spec = program_->arrays[thread.place.spec];
-  const Place& place = thread.place;
-  const bool may_close = place.phase != Place::kAfterComma && place.count >= spec.min;
-  if (byte == ']') {
-    if (may_close) add(out, resume(thread.parent));
-    return;
-  }
-  if (place.phase == Place::kAfterItem) {
-    if (byte != ',' || place.count >= spec.max) return;
-    Thread moved = thread;
-    moved.place.phase = Place::kAfterComma;
-    add(out, std::move(moved));
-    return;
-  }
-  if (place.count >= spec.max) return;
-  Place after = place;
-  after.phase = Place::kAfterItem;
-  ++after.count;
-  const std::uint32_t node = spec.node(place.count);
-  const auto parent = std::make_shared<const Frame>(std::move(after), thread.parent);
-  // A model writes one space behind each comma.
-  if (place.phase == Place::kAfterComma && !program_->documents) {
-    if (byte == ' ') add(out, at(Place::kValue, node, parent));
-  } else {
-    begin_value(node, byte, parent, out);
   }
 }
 

@@ -12,7 +12,7 @@
 
 namespace saccade::grammar {
 
-/// The keys an object has so far.
+/// The keys an object has so far, or the items of an array that counts them.
 struct Members {
   Bits seen;    ///< of ObjectSpec::names
   Bits needed;  ///< required, and what the seen ones need
@@ -20,6 +20,7 @@ struct Members {
   std::size_t position = 0;  ///< in the generation style: names from here on may follow
   KeySet others;
   std::shared_ptr<const std::vector<std::string>> texts;  ///< others, where they are remembered
+  std::vector<std::uint64_t> items;                       ///< of each of ArraySpec::classes
 };
 
 /// An escape of a JSON string of which a part has come.
@@ -128,7 +129,10 @@ class Machine {
   void step_number(const Thread& thread, std::uint8_t byte, Threads& out) const;
   bool number_ends(const Place& place) const;
   void step_string(const Thread& thread, std::uint8_t byte, Threads& out) const;
+  Thread begin_array(std::uint32_t spec, const FramePtr& parent) const;
   void step_array(const Thread& thread, std::uint8_t byte, Threads& out) const;
+  void begin_item(std::uint32_t node, const Place& place, const Place& after, const FramePtr& array,
+                  std::uint8_t byte, Threads& out) const;
   void step_object(const Thread& thread, std::uint8_t byte, Threads& out) const;
   void begin_object_value(const Thread& thread, std::uint8_t byte, Threads& out) const;
   void step_key(const Thread& thread, std::uint8_t byte, Threads& out) const;

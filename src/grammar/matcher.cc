@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "grammar/special_text.h"
 
 namespace saccade::grammar {
 namespace {
@@ -23,8 +24,13 @@ std::string shown(int low, int high) {
   return one(low) + " to " + one(high);
 }
 
-/// The bytes of `text` before a character that is cut off at its end.
+/// The bytes of `text` before a character or special token that is cut off at its end.
 std::size_t whole_characters(std::string_view text) {
+  if (text.ends_with(kSpecialEnd)) return text.size();
+  const std::size_t special = text.rfind(kSpecialBegin);
+  if (special != std::string_view::npos &&
+      text.find(kSpecialEnd, special) == std::string_view::npos)
+    return special;
   const std::size_t longest = std::min<std::size_t>(text.size(), 4);
   for (std::size_t back = 1; back <= longest; ++back) {
     const auto byte = static_cast<std::uint8_t>(text[text.size() - back]);
@@ -47,7 +53,10 @@ Matcher::Matcher(std::shared_ptr<const TokenMasks> masks)
       threads_(machine_.start()) {}
 
 bool Matcher::accept(std::string_view bytes) {
-  if (ended_) return false;
+  return !ended_ && !holds_special(bytes) && advance(bytes);
+}
+
+bool Matcher::advance(std::string_view bytes) {
   Threads after = machine_.advance(threads_, bytes);
   if (after.empty()) return false;
   threads_ = std::move(after);
@@ -66,7 +75,7 @@ bool Matcher::accept(std::int32_t token) {
   if (ended_ || token < 0 || static_cast<std::size_t>(token) >= vocabulary.size()) return false;
   if (vocabulary.is_end(token)) return ended_ = complete();
   const std::string_view bytes = vocabulary.bytes(static_cast<std::size_t>(token));
-  if (bytes.empty() || refused_at_start(token) || !accept(bytes)) return false;
+  if (bytes.empty() || refused_at_start(token) || !advance(bytes)) return false;
   last_ = token;
   return true;
 }
@@ -195,10 +204,15 @@ std::string Matcher::expected() const {
     if (!open[static_cast<std::size_t>(low)]) continue;
     int high = low;
     while (open[static_cast<std::size_t>(high) + 1]) ++high;
+    if (low == static_cast<std::uint8_t>(kSpecialBegin)) {
+      parts.emplace_back("a special token");
+      break;
+    }
     // All letters behind ASCII at once: the rest of some string.
     if (low >= 0x80) {
       parts.emplace_back("a character beyond ASCII");
-      break;
+      low = static_cast<std::uint8_t>(kSpecialBegin) - 1;
+      continue;
     }
     if (high == low + 1) {
       parts.push_back(shown(low, low));

@@ -27,8 +27,9 @@ class Matcher {
   explicit Matcher(Grammar grammar);
   explicit Matcher(std::shared_ptr<const TokenMasks> masks);
 
-  /// Goes on by some bytes, or by a token. False, and nothing changed, if the grammar refuses them.
-  /// An end token is accepted when the text is complete, and nothing after it.
+  /// Goes on by some bytes of text, or by a token. False, and nothing changed, if the grammar
+  /// refuses them. An end token is accepted when the text is complete, and nothing after it. No
+  /// text is a special token.
   bool accept(std::string_view bytes);
   bool accept(std::int32_t token);
 
@@ -45,7 +46,7 @@ class Matcher {
   bool ended() const { return ended_; }
 
   /// The bytes that must come next, at most `limit`, ending where there is a choice or the text may
-  /// end. They may end in the middle of a character.
+  /// end. They may end in the middle of a character; special tokens are as special_text() has them.
   std::string forced(std::size_t limit = kForcedBytes) const;
 
   /// The forced bytes as the tokens that the tokenizer cuts them into, without those at the end
@@ -57,6 +58,7 @@ class Matcher {
   std::string expected() const;
 
  private:
+  bool advance(std::string_view bytes);
   Threads follow_forced(std::size_t limit, std::string& bytes) const;
   std::size_t settled(std::string_view bytes, const Threads& behind) const;
   bool refused_at_start(std::int32_t token) const;

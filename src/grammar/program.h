@@ -48,11 +48,21 @@ struct StringSpec {
   }
 };
 
+/// Items of an array that are counted by themselves.
+struct ItemClass {
+  std::uint32_t node = 0;
+  std::uint64_t min = 0;
+  std::uint64_t max = kUnbounded;
+};
+
 struct ArraySpec {
   std::vector<std::uint32_t> prefix;  ///< nodes
   std::uint32_t rest = 0;             ///< node of the items behind the prefix
   std::uint64_t min = 0;
   std::uint64_t max = kUnbounded;
+  /// In place of `prefix` and `rest`: every item belongs to one of them, and no value to two. All
+  /// of them have values, and together enough for `min`.
+  std::vector<ItemClass> classes = {};
 
   std::uint32_t node(std::uint64_t index) const {
     return index < prefix.size() ? prefix[static_cast<std::size_t>(index)] : rest;
@@ -100,6 +110,7 @@ struct Program {
   std::vector<ObjectSpec> objects;
   std::vector<NumberSet> numbers;
   std::vector<DfaPtr> automata;  ///< rules of GBNF call each other by their index here, and nodes
+  std::vector<std::string> special_tokens;  ///< texts of those that it may ask for
 };
 
 }  // namespace saccade::grammar

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "grammar/key_automaton.h"
 #include "grammar/number_automaton.h"
+#include "grammar/schema_items.h"
 #include "grammar/schema_values.h"
 
 namespace saccade::grammar {
@@ -18,6 +19,7 @@ struct ArrayDraft {
   std::uint64_t min, max;
   std::vector<std::uint32_t> prefix;
   std::uint32_t rest;
+  std::vector<ItemClass> classes;  // in place of both, where items are counted
 };
 
 /// An ObjectSet whose children are nodes.
@@ -76,7 +78,10 @@ class SchemaCompiler {
     const std::string where = path(node);
     draft_scalars(node, where);
     for (const ArraySet& array : node.values.arrays) {
-      node.arrays.push_back({array.min, array.max, {}, node_of(array.rest)});
+      node.arrays.push_back({array.min, array.max, {}, node_of(array.rest), {}});
+      for (const ItemClassSet& items : item_classes(array, document_, where)) {
+        node.arrays.back().classes.push_back({node_of(items.values), items.min, items.max});
+      }
       for (const Conjunction& item : array.prefix) {
         node.arrays.back().prefix.push_back(node_of(item));
       }
@@ -192,10 +197,22 @@ class SchemaCompiler {
     }
   }
 
-  bool possible(const ArrayDraft& array) const { return array.min <= longest(array); }
+  bool possible(const ArrayDraft& array) const {
+    std::uint64_t needed = 0;
+    for (const ItemClass& items : array.classes) {
+      if (items.min > 0 && !nodes_[items.node].productive) return false;
+      needed += items.min;
+    }
+    return std::max(array.min, needed) <= longest(array);
+  }
 
   /// How many items an array can have.
   std::uint64_t longest(const ArrayDraft& array) const {
+    std::uint64_t room = 0;
+    for (const ItemClass& items : array.classes) {
+      if (nodes_[items.node].productive) room += std::min(items.max, kUnbounded - room);
+    }
+    if (!array.classes.empty()) return std::min(array.max, room);
     for (std::size_t i = 0; i < array.prefix.size(); ++i) {
       if (!nodes_[array.prefix[i]].productive) return std::min<std::uint64_t>(array.max, i);
     }
@@ -253,8 +270,11 @@ class SchemaCompiler {
     }
     for (const ArrayDraft& array : draft.arrays) {
       if (!possible(array)) continue;
-      node.arrays.push_back(index_of(
-          program_.arrays, ArraySpec{array.prefix, array.rest, array.min, longest(array)}));
+      ArraySpec spec{array.prefix, array.rest, array.min, longest(array)};
+      for (const ItemClass& items : array.classes) {
+        if (nodes_[items.node].productive) spec.classes.push_back(items);
+      }
+      node.arrays.push_back(index_of(program_.arrays, std::move(spec)));
     }
     for (ObjectDraft object : draft.objects) {
       if (!possible(object)) continue;

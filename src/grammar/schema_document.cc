@@ -26,7 +26,7 @@ enum Kind : int {
   kTypes,
   kList,
   kAnything,
-  kNo,  // only false is supported
+  kBool,
 };
 
 const std::map<std::string_view, Kind>& keywords() {
@@ -68,7 +68,10 @@ const std::map<std::string_view, Kind>& keywords() {
       {"prefixItems", kSchemas},
       {"minItems", kCount},
       {"maxItems", kCount},
-      {"uniqueItems", kNo},
+      {"uniqueItems", kBool},
+      {"contains", kSchema},
+      {"minContains", kCount},
+      {"maxContains", kCount},
       {"properties", kSchemaMap},
       {"patternProperties", kSchemaMap},
       {"additionalProperties", kSchema},
@@ -124,7 +127,7 @@ bool fits(int kind, const json::value& value) {
                                 std::ranges::all_of(value.get_array(), is_type));
     case kList:
       return value.is_array() && !value.get_array().empty();
-    case kNo:
+    case kBool:
       return value.is_bool();
     default:
       return true;
@@ -147,7 +150,7 @@ std::string wanted(int kind) {
       return "an object of lists of strings";
     case kTypes:
       return "one of JSON's types, or a list of them";
-    case kNo:
+    case kBool:
       return "true or false";
     default:
       return "a list with at least one entry";
@@ -270,9 +273,6 @@ void SchemaDocument::check_keyword(std::string_view key, const json::value& valu
 void SchemaDocument::check_plain(int kind, std::string_view key, const json::value& value,
                                  const std::string& path) const {
   if (!fits(kind, value)) fail_at(path, fmt::format("\"{}\" must be {}", key, wanted(kind)));
-  if (kind == kNo && value.get_bool()) {
-    fail_at(path, fmt::format("the keyword \"{}\" is not supported", key));
-  }
   if (key == "$id" && path != "#") fail_at(path, "\"$id\" is supported at the root only");
 }
 

@@ -134,6 +134,15 @@ ArraySet SchemaValues::array_rules(const Object& schema) const {
   if (const json::value* items = schema.if_contains("items")) {
     add_literal(set.rest, document_.literal_of(*items));
   }
+  const json::value* unique = schema.if_contains("uniqueItems");
+  set.unique = unique && unique->get_bool();
+  if (const json::value* items = schema.if_contains("contains")) {
+    const CountedItems counted{document_.literal_of(*items),
+                               count(schema, "minContains").value_or(1),
+                               count(schema, "maxContains").value_or(kUnbounded)};
+    if (counted.min > counted.max) set.max = 0, set.min = 1;  // no array at all
+    if (counted.min > 0 || counted.max != kUnbounded) set.counted.push_back(counted);
+  }
   return set;
 }
 
@@ -145,7 +154,18 @@ void SchemaValues::not_arrays(const Object& schema, Literal literal, ValueSet& s
   if (const auto max = count(schema, "maxItems")) {
     unite(set, of_arrays({.min = *max + 1}), where);
   }
+  if (const json::value* unique = schema.if_contains("uniqueItems"); unique && unique->get_bool()) {
+    refuse_negation(literal, "uniqueItems");
+  }
   const ArraySet rules = array_rules(schema);
+  for (const CountedItems& counted : rules.counted) {
+    if (counted.min > 0) {
+      unite(set, of_arrays({.counted = {{counted.schema, 0, counted.min - 1}}}), where);
+    }
+    if (counted.max != kUnbounded) {
+      unite(set, of_arrays({.counted = {{counted.schema, counted.max + 1}}}), where);
+    }
+  }
   for (std::size_t i = 0; i < rules.prefix.size(); ++i) {
     if (rules.prefix[i].empty()) continue;
     ArraySet others{.min = i + 1};

@@ -86,9 +86,10 @@ ValueSet SchemaValues::forbidden(Literal literal) {
 }
 
 void SchemaValues::refuse_negation(Literal literal, std::string_view keyword) const {
-  document_.refuse(literal, fmt::format("the opposite of \"{}\" is wanted here (by \"not\", "
-                                        "\"oneOf\" or \"if\"), which is not supported",
-                                        keyword));
+  document_.refuse(literal,
+                   fmt::format("the opposite of \"{}\" is wanted here (by \"not\", "
+                               "\"oneOf\", \"if\" or \"contains\"), which is not supported",
+                               keyword));
 }
 
 ValueSet SchemaValues::types(const json::value& value, bool opposite, Literal literal) const {

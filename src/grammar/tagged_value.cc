@@ -4,8 +4,10 @@
 #include <memory>
 #include <utility>
 
+#include "base/error.h"
 #include "grammar/nfa.h"
 #include "grammar/schema_compiler.h"
+#include "grammar/special_text.h"
 
 namespace saccade::grammar {
 namespace {
@@ -22,6 +24,16 @@ DfaPtr up_to(std::string_view end, const std::string& where) {
   const auto label = [&](std::size_t matched) { return matched == end.size() ? 0 : -1; };
   return std::make_shared<const Dfa>(
       explore(std::size_t{0}, ByteClasses::each(), next, label, where));
+}
+
+/// What has `letters` nowhere in it.
+DfaPtr without(const DfaPtr& dfa, std::string_view letters, const std::string& where) {
+  Nfa nfa;
+  const Fragment whole = nfa.sequence(
+      nfa.automaton(*up_to(letters, where)),
+      nfa.repeat([&] { return nfa.characters(CodePointSet::all()); }, 0, std::nullopt));
+  const auto having = std::make_shared<const Dfa>(determinize(nfa, whole, where));
+  return difference(dfa, having, where);
 }
 
 template <typename T>
@@ -45,6 +57,7 @@ std::size_t merge(Program from, Program& program) {
   for (ArraySpec& array : from.arrays) {
     shift(array.prefix, first);
     array.rest += static_cast<std::uint32_t>(first);
+    for (ItemClass& items : array.classes) items.node += static_cast<std::uint32_t>(first);
   }
   for (ObjectSpec& object : from.objects) {
     for (ObjectSpec::Name& name : object.names) name.node += static_cast<std::uint32_t>(first);
@@ -61,6 +74,13 @@ std::size_t merge(Program from, Program& program) {
 
 }  // namespace
 
+DfaPtr json_value(const boost::json::value& schema, const std::string& where, Program& program) {
+  const std::size_t node = merge(compile_schema(schema, where, false), program);
+  Nfa nfa;
+  const RuleFacts facts = {[](std::int32_t) { return false; }, [](std::int32_t) { return true; }};
+  return std::make_shared<const Dfa>(determinize(nfa, nfa.call(node_rule(node)), where, facts));
+}
+
 DfaPtr tagged_value(const boost::json::value& schema, std::string_view end,
                     const std::string& where, Program& program) {
   Program parts = compile_schema(schema, where, false);
@@ -70,7 +90,8 @@ DfaPtr tagged_value(const boost::json::value& schema, std::string_view end,
   for (const std::uint32_t string : std::exchange(others.strings, {})) {
     const StringSpec& spec = parts.strings[string];
     const bool limited = spec.min > 0 || spec.max != kUnbounded;
-    const DfaPtr text = limited ? with_length(spec.dfa, spec.min, spec.max, where) : spec.dfa;
+    DfaPtr text = limited ? with_length(spec.dfa, spec.min, spec.max, where) : spec.dfa;
+    if (holds_special(end)) text = without(text, end.substr(1, end.size() - 2), where);
     Nfa ended;
     const Fragment whole = ended.sequence(ended.automaton(*text), ended.bytes(end));
     const auto any_end = std::make_shared<const Dfa>(determinize(ended, whole, where));
@@ -82,7 +103,9 @@ DfaPtr tagged_value(const boost::json::value& schema, std::string_view end,
     branches.push_back(nfa.sequence(nfa.call(node_rule(node)), nfa.bytes(end)));
   }
   const RuleFacts facts = {[](std::int32_t) { return false; }, [](std::int32_t) { return true; }};
-  return std::make_shared<const Dfa>(determinize(nfa, nfa.either(branches), where, facts));
+  Dfa whole = determinize(nfa, nfa.either(branches), where, facts);
+  if (whole.empty()) fail("{}: no value of the schema can stand before its end", where);
+  return std::make_shared<const Dfa>(std::move(whole));
 }
 
 }  // namespace saccade::grammar

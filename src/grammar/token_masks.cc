@@ -16,6 +16,10 @@ TokenMasks::TokenMasks(Grammar grammar, std::shared_ptr<const Vocabulary> vocabu
   if (grammar_.program().json && grammar_.program().documents) {
     fail("token masks want a grammar in the generation style");
   }
+  for (const std::string& token : grammar_.program().special_tokens) {
+    if (vocabulary_->has_special(token)) continue;
+    fail("the grammar asks for the special token \"{}\", which this model does not have", token);
+  }
   for (const StringSpec& spec : grammar_.program().strings) {
     if (spec.max != kUnbounded) limited_.insert(spec.dfa.get());
   }

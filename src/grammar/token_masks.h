@@ -29,7 +29,7 @@ class TokenMasks {
   static constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
   /// Throws Error for JSON in the document style, where a text may begin in ways that it cannot go
-  /// on.
+  /// on, and for special tokens that the vocabulary does not have.
   TokenMasks(Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary,
              std::size_t max_bytes = kMaxBytes);
 

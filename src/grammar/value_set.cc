@@ -36,8 +36,17 @@ StringSet intersection(const StringSet& a, const StringSet& b, std::string_view 
 }
 
 ArraySet intersection(const ArraySet& a, const ArraySet& b, std::string_view) {
-  ArraySet both{std::max(a.min, b.min), std::min(a.max, b.max), {}, a.rest};
+  ArraySet both = a;
+  both.min = std::max(a.min, b.min);
+  both.max = std::min(a.max, b.max);
+  both.prefix.clear();
   add_all(both.rest, b.rest);
+  both.unique |= b.unique;
+  for (const CountedItems& counted : b.counted) {
+    if (std::ranges::find(both.counted, counted) == both.counted.end()) {
+      both.counted.push_back(counted);
+    }
+  }
   for (std::size_t i = 0; i < std::max(a.prefix.size(), b.prefix.size()); ++i) {
     both.prefix.push_back(a.item(i));
     add_all(both.prefix.back(), b.item(i));

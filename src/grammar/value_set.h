@@ -25,11 +25,21 @@ struct StringSet {
   bool operator==(const StringSet&) const = default;
 };
 
+/// "contains": how many items a schema holds of.
+struct CountedItems {
+  Literal schema = kTrue;
+  std::uint64_t min = 1;
+  std::uint64_t max = kUnbounded;
+  bool operator==(const CountedItems&) const = default;
+};
+
 struct ArraySet {
   std::uint64_t min = 0;
   std::uint64_t max = kUnbounded;
-  std::vector<Conjunction> prefix;
-  Conjunction rest;
+  std::vector<Conjunction> prefix = {};
+  Conjunction rest = {};
+  bool unique = false;  ///< no two items are the same value
+  std::vector<CountedItems> counted = {};
   bool operator==(const ArraySet&) const = default;
   const Conjunction& item(std::size_t i) const { return i < prefix.size() ? prefix[i] : rest; }
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,8 +14,9 @@
 
 namespace saccade::grammar {
 
-/// What each token adds to a text in its middle. Special tokens, unknown ids and tokens without
-/// bytes are no text: a grammar never allows them, but for the end tokens. Immutable.
+/// What each token adds to a text in its middle. Unknown ids and tokens without bytes are no text:
+/// a grammar never allows them, but for the end tokens. Special tokens are the bytes of
+/// special_text(), which only grammars that name them allow. Immutable.
 class Vocabulary {
  public:
   /// Of a tokenizer, which must stay where it is. `size` is that of the logits: a model may have
@@ -23,7 +25,8 @@ class Vocabulary {
   /// decoder), and for end tokens beyond `size`.
   Vocabulary(const text::Tokenizer& tokenizer, std::size_t size,
              std::span<const std::int32_t> end_tokens);
-  /// Of the bytes of each token, for tests and tools; those of no bytes are no text.
+  /// Of the bytes of each token, for tests and tools; those of no bytes are no text, and those of
+  /// special_text() are special tokens.
   Vocabulary(std::vector<std::string> tokens, std::span<const std::int32_t> end_tokens);
 
   std::size_t size() const { return tokens_.size(); }
@@ -34,24 +37,29 @@ class Vocabulary {
   const std::vector<std::int32_t>& end_tokens() const { return end_tokens_; }
   bool is_end(std::int32_t token) const;
   const ByteTrie& trie() const { return trie_; }
+  /// Whether there is a special token of this text that a grammar may allow.
+  bool has_special(std::string_view text) const { return specials_.contains(text); }
 
   /// Whether decoding takes a space from the front of an answer, as SentencePiece's tokenizers do:
   /// then no answer can begin with one.
   bool drops_first_space() const { return drops_first_space_; }
 
-  /// The tokens of `text` as the tokenizer cuts it behind `before`; nullopt where they do not spell
-  /// it exactly (it is no UTF-8, or has letters that the tokenizer changes), and always without a
-  /// tokenizer.
+  /// The tokens of `text`, which may have special ones in it, as the tokenizer cuts it behind
+  /// `before`; nullopt where they do not spell it exactly (it is no UTF-8, or has letters that the
+  /// tokenizer changes), and always without a tokenizer.
   std::optional<std::vector<std::int32_t>> encode_behind(std::string_view before,
                                                          std::string_view text) const;
 
  private:
   void finish(std::span<const std::int32_t> end_tokens);
+  std::optional<std::vector<std::int32_t>> cut(std::string_view before,
+                                               std::string_view text) const;
 
   const text::Tokenizer* tokenizer_ = nullptr;
   bool drops_first_space_ = false;
   std::vector<std::string> tokens_;
   std::vector<std::int32_t> end_tokens_;
+  std::map<std::string, std::int32_t, std::less<>> specials_;  // ids by their texts
   ByteTrie trie_;
 };
 

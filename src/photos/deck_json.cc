@@ -205,7 +205,14 @@ json::object library_json(Connection& connection, const Library& library) {
                      {"url", tier.vlm.url}});
   }
   json::array fields;
-  auto rows = sql(connection, "SELECT DISTINCT field FROM tags ORDER BY field LIMIT 100");
+  // From one field to the next through the index, past all tags between.
+  auto rows =
+      sql(connection,
+          "WITH RECURSIVE fields (field) AS (SELECT MIN(field) FROM tags WHERE state NOT IN "
+          "('rejected', 'merged') UNION ALL SELECT (SELECT MIN(tags.field) FROM tags WHERE "
+          "tags.field > fields.field AND state NOT IN ('rejected', 'merged')) FROM fields "
+          "WHERE field IS NOT NULL) SELECT field FROM fields WHERE field IS NOT NULL LIMIT "
+          "100");
   while (rows.executeStep()) fields.push_back(json::value(rows.getColumn(0).getString()));
   return {{"name", library.name()},
           {"photos", query_integer(connection, "SELECT COUNT(*) FROM photos")},

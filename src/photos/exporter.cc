@@ -76,10 +76,14 @@ ExportedPhoto read_photo(Connection& connection, std::int64_t id, const ExportOp
                           "SELECT DISTINCT people.name FROM regions JOIN people ON people.id = "
                           "person_id WHERE photo_id = ?1 ORDER BY people.name",
                           id);
-  photo.texts = texts_of(connection,
-                         "SELECT text FROM regions WHERE photo_id = ?1 AND kind <> 'face' ORDER BY "
-                         "id",
-                         id);
+  // Nobody accepts what was read in a photo; it is what the photo says.
+  if (!options.only_accepted) {
+    photo.texts =
+        texts_of(connection,
+                 "SELECT text FROM regions WHERE photo_id = ?1 AND kind <> 'face' ORDER BY "
+                 "id",
+                 id);
+  }
   auto tags = sql(connection,
                   "SELECT field, value, state, tier, model, prompt, confidence FROM tags WHERE "
                   "photo_id = ?1 AND state NOT IN ('rejected', 'merged') AND (NOT ?2 OR state <> "

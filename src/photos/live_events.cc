@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kLook{100};
+// Counting the jobs of 50,000 photos takes a few hundred milliseconds.
+constexpr milliseconds kProgress{1000};
 // So that a page that went away without a word is noticed.
 constexpr std::chrono::seconds kKeepAlive{15};
 // A page that has more to read than this looks at everything again.
@@ -112,7 +114,6 @@ void LiveEvents::look() {
   };
   std::vector<Change> changes;
   std::int64_t added = 0;
-  std::string progress;
   const bool watched = has_pages();
   library_.database().read([&](Connection& connection) {
     const std::int64_t revision = current_revision(connection);
@@ -126,8 +127,6 @@ void LiveEvents::look() {
         changes.push_back({rows.getColumn(0).getInt64(), rows.getColumn(1).getInt64()});
       }
       added = query_integer(connection, "SELECT COUNT(*) FROM photos WHERE id > ?1", last_photo_);
-      progress = boost::json::serialize(
-          progress_json(read_progress(connection, library_.settings(), now_ms())));
     }
     last_photo_ = query_integer(connection, "SELECT MAX(id) FROM photos");
     const bool all = !watched || changes.size() < static_cast<std::size_t>(kMostChanges);
@@ -137,7 +136,17 @@ void LiveEvents::look() {
     publish("photo", fmt::format(R"({{"id":{},"revision":{}}})", change.photo, change.revision));
   }
   if (added > 0) publish("photos", fmt::format(R"({{"added":{}}})", added));
-  if (!progress.empty()) publish("progress", progress);
+  progress_is_old_ = progress_is_old_ || !changes.empty();
+  if (progress_is_old_ && steady_clock::now() - progress_told_ >= kProgress) tell_progress();
+}
+
+void LiveEvents::tell_progress() {
+  const Progress progress = library_.database().read([&](Connection& connection) {
+    return read_progress(connection, library_.settings(), now_ms());
+  });
+  publish("progress", boost::json::serialize(progress_json(progress)));
+  progress_is_old_ = false;
+  progress_told_ = steady_clock::now();
 }
 
 }  // namespace saccade::photos

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,7 @@ class LiveEvents {
 
   void watch();
   void look();
+  void tell_progress();
   bool has_pages();
 
   const Library& library_;
@@ -48,6 +50,8 @@ class LiveEvents {
   bool stopping_ = false;    // guarded by mutex_
   std::int64_t revision_ = 0;
   std::int64_t last_photo_ = 0;
+  bool progress_is_old_ = false;
+  std::chrono::steady_clock::time_point progress_told_;
   std::thread thread_;
 };
 

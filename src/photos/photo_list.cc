@@ -224,15 +224,16 @@ std::vector<PhotoSummary> list_photos(Connection& connection, const PhotoFilter&
 
 std::vector<PhotoSummary> similar_photos(Connection& connection, std::int64_t photo,
                                          std::int64_t limit) {
-  auto rows = sql(connection,
-                  fmt::format("WITH me AS (SELECT embedding AS mine, embedding_model AS model, "
-                              "perceptual_hash AS hash FROM photos WHERE id = ?1) SELECT {}, "
-                              "COALESCE(CASE WHEN embedding_model = model THEN dot(embedding, "
-                              "mine) END, 1.0 - hamming(perceptual_hash, hash) / 64.0) AS likeness "
-                              "FROM photos, me WHERE photos.id <> ?1 AND likeness IS NOT NULL "
-                              "ORDER BY likeness DESC, photos.id LIMIT ?2",
-                              kColumns),
-                  photo, limit);
+  auto rows =
+      sql(connection,
+          fmt::format("WITH me AS (SELECT embedding AS mine, embedding_model AS model, "
+                      "perceptual_hash AS hash FROM photos WHERE id = ?1) SELECT {}, "
+                      "COALESCE(CASE WHEN embedding_model = model THEN dot(embedding, "
+                      "mine) END, 1.0 - hamming(perceptual_hash, hash) / 64.0) AS alike FROM "
+                      "photos, me WHERE photos.id <> ?1 AND alike IS NOT NULL ORDER BY "
+                      "alike DESC, photos.id LIMIT ?2",
+                      kColumns),
+          photo, limit);
   std::vector<PhotoSummary> photos;
   while (rows.executeStep()) {
     photos.push_back(read_summary(rows));

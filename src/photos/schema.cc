@@ -83,7 +83,7 @@ CREATE TABLE results (
   photo_id INTEGER NOT NULL REFERENCES photos (id),
   tier TEXT NOT NULL,
   model TEXT NOT NULL,
-  prompt TEXT NOT NULL,                 -- digest of prompt, schema and pixel budget
+  prompt TEXT NOT NULL,                 -- digest of model, prompt, schema and budgets
   created_at INTEGER NOT NULL,
   document TEXT NOT NULL,
   from_photo INTEGER REFERENCES photos (id),

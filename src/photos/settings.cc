@@ -110,8 +110,9 @@ Reference read_reference(const Table& table, const std::string& text) {
 }
 
 void read_vlm(const Table& table, Tier& tier) {
-  tier.vlm.model = table.required_text("model");
   tier.vlm.url = table.text("url");
+  // A server may have one model and no name for it.
+  tier.vlm.model = tier.vlm.url.empty() ? table.required_text("model") : table.text("model");
   tier.vlm.key_variable = table.text("key_variable");
   tier.vlm.timeout_ms = table.integer("timeout_seconds", 1, 86'400).value_or(120) * 1000;
   tier.vlm.engine.device = table.text("device", tier.vlm.engine.device);
@@ -187,8 +188,8 @@ ClusterSettings read_clusters(const Table& table) {
 
 std::string Tier::prompt_version() const {
   Checksum checksum;
-  checksum.add(fmt::format("{}\n{}\n{}\n{}\n{}", prompt.size(), prompt, schema,
-                           max_pixels.value_or(0), max_tokens));
+  checksum.add(fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", vlm.model, vlm.url, prompt.size(), prompt,
+                           schema, max_pixels.value_or(0), max_tokens));
   return checksum.hex().substr(0, 12);
 }
 

@@ -39,7 +39,7 @@ struct Tier {
   std::int64_t max_tokens = 512;
   bool shared = false;  ///< one photo of a cluster answers for all
 
-  /// Names all that shapes an answer beside the model: 12 hexadecimal digits.
+  /// Names all that shapes an answer: model, prompt, schema and budgets. 12 hexadecimal digits.
   std::string prompt_version() const;
 };
 

@@ -142,13 +142,15 @@ void TierRunner::ask(const Tier& tier, const Job& job, const std::atomic<bool>& 
   std::optional<std::vector<float>> embedding;
   json::value document;
   std::string complaint;
+  bool cut_off = false;
   try {
     // First, so that the tower's work is in the cache when the question comes.
     if (!has_embedding(library_.database(), job.photo)) {
       embedding = own.embed(question.picture, tier.max_pixels);
     }
     const VlmAnswer answer = vlm.ask(question, cancelled);
-    if (!answer.complete) {
+    cut_off = !answer.complete;
+    if (cut_off) {
       fail("the answer was longer than {} tokens; raise max_tokens of tier {} in photos.toml",
            tier.max_tokens, tier.name);
     }
@@ -167,7 +169,8 @@ void TierRunner::ask(const Tier& tier, const Job& job, const std::atomic<bool>& 
       return;
     }
     if (document.is_null()) {
-      fail_job(connection, settings, job, complaint, false, now);
+      // It would be as long again.
+      fail_job(connection, settings, job, complaint, cut_off, now);
       return;
     }
     // Nobody larger to ask: what refers to nothing is left out.

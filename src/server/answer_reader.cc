@@ -33,6 +33,7 @@ std::size_t size_to_hold(std::string_view text, std::string_view marker) {
 
 AnswerReader::AnswerReader(const AnswerPlan& plan)
     : syntax_(plan.syntax),
+      calls_in_reasoning_(plan.calls_in_reasoning),
       schemas_(plan.schemas),
       may_reason_(plan.syntax.reasoning && !plan.reasoning_open) {
   if (plan.reasoning_open) {
@@ -152,7 +153,8 @@ bool AnswerReader::read_plain(bool at_end) {
   if (held_.empty()) return false;
   skip_space_ = false;
   const std::string end = reasoning ? syntax_.reasoning->end : std::string();
-  const std::string call = syntax_.calls ? syntax_.calls->begin : std::string();
+  const bool may_call = syntax_.calls && (!reasoning || calls_in_reasoning_);
+  const std::string call = may_call ? syntax_.calls->begin : std::string();
   const std::string_view held = held_;
   const std::size_t end_at = end.empty() ? std::string::npos : held.find(end);
   const std::size_t call_at = call.empty() ? std::string::npos : held.find(call);

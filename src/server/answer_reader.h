@@ -59,6 +59,7 @@ class AnswerReader {
   void add_part(AnswerPart::Kind kind, const std::string& text);
 
   const AnswerSyntax syntax_;
+  const bool calls_in_reasoning_;
   const std::shared_ptr<const ToolSchemas> schemas_;
   State state_ = State::kStart;
   bool may_reason_;

@@ -77,25 +77,35 @@ void find_marker(std::string_view before, CallSyntax& syntax) {
   }
 }
 
+void find_special_marks(const Tokenizer& tokenizer, CallSyntax& syntax) {
+  for (const std::string& mark : syntax.marks()) {
+    const std::vector<std::int32_t> ids = tokenizer.encode(mark);
+    if (ids.size() == 1 && tokenizer.is_special(ids[0])) syntax.special.push_back(mark);
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> CallSyntax::marks() const {
+  std::vector<std::string> all = {begin, end};
+  if (form == Form::kNamed) {
+    all.emplace_back(kArgumentsMarker);
+    all.emplace_back(kCallIdMarker);
+  }
+  if (form == Form::kBare) all.emplace_back(kBareQuote);
+  std::erase(all, "");
+  return all;
+}
 
 std::vector<std::string> AnswerSyntax::markers() const {
   std::vector<std::string> all;
-  if (calls) {
-    all = {calls->begin, calls->end};
-    if (calls->form == CallSyntax::Form::kNamed) {
-      all.emplace_back(kArgumentsMarker);
-      all.emplace_back(kCallIdMarker);
-    }
-    if (calls->form == CallSyntax::Form::kBare) all.emplace_back(kBareQuote);
-  }
+  if (calls) all = calls->marks();
   if (reasoning) {
     // The begin may be a token and a word.
     all.push_back(reasoning->begin.substr(0, reasoning->begin.find('>') + 1));
     all.push_back(reasoning->begin);
     all.push_back(reasoning->end);
   }
-  std::erase(all, "");
   return all;
 }
 
@@ -107,6 +117,7 @@ std::string make_call_id(const AnswerPlan& plan) {
 AnswerTemplate::AnswerTemplate(ChatTemplate chat_template, const Tokenizer& tokenizer)
     : template_(std::move(chat_template)) {
   syntax_.calls = find_calls();
+  if (syntax_.calls) find_special_marks(tokenizer, *syntax_.calls);
   find_reasoning();
   for (const ReasoningMarkers& markers : kReasoningMarkers) {
     // Models that reason have a token to end it.
@@ -173,6 +184,7 @@ std::optional<CallSyntax> AnswerTemplate::find_calls() const {
     syntax.form = CallSyntax::Form::kNamed;
     find_marker(before, syntax);
     syntax.short_ids = true;
+    syntax.writes_ids = after.starts_with(kCallIdMarker);
     return syntax;
   }
   if (take_end(before, kFunctionBegin)) {

@@ -31,7 +31,12 @@ struct CallSyntax {
   std::string space;  ///< what stands between `begin` and the rest: "\n"
   std::string end;    ///< "</tool_call>"; may be empty
   std::string arguments_key = "arguments";
-  bool short_ids = false;  ///< the template takes ids of nine letters alone
+  bool short_ids = false;                 ///< the template takes ids of nine letters alone
+  bool writes_ids = false;                ///< in the form kNamed: it writes them behind the name
+  std::vector<std::string> special = {};  ///< those of its marks that are special tokens
+
+  /// All that stands around the parts of calls, empty ones left out.
+  std::vector<std::string> marks() const;
 };
 
 /// In the form kNamed: between name and arguments, and between name and an id.
@@ -78,7 +83,10 @@ using ToolSchemas = std::map<std::string, boost::json::value, std::less<>>;
 struct AnswerPlan {
   AnswerSyntax syntax;          ///< `calls` only where the request has tools
   bool reasoning_open = false;  ///< the prompt ends inside of reasoning
-  std::string begun;            ///< what the prompt has of the answer already
+  /// What looks like a call inside of reasoning is one; not where the answer must be a call, which
+  /// nothing would hold to its tool there.
+  bool calls_in_reasoning = true;
+  std::string begun;  ///< what the prompt has of the answer already
   /// Where they tell how arguments are to be read: in the form kTags.
   std::shared_ptr<const ToolSchemas> schemas = {};
 };

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "server/bare_grammar.h"
+
 namespace saccade::server {
 namespace json = boost::json;
 namespace {
@@ -30,20 +32,6 @@ void move_references(json::value& value, const std::string& name) {
       move_references(child, name);
     }
   }
-}
-
-/// A text as GBNF has it, in quotes.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
-  }
-  return out + '"';
 }
 
 // What of a schema of arguments the grammar of a call in tags speaks of, and what changes nothing.
@@ -98,8 +86,8 @@ class ParameterGrammar {
     if (others && !others->is_bool()) refuse("a schema of additionalProperties");
     // As with arguments that are JSON: those without a name only where none are named.
     if (known.empty() && !(others && *others == false)) {
-      rules += fmt::format("({} [^>\\n]+ \">\\n\" %value {{}} {})* ", quoted(kParameterBegin),
-                           quoted(ending()));
+      rules += fmt::format("({} [^>\\n]+ \">\\n\" %value {{}} {})* ", gbnf_text(kParameterBegin),
+                           gbnf_text(ending()));
     }
     return rules;
   }
@@ -134,14 +122,24 @@ class ParameterGrammar {
       if (const json::value* found = object_.if_contains(definitions)) whole[definitions] = *found;
     }
     if (refers_elsewhere(whole)) refuse("references to anything but $defs");
-    return fmt::format("{} %value {} {}", quoted(fmt::format("{}{}>\n", kParameterBegin, key)),
-                       json::serialize(whole), quoted(ending()));
+    return fmt::format("{} %value {} {}", gbnf_text(fmt::format("{}{}>\n", kParameterBegin, key)),
+                       json::serialize(whole), gbnf_text(ending()));
   }
 
   const Tool& tool_;
   const json::value schema_;
   const json::object& object_;
 };
+
+/// name[ARGS]{...}
+std::string named_call(const Tool& tool, const CallSyntax& syntax) {
+  std::string id;
+  if (syntax.writes_ids) {
+    id = fmt::format("({} [a-zA-Z0-9]{{9}})? ", gbnf_mark(syntax, kCallIdMarker));
+  }
+  return fmt::format("{} {}{} %json {}", gbnf_text(tool.name), id,
+                     gbnf_mark(syntax, kArgumentsMarker), json::serialize(arguments_schema(tool)));
+}
 
 }  // namespace
 
@@ -181,16 +179,48 @@ std::string call_schema(std::span<const Tool> tools, const std::string& argument
   return json::serialize(schema);
 }
 
-std::string tags_grammar(std::span<const Tool> tools) {
-  std::string root = "root ::=";
-  std::string rules;
-  for (std::size_t i = 0; i < tools.size(); ++i) {
-    root += fmt::format("{} tool{}", i == 0 ? "" : " |", i);
-    rules += fmt::format("tool{} ::= {} {}{}\n", i,
-                         quoted(fmt::format("{}{}>\n", kFunctionBegin, tools[i].name)),
-                         ParameterGrammar(tools[i]).write(), quoted(kFunctionEnd));
+std::string gbnf_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
   }
-  return root + "\n" + rules;
+  return out + '"';
+}
+
+std::string gbnf_mark(const CallSyntax& syntax, std::string_view mark) {
+  const bool special = std::ranges::find(syntax.special, mark) != syntax.special.end();
+  return (special ? "%token " : "") + gbnf_text(mark);
+}
+
+std::string call_grammar(std::span<const Tool> tools, const CallSyntax& syntax, bool repeated) {
+  std::string root = "root ::= call";
+  if (repeated) root += fmt::format(" ({} call)*", gbnf_mark(syntax, syntax.begin));
+  std::string calls = "call ::=";
+  std::string rules;
+  BareGrammar bare(syntax);
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const Tool& tool = tools[i];
+    calls += fmt::format("{} tool{}", i == 0 ? "" : " |", i);
+    rules += fmt::format("tool{} ::= ", i);
+    switch (syntax.form) {
+      case CallSyntax::Form::kNamed:
+        rules += named_call(tool, syntax);
+        break;
+      case CallSyntax::Form::kBare:
+        rules += bare.call(tool);
+        break;
+      default:
+        rules += gbnf_text(fmt::format("{}{}>\n", kFunctionBegin, tool.name)) + " " +
+                 ParameterGrammar(tool).write() + gbnf_text(kFunctionEnd);
+    }
+    rules += "\n";
+  }
+  return root + "\n" + calls + "\n" + rules + bare.rules();
 }
 
 }  // namespace saccade::server

@@ -1,5 +1,7 @@
 #include "server/tool_use.h"
 
+#include <utility>
+
 #include "server/call_schema.h"
 
 namespace saccade::server {
@@ -26,52 +28,14 @@ void refuse_promises(const ToolUse& use, std::string_view why) {
   }
 }
 
-/// The tool that an answer must call, where it cannot be held to one of several.
-Tool only_tool(const ToolUse& use) {
-  std::vector<Tool> tools = callable(use);
-  if (tools.size() > 1) {
-    refuse_field("tool_choice",
-                 "tool_choice: calls of this model cannot be held to one of several tools: "
-                 "wanted the name of one");
-  }
-  return std::move(tools.front());
-}
-
-/// Where calls are name[ARGS]{...} nothing but arguments can be held to a schema, and those only
-/// when it is known whose they are.
-void plan_named(const ToolUse& use, const CallSyntax& syntax, Request& request) {
-  if (const std::vector<Tool> tools = callable(use); use.mode == Mode::kAuto && tools.size() == 1) {
-    Constraint constraint{Constraint::Kind::kJsonSchema,
-                          {json::serialize(arguments_schema(tools.front()))},
-                          std::string(kArgumentsMarker)};
-    constraint.ends_answer = !use.parallel;
-    request.constraint = std::move(constraint);
-    return;
-  }
-  if (use.mode == Mode::kRequired) {
-    const Tool tool = only_tool(use);
-    request.answer_begin = syntax.begin + tool.name + std::string(kArgumentsMarker);
-    request.constraint =
-        Constraint{Constraint::Kind::kJsonSchema, {json::serialize(arguments_schema(tool))}, ""};
-    return;
-  }
-  refuse_promises(
-      use,
-      "calls of this model are held to nothing where there are several tools and tool_choice "
-      "names none");
-}
-
-/// Arguments that are no JSON, and have no grammar here.
-void plan_bare(const ToolUse& use, const CallSyntax& syntax, Request& request) {
-  refuse_promises(use, "arguments of this model's calls are held to nothing");
-  if (use.mode != Mode::kRequired) return;
-  request.answer_begin = syntax.begin + std::string(kBareBegin) + only_tool(use).name + "{";
-}
-
 /// What a call is held to behind its marker.
 Constraint call_constraint(const ToolUse& use, const CallSyntax& syntax) {
   const std::vector<Tool> tools = callable(use);
-  if (syntax.form == Form::kTags) return {Constraint::Kind::kGbnf, {tags_grammar(tools)}, ""};
+  if (syntax.form != Form::kObject && syntax.form != Form::kList) {
+    // Behind one call the model begins the next one itself where it need not call.
+    const bool repeated = syntax.form != Form::kTags && use.parallel && use.mode == Mode::kRequired;
+    return {Constraint::Kind::kGbnf, {call_grammar(tools, syntax, repeated)}, ""};
+  }
   const bool list = syntax.form == Form::kList;
   return {Constraint::Kind::kJsonSchema,
           {call_schema(tools, syntax.arguments_key, list, use.parallel ? 0 : 1)},
@@ -108,13 +72,7 @@ void plan_calls(const ToolUse& use, const AnswerSyntax& syntax, Request& request
                  "tools: an answer is held to tools or to a form (response_format, "
                  "output_config), not to both");
   }
-  if (syntax.calls->form == Form::kNamed) {
-    plan_named(use, *syntax.calls, request);
-  } else if (syntax.calls->form == Form::kBare) {
-    plan_bare(use, *syntax.calls, request);
-  } else {
-    plan_marked(use, *syntax.calls, request);
-  }
+  plan_marked(use, *syntax.calls, request);
 }
 
 std::shared_ptr<const ToolSchemas> schemas_of(const ToolUse& use) {
@@ -130,24 +88,27 @@ bool settled_from_the_beginning(const Request& request) {
 }
 
 /// Says how long the answer may reason, and ends reasoning that the prompt began where it may not.
-void plan_reasoning(const ReasoningWish& wish, AnswerPlan& plan, Request& request) {
+void plan_reasoning(const ReasoningWish& wish, bool model_reasons, AnswerPlan& plan,
+                    Request& request) {
   const bool settled = settled_from_the_beginning(request);
-  if (wish.mode == ReasoningWish::Mode::kOn && settled) {
-    refuse_field(wish.field,
-                 "{}: an answer that must be a call or have a form does not reason first",
-                 wish.field);
-  }
+  const bool off = wish.mode == ReasoningWish::Mode::kOff;
   const std::optional<ReasoningSyntax>& syntax = plan.syntax.reasoning;
   if (!syntax) {
-    if (!wish.budget) return;
-    refuse_field(wish.field, "{}: this model has no mark that ends its reasoning", wish.field);
+    if (wish.budget || (settled && wish.mode == ReasoningWish::Mode::kOn)) {
+      refuse_field(wish.field, "{}: this model has no mark that ends its reasoning", wish.field);
+    }
+    return;
   }
-  const bool off = wish.mode == ReasoningWish::Mode::kOff;
-  if (plan.reasoning_open && (off || settled)) {
+  if (plan.reasoning_open && off) {
     request.answer_begin = syntax->closing + request.answer_begin;
     return;
   }
-  if (settled) return;
+  if (settled) {
+    if (off || !model_reasons) return;
+    // What the answer must begin with comes behind its reasoning.
+    request.constraint->opening = std::exchange(request.answer_begin, "");
+    plan.calls_in_reasoning = false;
+  }
   request.reasoning =
       Reasoning{syntax->begin, syntax->end, plan.reasoning_open, wish.budget, syntax->closing};
   if (off) request.reasoning->budget = 0;
@@ -173,7 +134,8 @@ AnswerPlan plan_answer(const ToolUse& use, ReasoningWish wish, const ApiContext&
   } else {
     plan.syntax.calls.reset();
   }
-  plan_reasoning(wish, plan, request);
+  const bool model_reasons = context.answers && context.answers->reasoning().known;
+  plan_reasoning(wish, plan.reasoning_open || model_reasons, plan, request);
   request.visible_tokens = plan.syntax.markers();
   plan.begun = request.answer_begin;
   return plan;

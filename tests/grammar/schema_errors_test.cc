@@ -26,17 +26,39 @@ void refused(std::string_view schema, const std::string& path, const std::string
 
 TEST(SchemaErrors, UnsupportedKeywordsAreNamedWithTheirPlace) {
   for (const std::string keyword :
-       {"contains", "minContains", "unevaluatedItems", "unevaluatedProperties", "dependentSchemas",
-        "$dynamicRef", "contentEncoding", "additionalItems", "minimun", "x-internal"}) {
+       {"unevaluatedItems", "unevaluatedProperties", "dependentSchemas", "$dynamicRef",
+        "contentEncoding", "additionalItems", "minimun", "x-internal"}) {
     refused(R"({"properties": {"a": {")" + keyword + R"(": {}}}})", "#/properties/a",
             "the keyword \"" + keyword + "\" is not supported");
   }
-  refused(R"({"items": {"uniqueItems": true}})", "#/items", "\"uniqueItems\" is not supported");
-  refused(R"({"$defs": {"never used": {"contains": true}}})", "#/$defs/never used", "contains");
+  refused(R"({"$defs": {"never used": {"unevaluatedItems": true}}})", "#/$defs/never used",
+          "unevaluatedItems");
   refused(R"({"items": [{}]})", "#", "prefixItems");
   refused(R"({"format": "color"})", "#", "the format \"color\" is not supported");
   refused(R"({"$defs": {"a": {"$id": "b"}}})", "#/$defs/a", "\"$id\"");
   refused(R"({"properties": {"a\nb": {"foo": 1}}})", "#/properties/a?b", "foo");
+}
+
+TEST(SchemaErrors, ItemsThatCannotBeToldApart) {
+  refused(R"({"items": {"uniqueItems": true}})", "#/items", "\"uniqueItems\" is supported for");
+  refused(R"({"items": {"type": "string"}, "uniqueItems": true})", "#", "a list of values only");
+  refused(R"({"items": {"enum": [1, 2]}, "uniqueItems": true, "contains": {"const": 1}})", "#",
+          "\"uniqueItems\" together with \"contains\"");
+  refused(R"({"prefixItems": [true], "contains": {"const": 1}})", "#",
+          "\"contains\" together with \"prefixItems\"");
+  refused(R"({"allOf": [{"contains": {"const": 1}}, {"contains": {"const": 2}}]})", "#",
+          "more than one \"contains\"");
+  refused(R"({"contains": {"multipleOf": 2}})", "#/contains", "multipleOf");
+  refused(R"({"contains": {"type": "integer"}})", "#/contains", "(by \"not\", \"oneOf\",");
+  refused(R"({"not": {"items": {"enum": [1]}, "uniqueItems": true}})", "#/not", "uniqueItems");
+  refused(R"({"items": {"enum": [1, 1.0]}, "uniqueItems": true, "minItems": 2, "type": "array"})",
+          "", "no value can match");
+  refused(R"({"contains": {}, "minContains": 3, "maxContains": 2, "type": "array"})", "",
+          "no value can match");
+  refused(R"({"contains": {}, "minContains": 3, "maxItems": 2, "type": "array"})", "",
+          "no value can match");
+  refused(R"({"contains": 5})", "#/contains", "wanted a schema");
+  refused(R"({"uniqueItems": 1})", "#", "\"uniqueItems\" must be true or false");
 }
 
 TEST(SchemaErrors, WrongTypes) {

@@ -210,6 +210,25 @@ class Check {
       const json::value* schema = i < fixed ? &prefix->as_array()[i] : get("items");
       if (schema && !is_valid(items[i], *schema, root_)) return false;
     }
+    return contains(items) && unique(items);
+  }
+
+  bool contains(const json::array& items) const {
+    const json::value* schema = get("contains");
+    if (!schema) return true;
+    double found = 0;
+    for (const json::value& item : items) found += is_valid(item, *schema, root_);
+    return found >= limit("minContains", 1) && found <= limit("maxContains", INFINITY);
+  }
+
+  bool unique(const json::array& items) const {
+    const json::value* wanted = get("uniqueItems");
+    if (!wanted || !wanted->as_bool()) return true;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if (equal(items[i], items[j])) return false;
+      }
+    }
     return true;
   }
 

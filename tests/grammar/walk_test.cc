@@ -31,6 +31,9 @@ const char* const kSchemas[] = {
     R"({"enum": [1.5, -2, "\u0000\n\"\\", "é😀", [[], {}], {"a": {"b": null}}]})",
     R"({"type": "object"})",
     R"({"type": "object", "required": ["z"], "minProperties": 3})",
+    R"({"type": "array", "items": {"enum": ["a", "ab", 1, 10, 1.0, null, [2]]}, "uniqueItems": true, "minItems": 5})",
+    R"({"type": "array", "items": {"type": ["integer", "string"], "maxLength": 3, "maximum": 99, "minimum": 0}, "contains": {"type": "number", "minimum": 10}, "minContains": 2, "maxContains": 3, "minItems": 3, "maxItems": 5})",
+    R"({"type": "object", "properties": {"tags": {"type": "array", "items": {"$ref": "#/$defs/tag"}, "uniqueItems": true, "minItems": 1}}, "required": ["tags"], "additionalProperties": false, "$defs": {"tag": {"anyOf": [{"enum": ["x", "y", "z"]}, {"type": "boolean"}]}}})",
 };
 
 /// Bytes and a few tokens of several, so that answers end.

@@ -8,6 +8,7 @@
 
 #include "photos/answers.h"
 #include "photos/clusters.h"
+#include "photos/photo_list.h"
 #include "photos/test_library.h"
 
 namespace saccade::photos {
@@ -157,6 +158,19 @@ TEST_F(Cluster, OneAnswersForAll) {
     auto row = sql(connection, "SELECT confidence FROM tags WHERE photo_id = ?1", third);
     ASSERT_TRUE(row.executeStep());
     EXPECT_LT(row.getColumn(0).getDouble(), 0.8) << "it is less sure than of the one asked about";
+  });
+}
+
+TEST_F(Cluster, WhatIsAlikeIsFoundAlsoOutsideOfClusters) {
+  const std::int64_t first = add_described(0xff00, 100);
+  const std::int64_t near = add_described(0xff0f, 9000);
+  const std::int64_t far = add_described(~std::uint64_t{0xff00}, 9500);
+  test_.library.database().read([&](Connection& connection) {
+    const auto similar = similar_photos(connection, first, 10);
+    ASSERT_EQ(similar.size(), 2U);
+    EXPECT_EQ(similar[0].id, near);
+    EXPECT_EQ(similar[1].id, far);
+    EXPECT_GT(similar[0].likeness, similar[1].likeness);
   });
 }
 

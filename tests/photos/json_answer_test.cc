@@ -47,6 +47,12 @@ TEST(JsonAnswer, IsTheOneThatTheSchemaAccepts) {
   EXPECT_EQ(text_of(thought + std::string(kDog), nullptr), R"({"entities": "dog"})");
 }
 
+TEST(JsonAnswer, MayComeAfterLongReasoning) {
+  std::string thought;
+  for (int i = 0; i < 1000; ++i) thought += "[a] {b} ";
+  EXPECT_EQ(text_of(thought + std::string(kDog)), kDog);
+}
+
 TEST(JsonAnswer, MayHaveBracketsInItsTexts) {
   const std::string brackets = R"({"entities": ["}", "{[\"", "]"]})";
   EXPECT_EQ(text_of("so: " + brackets + " }"), brackets);

@@ -62,6 +62,10 @@ TEST(SettingsTest, ThePromptsVersionNamesWhatShapesAnswers) {
   EXPECT_EQ(tier.prompt_version(), before);
   tier.schema = "{}";
   EXPECT_NE(tier.prompt_version(), before);
+  tier.schema = "";
+  EXPECT_EQ(tier.prompt_version(), before);
+  tier.vlm.model = "another";
+  EXPECT_NE(tier.prompt_version(), before);
 }
 
 TEST(TagValuesTest, AreWhatAPersonCanJudge) {

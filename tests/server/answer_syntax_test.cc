@@ -152,7 +152,8 @@ TEST(CallSchema, CallsInTags) {
                       "note": {"type": "string"}, "b": {"$ref": "#/$defs/n"}},
                       "required": ["a", "b", "c"], "$defs": {"n": {"enum": ["x", "y"]}}})"),
       make_tool("now", nullptr, "tools[1]"), tool("any", "{}")};
-  const Grammar grammar = Grammar::gbnf(tags_grammar(tools), "call");
+  const CallSyntax tags{.form = Form::kTags, .begin = "<tool_call>", .end = "</tool_call>"};
+  const Grammar grammar = Grammar::gbnf(call_grammar(tools, tags, false), "call");
   const auto parameter = [](const std::string& key, const std::string& value) {
     return "<parameter=" + key + ">\n" + value + "\n</parameter>\n";
   };
@@ -175,7 +176,7 @@ TEST(CallSchema, CallsInTags) {
        {R"({"anyOf": []})", R"({"properties": {"a": true}})", R"({"properties": []})",
         R"({"properties": {"a>": {}}})", R"({"additionalProperties": {"type": "null"}})",
         R"({"properties": {"a": {"$ref": "#"}}})", R"({"required": "a"})"}) {
-    EXPECT_THROW(tags_grammar(std::vector{tool("f", bad)}), ApiError) << bad;
+    EXPECT_THROW(call_grammar(std::vector{tool("f", bad)}, tags, false), ApiError) << bad;
   }
 }
 
@@ -237,32 +238,36 @@ TEST_F(PlanTest, CallsWithoutMarker) {
   EXPECT_EQ(request_.constraint->if_begins, "{\"name\":");
 }
 
+/// Calls whose marks are letters here, since this tokenizer has no such tokens.
 TEST_F(PlanTest, CallsByName) {
-  EXPECT_TRUE(plan("[TOOL_CALLS]", "[ARGS]", "").syntax.calls);
-  EXPECT_FALSE(request_.constraint);
   use_.tools[0].strict = true;
-  EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("add is strict"));
+  EXPECT_TRUE(plan("[TOOL_CALLS]", "[ARGS]", "").syntax.calls);
+  EXPECT_EQ(request_.constraint->after, "[TOOL_CALLS]");
+  EXPECT_FALSE(request_.constraint->ends_answer);
+  const Grammar either = Grammar::gbnf(request_.constraint->texts.at(0), "calls");
+  EXPECT_FALSE(either.check("add[ARGS]{\"a\": 1}"));
+  EXPECT_FALSE(either.check("now[ARGS]{}"));
+  EXPECT_TRUE(either.check("now[ARGS]{\"a\": 1}"));
+  EXPECT_TRUE(either.check("sub[ARGS]{}"));
+  EXPECT_TRUE(either.check("now[ARGS]{}[TOOL_CALLS]now[ARGS]{}"));
+  request_ = {};
+  use_.parallel = false;
+  plan("[TOOL_CALLS]", "[ARGS]", "");
+  EXPECT_TRUE(request_.constraint->ends_answer);
+  request_ = {};
+  use_.parallel = true;
   use_.mode = ToolUse::Mode::kRequired;
-  EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("wanted the name of one"));
+  EXPECT_EQ(plan("[TOOL_CALLS]", "[ARGS]", "").begun, "[TOOL_CALLS]");
+  EXPECT_EQ(request_.constraint->after, "");
+  const Grammar some = Grammar::gbnf(request_.constraint->texts.at(0), "calls");
+  EXPECT_FALSE(some.check("now[ARGS]{}[TOOL_CALLS]add[ARGS]{}"));
+  request_ = {};
   use_.name = "add";
-  EXPECT_EQ(plan("[TOOL_CALLS]", "[ARGS]", "").begun, "[TOOL_CALLS]add[ARGS]");
-  EXPECT_EQ(request_.constraint->texts, std::vector<std::string>{"{\"type\":\"object\"}"});
+  plan("[TOOL_CALLS]", "[ARGS]", "");
+  EXPECT_TRUE(Grammar::gbnf(request_.constraint->texts.at(0), "calls").check("now[ARGS]{}"));
   request_ = {};
   use_.name = "sub";
   EXPECT_THAT(error("[TOOL_CALLS]", "[ARGS]", ""), HasSubstr("there is no tool \"sub\""));
-}
-
-TEST_F(PlanTest, CallsByTheNameOfTheOnlyTool) {
-  use_.tools.pop_back();
-  use_.tools[0].strict = true;
-  plan("[TOOL_CALLS]", "[ARGS]", "");
-  EXPECT_EQ(request_.constraint->after, "[ARGS]");
-  EXPECT_EQ(request_.constraint->texts, std::vector<std::string>{"{\"type\":\"object\"}"});
-  EXPECT_FALSE(request_.constraint->ends_answer);
-  use_.parallel = false;
-  request_ = {};
-  plan("[TOOL_CALLS]", "[ARGS]", "");
-  EXPECT_TRUE(request_.constraint->ends_answer);
 }
 
 TEST_F(PlanTest, WhatDoesNotGoTogether) {

@@ -112,11 +112,35 @@ TEST_F(ReasoningWishes, PromptsThatAlwaysBeginItEndItWhereItIsOff) {
   EXPECT_FALSE(off.reasoning);
   EXPECT_TRUE(off.template_variables.empty());
   EXPECT_EQ(read(kHi + R"(, "thinking_budget": 9)").requests.at(0).reasoning->budget, 9);
-  // What is held to a form has no place to think in.
+  // What is held to a form has its place to think in before it.
   const std::string form = R"(, "response_format": {"type": "json_object"})";
-  EXPECT_THAT(error_of(kHi + form + R"(, "thinking_budget": 9)"),
-              HasSubstr("400 thinking_budget: "));
-  EXPECT_FALSE(read(kHi + form).requests.at(0).reasoning);
+  EXPECT_EQ(read(kHi + form + R"(, "thinking_budget": 9)").requests.at(0).reasoning->budget, 9);
+  const Request first = read(kHi + form).requests.at(0);
+  ASSERT_TRUE(first.reasoning);
+  EXPECT_TRUE(first.reasoning->open);
+  EXPECT_EQ(first.answer_begin, "");
+  const Request formed = read(kHi + form + R"(, "reasoning_effort": "none")").requests.at(0);
+  EXPECT_FALSE(formed.reasoning);
+  EXPECT_EQ(formed.answer_begin, "</think>\n");
+}
+
+TEST_F(ReasoningWishes, CallsThatAreRequiredComeBehindIt) {
+  use_template(R"({%- for m in messages -%}{{ m.content }}{%- for c in m.tool_calls -%}
+{{ '<tool_call>\n{"name": "' + c.function.name + '", "arguments": ' + (c.function.arguments | tojson) + '}\n</tool_call>' }}
+{%- endfor -%}{%- endfor -%}{%- if add_generation_prompt -%}{{ '<think>\n' }}{%- endif -%})");
+  const std::string tools = R"(, "tool_choice": "required", "tools": [{"type": "function",
+    "function": {"name": "add", "parameters": {"type": "object"}}}])";
+  const Generation generation = read(kHi + tools + R"(, "n": 2, "thinking_budget": 4)");
+  ASSERT_EQ(generation.requests.size(), 2u);
+  for (const Request& request : generation.requests) {
+    ASSERT_TRUE(request.reasoning);
+    EXPECT_EQ(request.reasoning->budget, 4);
+    EXPECT_EQ(request.answer_begin, "");
+    EXPECT_EQ(request.constraint->opening, "<tool_call>\n");
+  }
+  const Request off = read(kHi + tools + R"(, "thinking_budget": 0)").requests.at(0);
+  EXPECT_THAT(off.answer_begin, testing::EndsWith("</think>\n\n<tool_call>\n"));
+  EXPECT_EQ(off.constraint->opening, "");
 }
 
 TEST_F(ReasoningWishes, WhatDoesNotGoTogether) {

@@ -3,18 +3,16 @@
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
-#include <filesystem>
 #include <memory>
 
-#include "goldens.h"
 #include "saccade/grammar.h"
 #include "server/client_script.h"
 #include "server/running_server.h"
+#include "server/tool_model.h"
 
 namespace saccade::server {
 namespace {
 
-namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr const char* kTemplate =
@@ -26,11 +24,6 @@ constexpr const char* kTemplate =
 {% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
 {% if enable_thinking %}<think>
 {% endif %}{%- endif -%})";
-
-constexpr const char* kSchema = R"({"type": "object", "properties": {
-  "city": {"type": "string", "maxLength": 20}, "days": {"type": "integer", "minimum": 1,
-  "maximum": 9}, "unit": {"enum": ["C", "F"]}}, "required": ["city", "days"],
-  "additionalProperties": false})";
 
 /// Qwen3.5's way of writing calls, with all but that left out.
 constexpr const char* kTagsTemplate =
@@ -45,24 +38,13 @@ constexpr const char* kTagsTemplate =
 {% endfor -%}{%- if add_generation_prompt -%}<|im_start|>assistant
 {% endif -%})";
 
-/// Makes a small model whose template is this one.
-void make_model(const TemporaryDirectory& directory, const char* chat_template) {
-  for (const auto& entry : fs::directory_iterator(goldens::root() / "qwen3" / "saved_f32")) {
-    if (entry.path().filename() == "chat_template.jinja") continue;
-    fs::copy_file(entry.path(), directory.path() / entry.path().filename());
-  }
-  directory.write("chat_template.jinja", chat_template);
-}
-
-const std::vector<std::string> kOptions = {"--device", "cpu", "--threads", "1", "--name", "small"};
-
 /// A server of a small model whose template shows how calls are written.
 class ToolsTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     directory_ = std::make_unique<TemporaryDirectory>();
-    make_model(*directory_, kTemplate);
-    server_ = std::make_unique<RunningServer>(kOptions, true, directory_->path().string());
+    make_tool_model(*directory_, kTemplate);
+    server_ = std::make_unique<RunningServer>(kToolModelOptions, true, directory_->path().string());
   }
   static void TearDownTestSuite() {
     server_.reset();
@@ -76,9 +58,9 @@ class ToolsTest : public testing::Test {
             {"max_tokens", 300}};
   }
   static json::array tools() {
-    return {json::object{
-        {"type", "function"},
-        {"function", json::object{{"name", "forecast"}, {"parameters", json::parse(kSchema)}}}}};
+    return {json::object{{"type", "function"},
+                         {"function", json::object{{"name", "forecast"},
+                                                   {"parameters", json::parse(kForecastSchema)}}}}};
   }
   static TestResponse ask(const json::object& request,
                           const std::string& path = "/v1/chat/completions") {
@@ -87,7 +69,7 @@ class ToolsTest : public testing::Test {
     return response;
   }
   static void expect_arguments(std::string_view arguments) {
-    static const Grammar schema = Grammar::json_schema(kSchema, "test");
+    static const Grammar schema = Grammar::json_schema(kForecastSchema, "test");
     EXPECT_FALSE(schema.check(std::string(arguments))) << arguments;
   }
 
@@ -108,13 +90,15 @@ TEST_F(ToolsTest, ACallThatIsRequired) {
       request["tool_choice"] = json::parse(R"({"type": "function", "function":
                                                {"name": "forecast"}})");
     }
-    // A prompt that ends inside of reasoning leaves it first.
-    if (seed % 3 == 0) request["chat_template_kwargs"] = json::object{{"enable_thinking", true}};
+    // Behind the reasoning that the prompt began, or at once.
+    if (seed % 3 == 0) request["thinking_budget"] = 7;
+    if (seed % 3 == 1) request["thinking_budget"] = 0;
     const json::value answer = json::parse(ask(request).body);
     const json::value& choice = answer.at("choices").at(0);
     EXPECT_EQ(choice.at("finish_reason"), "tool_calls");
     const json::value& message = choice.at("message");
     EXPECT_TRUE(message.at("content").is_null()) << message;
+    EXPECT_EQ(message.as_object().contains("reasoning_content"), seed % 3 == 0) << message;
     ASSERT_EQ(message.at("tool_calls").as_array().size(), 1u);
     const json::value& call = message.at("tool_calls").at(0);
     EXPECT_EQ(call.at("type"), "function");
@@ -162,8 +146,8 @@ TEST_F(ToolsTest, Anthropics) {
   json::object request = question(4);
   request.erase("messages");
   request["messages"] = question(4).at("messages");
-  request["tools"] =
-      json::array{json::object{{"name", "forecast"}, {"input_schema", json::parse(kSchema)}}};
+  request["tools"] = json::array{
+      json::object{{"name", "forecast"}, {"input_schema", json::parse(kForecastSchema)}}};
   request["tool_choice"] = json::object{{"type", "any"}};
   const json::value whole = json::parse(ask(request, "/v1/messages").body);
   EXPECT_EQ(whole.at("stop_reason"), "tool_use");
@@ -198,14 +182,86 @@ TEST_F(ToolsTest, ReasoningThatThePromptBegan) {
   request["chat_template_kwargs"] = json::object{{"enable_thinking", true}};
   request["ignore_eos"] = true;
   const json::value open = json::parse(ask(request).body);
-  request["response_format"] = json::parse(R"({"type": "choice", "choice": ["yes"]})");
-  const json::value held = json::parse(ask(request).body);
-  const json::value& message = held.at("choices").at(0).at("message");
-  EXPECT_EQ(message.at("content"), "yes");
-  EXPECT_FALSE(message.as_object().contains("reasoning_content"));
   const json::value& reasoned = open.at("choices").at(0).at("message");
   EXPECT_EQ(reasoned.at("content"), "");
   EXPECT_NE(reasoned.at("reasoning_content").as_string(), "");
+  // A form begins where the reasoning has ended, which its budget sees to.
+  request["response_format"] = json::parse(R"({"type": "choice", "choice": ["yes"]})");
+  const json::value cut = json::parse(ask(request).body);
+  EXPECT_EQ(cut.at("choices").at(0).at("finish_reason"), "length");
+  EXPECT_EQ(cut.at("choices").at(0).at("message").at("content"), "");
+  request["max_tokens"] = 60;
+  request["n"] = 2;
+  request["thinking_budget"] = 5;
+  request.erase("chat_template_kwargs");
+  const json::value held = json::parse(ask(request).body);
+  EXPECT_EQ(held.at("usage").at("completion_tokens_details").at("reasoning_tokens"), 10);
+  for (const json::value& choice : held.at("choices").as_array()) {
+    EXPECT_EQ(choice.at("message").at("content"), "yes");
+    EXPECT_NE(choice.at("message").at("reasoning_content").as_string(), "");
+    EXPECT_EQ(choice.at("finish_reason"), "stop");
+  }
+  request["thinking_budget"] = 0;
+  const json::value none = json::parse(ask(request).body);
+  for (const json::value& choice : none.at("choices").as_array()) {
+    EXPECT_EQ(choice.at("message").at("content"), "yes");
+    EXPECT_FALSE(choice.at("message").as_object().contains("reasoning_content"));
+  }
+}
+
+/// What a stream of one API gave, its reasoning and its content.
+struct Streamed {
+  std::string reasoning;
+  std::string content;
+};
+
+TEST_F(ToolsTest, FormsBehindReasoningInAllStreams) {
+  json::object request = question(5);
+  request["thinking_budget"] = 6;
+  request["stream"] = true;
+  const json::value format = json::parse(
+      R"({"type": "json_schema", "name": "f", "schema": {"type": "object", "properties":
+          {"ok": {"const": true}}, "required": ["ok"], "additionalProperties": false}})");
+  const auto texts = [&](const json::object& asked, const char* path, const auto& read) {
+    Streamed streamed;
+    for (const std::string& data : event_data(ask(asked, path).body)) {
+      if (data != "[DONE]") read(json::parse(data), streamed);
+    }
+    EXPECT_NE(streamed.reasoning, "") << path;
+    EXPECT_EQ(streamed.content, "{\"ok\": true}") << path;
+  };
+  json::object chat = request;
+  json::object nested = format.as_object();
+  nested.erase("type");
+  chat["response_format"] = json::object{{"type", "json_schema"}, {"json_schema", nested}};
+  texts(chat, "/v1/chat/completions", [](const json::value& event, Streamed& streamed) {
+    if (event.at("choices").as_array().empty()) return;
+    const json::object& delta = event.at("choices").at(0).at("delta").as_object();
+    const json::value* reasoning = delta.if_contains("reasoning_content");
+    const json::value* content = delta.if_contains("content");
+    if (reasoning && reasoning->is_string()) streamed.reasoning += reasoning->get_string();
+    if (content && content->is_string()) streamed.content += content->get_string();
+  });
+  json::object response = {{"input", "Weather?"},  {"temperature", 1.5}, {"seed", 5},
+                           {"thinking_budget", 6}, {"stream", true},     {"max_output_tokens", 90}};
+  response["text"] = json::object{{"format", format}};
+  texts(response, "/v1/responses", [](const json::value& event, Streamed& streamed) {
+    const json::string& type = event.at("type").as_string();
+    if (!type.ends_with(".delta")) return;
+    std::string& text =
+        type == "response.output_text.delta" ? streamed.content : streamed.reasoning;
+    text += event.at("delta").as_string();
+  });
+  json::object message = request;
+  json::object bare = format.as_object();
+  bare.erase("name");
+  message["output_config"] = json::object{{"format", bare}};
+  texts(message, "/v1/messages", [](const json::value& event, Streamed& streamed) {
+    if (event.at("type") != "content_block_delta") return;
+    const json::object& delta = event.at("delta").as_object();
+    if (delta.contains("thinking")) streamed.reasoning += delta.at("thinking").as_string();
+    if (delta.contains("text")) streamed.content += delta.at("text").as_string();
+  });
 }
 
 TEST_F(ToolsTest, Responses) {
@@ -215,7 +271,7 @@ TEST_F(ToolsTest, Responses) {
                           {"max_output_tokens", 300},
                           {"tool_choice", "required"}};
   request["tools"] = json::array{json::object{
-      {"type", "function"}, {"name", "forecast"}, {"parameters", json::parse(kSchema)}}};
+      {"type", "function"}, {"name", "forecast"}, {"parameters", json::parse(kForecastSchema)}}};
   const json::value whole = json::parse(ask(request, "/v1/responses").body);
   ASSERT_EQ(whole.at("output").as_array().size(), 1u) << whole;
   const json::value& call = whole.at("output").at(0);
@@ -253,9 +309,9 @@ TEST_F(ToolsTest, ReasoningEndsWhereItsBudgetIsSpent) {
 
 TEST(ToolsInTags, ArgumentsFollowTheirSchemas) {
   const TemporaryDirectory directory;
-  make_model(directory, kTagsTemplate);
-  const RunningServer server(kOptions, true, directory.path().string());
-  const Grammar schema = Grammar::json_schema(kSchema, "test");
+  make_tool_model(directory, kTagsTemplate);
+  const RunningServer server(kToolModelOptions, true, directory.path().string());
+  const Grammar schema = Grammar::json_schema(kForecastSchema, "test");
   json::object request = {
       {"messages", json::array{json::object{{"role", "user"}, {"content", "Weather?"}}}},
       {"temperature", 1.5},
@@ -263,7 +319,8 @@ TEST(ToolsInTags, ArgumentsFollowTheirSchemas) {
       {"tool_choice", "required"}};
   request["tools"] = json::array{json::object{
       {"type", "function"},
-      {"function", json::object{{"name", "forecast"}, {"parameters", json::parse(kSchema)}}}}};
+      {"function",
+       json::object{{"name", "forecast"}, {"parameters", json::parse(kForecastSchema)}}}}};
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     request["seed"] = seed;
     request["stream"] = false;

@@ -98,7 +98,6 @@ std::vector<VariantAnswers> ask_all(std::span<const EvaluatedPhoto> photos,
       VariantAnswers& variant = variants.emplace_back();
       variant.model = model;
       variant.prompt = prompt;
-      variant.model_name = vlm.name();
       forget_peak_memory();
       ask_variant(variant, vlm, prompt > 0, photos, prompts[prompt], options, cancelled);
       variant.memory_bytes = vlm.memory_bytes();

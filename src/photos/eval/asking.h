@@ -52,7 +52,6 @@ struct Answered {
 struct VariantAnswers {
   std::size_t model = 0;
   std::size_t prompt = 0;
-  std::string model_name;                         ///< as it calls itself
   std::vector<Answered> answers;                  ///< an entry for each photo
   std::vector<double> latencies_ms;               ///< of answers, without the model's first
   std::optional<std::int64_t> memory_bytes;       ///< that a model in process takes

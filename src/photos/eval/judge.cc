@@ -13,6 +13,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::int64_t kMaxTokens = 300;
+// A screen's worth: what a description can be wrong about is seen at that.
+constexpr std::int64_t kMaxPixels = 1'000'000;
 // Of each answer: far more than a photo's description has, and far less than a context.
 constexpr std::size_t kShownBytes = 8000;
 
@@ -103,6 +105,7 @@ std::array<RubricPoints, 2> Judge::ask(const Case& what, bool swapped,
   question.prompt = prompt_about(what, swapped);
   question.schema = judgement_schema();
   question.picture = what.picture;
+  question.max_pixels = kMaxPixels;
   question.max_tokens = kMaxTokens;
   const VlmAnswer answer = model_->ask(question, cancelled);
   const std::string where = name() + ": a judgement";

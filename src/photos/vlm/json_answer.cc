@@ -1,5 +1,6 @@
 #include "photos/vlm/json_answer.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <optional>
 
@@ -12,16 +13,20 @@ namespace {
 
 constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxDepth = 64;
-// Brackets at which JSON is looked for: each costs a parse, and prose has few of them.
-constexpr int kMaxCandidates = 64;
+// What may be read to find JSON, each bracket at which it might begin counted as kReadAtLeast: long
+// reasoning has thousands of them, and none may cost more than a moment.
+constexpr std::size_t kMaxRead = std::size_t{16} << 20;
+constexpr std::size_t kReadAtLeast = 4096;
 
-/// The object or array that `text` begins with, and nothing where it begins with none.
-std::optional<JsonAnswer> leading_json(std::string_view text) {
+/// The object or array that `text` begins with, and nothing where it begins with none. Adds what
+/// was read to `read`.
+std::optional<JsonAnswer> leading_json(std::string_view text, std::size_t& read) {
   json::parse_options options;
   options.max_depth = kMaxDepth;
   json::stream_parser parser({}, options);
   json::error_code error;
   const std::size_t size = parser.write_some(text.data(), text.size(), error);
+  read += std::max(size, kReadAtLeast);
   if (error || !parser.done()) return std::nullopt;
   // The parser may have gone on over the white space behind.
   const std::size_t end = text.substr(0, size).find_last_of("}]") + 1;
@@ -42,11 +47,10 @@ JsonAnswer read_json_answer(std::string_view answer, const Grammar* schema,
     fail("{}: the answer has {} bytes; wanted JSON of {} at most", where, answer.size(), kMaxBytes);
   }
   std::string wrong;
-  std::size_t at = 0;
-  for (int tried = 0; tried < kMaxCandidates; ++tried) {
-    at = answer.find_first_of("{[", at);
-    if (at == std::string_view::npos) break;
-    std::optional<JsonAnswer> found = leading_json(answer.substr(at));
+  std::size_t at = answer.find_first_of("{[");
+  for (std::size_t read = 0; at != std::string_view::npos && read < kMaxRead;
+       at = answer.find_first_of("{[", at)) {
+    std::optional<JsonAnswer> found = leading_json(answer.substr(at), read);
     if (!found) {
       ++at;
       continue;

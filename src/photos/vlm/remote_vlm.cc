@@ -95,7 +95,7 @@ RemoteVlm::RemoteVlm(const VlmSettings& settings)
       url_(server::checked_server_url(settings.url, "url of a model")),
       key_(key_from(settings.key_variable)),
       time_limit_(settings.timeout_ms),
-      name_(model_ + " at " + url_) {
+      name_((model_.empty() ? "the model" : model_) + " at " + url_) {
   if (settings.timeout_ms < 1) {
     fail_usage("timeout of {}: wanted milliseconds from 1 up, found {}", name_,
                settings.timeout_ms);
@@ -108,10 +108,10 @@ std::string RemoteVlm::request_body(const VlmQuestion& question) const {
       "data:" + picture.media_type + ";base64," + server::encode_base64(picture.bytes);
   const json::array content = {{{"type", "text"}, {"text", question.prompt}},
                                {{"type", "image_url"}, {"image_url", {{"url", data}}}}};
-  json::object body{{"model", model_},
-                    {"messages", {{{"role", "user"}, {"content", content}}}},
+  json::object body{{"messages", {{{"role", "user"}, {"content", content}}}},
                     {"max_tokens", question.max_tokens},
                     {"temperature", 0}};
+  if (!model_.empty()) body["model"] = model_;
   if (!question.schema.empty()) {
     body["response_format"] = {{"type", "json_schema"},
                                {"json_schema",

@@ -67,7 +67,8 @@ class Vlm {
 };
 
 struct VlmSettings {
-  std::string model;  ///< what Engine::load takes; with `url` what the server calls it
+  std::string model;  ///< what Engine::load takes; with `url` what the server calls it, or empty:
+                      ///< the one that it has
   std::string url;    ///< "http://127.0.0.1:8080": an OpenAI-compatible server; empty: in process
   std::string key_variable;           ///< environment variable with its API key; empty: none
   std::int64_t timeout_ms = 120'000;  ///< for a whole answer of a server
