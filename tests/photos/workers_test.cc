@@ -101,7 +101,8 @@ TEST_F(WorkersTest, WhatTheLargerModelContradictsIsLeftOut) {
   server_.otherwise([](const auto&) { return completion(kBroken); });
   work_until_over("small");
   EXPECT_EQ(count("SELECT COUNT(*) FROM jobs WHERE tier = 'small' AND state = 'done'"), 2);
-  EXPECT_EQ(count("SELECT COUNT(*) FROM tags WHERE tier = 'small' AND value = 'dog'"), 2);
+  // Of which tier depends on whether the large one has said the same by now.
+  EXPECT_EQ(count("SELECT COUNT(*) FROM tags WHERE value = 'dog'"), 2);
   EXPECT_EQ(text("SELECT document FROM results WHERE tier = 'small'"),
             R"({"entities":["dog"],"relationships":[]})");
 }
