@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "cli/bench_report.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "cli/json_text.h"
 #include "cli/listener.h"
 #include "cli/numbers.h"
 #include "cli/options.h"

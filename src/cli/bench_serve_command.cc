@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
 #include "cli/listener.h"
 #include "cli/numbers.h"
 #include "cli/options.h"

@@ -2,12 +2,12 @@
 #include <memory>
 #include <string>
 
+#include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/compare_inputs.h"
 #include "cli/compare_report.h"
 #include "cli/interrupt.h"
-#include "cli/json_text.h"
 #include "cli/listener.h"
 #include "cli/options.h"
 #include "cli/output.h"

@@ -2,9 +2,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/reports.h"

@@ -4,9 +4,9 @@
 #include <boost/json.hpp>
 #include <memory>
 
+#include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "saccade/families.h"

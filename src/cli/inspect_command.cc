@@ -1,9 +1,9 @@
 // saccade inspect: what a checkpoint holds.
 #include <memory>
 
+#include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/reports.h"

@@ -4,9 +4,9 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
-#include "cli/json_text.h"
 #include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/photos_report.h"

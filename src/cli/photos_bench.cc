@@ -9,10 +9,10 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/output_file.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
-#include "cli/json_text.h"
 #include "cli/numbers.h"
 #include "cli/options.h"
 #include "cli/output.h"

@@ -5,10 +5,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/output_file.h"
+#include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/interrupt.h"
-#include "cli/json_text.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/photos_eval_report.h"

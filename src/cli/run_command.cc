@@ -3,12 +3,12 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "cli/answerer.h"
 #include "cli/chat.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "cli/json_text.h"
 #include "cli/listener.h"
 #include "cli/numbers.h"
 #include "cli/output.h"

@@ -5,9 +5,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/json_text.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/prompt.h"

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "cli/json_text.h"
 #include "cli/listener.h"
 #include "cli/output.h"
 #include "cli/prompt.h"

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_text.h"
 #include "media/thumbnail.h"
 #include "photos/clock.h"
 #include "photos/deck_json.h"
@@ -40,8 +41,7 @@ struct Refusal {
 };
 
 HttpResponse json_response(const json::object& body, int status = 200) {
-  return {
-      .status = status, .body = json::serialize(body), .headers = {{"Cache-Control", "no-store"}}};
+  return {.status = status, .body = json_text(body), .headers = {{"Cache-Control", "no-store"}}};
 }
 
 HttpResponse error_response(int status, const std::string& message) {

@@ -34,7 +34,7 @@ model = "glance"             # whatever `saccade run` takes; or a server's name 
 # url = "http://127.0.0.1:8080"
 # key_variable = "MODEL_KEY" # environment variable that holds the server's key
 max_pixels = 200704
-max_tokens = 1024
+max_tokens = 640
 concurrency = 2
 escalate = "large"           # whose model is asked when an answer contradicts itself
 prompt = "What is in this photo? Answer in JSON with entities, context and relationships."
@@ -84,7 +84,7 @@ title = "Full description"
 kind = "vlm"
 model = "glance"
 max_pixels = 802816
-max_tokens = 2048
+max_tokens = 1024
 background = true            # while nothing else waits
 shared = true                # one photo of a cluster answers for all
 concurrency = 1
@@ -144,7 +144,7 @@ schema = '''
         "type": "object",
         "properties": {
           "value": {"type": "string", "minLength": 1, "maxLength": 60},
-          "confidence": {"type": "number", "minimum": 0, "maximum": 1}
+          "confidence": {"enum": [0.1, 0.3, 0.5, 0.7, 0.9]}
         },
         "required": ["value", "confidence"],
         "additionalProperties": false

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_text.h"
 #include "photos/photo_file.h"
 #include "photos/xmp_sidecar.h"
 
@@ -132,7 +132,7 @@ std::string json_line(const ExportedPhoto& photo) {
   line["tags"] = std::move(tags);
   line["people"] = json_texts(photo.people);
   line["text"] = json_texts(photo.texts);
-  return json::serialize(line) + "\n";
+  return json_text(line) + "\n";
 }
 
 /// A field of a CSV file (RFC 4180). What a spreadsheet would take for a formula gets a ' before

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <chrono>
 
+#include "base/json_text.h"
 #include "photos/clock.h"
 #include "photos/deck_json.h"
 #include "photos/progress.h"
@@ -144,7 +144,7 @@ void LiveEvents::tell_progress() {
   const Progress progress = library_.database().read([&](Connection& connection) {
     return read_progress(connection, library_.settings(), now_ms());
   });
-  publish("progress", boost::json::serialize(progress_json(progress)));
+  publish("progress", json_text(progress_json(progress)));
   progress_is_old_ = false;
   progress_told_ = steady_clock::now();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/memory_info.h"
 #include "photos/clock.h"
 #include "photos/jobs.h"
 
@@ -138,6 +139,8 @@ void Workers::run_job(const Tier& tier, TierRunner& runner, const Job& job) {
       fail_job(connection, library_.settings(), job, error.what(), false, now_ms());
     });
   }
+  // Pictures of twelve megapixels come and go on every thread: what one leaves is not kept for it.
+  return_free_memory();
   wake();  // what was finished may have begun something else
 }
 

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/json_text.h"
+#include "base/json_text.h"
 
 namespace saccade::cli {
 namespace {

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/json_text.h"
 #include "cli/compare_inputs.h"
-#include "cli/json_text.h"
 #include "saccade/error.h"
 #include "temporary_directory.h"
 

@@ -5,7 +5,7 @@
 #include <boost/json.hpp>
 #include <limits>
 
-#include "cli/json_text.h"
+#include "base/json_text.h"
 
 namespace saccade::cli {
 namespace {

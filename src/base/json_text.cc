@@ -1,4 +1,4 @@
-#include "cli/json_text.h"
+#include "base/json_text.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <cmath>
 #include <string_view>
 
-#include "cli/text_lines.h"
+#include "base/utf8.h"
 
-namespace saccade::cli {
+namespace saccade {
 namespace {
 
 void append(std::string& out, const boost::json::value& value);
@@ -69,4 +69,4 @@ std::string json_text(const boost::json::value& value) {
   return out;
 }
 
-}  // namespace saccade::cli
+}  // namespace saccade

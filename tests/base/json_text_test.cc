@@ -1,11 +1,11 @@
-#include "cli/json_text.h"
+#include "base/json_text.h"
 
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 #include <limits>
 
-namespace saccade::cli {
+namespace saccade {
 namespace {
 
 namespace json = boost::json;
@@ -46,4 +46,4 @@ TEST(JsonText, KeysKeepTheirOrder) {
 }
 
 }  // namespace
-}  // namespace saccade::cli
+}  // namespace saccade
