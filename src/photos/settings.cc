@@ -15,6 +15,7 @@ namespace saccade::photos {
 namespace {
 
 constexpr std::int64_t kMaxConcurrency = 64;
+constexpr std::int64_t kVisionCacheBytes = std::int64_t{32} << 20;
 
 /// A table that knows where it stands, for errors.
 class Table {
@@ -115,6 +116,11 @@ void read_vlm(const Table& table, Tier& tier) {
   tier.vlm.model = tier.vlm.url.empty() ? table.required_text("model") : table.text("model");
   tier.vlm.key_variable = table.text("key_variable");
   tier.vlm.timeout_ms = table.integer("timeout_seconds", 1, 86'400).value_or(120) * 1000;
+  // A photo is asked about by each tier once, its embedding and its description one after the
+  // other.
+  tier.vlm.engine.vision_cache_bytes = kVisionCacheBytes;
+  // Of twelve megapixels a model sees a hundredth: decoding the rest takes most of the time.
+  tier.vlm.engine.fast_decode = true;
   tier.vlm.engine.device = table.text("device", tier.vlm.engine.device);
   tier.prompt = table.required_text("prompt");
   tier.schema = table.required_text("schema");
