@@ -52,6 +52,7 @@ clang                                  checks that the GPU kernels parse as Meta
 g++-aarch64-linux-gnu                  builds the NEON kernels and their test
 qemu-user                              runs them
 chromium                               shows the photo library's page to its tests
+fonts-dejavu-core                      what it writes with
 END
       # Debian's npm does not go together with a Node.js from elsewhere, which brings its own.
       command -v npm >/dev/null || echo "npm                                    fetches vocabularies and API clients that tests compare with"
