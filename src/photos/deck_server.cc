@@ -142,7 +142,7 @@ class DeckServer::Impl : public server::HttpHandler {
             {.status = 303,
              .body = "",
              .content_type = "",
-             .headers = {{"Location", head.path},
+             .headers = {{"Location", "/"},
                          {"Set-Cookie", fmt::format("{}={}; Path=/; HttpOnly; SameSite=Strict",
                                                     kCookie, given)}}});
       }
