@@ -3,8 +3,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 namespace saccade::compute {
+
+/// Outputs [first, first + count) of a matrix.
+struct OutputRange {
+  std::int64_t first;
+  std::int64_t count;
+};
 
 /// A packed matrix [outputs, inputs], made by Device::pack. What lies inside is the device's
 /// affair.
@@ -16,6 +23,11 @@ class Weight {
   std::int64_t inputs() const { return inputs_; }
   /// Of memory that the packed form takes.
   virtual std::int64_t bytes() const = 0;
+  /// Some outputs, range after range, as a matrix that shares this one's memory; null where the
+  /// layout does not allow it. Throws Error for outputs that are not there.
+  virtual std::shared_ptr<const Weight> part(std::span<const OutputRange> /*ranges*/) const {
+    return nullptr;
+  }
 
  protected:
   Weight(std::int64_t outputs, std::int64_t inputs) : outputs_(outputs), inputs_(inputs) {}

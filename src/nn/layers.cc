@@ -1,6 +1,7 @@
 #include "nn/layers.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "nn/round_weights.h"
 
@@ -71,6 +72,28 @@ compute::LinearOptions linear_options(const Tensor& bias, const RmsNorm* norm) {
 }
 
 }  // namespace
+
+std::optional<Linear> Linear::part(Device& device,
+                                   std::span<const compute::OutputRange> ranges) const {
+  std::shared_ptr<const compute::Weight> some = weight->part(ranges);
+  if (!some) return std::nullopt;
+  if (bias.empty()) return Linear{std::move(some), Tensor()};
+  // The biases in pieces of the largest size that all ranges are made of.
+  std::int64_t piece = weight->outputs();
+  for (const compute::OutputRange& range : ranges) {
+    piece = std::gcd(piece, std::gcd(range.first, range.count));
+  }
+  std::vector<std::int32_t> pieces;
+  for (const compute::OutputRange& range : ranges) {
+    for (std::int64_t output = range.first; output < range.first + range.count; output += piece) {
+      pieces.push_back(static_cast<std::int32_t>(output / piece));
+    }
+  }
+  const auto count = static_cast<std::int64_t>(pieces.size());
+  const Tensor biases = device.empty(DType::kF32, {count, piece});
+  device.gather(biases, bias.view_as({weight->outputs() / piece, piece}), pieces);
+  return Linear{std::move(some), biases.view_as({count * piece})};
+}
 
 Tensor Linear::forward(Device& device, const Tensor& x, const RmsNorm* norm) const {
   Tensor y = device.activations({x.rows(), weight->outputs()});

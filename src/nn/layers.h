@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,13 +20,16 @@ struct RmsNorm;
 /// More rows than so many steps of a device, as large pictures have, are taken in pieces.
 inline constexpr std::int64_t kLargeSteps = 4;
 
+inline bool is_large(const Device& device, std::int64_t rows) {
+  return rows > kLargeSteps * device.batch_tokens();
+}
+
 /// Calls run(first, count) for `rows` rows, piece by piece if they are many: what is between two
 /// maps, and what a device makes of its input, then takes as much memory as one of its steps,
 /// however large the picture. On a CPU pieces of 512 rows are as fast as all at once.
 template <typename Run>
 void in_pieces(const Device& device, std::int64_t rows, Run&& run) {
-  const std::int64_t most =
-      rows > kLargeSteps * device.batch_tokens() ? device.batch_tokens() : rows;
+  const std::int64_t most = is_large(device, rows) ? device.batch_tokens() : rows;
   for (std::int64_t first = 0; first < rows; first += most) {
     run(first, std::min(most, rows - first));
   }
@@ -52,6 +56,10 @@ struct Linear {
                             const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                             const std::vector<std::int64_t>& padded_outputs,
                             std::int64_t padded_inputs, bool with_bias);
+
+  /// Some outputs, range after range, as a map of its own that shares this one's weights; nothing
+  /// where the device's layout does not allow it.
+  std::optional<Linear> part(Device& device, std::span<const compute::OutputRange> ranges) const;
 
   /// x [rows, inputs], normed first where a norm is given -> [rows, outputs] for the next layer
   Tensor forward(Device& device, const Tensor& x, const RmsNorm* norm = nullptr) const;

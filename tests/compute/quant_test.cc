@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -86,6 +87,30 @@ TEST_P(QuantTest, RowsAreDequantizedByTheFormula) {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       for (std::int64_t k = 0; k < kInputs; ++k) {
         ASSERT_EQ(y.row(i)[k], values_[ids[i] * kInputs + k]) << isa << " input " << k;
+      }
+    }
+  }
+}
+
+TEST_P(QuantTest, PartsOfAMatrixGiveItsOutputs) {
+  constexpr std::int64_t kRows = 5;
+  const Matrix x = random_matrix(kRows * kInputs, 7);
+  const OutputRange ranges[] = {{32, kOutputs - 32}, {0, 16}};
+  for (const std::string& isa : isas_here()) {
+    cpu::CpuDevice device({2, isa});
+    const auto whole = device.pack(std::span(&weights_, 1));
+    EXPECT_EQ(whole->part(std::array{OutputRange{8, 16}}), nullptr) << "not of whole panels";
+    const auto part = whole->part(ranges);
+    ASSERT_NE(part, nullptr);
+    const Tensor inputs = upload(device, x, {kRows, kInputs});
+    const Tensor all = device.empty(DType::kF32, {kRows, kOutputs});
+    const Tensor some = device.empty(DType::kF32, {kRows, part->outputs()});
+    device.linear(all, inputs, *whole);
+    device.linear(some, inputs, *part);
+    for (std::int64_t row = 0; row < kRows; ++row) {
+      for (std::int64_t i = 0; i < part->outputs(); ++i) {
+        const std::int64_t output = i < kOutputs - 32 ? 32 + i : i - (kOutputs - 32);
+        ASSERT_EQ(some.row(row)[i], all.row(row)[output]) << isa << " output " << output;
       }
     }
   }

@@ -136,6 +136,25 @@ TEST_P(VlmGolden, EmbeddingsAndLogits) {
               worst_logits);
 }
 
+/// A device to whose steps the smallest picture is a large one.
+class SmallSteps : public compute::cpu::CpuDevice {
+ public:
+  SmallSteps() : CpuDevice({2, {}, /*rounded_inputs=*/false}) {}
+  std::int64_t batch_tokens() const override { return 4; }
+};
+
+TEST_P(VlmGolden, LargePicturesAreTakenInPiecesToTheSameBits) {
+  SmallSteps small;
+  const auto in_pieces = models::load_model(checkpoint_, small, {});
+  for (const auto& item : cases_.as_array()) {
+    const boost::json::object& golden = item.as_object();
+    SCOPED_TRACE(std::string(golden.at("name").as_string()));
+    for (const media::Patches& patches : prepare(golden).patches) {
+      EXPECT_EQ(download(in_pieces->encode(patches)), download(model_->encode(patches)));
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Checkpoints, VlmGolden,
                          testing::ValuesIn(goldens::checkpoints_of(goldens::vision_families())),
                          [](const auto& named) { return goldens::test_name(named.param); });

@@ -178,6 +178,41 @@ PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, bool bf16_pairs, T
   }
 }
 
+PackedMatrix::PackedMatrix(std::vector<PackedSegment> segments, std::int64_t inputs)
+    : Weight(segments.back().first + segments.back().outputs, inputs),
+      segments_(std::move(segments)) {}
+
+std::optional<PackedSegment> PackedMatrix::panels_of(const OutputRange& range) const {
+  if (range.first < 0 || range.count <= 0 || range.first + range.count > outputs()) {
+    fail("[part] outputs {} to {} of {}", range.first, range.first + range.count, outputs());
+  }
+  const PackedSegment& whole = segment_of(range.first);
+  const std::int64_t begin = range.first - whole.first;
+  const std::int64_t end = begin + range.count;
+  if (begin % kPanel != 0 || (end % kPanel != 0 && end != whole.outputs)) return std::nullopt;
+  if (end > whole.outputs) return std::nullopt;
+  const std::int64_t panel_bytes = whole.bytes(inputs()) / whole.panels();
+  PackedSegment segment = whole;
+  segment.outputs = range.count;
+  segment.data = {whole.data,
+                  static_cast<std::byte*>(whole.data.get()) + begin / kPanel * panel_bytes};
+  return segment;
+}
+
+std::shared_ptr<const Weight> PackedMatrix::part(std::span<const OutputRange> ranges) const {
+  std::vector<PackedSegment> segments;
+  std::int64_t outputs = 0;
+  for (const OutputRange& range : ranges) {
+    std::optional<PackedSegment> segment = panels_of(range);
+    if (!segment) return nullptr;
+    segment->first = outputs;
+    outputs += range.count;
+    segments.push_back(std::move(*segment));
+  }
+  if (segments.empty()) return nullptr;
+  return std::shared_ptr<const Weight>(new PackedMatrix(std::move(segments), inputs()));
+}
+
 std::int64_t PackedSegment::bytes(std::int64_t inputs) const {
   if (layout) return panels() * layout->panel_bytes(inputs);
   return panels() * float_panel_bytes(type, inputs);

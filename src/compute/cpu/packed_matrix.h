@@ -46,11 +46,18 @@ class PackedMatrix : public Weight {
   PackedMatrix(std::span<const HostMatrix> parts, bool bf16_pairs, ThreadPool& threads);
 
   std::int64_t bytes() const override;
+  /// Ranges of whole panels.
+  std::shared_ptr<const Weight> part(std::span<const OutputRange> ranges) const override;
   const std::vector<PackedSegment>& segments() const { return segments_; }
   /// The segment that holds an output.
   const PackedSegment& segment_of(std::int64_t output) const;
 
  private:
+  PackedMatrix(std::vector<PackedSegment> segments, std::int64_t inputs);
+
+  /// A range as a segment, or nothing if it is not one of whole panels in one format.
+  std::optional<PackedSegment> panels_of(const OutputRange& range) const;
+
   std::vector<PackedSegment> segments_;
 };
 

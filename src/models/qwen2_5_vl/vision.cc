@@ -77,19 +77,47 @@ Tensor VisionTower::merge(compute::Device& device, const Tensor& hidden_states) 
   return merger_down_.forward_f32(device, inner);
 }
 
+void VisionTower::run_block(compute::Device& device, const Block& block,
+                            const Tensor& hidden_states, const nn::RotaryTable& rotary,
+                            std::span<const std::int64_t> ends) {
+  block.attention.add_to(device, hidden_states, hidden_states, &block.norm1, rotary, ends);
+  block.mlp.add_to(device, hidden_states, hidden_states, &block.norm2);
+}
+
+void VisionTower::run_windows(compute::Device& device, const Block& block,
+                              const Tensor& hidden_states, const nn::RotaryTable& rotary,
+                              std::span<const std::int64_t> window_ends) {
+  if (!nn::is_large(device, hidden_states.rows())) {
+    return run_block(device, block, hidden_states, rotary, window_ends);
+  }
+  std::vector<std::int64_t> ends;  // of the windows in hand, from the first of their rows on
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < window_ends.size(); ++i) {
+    ends.push_back(window_ends[i] - first);
+    const bool more = i + 1 < window_ends.size();
+    if (more && window_ends[i + 1] - first <= device.batch_tokens()) continue;
+    const std::int64_t count = ends.back();
+    run_block(device, block, hidden_states.view_rows(first, count),
+              {rotary.cos.view_rows(first, count), rotary.sin.view_rows(first, count)}, ends);
+    first += count;
+    ends.clear();
+  }
+}
+
 Tensor VisionTower::forward(compute::Device& device, const media::Patches& patches) const {
   const WindowOrder order =
       window_order(patches.grid, config_.spatial_merge_size, config_.window_merged());
   const Tensor hidden_states = embed_patches(device, patches, order);
   const nn::RotaryTable rotary = qwen_vl::patch_rotary(device, patches.grid, config_, order.groups);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    const Block& block = blocks_[i];
     const auto& full = config_.full_attention_blocks;
     const bool sees_all =
         std::find(full.begin(), full.end(), static_cast<std::int64_t>(i)) != full.end();
-    block.attention.add_to(device, hidden_states, hidden_states, &block.norm1, rotary,
-                           sees_all ? order.frame_ends : order.window_ends);
-    block.mlp.add_to(device, hidden_states, hidden_states, &block.norm2);
+    if (sees_all) {
+      run_block(device, blocks_[i], hidden_states, rotary, order.frame_ends);
+    } else {
+      run_windows(device, blocks_[i], hidden_states, rotary, order.window_ends);
+    }
   }
   const Tensor merged = merge(device, hidden_states);
   Tensor result = device.empty(DType::kF32, merged.shape());

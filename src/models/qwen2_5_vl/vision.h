@@ -39,6 +39,12 @@ class VisionTower {
     nn::GatedMlp mlp;
   };
   Block load_block(nn::WeightLoader& weights, const std::string& name) const;
+  static void run_block(compute::Device& device, const Block& block, const Tensor& hidden_states,
+                        const nn::RotaryTable& rotary, std::span<const std::int64_t> ends);
+  /// The same for a large picture, some windows at a time: what a block keeps of them is small
+  /// then.
+  static void run_windows(compute::Device& device, const Block& block, const Tensor& hidden_states,
+                          const nn::RotaryTable& rotary, std::span<const std::int64_t> window_ends);
   Tensor merge(compute::Device& device, const Tensor& hidden_states) const;
   Tensor embed_patches(compute::Device& device, const media::Patches& patches,
                        const WindowOrder& order) const;

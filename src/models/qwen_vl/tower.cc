@@ -69,27 +69,67 @@ TowerAttention TowerAttention::load(nn::WeightLoader& weights, const std::string
            1.0f / std::sqrt(static_cast<float>(head_dim))}};
 }
 
-void TowerAttention::add_to(compute::Device& device, const Tensor& y, const Tensor& x,
-                            const nn::RmsNorm* norm, const nn::RotaryTable& rotary,
-                            std::span<const std::int64_t> ends) const {
+std::vector<TowerAttention::HeadGroup> TowerAttention::head_groups(compute::Device& device) const {
+  const std::int64_t hidden = std::int64_t{shape.num_heads} * shape.head_dim;
+  const int step = std::max(1, shape.num_heads / kHeadGroups);
+  std::vector<HeadGroup> groups;
+  for (int head = 0; head < shape.num_heads; head += step) {
+    const int heads = std::min(step, shape.num_heads - head);
+    const std::int64_t first = std::int64_t{head} * shape.head_dim;
+    const std::int64_t width = std::int64_t{heads} * shape.head_dim;
+    const compute::OutputRange ranges[] = {
+        {first, width}, {hidden + first, width}, {2 * hidden + first, width}};
+    std::optional<nn::Linear> map = qkv.part(device, ranges);
+    if (!map) return {};
+    groups.push_back({head, heads, std::move(*map)});
+  }
+  return groups;
+}
+
+Tensor TowerAttention::attend_in_groups(compute::Device& device, const Tensor& x,
+                                        const nn::RmsNorm* norm, const nn::RotaryTable& rotary,
+                                        std::span<const std::int64_t> ends,
+                                        const std::vector<HeadGroup>& groups) const {
+  Tensor attended = device.activations({x.rows(), x.size(1)});
+  for (const HeadGroup& group : groups) {
+    const std::int64_t width = std::int64_t{group.count} * shape.head_dim;
+    const Tensor all = device.activations({x.rows(), 3 * width});
+    group.qkv.forward_to(device, all, x, norm);
+    device.rotary(all.view_columns(0, 2 * width), rotary.cos, rotary.sin, shape.head_dim);
+    compute::AttentionShape some = shape;
+    some.num_heads = some.num_kv_heads = group.count;
+    device.attention_segments(
+        attended.view_columns(std::int64_t{group.first} * shape.head_dim, width),
+        all.view_columns(0, width), all.view_columns(width, width),
+        all.view_columns(2 * width, width), some, ends);
+  }
+  return attended;
+}
+
+Tensor TowerAttention::attend(compute::Device& device, const Tensor& x, const nn::RmsNorm* norm,
+                              const nn::RotaryTable& rotary,
+                              std::span<const std::int64_t> ends) const {
+  // Queries, keys and values of a large picture take three times the memory of what is between two
+  // layers, and a device may keep a copy in a form of its own: so a few heads at a time, each of
+  // which is the same work. Their inputs are normed and rounded for each group again.
+  if (nn::is_large(device, x.rows())) {
+    if (const std::vector<HeadGroup> groups = head_groups(device); !groups.empty()) {
+      return attend_in_groups(device, x, norm, rotary, ends, groups);
+    }
+  }
   const std::int64_t hidden = x.size(1);
   const Tensor all = qkv.forward(device, x, norm);
   device.rotary(all.view_columns(0, 2 * hidden), rotary.cos, rotary.sin, shape.head_dim);
   Tensor attended = device.activations({x.rows(), hidden});
-  // A device may keep a copy of keys and values in a form of its own. Of large pictures it is made
-  // of a few heads at a time; each head is the same work.
-  const bool large = x.rows() > nn::kLargeSteps * device.batch_tokens();
-  const int step = large ? std::max(1, shape.num_heads / kHeadGroups) : shape.num_heads;
-  for (int head = 0; head < shape.num_heads; head += step) {
-    compute::AttentionShape some = shape;
-    some.num_heads = some.num_kv_heads = std::min(step, shape.num_heads - head);
-    const std::int64_t first = std::int64_t{head} * shape.head_dim;
-    const std::int64_t width = std::int64_t{some.num_heads} * shape.head_dim;
-    device.attention_segments(attended.view_columns(first, width), all.view_columns(first, width),
-                              all.view_columns(hidden + first, width),
-                              all.view_columns(2 * hidden + first, width), some, ends);
-  }
-  proj.add_to(device, y, attended);
+  device.attention_segments(attended, all.view_columns(0, hidden), all.view_columns(hidden, hidden),
+                            all.view_columns(2 * hidden, hidden), shape, ends);
+  return attended;
+}
+
+void TowerAttention::add_to(compute::Device& device, const Tensor& y, const Tensor& x,
+                            const nn::RmsNorm* norm, const nn::RotaryTable& rotary,
+                            std::span<const std::int64_t> ends) const {
+  proj.add_to(device, y, attend(device, x, norm, rotary, ends));
 }
 
 }  // namespace saccade::models::qwen_vl

@@ -39,6 +39,23 @@ struct TowerAttention {
   /// in Device::attention_segments.
   void add_to(compute::Device& device, const Tensor& y, const Tensor& x, const nn::RmsNorm* norm,
               const nn::RotaryTable& rotary, std::span<const std::int64_t> ends) const;
+
+ private:
+  /// Heads [first, first + count), and the map to their queries, keys and values.
+  struct HeadGroup {
+    int first;
+    int count;
+    nn::Linear qkv;
+  };
+
+  /// None where a device cannot split the map.
+  std::vector<HeadGroup> head_groups(compute::Device& device) const;
+  /// What all heads make of x, [rows, hidden_size], all together or a group after the other.
+  Tensor attend(compute::Device& device, const Tensor& x, const nn::RmsNorm* norm,
+                const nn::RotaryTable& rotary, std::span<const std::int64_t> ends) const;
+  Tensor attend_in_groups(compute::Device& device, const Tensor& x, const nn::RmsNorm* norm,
+                          const nn::RotaryTable& rotary, std::span<const std::int64_t> ends,
+                          const std::vector<HeadGroup>& groups) const;
 };
 
 }  // namespace saccade::models::qwen_vl
