@@ -147,6 +147,16 @@ void Device::run(Recording&, const std::function<void()>& body) {
   body();
 }
 
+std::shared_ptr<const Weight> Device::pack(std::span<const HostMatrix> parts) {
+  std::shared_ptr<const Weight> packed = do_pack(parts);
+  *packed_bytes_ += packed->bytes();
+  const Weight* weight = packed.get();
+  return {weight, [packed = std::move(packed), total = packed_bytes_](const Weight*) mutable {
+            *total -= packed->bytes();
+            packed.reset();
+          }};
+}
+
 void Device::linear(const Tensor& y, const Tensor& x, const Weight& w,
                     const LinearOptions& options) {
   may_pause();

@@ -1,6 +1,7 @@
 // A place where tensors live and the operations on them: the same set on every backend.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -136,7 +137,9 @@ class Device {
 
   /// Packs matrices [outputs_i, inputs], stacked along the outputs, each in its own format. Throws
   /// Error for a format that has no kernels here.
-  virtual std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts) = 0;
+  std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts);
+  /// Memory of the packed matrices that there are now.
+  std::int64_t packed_bytes() const { return *packed_bytes_; }
   /// A dense f32 copy of a tensor in host memory.
   virtual Tensor to_f32(const HostTensor& tensor) = 0;
 
@@ -257,6 +260,7 @@ class Device {
                                const LinearOptions& /*options*/) {
     return false;
   }
+  virtual std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts) = 0;
   virtual void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) = 0;
   /// Columns of x and y in stretches of as many as the weight has, each normed by itself.
   virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) = 0;
@@ -318,6 +322,9 @@ class Device {
     if (pause_) (*pause_)();
   }
 
+  /// Shared with the matrices, which may outlive the device.
+  std::shared_ptr<std::atomic<std::int64_t>> packed_bytes_ =
+      std::make_shared<std::atomic<std::int64_t>>(0);
   Work* work_ = nullptr;
   const std::function<void()>* pause_ = nullptr;
 };

@@ -86,7 +86,6 @@ Bench::Bench(const EngineParts& parts, const BenchOptions& options, BenchListene
 BenchReport Bench::run() {
   check_options();
   report_.roofline = options_.roofline;
-  report_.weight_bytes = parts_.info.bytes;
   report_.kv_bytes =
       parts_.info.kv_bytes_per_token * parts_.pool.page_tokens() * parts_.pool.num_pages() +
       parts_.info.state_bytes_per_sequence * parts_.states.num_slots();
@@ -102,6 +101,7 @@ BenchReport Bench::run() {
     report_.complete = true;
   } catch (const Cancelled&) {
   }
+  report_.weight_bytes = parts_.device.packed_bytes();
   add_memory_row();
   return std::move(report_);
 }
@@ -116,9 +116,9 @@ void Bench::add_memory_row() {
     const std::int64_t kv =
         most_pages_ * parts_.pool.page_tokens() * parts_.info.kv_bytes_per_token +
         most_sequences_ * parts_.info.state_bytes_per_sequence;
-    row.parameters = {{"weight_bytes", parts_.info.bytes},
+    row.parameters = {{"weight_bytes", report_.weight_bytes},
                       {"kv_bytes", kv},
-                      {"working_bytes", peak - parts_.info.bytes - kv}};
+                      {"working_bytes", peak - report_.weight_bytes - kv}};
   }
   report_.rows.push_back(std::move(row));
 }
@@ -257,6 +257,7 @@ media::Patches Bench::measure_media(const PictureSize& size) {
   row.unit = "ms";
   media::Patches patches;
   const auto once = [&] {
+    patches = {};  // or there would be twice as many in memory as a request has
     const Clock::time_point begin = Clock::now();
     const media::Picture picture(file, "a picture of bench");
     patches = parts_.processor.process_image(picture, {std::nullopt, options_.max_pixels},

@@ -65,7 +65,7 @@ std::int64_t CpuDevice::kv_bytes_per_token(const KvLayout& layout) const {
   return PagedKv::page_bytes(layout, rounded_inputs_) / kKeyBlock;
 }
 
-std::shared_ptr<const Weight> CpuDevice::pack(std::span<const HostMatrix> parts) {
+std::shared_ptr<const Weight> CpuDevice::do_pack(std::span<const HostMatrix> parts) {
   return std::make_shared<PackedMatrix>(parts, rounded_inputs_ && kernels_.pack_pairs, threads_);
 }
 

@@ -50,10 +50,10 @@ class CpuDevice : public Device {
   std::int64_t kv_bytes_per_token(const KvLayout& layout) const override;
   int kv_page_tokens() const override { return kKeyBlock; }
   std::unique_ptr<StateStore> make_state_store(const StateLayout& layout, int num_slots) override;
-  std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts) override;
   Tensor to_f32(const HostTensor& tensor) override;
 
  protected:
+  std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts) override;
   void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
   bool do_fused_linear(const Tensor& y, const Tensor& x, const Weight& w,
                        const LinearOptions& options) override;

@@ -44,7 +44,6 @@ class GpuDevice : public Device {
   std::unique_ptr<SpanTable> make_span_table(std::int64_t spans, std::int64_t pages) override;
   std::unique_ptr<SamplerSlots> make_sampler_slots(int count, std::int64_t vocab_size) override;
   std::unique_ptr<StateStore> make_state_store(const StateLayout& layout, int num_slots) override;
-  std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts) override;
   Tensor to_f32(const HostTensor& tensor) override;
 
   // What a backend brings; tables and caches made here use it too.
@@ -59,6 +58,7 @@ class GpuDevice : public Device {
   virtual void copy_out(void* to, const void* from, std::int64_t bytes) = 0;
 
  protected:
+  std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts) override;
   bool exact() const { return exact_; }
 
   /// Runs a kernel of the table; `args` is the KernelArgs of it, and is read before this returns.
