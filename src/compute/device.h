@@ -118,6 +118,9 @@ class Device {
   /// Bytes one token costs in a cache of this layout.
   virtual std::int64_t kv_bytes_per_token(const KvLayout& layout) const = 0;
   virtual int kv_page_tokens() const = 0;
+  /// Rows of activations whose elements are a multiple of this many go into products as they are;
+  /// others are copied first.
+  virtual std::int64_t row_unit() const { return 1; }
   /// Room for the recurrent states of so many sequences. What a slot holds before its sequence's
   /// first token is never read.
   virtual std::unique_ptr<StateStore> make_state_store(const StateLayout& layout,

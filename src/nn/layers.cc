@@ -8,14 +8,16 @@ namespace saccade::nn {
 namespace {
 
 /// The size between the maps of an MLP: filled up where all of them will be rounded, whose inputs
-/// come in groups. What is added gives zeros and meets weights of zero.
+/// come in groups, or where the device wants whole units. What is added gives zeros and meets
+/// weights of zero.
 std::int64_t inner_size(const WeightLoader& weights, const std::vector<std::string>& maps,
                         std::int64_t inputs, std::int64_t size) {
   std::vector<std::string> names;
   for (const std::string& map : maps) names.push_back(map + ".weight");
-  const bool fill = size % kRoundedGroup != 0 && inputs % kRoundedGroup == 0;
-  if (!fill || !weights.rounds(names)) return size;
-  return (size + kRoundedGroup - 1) / kRoundedGroup * kRoundedGroup;
+  if (!weights.fills(names)) return size;
+  const bool groups = inputs % kRoundedGroup == 0 && weights.rounds(names);
+  const std::int64_t unit = groups ? kRoundedGroup : weights.device().row_unit();
+  return (size + unit - 1) / unit * unit;
 }
 
 }  // namespace

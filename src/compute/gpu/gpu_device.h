@@ -34,6 +34,9 @@ class GpuDevice : public Device {
   /// checkpoints were off by more than 2e-2 of the largest logit (the worst by 8e-2). Its range
   /// does, since what layers add to is f32 and everything written is held to it.
   DType activation_dtype() const override { return exact_ ? DType::kF32 : DType::kF16; }
+  std::int64_t row_unit() const override {
+    return 16 / static_cast<std::int64_t>(dtype_bytes(activation_dtype()));
+  }
   std::int64_t batch_tokens() const override { return 4096; }
   Tensor empty(DType dtype, const Shape& shape) override;
   void upload(const Tensor& to, const void* from) override;

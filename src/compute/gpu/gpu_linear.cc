@@ -155,7 +155,7 @@ void GpuDevice::multiply_segment(const Tensor& y, const Tensor& x, const GpuSegm
 
 Tensor GpuDevice::aligned_input(const Tensor& x) {
   const DType dtype = activation_dtype();
-  const std::int64_t unit = 16 / static_cast<std::int64_t>(dtype_bytes(dtype));
+  const std::int64_t unit = row_unit();
   const bool aligned = x.dtype() == dtype && x.size(1) % unit == 0 && x.row_stride() % unit == 0 &&
                        reinterpret_cast<std::uintptr_t>(x.raw()) % 16 == 0;
   if (aligned) return x.view();
