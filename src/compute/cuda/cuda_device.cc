@@ -91,6 +91,7 @@ CudaDevice::CudaDevice(const CudaOptions& options, const cudaDeviceProp& propert
       options_(options),
       properties_(properties),
       staging_(stream_),
+      pieces_(stream_),
       blas_(stream_) {}
 
 CudaDevice::~CudaDevice() {
@@ -186,9 +187,7 @@ void CudaDevice::copy_in(void* to, const void* from, std::int64_t bytes) {
   if (bytes <= 0) return;
   make_current();
   if (bytes <= StagingRing::kLargest) return staging_.upload(to, from, bytes);
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "upload");
-  // The runtime has copied pageable memory by now, but would read pinned memory later.
-  check(cudaStreamSynchronize(stream_), "upload");
+  pieces_.upload(to, static_cast<const std::byte*>(from), bytes, threads());
 }
 
 void CudaDevice::copy_out(void* to, const void* from, std::int64_t bytes) {

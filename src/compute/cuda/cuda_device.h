@@ -104,3 +104,4 @@ class CudaDevice : public gpu::GpuDevice {
 };
 
 }  // namespace saccade::compute::cuda
+  PieceUploader pieces_;

@@ -63,6 +63,7 @@ class GpuDevice : public Device {
 
  protected:
   bool exact() const { return exact_; }
+  ThreadPool& threads() { return threads_; }
 
   /// Runs a kernel of the table; `args` is the KernelArgs of it, and is read before this returns.
   virtual void launch_kernel(Kernel kernel, const Grid& grid, const void* args) = 0;
@@ -158,7 +159,7 @@ class GpuDevice : public Device {
 
   bool exact_;
   std::deque<Segments> segments_;  // used lately first
-  ThreadPool threads_;             // for packing
+  ThreadPool threads_;             // for packing and uploads
 };
 
 }  // namespace saccade::compute::gpu
