@@ -159,6 +159,22 @@ void Device::linear(const Tensor& y, const Tensor& x, const Weight& w,
   apply_linear(y, x, w, options);
 }
 
+Tensor Device::gated_linear(const Tensor& x, const Weight& w, const LinearOptions& options) {
+  if (!options.gate) fail("[gated_linear] wanted a gate");
+  if (fuses_gate(x.rows(), w, options)) {
+    Tensor y = activations({x.rows(), w.outputs() / 2});
+    linear(y, x, w, options);
+    return y;
+  }
+  const Tensor product = activations({x.rows(), w.outputs()});
+  LinearOptions rest = options;
+  rest.gate.reset();
+  linear(product, x, w, rest);
+  Tensor y = product.view_columns(0, w.outputs() / 2);
+  gate(y, product, *options.gate);
+  return y;
+}
+
 void Device::apply_linear(const Tensor& y, const Tensor& x, const Weight& w,
                           const LinearOptions& options) {
   const bool fused = options.norm_weight || options.gate || options.add || options.precise;

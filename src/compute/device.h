@@ -147,6 +147,9 @@ class Device {
 
   /// y [rows, outputs] = x [rows, inputs] w^T, and what the options say
   void linear(const Tensor& y, const Tensor& x, const Weight& w, const LinearOptions& options = {});
+  /// linear with options.gate as a matrix [rows, outputs / 2] of the activation type, whose rows
+  /// may be apart: a device that makes the gates first multiplies in their place.
+  Tensor gated_linear(const Tensor& x, const Weight& w, const LinearOptions& options);
   /// y [rows, inputs] = the rows of w [outputs, inputs] that ids name
   void embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids);
   /// The same for ids int32 [rows] on the device, which are not checked: one outside the table
@@ -265,6 +268,11 @@ class Device {
   virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) = 0;
   virtual void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight,
                              const Tensor* bias, float eps) = 0;
+  /// Whether do_fused_linear gates so many rows in one pass, and without memory for the gates.
+  virtual bool fuses_gate(std::int64_t /*rows*/, const Weight& /*w*/,
+                          const LinearOptions& /*options*/) const {
+    return true;
+  }
   virtual void do_add(const Tensor& y, const Tensor& x) = 0;
   virtual void do_scale(const Tensor& x, float factor) = 0;
   virtual void do_scale_columns(const Tensor& x, const Tensor& factors) = 0;

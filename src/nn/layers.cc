@@ -213,11 +213,9 @@ GatedMlp GatedMlp::load_fused(WeightLoader& weights, const std::string& name,
 }
 
 Tensor GatedMlp::inner(Device& device, const Tensor& x, const RmsNorm* norm) const {
-  Tensor gated = device.activations({x.rows(), gate_up.weight->outputs() / 2});
   compute::LinearOptions options = linear_options(gate_up.bias, norm);
   options.gate = activation;
-  device.linear(gated, x, *gate_up.weight, options);
-  return gated;
+  return device.gated_linear(x, *gate_up.weight, options);
 }
 
 Tensor GatedMlp::forward_f32(Device& device, const Tensor& x, const RmsNorm* norm) const {

@@ -56,6 +56,8 @@ class CudaDevice : public gpu::GpuDevice {
   std::int64_t gemv_rows() const override { return options_.batch_invariant ? 0 : 1; }
   int processors() const override { return properties_.multiProcessorCount; }
   void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,
+  bool multiplies_few(std::int64_t rows, const gpu::GpuWeight& w,
+                      const LinearOptions& options) const override;
                           const compute::AttentionShape& shape, const SpanTable& spans) override;
   void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                              const compute::AttentionShape& shape,

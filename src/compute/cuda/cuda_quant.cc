@@ -57,15 +57,18 @@ CudaDevice::QuantizedRows CudaDevice::quantize(const Tensor& x, const kernels::W
   return quantized;
 }
 
+bool CudaDevice::multiplies_few(std::int64_t rows, const gpu::GpuWeight& w,
+                                const LinearOptions& options) const {
+  if (exact() || (rows > kFewRows && !options_.batch_invariant)) return false;
+  if (options.gate && (w.segments().size() != 1 || options.add)) return false;
+  return std::ranges::all_of(w.segments(), [](const gpu::GpuSegment& segment) {
+    return quant_gemm_supported(segment.view);
+  });
+}
+
 bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWeight& w,
                               const LinearOptions& options) {
-  if (exact() || (x.rows() > kFewRows && !options_.batch_invariant)) return false;
-  if (options.gate && (w.segments().size() != 1 || options.add)) return false;
-  if (!std::ranges::all_of(w.segments(), [](const gpu::GpuSegment& segment) {
-        return quant_gemm_supported(segment.view);
-      })) {
-    return false;
-  }
+  if (!multiplies_few(x.rows(), w, options)) return false;
   GatedRows gated = std::exchange(gated_, {});
   QuantizedRows quantized;
   const std::int32_t* order = nullptr;

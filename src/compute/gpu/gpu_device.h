@@ -73,6 +73,9 @@ class GpuDevice : public Device {
   /// bytes. False where the backend has none for it.
   virtual bool multiply_dense(const Tensor& y, const Tensor& x, const void* w,
                               std::int64_t w_stride, const Tensor* bias, bool add);
+  /// Whether multiply_few takes so many rows.
+  virtual bool multiplies_few(std::int64_t rows, const GpuWeight& w,
+                              const LinearOptions& options) const;
   /// Device::linear for a few rows, where reading the weights counts and not arithmetic. False
   /// where the backend has nothing better than dequantizing them before.
   virtual bool multiply_few(const Tensor& y, const Tensor& x, const GpuWeight& w,
@@ -85,6 +88,7 @@ class GpuDevice : public Device {
   void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
   bool do_fused_linear(const Tensor& y, const Tensor& x, const Weight& w,
                        const LinearOptions& options) override;
+  bool fuses_gate(std::int64_t rows, const Weight& w, const LinearOptions& options) const override;
   void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) override;
   void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) override;
   void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,

@@ -75,6 +75,10 @@ bool GpuDevice::multiply_dense(const Tensor&, const Tensor&, const void*, std::i
   return false;
 }
 
+bool GpuDevice::multiplies_few(std::int64_t, const GpuWeight&, const LinearOptions&) const {
+  return false;
+}
+
 bool GpuDevice::multiply_few(const Tensor&, const Tensor&, const GpuWeight&, const LinearOptions&) {
   return false;
 }
@@ -200,6 +204,12 @@ bool GpuDevice::do_fused_linear(const Tensor& y, const Tensor& x, const Weight& 
   if (options.gate) return false;
   multiply_segments(y, x, w, options);
   return true;
+}
+
+bool GpuDevice::fuses_gate(std::int64_t rows, const Weight& weight,
+                           const LinearOptions& options) const {
+  const auto& w = static_cast<const GpuWeight&>(weight);
+  return takes_gemv(w, rows, options) || multiplies_few(rows, w, options);
 }
 
 void GpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {
