@@ -222,6 +222,11 @@ class Device {
   /// head_dim]. What the columns of keys hold afterwards is open.
   void rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
                        const Tensor& sin, const AttentionShape& shape, const SpanTable& spans);
+  /// rotary_write_kv, then attention_paged of the queries to the cache's same layer: what a layer
+  /// does with new tokens. out [rows, num_heads * head_dim]. What qkv holds afterwards is open.
+  void rotary_attention(const Tensor& out, KvCache& cache, int layer, const Tensor& qkv,
+                        const Tensor& cos, const Tensor& sin, const AttentionShape& shape,
+                        const SpanTable& spans);
   /// Attention of each span's tokens to the stored tokens of their sequence: those up to the token
   /// itself, or those between the span's first_keys and end_keys, at least one.
   /// q, out [rows, num_heads * head_dim]
@@ -263,16 +268,16 @@ class Device {
                                const LinearOptions& /*options*/) {
     return false;
   }
-  virtual void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) = 0;
-  /// Columns of x and y in stretches of as many as the weight has, each normed by itself.
-  virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) = 0;
-  virtual void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight,
-                             const Tensor* bias, float eps) = 0;
   /// Whether do_fused_linear gates so many rows in one pass, and without memory for the gates.
   virtual bool fuses_gate(std::int64_t /*rows*/, const Weight& /*w*/,
                           const LinearOptions& /*options*/) const {
     return true;
   }
+  virtual void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) = 0;
+  /// Columns of x and y in stretches of as many as the weight has, each normed by itself.
+  virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) = 0;
+  virtual void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight,
+                             const Tensor* bias, float eps) = 0;
   virtual void do_add(const Tensor& y, const Tensor& x) = 0;
   virtual void do_scale(const Tensor& x, float factor) = 0;
   virtual void do_scale_columns(const Tensor& x, const Tensor& factors) = 0;
@@ -304,6 +309,9 @@ class Device {
   virtual void do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
                                   const Tensor& sin, const AttentionShape& shape,
                                   const SpanTable& spans);
+  virtual void do_rotary_attention(const Tensor& out, KvCache& cache, int layer, const Tensor& qkv,
+                                   const Tensor& cos, const Tensor& sin,
+                                   const AttentionShape& shape, const SpanTable& spans);
   virtual void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
                                   int layer, const AttentionShape& shape,
                                   const SpanTable& spans) = 0;
@@ -320,6 +328,8 @@ class Device {
  private:
   void check_matrix(std::string_view op, std::string_view name, const Tensor& tensor,
                     std::int64_t rows, std::int64_t columns) const;
+  void check_rotary_qkv(std::string_view op, const Tensor& qkv, const Tensor& cos,
+                        const Tensor& sin, const AttentionShape& shape) const;
   void count_product(std::int64_t rows, const Weight& w);
   void count_segments(const AttentionShape& shape, std::span<const std::int64_t> ends);
   void count_attention(const AttentionShape& shape, const SpanTable& spans);
