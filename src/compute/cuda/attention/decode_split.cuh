@@ -33,7 +33,6 @@ struct Split {
   int count;       ///< of splits of this span and group
   int first_part;  ///< of theirs in the workspace
 
-  __device__ __forceinline__ bool last() const { return index == count - 1; }
   /// Whether the splits are in one cluster, in which their index is the block's.
   __device__ __forceinline__ bool clustered(const DecodePlan& plan) const {
     return count > 1 && count <= plan.cluster;
