@@ -348,6 +348,132 @@ void check_paged(AttentionShape shape, std::vector<SpanSpec> list, Way way,
   compare(name, out.host(), expected, jobs, shape.head_dim);
 }
 
+/// Codes within half a step of the outputs, and their sums.
+void check_codes(const Paged& batch, const std::vector<F16>& out,
+                 const std::vector<signed char>& codes, const std::vector<uint2>& chunks) {
+  const std::size_t of_row = chunks.size() / batch.rows;
+  for (const DeviceSpan& span : batch.spans) {
+    for (std::size_t c = 0; span.count == 1 && c < of_row; ++c) {
+      const std::size_t chunk = span.row * of_row + c;
+      float scale;
+      std::memcpy(&scale, &chunks[chunk].x, sizeof scale);
+      int sums[2] = {0, 0};
+      bool near = true;
+      for (int i = 0; i < 32; ++i) {
+        const float value = __half2float(out[span.row * batch.out_stride + c * 32 + i]);
+        const int code = codes[chunk * 32 + i];
+        near &= std::fabs(value - scale * code) <= 0.51f * scale;
+        sums[i / 16] += code;
+      }
+      const auto low = static_cast<std::int16_t>(chunks[chunk].y & 0xffffu);
+      const auto high = static_cast<std::int16_t>(chunks[chunk].y >> 16);
+      if (near && low == sums[0] && high == sums[1]) continue;
+      ++failures;
+      std::printf("FAIL codes of row %d, chunk %zu\n", span.row, c);
+      return;
+    }
+  }
+}
+
+/// Tokens whose keys and values are not in the pages: turned by quarter turns, which are exact, so
+/// that what is in the pages afterwards is known to the bit.
+void check_fresh(AttentionShape shape, std::vector<SpanSpec> list, bool portable = false) {
+  shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
+  const Paged batch(shape, std::move(list), Ranges::kNone, 23);
+  const int dim = shape.head_dim, half = dim / 2, kv_heads = shape.num_kv_heads;
+  const std::size_t pool_size = static_cast<std::size_t>(batch.num_pages) * kv_heads * 64 * dim;
+  Buffer<F16> turned(batch.rows * batch.query_stride), keys(pool_size), values(pool_size),
+      out(batch.rows * batch.out_stride);
+  random_fill(turned.data, turned.size, 1);
+  random_fill(keys.data, keys.size, 2);
+  random_fill(values.data, values.size, 3);
+  poison_unused(keys, batch);
+  poison_unused(values, batch);
+  const auto all_keys = keys.host(), all_values = values.host();
+  std::vector<F16> qkv = turned.host(), old_keys = all_keys, old_values = all_values;
+  std::vector<float> cosines(batch.rows * half), sines(batch.rows * half);
+  for (std::size_t i = 0; i < cosines.size(); ++i) {
+    const int turn = static_cast<int>(i * 7 % 4);
+    cosines[i] = turn == 0 ? 1.0f : turn == 2 ? -1.0f : 0.0f;
+    sines[i] = turn == 1 ? 1.0f : turn == 3 ? -1.0f : 0.0f;
+  }
+  const auto turn_back = [&](F16* head, int row) {
+    for (int i = 0; i < half; ++i) {
+      const float a = __half2float(head[i]), b = __half2float(head[i + half]);
+      const float c = cosines[row * half + i], s = sines[row * half + i];
+      head[i] = __float2half(a * c + b * s);
+      head[i + half] = __float2half(b * c - a * s);
+    }
+  };
+  for (const DeviceSpan& span : batch.spans) {
+    if (span.count == 0) continue;
+    F16* row = &qkv[span.row * batch.query_stride];
+    for (int head = 0; head < kv_heads; ++head) {
+      const std::int64_t page = batch.page_ids[span.first_page + span.start / 64];
+      const std::size_t at = ((page * kv_heads + head) * 64 + span.start % 64) * dim;
+      F16* key = row + (shape.num_heads + head) * dim;
+      std::copy_n(&all_keys[at], dim, key);
+      std::copy_n(&all_values[at], dim, key + kv_heads * dim);
+      std::memset(&old_keys[at], 0xff, dim * 2);
+      std::memset(&old_values[at], 0xff, dim * 2);
+    }
+    for (int head = 0; head < shape.num_heads + kv_heads; ++head) {
+      turn_back(row + head * dim, span.row);
+    }
+  }
+  Buffer<F16> queries(qkv), pool_keys(old_keys), pool_values(old_values);
+  Buffer<float> device_cosines(cosines), device_sines(sines);
+  Buffer<DeviceSpan> spans(batch.spans);
+  Buffer<std::int32_t> page_ids(batch.page_ids);
+  DecodeArgs args;
+  args.shape = shape, args.kv = {pool_keys.data, pool_values.data, page_ids.data, batch.num_pages};
+  args.queries = queries.data, args.query_stride = batch.query_stride;
+  args.out = out.data, args.out_stride = batch.out_stride, args.spans = spans.data;
+  args.num_spans = static_cast<int>(batch.spans.size());
+  args.max_keys = batch.num_pages * 64, args.portable = portable;
+  args.fresh = {queries.data + shape.num_heads * dim,
+                queries.data + (shape.num_heads + kv_heads) * dim,
+                batch.query_stride,
+                device_cosines.data,
+                device_sines.data,
+                half,
+                pool_keys.data,
+                pool_values.data};
+  args.pages_ready = true;
+  const int chunks = shape.num_heads * dim / 32;
+  Buffer<signed char> codes(static_cast<std::size_t>(batch.rows) * chunks * 32);
+  Buffer<uint2> code_chunks(static_cast<std::size_t>(batch.rows) * chunks);
+  args.coded = {codes.data, code_chunks.data, chunks};
+  Buffer<char> workspace(decode_attention_workspace_bytes(shape, args.num_spans));
+  workspace.fill(0);
+  args.workspace = workspace.data;
+  out.fill(0xff);
+  CUDA(decode_attention(0, args));
+  CUDA(cudaDeviceSynchronize());
+  check_codes(batch, out.host(), codes.host(), code_chunks.host());
+  const auto same = [](const std::vector<F16>& a, const std::vector<F16>& b) {
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const float x = __half2float(a[i]), y = __half2float(b[i]);
+      if (x != y && !(std::isnan(x) && std::isnan(y))) return false;
+    }
+    return true;
+  };
+  if (!same(pool_keys.host(), all_keys) || !same(pool_values.host(), all_values)) {
+    ++failures;
+    std::printf("FAIL pages are not what they should be after decoding fresh tokens\n");
+  }
+  const auto jobs = batch.jobs();
+  const auto expected = run_reference(jobs,
+                                      {turned.data, keys.data, values.data, nullptr, page_ids.data,
+                                       0, kv_heads, dim, shape.scale, shape.softcap},
+                                      out.size);
+  char name[128];
+  std::snprintf(name, sizeof name, "decode fresh d%d heads %d/%d window %d spans %zu%s", dim,
+                shape.num_heads, kv_heads, shape.window, batch.spans.size(),
+                portable ? " portable" : "");
+  compare(name, out.host(), expected, jobs, dim);
+}
+
 /// Rows of a prompt prefilled whole and in chunks, the last ones one at a time: the same bits.
 void check_invariance(AttentionShape shape, std::vector<int> chunks, bool portable) {
   shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
@@ -503,6 +629,8 @@ void small_checks() {
   }
   check_paged(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {63, 1}, {64, 1}, {9, 0}}, Way::kDecode);
   check_paged(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {9, 0}}, Way::kDecode, Ranges::kNone, true);
+  check_fresh(shape_of(7, 1, 128), {{300, 1}, {0, 1}, {63, 1}, {64, 1}, {9, 0}});
+  check_fresh(shape_of(20, 1, 64), {{300, 1}, {5, 1}}, true);
   std::vector<SpanSpec> many(40, SpanSpec{20, 1});
   many[7].start = 1500;
   check_paged(shape_of(2, 1, 64), many, Way::kDecode);
@@ -535,6 +663,15 @@ void all_checks() {
   single.push_back({10, 0});
   for (const int head_dim : {128, 64, 256, 80, 72, 96, 20, 16, 192}) {
     check_paged(shape_of(8, 2, head_dim), single, Way::kDecode);
+  }
+  for (const bool portable : {false, true}) {
+    for (const int head_dim : {128, 64, 256, 96, 32, 192}) {
+      check_fresh(shape_of(8, 2, head_dim), single, portable);
+    }
+    check_fresh(shape_of(28, 4, 128, 300), single, portable);
+    check_fresh(shape_of(40, 2, 128), single, portable);
+    check_fresh(shape_of(28, 4, 128), {{9000, 1}}, portable);
+    check_fresh(shape_of(16, 8, 128), {{549, 1}, {64, 1}, {0, 1}, {0, 0}, {127, 1}}, portable);
   }
   std::vector<SpanSpec> many;
   for (int i = 0; i < 50; ++i) many.push_back({i * i * 4, i % 7 != 3});
@@ -647,7 +784,7 @@ void time_segments(int heads, int head_dim, int rows, int length) {
 /// A graph of `layers` launches, each over keys and values of its own; per launch.
 void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
                  bool dependent = false, int max_keys = 0, bool by_prefill = false,
-                 bool ragged = false) {
+                 bool ragged = false, bool fresh = false) {
   shape.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
   std::vector<SpanSpec> specs(sequences, SpanSpec{keys_each - 1, 1});
   // From keys_each / 8 to about four times as many keys as keys_each, most of them short.
@@ -669,6 +806,8 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
       values(pool_size * layers), out(batch.rows * batch.out_stride);
   Buffer<DeviceSpan> spans(batch.spans);
   Buffer<std::int32_t> page_ids(batch.page_ids);
+  Buffer<float> angles(static_cast<std::size_t>(batch.rows) * shape.head_dim);
+  angles.fill(0);
   random_fill(queries.data, queries.size, 1);
   random_fill(keys.data, keys.size, 2);
   random_fill(values.data, values.size, 3);
@@ -689,6 +828,18 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
     args.spans = spans.data, args.num_spans = sequences, args.max_keys = max_keys,
     args.workspace = workspace.data;
     args.dependent_launch = dependent;
+    if (fresh) {
+      F16* fresh_keys = queries.data + shape.num_heads * shape.head_dim;
+      args.fresh = {fresh_keys,
+                    fresh_keys + shape.num_kv_heads * shape.head_dim,
+                    batch.query_stride,
+                    angles.data,
+                    angles.data,
+                    shape.head_dim / 2,
+                    keys.data + layer * pool_size,
+                    values.data + layer * pool_size};
+      args.pages_ready = true;
+    }
     if (!by_prefill) {
       CUDA(decode_attention(stream, args));
       continue;
@@ -716,6 +867,7 @@ void time_decode(AttentionShape shape, int sequences, int keys_each, int layers,
       shape.head_dim, shape.num_heads, shape.num_kv_heads, sequences, keys_each, max_keys,
       dependent ? " dependent" : "",
       by_prefill ? " as prefill"
+      : fresh    ? " fresh"
       : ragged   ? " ragged"
                  : "",
       ms * 1e3, bytes / ms * 1e-6, host_us.count() / layers);
@@ -749,6 +901,10 @@ void timings() {
     time_decode(qwen, 1, keys, 28, true, 32768);
   }
   time_decode(qwen, 1, 2048, 28, true, 0, true);
+  // As steps of a model are.
+  for (const int sequences : {1, 4, 8, 12, 16, 32, 64}) {
+    time_decode(qwen, sequences, 550, 28, true, 400000, false, false, true);
+  }
 }
 
 }  // namespace

@@ -306,16 +306,23 @@ class TimedWeight {
   DeviceArray<std::byte> memory_;
 };
 
-/// What products read and write beside weights.
+/// What products read and write beside weights. Norms take turns, as those of layers do: they come
+/// from memory, not from a cache.
 struct Buffers {
-  DeviceArray<float> residual{32768}, wide{200000}, norm{32768};
+  static constexpr std::size_t kNorms = 128, kNormSize = 32768;
+  DeviceArray<float> residual{32768}, wide{200000}, norm{kNorms * kNormSize};
   DeviceArray<u16> small{65536};
 
   Buffers() {
     fill(residual.get(), 4 * 32768, 0x807fffffu, 0x3f000000u);
-    fill(norm.get(), 4 * 32768, 0x007fffffu, 0x3f000000u);
+    fill(norm.get(), 4 * kNorms * kNormSize, 0x007fffffu, 0x3f000000u);
     fill(small.get(), 4 * 32768, 0x807f807fu, 0x3f003f00u);
   }
+
+  const float* next_norm() const { return norm.get() + turn++ % kNorms * kNormSize; }
+
+ private:
+  mutable std::size_t turn = 0;
 };
 
 enum class Use { kNormed, kNormedGated, kAdd };
@@ -334,7 +341,7 @@ void enqueue_gemv(const WeightView& view, Use use, const Buffers& buffers, cudaS
     args.store = GemvStore::kAddF32;
   } else {
     args.x = buffers.residual.get();
-    args.norm_weight = buffers.norm.get();
+    args.norm_weight = buffers.next_norm();
     args.y = use == Use::kNormed ? static_cast<void*>(buffers.wide.get()) : buffers.small.get();
     args.store = use == Use::kNormed ? GemvStore::kF32 : GemvStore::kF16;
   }

@@ -169,6 +169,22 @@ void Device::linear(const Tensor& y, const Tensor& x, const Weight& w,
   apply_linear(y, x, w, options);
 }
 
+Tensor Device::gated_linear(const Tensor& x, const Weight& w, const LinearOptions& options) {
+  if (!options.gate) fail("[gated_linear] wanted a gate");
+  if (fuses_gate(x.rows(), w, options)) {
+    Tensor y = activations({x.rows(), w.outputs() / 2});
+    linear(y, x, w, options);
+    return y;
+  }
+  const Tensor product = activations({x.rows(), w.outputs()});
+  LinearOptions rest = options;
+  rest.gate.reset();
+  linear(product, x, w, rest);
+  Tensor y = product.view_columns(0, w.outputs() / 2);
+  gate(y, product, *options.gate);
+  return y;
+}
+
 void Device::apply_linear(const Tensor& y, const Tensor& x, const Weight& w,
                           const LinearOptions& options) {
   const bool fused = options.norm_weight || options.gate || options.add || options.precise;
@@ -394,18 +410,23 @@ void Device::copy_page(KvCache& cache, std::int32_t from, std::int32_t to) {
   do_copy_page(cache, from, to);
 }
 
+void Device::check_rotary_qkv(std::string_view op, const Tensor& qkv, const Tensor& cos,
+                              const Tensor& sin, const AttentionShape& shape) const {
+  const std::int64_t heads = shape.num_heads + 2 * shape.num_kv_heads;
+  check_matrix(op, "qkv", qkv, -1, heads * shape.head_dim);
+  check_matrix(op, "cos", cos, qkv.rows(), -1);
+  check_matrix(op, "sin", sin, qkv.rows(), cos.size(1));
+  if (2 * cos.size(1) > shape.head_dim) {
+    fail("[{}] {} angles for heads of {}", op, cos.size(1), shape.head_dim);
+  }
+}
+
 void Device::rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
                              const Tensor& sin, const AttentionShape& shape,
                              const SpanTable& spans) {
   constexpr std::string_view kOp = "rotary_write_kv";
   check_attention(kOp, shape);
-  const std::int64_t heads = shape.num_heads + 2 * shape.num_kv_heads;
-  check_matrix(kOp, "qkv", qkv, -1, heads * shape.head_dim);
-  check_matrix(kOp, "cos", cos, qkv.rows(), -1);
-  check_matrix(kOp, "sin", sin, qkv.rows(), cos.size(1));
-  if (2 * cos.size(1) > shape.head_dim) {
-    fail("[{}] {} angles for heads of {}", kOp, cos.size(1), shape.head_dim);
-  }
+  check_rotary_qkv(kOp, qkv, cos, sin, shape);
   check_spans(kOp, spans, qkv.rows(), cache, layer);
   check_heads(kOp, shape, cache, layer);
   do_rotary_write_kv(cache, layer, qkv, cos, sin, shape, spans);
@@ -420,6 +441,27 @@ void Device::do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, co
   do_rotary(qkv.view_columns(0, query + key), cos, sin, shape.head_dim);
   do_write_kv(cache, layer, qkv.view_columns(query, key), qkv.view_columns(query + key, key),
               spans);
+}
+
+void Device::rotary_attention(const Tensor& out, KvCache& cache, int layer, const Tensor& qkv,
+                              const Tensor& cos, const Tensor& sin, const AttentionShape& shape,
+                              const SpanTable& spans) {
+  constexpr std::string_view kOp = "rotary_attention";
+  check_attention(kOp, shape);
+  check_rotary_qkv(kOp, qkv, cos, sin, shape);
+  check_matrix(kOp, "out", out, qkv.rows(), shape.query_size());
+  check_spans(kOp, spans, qkv.rows(), cache, layer);
+  check_heads(kOp, shape, cache, layer);
+  check_key_ranges(kOp, spans, shape);
+  if (work_) count_attention(shape, spans);
+  do_rotary_attention(out, cache, layer, qkv, cos, sin, shape, spans);
+}
+
+void Device::do_rotary_attention(const Tensor& out, KvCache& cache, int layer, const Tensor& qkv,
+                                 const Tensor& cos, const Tensor& sin, const AttentionShape& shape,
+                                 const SpanTable& spans) {
+  do_rotary_write_kv(cache, layer, qkv, cos, sin, shape, spans);
+  do_attention_paged(out, qkv.view_columns(0, shape.query_size()), cache, layer, shape, spans);
 }
 
 void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache, int layer,

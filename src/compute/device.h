@@ -119,6 +119,9 @@ class Device {
   /// Bytes one token costs in a cache of this layout.
   virtual std::int64_t kv_bytes_per_token(const KvLayout& layout) const = 0;
   virtual int kv_page_tokens() const = 0;
+  /// Rows of activations whose elements are a multiple of this many go into products as they are;
+  /// others are copied first.
+  virtual std::int64_t row_unit() const { return 1; }
   /// Room for the recurrent states of so many sequences. What a slot holds before its sequence's
   /// first token is never read.
   virtual std::unique_ptr<StateStore> make_state_store(const StateLayout& layout,
@@ -147,6 +150,9 @@ class Device {
 
   /// y [rows, outputs] = x [rows, inputs] w^T, and what the options say
   void linear(const Tensor& y, const Tensor& x, const Weight& w, const LinearOptions& options = {});
+  /// linear with options.gate as a matrix [rows, outputs / 2] of the activation type, whose rows
+  /// may be apart: a device that makes the gates first multiplies in their place.
+  Tensor gated_linear(const Tensor& x, const Weight& w, const LinearOptions& options);
   /// y [rows, inputs] = the rows of w [outputs, inputs] that ids name
   void embed(const Tensor& y, const Weight& w, std::span<const std::int32_t> ids);
   /// The same for ids int32 [rows] on the device, which are not checked: one outside the table
@@ -219,6 +225,11 @@ class Device {
   /// head_dim]. What the columns of keys hold afterwards is open.
   void rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
                        const Tensor& sin, const AttentionShape& shape, const SpanTable& spans);
+  /// rotary_write_kv, then attention_paged of the queries to the cache's same layer: what a layer
+  /// does with new tokens. out [rows, num_heads * head_dim]. What qkv holds afterwards is open.
+  void rotary_attention(const Tensor& out, KvCache& cache, int layer, const Tensor& qkv,
+                        const Tensor& cos, const Tensor& sin, const AttentionShape& shape,
+                        const SpanTable& spans);
   /// Attention of each span's tokens to the stored tokens of their sequence: those up to the token
   /// itself, or those between the span's first_keys and end_keys, at least one.
   /// q, out [rows, num_heads * head_dim]
@@ -260,6 +271,11 @@ class Device {
                                const LinearOptions& /*options*/) {
     return false;
   }
+  /// Whether do_fused_linear gates so many rows in one pass, and without memory for the gates.
+  virtual bool fuses_gate(std::int64_t /*rows*/, const Weight& /*w*/,
+                          const LinearOptions& /*options*/) const {
+    return true;
+  }
   virtual std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts) = 0;
   virtual void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) = 0;
   /// Columns of x and y in stretches of as many as the weight has, each normed by itself.
@@ -297,6 +313,9 @@ class Device {
   virtual void do_rotary_write_kv(KvCache& cache, int layer, const Tensor& qkv, const Tensor& cos,
                                   const Tensor& sin, const AttentionShape& shape,
                                   const SpanTable& spans);
+  virtual void do_rotary_attention(const Tensor& out, KvCache& cache, int layer, const Tensor& qkv,
+                                   const Tensor& cos, const Tensor& sin,
+                                   const AttentionShape& shape, const SpanTable& spans);
   virtual void do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
                                   int layer, const AttentionShape& shape,
                                   const SpanTable& spans) = 0;
@@ -313,6 +332,8 @@ class Device {
  private:
   void check_matrix(std::string_view op, std::string_view name, const Tensor& tensor,
                     std::int64_t rows, std::int64_t columns) const;
+  void check_rotary_qkv(std::string_view op, const Tensor& qkv, const Tensor& cos,
+                        const Tensor& sin, const AttentionShape& shape) const;
   void count_product(std::int64_t rows, const Weight& w);
   void count_segments(const AttentionShape& shape, std::span<const std::int64_t> ends);
   void count_attention(const AttentionShape& shape, const SpanTable& spans);

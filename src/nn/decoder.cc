@@ -241,20 +241,21 @@ Tensor Decoder::attend(Device& device, int index, const Tensor& hidden_states,
   if (layer.value_norm) layer.value_norm->forward_heads(device, qkv.view_columns(query + key, key));
   const int rotary = config_.layer_rotary[index];
   compute::KvCache& cache = pass.memory.kv;
-  if (!layer.stores) {
+  Tensor attended = device.activations({hidden_states.rows(), query});
+  if (layer.stores && rotary >= 0) {
+    device.rotary_attention(attended, cache, layer.memory_layer, qkv, pass.tables[rotary].cos,
+                            pass.tables[rotary].sin, shape, pass.spans);
+  } else {
     if (rotary >= 0) {
       device.rotary(qkv, pass.tables[rotary].cos, pass.tables[rotary].sin, shape.head_dim);
     }
-  } else if (rotary >= 0) {
-    device.rotary_write_kv(cache, layer.memory_layer, qkv, pass.tables[rotary].cos,
-                           pass.tables[rotary].sin, shape, pass.spans);
-  } else {
-    device.write_kv(cache, layer.memory_layer, qkv.view_columns(query, key),
-                    qkv.view_columns(query + key, key), pass.spans);
+    if (layer.stores) {
+      device.write_kv(cache, layer.memory_layer, qkv.view_columns(query, key),
+                      qkv.view_columns(query + key, key), pass.spans);
+    }
+    device.attention_paged(attended, qkv.view_columns(0, query), cache, layer.memory_layer, shape,
+                           pass.spans);
   }
-  Tensor attended = device.activations({hidden_states.rows(), query});
-  device.attention_paged(attended, qkv.view_columns(0, query), cache, layer.memory_layer, shape,
-                         pass.spans);
   if (gates > 0) {
     device.apply_gate(attended, projected.view_columns(0, gates), compute::Activation::kSigmoid);
   }

@@ -9,14 +9,16 @@ namespace saccade::nn {
 namespace {
 
 /// The size between the maps of an MLP: filled up where all of them will be rounded, whose inputs
-/// come in groups. What is added gives zeros and meets weights of zero.
+/// come in groups, or where the device wants whole units. What is added gives zeros and meets
+/// weights of zero.
 std::int64_t inner_size(const WeightLoader& weights, const std::vector<std::string>& maps,
                         std::int64_t inputs, std::int64_t size) {
   std::vector<std::string> names;
   for (const std::string& map : maps) names.push_back(map + ".weight");
-  const bool fill = size % kRoundedGroup != 0 && inputs % kRoundedGroup == 0;
-  if (!fill || !weights.rounds(names)) return size;
-  return (size + kRoundedGroup - 1) / kRoundedGroup * kRoundedGroup;
+  if (!weights.fills(names)) return size;
+  const bool groups = inputs % kRoundedGroup == 0 && weights.rounds(names);
+  const std::int64_t unit = groups ? kRoundedGroup : weights.device().row_unit();
+  return (size + unit - 1) / unit * unit;
 }
 
 }  // namespace
@@ -234,11 +236,9 @@ GatedMlp GatedMlp::load_fused(WeightLoader& weights, const std::string& name,
 }
 
 Tensor GatedMlp::inner(Device& device, const Tensor& x, const RmsNorm* norm) const {
-  Tensor gated = device.activations({x.rows(), gate_up.weight->outputs() / 2});
   compute::LinearOptions options = linear_options(gate_up.bias, norm);
   options.gate = activation;
-  device.linear(gated, x, *gate_up.weight, options);
-  return gated;
+  return device.gated_linear(x, *gate_up.weight, options);
 }
 
 Tensor GatedMlp::forward_f32(Device& device, const Tensor& x, const RmsNorm* norm) const {

@@ -87,4 +87,19 @@ HostMatrix round_to_q8(const HostMatrix& matrix, std::int64_t padded_outputs,
   return result;
 }
 
+HostMatrix fill_up(const HostMatrix& matrix, std::int64_t padded_outputs,
+                   std::int64_t padded_inputs) {
+  const auto width = static_cast<std::int64_t>(dtype_bytes(matrix.format.dtype));
+  const std::int64_t row_bytes = matrix.inputs * width;
+  auto bytes = std::make_shared<std::vector<std::byte>>(padded_outputs * padded_inputs * width);
+  for (std::int64_t row = 0; row < matrix.outputs; ++row) {
+    std::memcpy(bytes->data() + row * padded_inputs * width, matrix.data + row * row_bytes,
+                row_bytes);
+  }
+  HostMatrix result{matrix.format, padded_outputs, padded_inputs};
+  result.data = bytes->data();
+  result.storage = std::move(bytes);
+  return result;
+}
+
 }  // namespace saccade::nn

@@ -1,4 +1,4 @@
-// Float weights rounded to 8 bits while they are loaded.
+// Float weights rounded to 8 bits or filled up while they are loaded.
 #pragma once
 
 #include <cstdint>
@@ -16,5 +16,9 @@ inline constexpr std::int64_t kRoundedGroup = 32;
 /// latter is a multiple of kRoundedGroup.
 HostMatrix round_to_q8(const HostMatrix& matrix, std::int64_t padded_outputs,
                        std::int64_t padded_inputs, ThreadPool& threads);
+
+/// A copy of a float matrix, filled up with zeros to [padded_outputs, padded_inputs].
+HostMatrix fill_up(const HostMatrix& matrix, std::int64_t padded_outputs,
+                   std::int64_t padded_inputs);
 
 }  // namespace saccade::nn

@@ -50,7 +50,11 @@ void WeightLoader::loaded(const std::string& name, std::int64_t bytes) {
 }
 
 bool WeightLoader::rounds(const std::vector<std::string>& names) const {
-  if (!options_.int8_towers || of_decoder_) return false;
+  return options_.int8_towers && fills(names);
+}
+
+bool WeightLoader::fills(const std::vector<std::string>& names) const {
+  if (of_decoder_) return false;
   return std::ranges::all_of(names, [&](const std::string& name) {
     return std::ranges::none_of(checkpoint_.matrix(name),
                                 [](const HostMatrix& part) { return part.format.quantized(); });
@@ -61,12 +65,13 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
                                     const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                                     const std::vector<std::int64_t>& padded_outputs,
                                     std::int64_t padded_inputs) {
-  if (of_decoder_ || (!options_.int8_towers && !options_.deferred)) {
+  const bool fill = padded_outputs != outputs || padded_inputs != inputs;
+  if (of_decoder_ || (!options_.int8_towers && !options_.deferred && !fill)) {
     return stacked(names, outputs, inputs);
   }
   for (std::size_t i = 0; i < names.size(); ++i) check(names[i], outputs[i], inputs);
   const bool round = padded_inputs % kRoundedGroup == 0 && rounds(names);
-  return late(names, [names, padded_outputs, padded_inputs, round,
+  return late(names, [names, padded_outputs, padded_inputs, round, fill,
                       threads = options_.threads](const checkpoint::Checkpoint& checkpoint) {
     std::vector<HostMatrix> parts;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -75,6 +80,8 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
         ThreadPool pool(threads > 0 ? threads : available_cores());
         // A float matrix is one part.
         stored = {round_to_q8(stored[0], padded_outputs[i], padded_inputs, pool)};
+      } else if (fill) {
+        stored = {fill_up(stored[0], padded_outputs[i], padded_inputs)};
       }
       std::ranges::move(stored, std::back_inserter(parts));
     }

@@ -72,7 +72,7 @@ class WeightLoader {
                                                               std::int64_t inputs);
   /// The same for a linear map, which may be packed later and rounded to 8 bits. Each matrix is
   /// filled up with zeros to padded_outputs[i], all to padded_inputs; other than the true
-  /// sizes they may be where rounds(names) and padded_inputs is made of whole groups.
+  /// sizes they may be where fills(names).
   LateWeight linear_map(const std::vector<std::string>& names,
                         const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                         const std::vector<std::int64_t>& padded_outputs,
@@ -87,6 +87,8 @@ class WeightLoader {
   Tensor depthwise_kernel(const std::string& name, std::int64_t outputs, int kernel);
   /// Whether all these matrices are to be rounded, if their inputs are whole groups.
   bool rounds(const std::vector<std::string>& names) const;
+  /// Whether all these matrices can be filled up with zeros: floats of a tower.
+  bool fills(const std::vector<std::string>& names) const;
   /// A matrix [rows, columns] as a dense f32 tensor, for tables such as position embeddings.
   /// Dimensions of 1 do not count: files disagree on whether such a table has one more of them.
   /// Rows may stand in a dimension of groups.

@@ -297,7 +297,8 @@ TEST(PagedAttention, TurnsAndStoresAtOnce) {
   for (const std::int64_t half : {12, 9}) {
     const Matrix cos = random_matrix(kRows * half, 2);
     const Matrix sin = random_matrix(kRows * half, 3);
-    const auto attend = [&](Device& device, bool at_once) {
+    enum class Way { kApart, kStored, kAll };
+    const auto attend = [&](Device& device, Way way) {
       const auto cache = device.make_kv_cache({1, kKvHeads, kHeadDim}, 3);
       const auto spans = span_table(device, {{0, kRows, 5, pages}});
       const Tensor all = upload(device, qkv, {kRows, kWidth});
@@ -309,7 +310,12 @@ TEST(PagedAttention, TurnsAndStoresAtOnce) {
       device.write_kv(*cache, 0, all.view_columns(kHeads * kHeadDim, kKvHeads * kHeadDim),
                       all.view_columns(kHeads * kHeadDim, kKvHeads * kHeadDim),
                       *span_table(device, {{0, 5, 0, pages}}));
-      if (at_once) {
+      const Tensor out = device.empty(DType::kF32, {kRows, kHeads * kHeadDim});
+      if (way == Way::kAll) {
+        device.rotary_attention(out, *cache, 0, all, c, s, own, *spans);
+        return download(device, out);
+      }
+      if (way == Way::kStored) {
         device.rotary_write_kv(*cache, 0, all, c, s, shape, *spans);
       } else {
         device.rotary(all.view_columns(0, (kHeads + kKvHeads) * kHeadDim), c, s, kHeadDim);
@@ -317,13 +323,14 @@ TEST(PagedAttention, TurnsAndStoresAtOnce) {
                         all.view_columns((kHeads + kKvHeads) * kHeadDim, kKvHeads * kHeadDim),
                         *spans);
       }
-      const Tensor out = device.empty(DType::kF32, {kRows, kHeads * kHeadDim});
       device.attention_paged(out, all.view_columns(0, kHeads * kHeadDim), *cache, 0, own, *spans);
       return download(device, out);
     };
-    const Matrix at_once = on_all_devices([&](Device& device) { return attend(device, true); });
     cpu::CpuDevice cpu({1, {}, false});
-    EXPECT_EQ(at_once, attend(cpu, false));
+    const Matrix apart = attend(cpu, Way::kApart);
+    for (const Way way : {Way::kStored, Way::kAll}) {
+      EXPECT_EQ(on_all_devices([&](Device& device) { return attend(device, way); }), apart);
+    }
   }
 }
 
@@ -392,6 +399,62 @@ TEST(FastAttention, PagesAndSegmentsAreCloseToTheReference) {
       expect_close(widened(*device, out), paged, kTolerance);
       device->attention_segments(out, q, k, v, shape, ends);
       expect_close(widened(*device, out), segments, kTolerance);
+    }
+  }
+}
+
+TEST(FastAttention, TokensThatAreTurnedAndStoredOnTheWayAreAttendedTo) {
+  // Against the same in two steps; then both find the same keys and values in their pages. One
+  // sequence, and more than a GPU has clusters for.
+  constexpr int kHeads = 4, kKvHeads = 2;
+  for (const auto& [sequences, head_dim] : {std::pair{1, 128}, {5, 64}, {20, 64}, {3, 80}}) {
+    SCOPED_TRACE(sequences);
+    constexpr std::int64_t kMostTokens = 200;
+    const std::int64_t width = std::int64_t{kHeads} * head_dim;
+    const std::int64_t kv_width = std::int64_t{kKvHeads} * head_dim;
+    const Matrix old = random_matrix(kMostTokens * 2 * kv_width, 1);
+    const Matrix fresh = random_matrix(sequences * (width + 2 * kv_width), 2);
+    const Matrix cos = random_matrix(std::int64_t{sequences} * head_dim / 2, 3);
+    const Matrix sin = random_matrix(std::int64_t{sequences} * head_dim / 2, 4);
+    const AttentionShape shape{kHeads, kKvHeads, head_dim, 0.5f};
+    for (const auto& device : gpu_devices(false)) {
+      SCOPED_TRACE(device->info().name);
+      const auto attend = [&](bool at_once) {
+        const auto cache = device->make_kv_cache({1, kKvHeads, head_dim}, 4 * sequences);
+        std::vector<std::vector<std::int32_t>> pages(sequences);
+        std::vector<SequenceSpan> spans;
+        for (int i = 0; i < sequences; ++i) {
+          for (int page = 3; page >= 0; --page) pages[i].push_back(4 * i + page);
+          const std::int64_t before = i * 64 % kMostTokens;
+          spans.push_back({i, 1, before, pages[i]});
+          if (before == 0) continue;
+          const Tensor kv =
+              narrowed(*device, Matrix(old.begin(), old.begin() + before * 2 * kv_width), before,
+                       2 * kv_width);
+          device->write_kv(*cache, 0, kv.view_columns(0, kv_width),
+                           kv.view_columns(kv_width, kv_width),
+                           *span_table(*device, {{0, before, 0, pages[i]}}));
+        }
+        const auto table = span_table(*device, spans);
+        const Tensor qkv = narrowed(*device, fresh, sequences, width + 2 * kv_width);
+        const Tensor c = upload(*device, cos, {sequences, head_dim / 2});
+        const Tensor s = upload(*device, sin, {sequences, head_dim / 2});
+        const Tensor out = device->activations({sequences, width});
+        if (at_once) {
+          device->rotary_attention(out, *cache, 0, qkv, c, s, shape, *table);
+        } else {
+          device->rotary_write_kv(*cache, 0, qkv, c, s, shape, *table);
+          device->attention_paged(out, qkv.view_columns(0, width), *cache, 0, shape, *table);
+        }
+        Matrix found = widened(*device, out);
+        const Tensor again = narrowed(*device, fresh, sequences, width + 2 * kv_width);
+        device->attention_paged(out, again.view_columns(0, width), *cache, 0, shape, *table);
+        const Matrix later = widened(*device, out);
+        found.insert(found.end(), later.begin(), later.end());
+        return found;
+      };
+      const Matrix wanted = attend(false);
+      expect_close(attend(true), std::vector<double>(wanted.begin(), wanted.end()), 4e-3);
     }
   }
 }

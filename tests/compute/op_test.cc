@@ -165,6 +165,38 @@ TEST(OpTest, LinearNormsGatesAndAdds) {
   }
 }
 
+TEST(OpTest, GatesInPlaceAreTheSame) {
+  // Gates in one format and what they multiply in another: no GPU makes both in one pass.
+  constexpr std::int64_t kInputs = 64, kInner = 40, kRows = 3;
+  const Matrix x = random_matrix(kRows * kInputs, 1);
+  Matrix w = random_matrix(2 * kInner * kInputs, 2);
+  std::vector<std::uint16_t> narrow;
+  for (std::size_t i = w.size() / 2; i < w.size(); ++i) {
+    narrow.push_back(f32_to_bf16(w[i]));
+    w[i] = bf16_to_f32(narrow.back());
+  }
+  const auto wanted = reference::linear(x, w, {}, kRows, kInputs, 2 * kInner);
+  std::vector<double> products;
+  for (std::int64_t i = 0; i < kRows * kInner; ++i) {
+    const double* of_row = &wanted[i / kInner * 2 * kInner];
+    products.push_back(reference::silu(of_row[i % kInner]) * of_row[kInner + i % kInner]);
+  }
+  const Matrix gated = on_all_devices([&](Device& device) {
+    const HostMatrix parts[] = {
+        float_matrix(
+            {DType::kF32, {kInner, kInputs}, reinterpret_cast<const std::byte*>(w.data())}),
+        float_matrix(
+            {DType::kBF16, {kInner, kInputs}, reinterpret_cast<const std::byte*>(narrow.data())})};
+    // Its rows may be apart.
+    const Tensor result = device.gated_linear(upload(device, x, {kRows, kInputs}),
+                                              *device.pack(parts), {.gate = Activation::kSilu});
+    const Tensor y = upload(device, Matrix(kRows * kInner), {kRows, kInner});
+    device.add(y, result);
+    return download(device, y);
+  });
+  expect_close(gated, products, 4e-6);
+}
+
 TEST(OpTest, RotaryTable) {
   constexpr std::int64_t kRows = 9, kAngles = 20;
   const std::vector<float> frequencies = random_matrix(kAngles, 1);

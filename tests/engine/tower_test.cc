@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <random>
 #include <set>
 
@@ -84,6 +85,18 @@ TEST(RoundToQ8, KeepsWhatIsNoNumber) {
   std::vector<float> found(32);
   dequantize_row(nn::round_to_q8(matrix, 1, 32, threads), 0, found.data());
   EXPECT_FALSE(std::isfinite(found[3]));
+}
+
+TEST(FillUp, PutsZerosBehindRowsAndColumns) {
+  const std::vector<std::uint16_t> stored = {1, 2, 3, 4, 5, 6};
+  const HostMatrix matrix{WeightFormat::floating(DType::kBF16), 2, 3,
+                          reinterpret_cast<const std::byte*>(stored.data())};
+  const HostMatrix filled = nn::fill_up(matrix, 3, 4);
+  ASSERT_EQ(filled.outputs, 3);
+  ASSERT_EQ(filled.inputs, 4);
+  std::vector<std::uint16_t> found(12);
+  std::memcpy(found.data(), filled.data, 24);
+  EXPECT_EQ(found, (std::vector<std::uint16_t>{1, 2, 3, 0, 4, 5, 6, 0, 0, 0, 0, 0}));
 }
 
 /// A few float tensors and no files.

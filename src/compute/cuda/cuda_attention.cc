@@ -34,13 +34,64 @@ bool CudaDevice::on_tensor_cores(const Tensor& q, const compute::AttentionShape&
          attention_supported(kernel_shape(shape), properties_.major);
 }
 
+void CudaDevice::decode(DecodeArgs args) {
+  const std::size_t bytes = decode_attention_workspace_bytes(args.shape, args.num_spans);
+  args.workspace = cleared_workspace(decode_workspaces_, static_cast<std::int64_t>(bytes));
+  args.dependent_launch = true;
+  check(decode_attention(stream_, args), "attention of single tokens");
+}
+
+void CudaDevice::do_rotary_attention(const Tensor& out, KvCache& cache, int layer,
+                                     const Tensor& qkv, const Tensor& cos, const Tensor& sin,
+                                     const compute::AttentionShape& shape, const SpanTable& spans) {
+  const auto& pages = static_cast<const gpu::GpuKvCache&>(cache);
+  const auto& table = static_cast<const gpu::GpuSpanTable&>(spans);
+  const bool ranges = !shape.causal && (table.end_keys() || table.first_keys());
+  const bool at_once =
+      on_tensor_cores(qkv, shape) && !options_.batch_invariant && table.max_count() <= 1 &&
+      !ranges && decode_takes_fresh(kernel_shape(shape)) && 2 * cos.size(1) == shape.head_dim &&
+      cos.row_stride() % 2 == 0 && cos.row_stride() == sin.row_stride();
+  if (!at_once) {
+    return GpuDevice::do_rotary_attention(out, cache, layer, qkv, cos, sin, shape, spans);
+  }
+  coded_ = {};
+  const Tensor keys = qkv.view_columns(shape.query_size(), shape.key_size());
+  const Tensor values = qkv.view_columns(shape.query_size() + shape.key_size(), shape.key_size());
+  // Codes for the product that follows, if it is one of a few rows; a single row quantizes its own.
+  std::shared_ptr<QuantizedRows> coded;
+  const bool few = out.rows() > 1 && out.rows() <= kFewRows;
+  if (few && shape.head_dim % saccade::gpu::kChunk == 0) coded = coded_rows(out);
+  decode({.shape = kernel_shape(shape),
+          .kv = pages_of(pages, layer, table),
+          .queries = qkv.raw(),
+          .query_stride = qkv.row_stride(),
+          .out = out.raw(),
+          .out_stride = out.row_stride(),
+          .spans = reinterpret_cast<const DeviceSpan*>(table.view().spans),
+          .num_spans = static_cast<int>(table.span_room()),
+          .max_keys = std::int64_t{pages.num_pages()} * kPageTokens,
+          .fresh = {.keys = keys.raw(),
+                    .values = values.raw(),
+                    .stride = qkv.row_stride(),
+                    .cosines = cos.data<float>(),
+                    .sines = sin.data<float>(),
+                    .table_stride = cos.row_stride(),
+                    .page_keys = pages.keys(layer),
+                    .page_values = pages.values(layer)},
+          // Whatever a graph finds was there before it began, but for what its own kernels wrote:
+          // of this layer's pages none but this.
+          .pages_ready = recording(),
+          .coded = coded ? coded_view(*coded) : CodedRows{}});
+  if (coded) coded_ = {out.raw(), out.rows(), out.size(1), std::move(coded)};
+}
+
 void CudaDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,
                                     int layer, const compute::AttentionShape& shape,
                                     const SpanTable& spans) {
   if (!on_tensor_cores(q, shape)) {
     return GpuDevice::do_attention_paged(out, q, cache, layer, shape, spans);
   }
-  gated_ = {};
+  coded_ = {};
   const auto& pages = static_cast<const gpu::GpuKvCache&>(cache);
   const auto& table = static_cast<const gpu::GpuSpanTable&>(spans);
   const auto* device_spans = reinterpret_cast<const DeviceSpan*>(table.view().spans);
@@ -48,26 +99,21 @@ void CudaDevice::do_attention_paged(const Tensor& out, const Tensor& q, const Kv
   const std::int32_t* end_keys = shape.causal ? nullptr : table.end_keys();
   const std::int32_t* first_keys = shape.causal ? nullptr : table.first_keys();
   // Single tokens are parted over their keys, which changes the order of sums.
-  const bool decode = table.min_count() <= 1 && !options_.batch_invariant;
-  if (decode) {
-    const std::size_t bytes = decode_attention_workspace_bytes(kernel_shape(shape), num_spans);
-    check(decode_attention(stream_, {.shape = kernel_shape(shape),
-                                     .kv = pages_of(pages, layer, table),
-                                     .queries = q.raw(),
-                                     .query_stride = q.row_stride(),
-                                     .out = out.raw(),
-                                     .out_stride = out.row_stride(),
-                                     .spans = device_spans,
-                                     .num_spans = num_spans,
-                                     .end_keys = end_keys,
-                                     .first_keys = first_keys,
-                                     .max_keys = std::int64_t{pages.num_pages()} * kPageTokens,
-                                     .workspace = cleared_workspace(
-                                         decode_workspaces_, static_cast<std::int64_t>(bytes)),
-                                     .dependent_launch = true}),
-          "attention of single tokens");
+  const bool parted = table.min_count() <= 1 && !options_.batch_invariant;
+  if (parted) {
+    decode({.shape = kernel_shape(shape),
+            .kv = pages_of(pages, layer, table),
+            .queries = q.raw(),
+            .query_stride = q.row_stride(),
+            .out = out.raw(),
+            .out_stride = out.row_stride(),
+            .spans = device_spans,
+            .num_spans = num_spans,
+            .end_keys = end_keys,
+            .first_keys = first_keys,
+            .max_keys = std::int64_t{pages.num_pages()} * kPageTokens});
   }
-  if (decode && table.max_count() <= 1) return;
+  if (parted && table.max_count() <= 1) return;
   check(prefill_attention(stream_, {.shape = kernel_shape(shape),
                                     .kv = pages_of(pages, layer, table),
                                     .queries = q.raw(),
@@ -79,7 +125,7 @@ void CudaDevice::do_attention_paged(const Tensor& out, const Tensor& q, const Kv
                                     .num_rows = q.rows(),
                                     .end_keys = end_keys,
                                     .first_keys = first_keys,
-                                    .min_count = decode ? 2 : 1,
+                                    .min_count = parted ? 2 : 1,
                                     .dependent_launch = true}),
         "attention");
 }
@@ -92,7 +138,7 @@ void CudaDevice::do_attention_segments(const Tensor& out, const Tensor& q, const
     return GpuDevice::do_attention_segments(out, q, k, v, shape, ends);
   }
   if (q.rows() == 0) return;
-  gated_ = {};
+  coded_ = {};
   const Segments& segments = segments_for(ends);
   check(segment_attention(stream_, {.shape = kernel_shape(shape),
                                     .queries = q.raw(),

@@ -91,6 +91,7 @@ CudaDevice::CudaDevice(const CudaOptions& options, const cudaDeviceProp& propert
       options_(options),
       properties_(properties),
       staging_(stream_),
+      pieces_(stream_),
       blas_(stream_) {}
 
 CudaDevice::~CudaDevice() {
@@ -113,7 +114,7 @@ std::int64_t CudaDevice::padded_rows(std::int64_t rows) const {
 }
 
 void CudaDevice::check_not_recording() const {
-  if (pool_ != &memory_) throw NotRecordable();
+  if (recording()) throw NotRecordable();
 }
 
 std::unique_ptr<Readback> CudaDevice::read_back(const Tensor& from) {
@@ -181,14 +182,12 @@ std::shared_ptr<void> CudaDevice::take_lasting_memory(std::int64_t bytes) {
 }
 
 void CudaDevice::copy_in(void* to, const void* from, std::int64_t bytes) {
-  gated_ = {};
+  coded_ = {};
   check_not_recording();
   if (bytes <= 0) return;
   make_current();
   if (bytes <= StagingRing::kLargest) return staging_.upload(to, from, bytes);
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "upload");
-  // The runtime has copied pageable memory by now, but would read pinned memory later.
-  check(cudaStreamSynchronize(stream_), "upload");
+  pieces_.upload(to, static_cast<const std::byte*>(from), bytes, threads());
 }
 
 void CudaDevice::copy_out(void* to, const void* from, std::int64_t bytes) {
@@ -210,14 +209,14 @@ void* CudaDevice::cleared_workspace(std::vector<Workspace>& workspaces, std::int
 }
 
 void CudaDevice::launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const void* args) {
-  gated_ = {};
+  coded_ = {};
   make_current();
   check(launch(kernel, grid, args, stream_), "launching a kernel");
 }
 
 bool CudaDevice::multiply_dense(const Tensor& y, const Tensor& x, const void* w,
                                 std::int64_t w_stride, const Tensor* bias, bool add) {
-  gated_ = {};
+  coded_ = {};
   // cuBLASLt wants the bias in the type of the result.
   Tensor narrow_bias;
   if (bias && y.dtype() != DType::kF32) {

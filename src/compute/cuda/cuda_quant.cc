@@ -12,10 +12,6 @@ namespace {
 
 namespace kernels = saccade::gpu;
 
-// A step of Qwen2.5-VL-7B at 4 bits costs 6.5 ms at 64 rows on an H200 and grows with them, while
-// to dequantize all weights and multiply by the library is estimated at 8.5: about here they cross.
-constexpr std::int64_t kFewRows = 80;
-
 QuantGemmOutput output_of(const Tensor& y, const LinearOptions& options) {
   const bool f32 = y.dtype() == DType::kF32;
   if (options.gate) return f32 ? QuantGemmOutput::kGateF32 : QuantGemmOutput::kGateF16;
@@ -35,6 +31,14 @@ CudaDevice::QuantizedRows CudaDevice::room_for(std::int64_t rows, std::int64_t c
   constexpr auto kChunkBytes = static_cast<std::int64_t>(sizeof(kernels::ActivationChunk));
   return {empty(DType::kU8, {rows, chunks * kernels::kChunk}),
           empty(DType::kU8, {rows, chunks * kChunkBytes})};
+}
+
+std::shared_ptr<CudaDevice::QuantizedRows> CudaDevice::coded_rows(const Tensor& out) {
+  return std::make_shared<QuantizedRows>(room_for(out.rows(), out.size(1) / kernels::kChunk));
+}
+
+CodedRows CudaDevice::coded_view(const QuantizedRows& rows) {
+  return {rows.codes.raw(), rows.chunks.raw(), rows.codes.size(1) / kernels::kChunk};
 }
 
 CudaDevice::QuantizedRows CudaDevice::quantize(const Tensor& x, const kernels::WeightView& view,
@@ -57,21 +61,24 @@ CudaDevice::QuantizedRows CudaDevice::quantize(const Tensor& x, const kernels::W
   return quantized;
 }
 
+bool CudaDevice::multiplies_few(std::int64_t rows, const gpu::GpuWeight& w,
+                                const LinearOptions& options) const {
+  if (exact() || (rows > kFewRows && !options_.batch_invariant)) return false;
+  if (options.gate && (w.segments().size() != 1 || options.add)) return false;
+  return std::ranges::all_of(w.segments(), [](const gpu::GpuSegment& segment) {
+    return quant_gemm_supported(segment.view);
+  });
+}
+
 bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWeight& w,
                               const LinearOptions& options) {
-  if (exact() || (x.rows() > kFewRows && !options_.batch_invariant)) return false;
-  if (options.gate && (w.segments().size() != 1 || options.add)) return false;
-  if (!std::ranges::all_of(w.segments(), [](const gpu::GpuSegment& segment) {
-        return quant_gemm_supported(segment.view);
-      })) {
-    return false;
-  }
-  GatedRows gated = std::exchange(gated_, {});
+  if (!multiplies_few(x.rows(), w, options)) return false;
+  CodedMatrix coded = std::exchange(coded_, {});
   QuantizedRows quantized;
   const std::int32_t* order = nullptr;
-  if (gated.data == x.raw() && gated.rows == x.rows() && gated.columns == x.size(1) &&
+  if (coded.data == x.raw() && coded.rows == x.rows() && coded.columns == x.size(1) &&
       !options.norm_weight) {
-    quantized = std::move(*gated.quantized);
+    quantized = std::move(*coded.quantized);
   }
   for (const gpu::GpuSegment& segment : w.segments()) {
     if (quantized.codes.empty() || segment.view.input_order != order) {
@@ -84,7 +91,7 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
         quant_gemm_workspace_bytes(segment.view, static_cast<int>(x.rows()), plan);
     std::shared_ptr<QuantizedRows> results;
     if (options.gate && y.dtype() == DType::kBF16 && quant_gemm_quantizes(segment.view, plan)) {
-      results = std::make_shared<QuantizedRows>(room_for(y.rows(), y.size(1) / kernels::kChunk));
+      results = coded_rows(y);
     }
     const Tensor part = options.gate ? y.view() : y.view_columns(segment.first, segment.outputs);
     QuantGemmArgs args;
@@ -104,7 +111,7 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
     args.workspace = cleared_workspace(quant_workspaces_, static_cast<std::int64_t>(bytes));
     args.overlap = true;
     quant_gemm(args, plan, stream_);
-    if (results) gated_ = {y.raw(), y.rows(), y.size(1), std::move(results)};
+    if (results) coded_ = {y.raw(), y.rows(), y.size(1), std::move(results)};
   }
   return true;
 }

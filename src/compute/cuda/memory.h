@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/thread_pool.h"
+
 namespace saccade::compute::cuda {
 
 /// `bytes` of device memory, given back at the end. Throws Error when there is not so much.
@@ -14,10 +16,11 @@ std::shared_ptr<void> allocate(std::int64_t bytes);
 /// The same of host memory that the GPU can write to by itself.
 std::shared_ptr<void> allocate_pinned(std::int64_t bytes);
 
-/// Keeps freed buffers for the next request of about the same size: cudaMalloc waits for the GPU,
-/// and a step asks for the same sizes again and again. A buffer may be handed out again while
-/// operations on it are still under way, since the device does all of them in one order. Buffers
-/// may outlive the pool object.
+/// Keeps freed buffers for later requests: cudaMalloc waits for the GPU, and a step asks for the
+/// same sizes again and again. A request gets the smallest buffer that holds it, if that is not
+/// many times too large: the last step of a prompt, which has fewer rows, lives in what the others
+/// left. A buffer may be handed out again while operations on it are still under way, since the
+/// device does all of them in one order. Buffers may outlive the pool object.
 class MemoryPool {
  public:
   explicit MemoryPool(std::shared_ptr<void> (*allocator)(std::int64_t) = allocate);
@@ -31,6 +34,32 @@ class MemoryPool {
   std::shared_ptr<void> (*allocator_)(std::int64_t);
   struct Shelf;
   std::shared_ptr<Shelf> shelf_;
+};
+
+/// Uploads of ordinary memory through pinned memory, piece by piece: several threads copy the next
+/// piece while the GPU reads the last ones. The driver's own way has one thread.
+class PieceUploader {
+ public:
+  explicit PieceUploader(cudaStream_t stream) : stream_(stream) {}
+  ~PieceUploader();
+  PieceUploader(const PieceUploader&) = delete;
+  PieceUploader& operator=(const PieceUploader&) = delete;
+
+  /// Copies `bytes` at `from` to device memory `to` in the order of the stream; `from` may change
+  /// afterwards.
+  void upload(void* to, const std::byte* from, std::int64_t bytes, ThreadPool& threads);
+
+ private:
+  static constexpr int kPieces = 4;
+  struct Piece {
+    std::shared_ptr<void> memory;
+    cudaEvent_t read = nullptr;  ///< by the GPU
+  };
+  Piece& next_piece();
+
+  cudaStream_t stream_;
+  Piece pieces_[kPieces];
+  int turn_ = 0;
 };
 
 /// Host memory that the GPU reads by itself, as a ring: small uploads are copied into it and go on

@@ -34,6 +34,9 @@ class GpuDevice : public Device {
   /// checkpoints were off by more than 2e-2 of the largest logit (the worst by 8e-2). Its range
   /// does, since what layers add to is f32 and everything written is held to it.
   DType activation_dtype() const override { return exact_ ? DType::kF32 : DType::kF16; }
+  std::int64_t row_unit() const override {
+    return 16 / static_cast<std::int64_t>(dtype_bytes(activation_dtype()));
+  }
   std::int64_t batch_tokens() const override { return 4096; }
   Tensor empty(DType dtype, const Shape& shape) override;
   void upload(const Tensor& to, const void* from) override;
@@ -60,6 +63,7 @@ class GpuDevice : public Device {
  protected:
   std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts) override;
   bool exact() const { return exact_; }
+  ThreadPool& threads() { return threads_; }
 
   /// Runs a kernel of the table; `args` is the KernelArgs of it, and is read before this returns.
   virtual void launch_kernel(Kernel kernel, const Grid& grid, const void* args) = 0;
@@ -69,6 +73,9 @@ class GpuDevice : public Device {
   /// bytes. False where the backend has none for it.
   virtual bool multiply_dense(const Tensor& y, const Tensor& x, const void* w,
                               std::int64_t w_stride, const Tensor* bias, bool add);
+  /// Whether multiply_few takes so many rows.
+  virtual bool multiplies_few(std::int64_t rows, const GpuWeight& w,
+                              const LinearOptions& options) const;
   /// Device::linear for a few rows, where reading the weights counts and not arithmetic. False
   /// where the backend has nothing better than dequantizing them before.
   virtual bool multiply_few(const Tensor& y, const Tensor& x, const GpuWeight& w,
@@ -81,6 +88,7 @@ class GpuDevice : public Device {
   void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
   bool do_fused_linear(const Tensor& y, const Tensor& x, const Weight& w,
                        const LinearOptions& options) override;
+  bool fuses_gate(std::int64_t rows, const Weight& w, const LinearOptions& options) const override;
   void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) override;
   void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) override;
   void do_layer_norm(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
@@ -155,7 +163,7 @@ class GpuDevice : public Device {
 
   bool exact_;
   std::deque<Segments> segments_;  // used lately first
-  ThreadPool threads_;             // for packing
+  ThreadPool threads_;             // for packing and uploads
 };
 
 }  // namespace saccade::compute::gpu

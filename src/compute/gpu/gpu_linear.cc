@@ -75,6 +75,10 @@ bool GpuDevice::multiply_dense(const Tensor&, const Tensor&, const void*, std::i
   return false;
 }
 
+bool GpuDevice::multiplies_few(std::int64_t, const GpuWeight&, const LinearOptions&) const {
+  return false;
+}
+
 bool GpuDevice::multiply_few(const Tensor&, const Tensor&, const GpuWeight&, const LinearOptions&) {
   return false;
 }
@@ -155,7 +159,7 @@ void GpuDevice::multiply_segment(const Tensor& y, const Tensor& x, const GpuSegm
 
 Tensor GpuDevice::aligned_input(const Tensor& x) {
   const DType dtype = activation_dtype();
-  const std::int64_t unit = 16 / static_cast<std::int64_t>(dtype_bytes(dtype));
+  const std::int64_t unit = row_unit();
   const bool aligned = x.dtype() == dtype && x.size(1) % unit == 0 && x.row_stride() % unit == 0 &&
                        reinterpret_cast<std::uintptr_t>(x.raw()) % 16 == 0;
   if (aligned) return x.view();
@@ -200,6 +204,12 @@ bool GpuDevice::do_fused_linear(const Tensor& y, const Tensor& x, const Weight& 
   if (options.gate) return false;
   multiply_segments(y, x, w, options);
   return true;
+}
+
+bool GpuDevice::fuses_gate(std::int64_t rows, const Weight& weight,
+                           const LinearOptions& options) const {
+  const auto& w = static_cast<const GpuWeight&>(weight);
+  return takes_gemv(w, rows, options) || multiplies_few(rows, w, options);
 }
 
 void GpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {

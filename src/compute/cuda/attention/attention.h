@@ -67,6 +67,27 @@ struct PrefillArgs {
   bool dependent_launch = false;
 };
 
+/// Tokens that DecodeArgs' spans are about and whose keys and values are not in the pages: each is
+/// turned by its angles, as its queries are, attended to, and stored.
+struct FreshTokens {
+  const void* keys = nullptr;      ///< f16 [rows of the batch, num_kv_heads * head_dim]
+  const void* values = nullptr;    ///< the same
+  std::int64_t stride = 0;         ///< elements from row to row of both
+  const float* cosines = nullptr;  ///< [rows of the batch, head_dim / 2], rows 8-byte aligned
+  const float* sines = nullptr;
+  std::int64_t table_stride = 0;
+  void* page_keys = nullptr;  ///< PagedKeyValues' memory
+  void* page_values = nullptr;
+};
+
+/// Outputs as int8 codes besides, 32 neighbouring columns with a scale of their own (a chunk), as
+/// gpu/kernels/quantize.h makes them.
+struct CodedRows {
+  void* codes = nullptr;   ///< int8 [rows of the batch, chunks_of_row, 32]
+  void* chunks = nullptr;  ///< gpu::ActivationChunk [rows of the batch, chunks_of_row]
+  std::int64_t chunks_of_row = 0;
+};
+
 struct DecodeArgs {
   AttentionShape shape;
   PagedKeyValues kv;
@@ -86,6 +107,13 @@ struct DecodeArgs {
   /// may overlap (dependent launches of one stream do not).
   void* workspace = nullptr;
   bool dependent_launch = false;
+  /// Where decode_takes_fresh(shape), and each row sees up to itself; keys null: all is in pages.
+  FreshTokens fresh;
+  /// With fresh tokens: nothing that this launch may overlap writes spans, page ids or pages, so
+  /// that they are read before it waits.
+  bool pages_ready = false;
+  /// Where heads are whole chunks; codes null: none.
+  CodedRows coded;
   /// As on devices without clusters of blocks and with less shared memory; for tests.
   bool portable = false;
 };
@@ -126,6 +154,9 @@ cudaError_t prefill_attention(cudaStream_t stream, const PrefillArgs& args);
 /// dimensions depend on args' host values only, so the launch can be captured and replayed with
 /// other spans.
 cudaError_t decode_attention(cudaStream_t stream, const DecodeArgs& args);
+
+/// Whether decode_attention takes fresh tokens: heads whose halves are whole matrix fragments.
+bool decode_takes_fresh(const AttentionShape& shape);
 
 /// What decode_attention needs for at most num_spans spans of any length, on the current device.
 /// One workspace serves launches of all smaller sizes.

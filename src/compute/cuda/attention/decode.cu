@@ -3,7 +3,9 @@
 // block to arrive adds up the clusters' sums.
 #include <algorithm>
 
-#include "compute/cuda/attention/decode_tile.cuh"
+#include "compute/cuda/attention/decode_fresh.cuh"
+#include "compute/cuda/attention/decode_output.cuh"
+#include "compute/cuda/attention/decode_split.cuh"
 #include "compute/cuda/attention/launch.cuh"
 
 namespace saccade::compute::cuda {
@@ -12,33 +14,11 @@ namespace {
 /// More spans times kv heads than this are never split.
 constexpr int kCounters = 16384;
 
-/// Launch dimensions and the caller's workspace. Splits either are one cluster, which sums through
-/// shared memory, or blocks on their own, which leave parts in the workspace.
-struct DecodePlan {
-  int num_splits;     ///< blocks for a span and tile of heads
-  bool clustered;     ///< they are one cluster
-  int min_pages;      ///< no block takes fewer pages, except the last
-  int group;          ///< query heads of a kv head
-  int group_tiles;    ///< tiles of 16 of them
-  int part_rows;      ///< heads of a tile at most
-  float* parts;       ///< [num_spans, num_kv_heads, group_tiles, num_splits, part_rows, kHeadDim]
-  float2* scales;     ///< [num_spans, num_kv_heads, group_tiles, num_splits, part_rows]
-  unsigned* arrived;  ///< [kCounters], zero between launches
-};
-
-__device__ __forceinline__ void store_normalized(F16* row, int column, int head_dim,
-                                                 const float4& value, float sum) {
-  const float inverse = sum > 0.0f ? __fdividef(1.0f, sum) : 0.0f;
-  auto* to = reinterpret_cast<std::uint32_t*>(row + column);
-  if (column < head_dim) to[0] = ptx::pack(value.x * inverse, value.y * inverse);
-  if (column + 2 < head_dim) to[1] = ptx::pack(value.z * inverse, value.w * inverse);
-}
-
 /// The last block to arrive adds up all parts, always from the first to the last.
 template <int kHeadDim>
 __device__ __forceinline__ void combine_parts(const float* values, const float2* scales,
-                                              int num_parts, int part_rows, int heads, int head_dim,
-                                              F16* out, unsigned char* shared) {
+                                              int num_parts, int part_rows, int heads,
+                                              const DecodeOutput& output, unsigned char* shared) {
   float* weights = reinterpret_cast<float*>(shared);  // [heads, num_parts]
   float* sums = weights + kGroupRows * kMaxSplits;    // [heads]
   const int lane = threadIdx.x % 32;
@@ -71,30 +51,8 @@ __device__ __forceinline__ void combine_parts(const float* values, const float2*
       add_scaled(total, weights[head * num_parts + part],
                  __ldcg(reinterpret_cast<const float4*>(from + part * part_rows * kHeadDim)));
     }
-    store_normalized(out + head * head_dim, column, head_dim, total, sums[head]);
+    output(head, column, total, sums[head]);
   }
-}
-
-/// Which keys of a span a block works on.
-struct Split {
-  KeyRange range;
-  int index;
-  int count;  ///< of splits with keys
-};
-
-/// Whole pages for each split.
-__device__ __forceinline__ Split split_keys(const DecodeArgs& args, const DeviceSpan& span,
-                                            const DecodePlan& plan) {
-  const int begin = first_key_of(args.first_keys, span, 0, args.shape.window);
-  const int end = end_key_of(args.end_keys, span, 0);
-  const int first_page = begin / kPageTokens;
-  const int num_pages = (end + kPageTokens - 1) / kPageTokens - first_page;
-  const int pages = max((num_pages + plan.num_splits - 1) / plan.num_splits, plan.min_pages);
-  const int index = static_cast<int>(blockIdx.x);
-  return {{max(begin, (first_page + index * pages) * kPageTokens),
-           min(end, (first_page + (index + 1) * pages) * kPageTokens)},
-          index,
-          (num_pages + pages - 1) / pages};
 }
 
 /// Every block of a cluster owns a share of the columns: each sends its sums to their owners, which
@@ -102,7 +60,8 @@ __device__ __forceinline__ Split split_keys(const DecodeArgs& args, const Device
 template <int kHeadDim, int kStages, class Finish>
 __device__ __forceinline__ void merge_cluster(const DecodeMemory<kHeadDim, kStages>& memory,
                                               const Split& split, int quads, const Finish& finish) {
-  const int share = (quads + split.count - 1) / split.count;
+  // Whole chunks of coded outputs.
+  const int share = (quads + 8 * split.count - 1) / (8 * split.count) * 8;
   ptx::cluster_wait();
   DecodeTile<kHeadDim, kStages>::merge_warps(
       memory, quads, [&](int head, int column, const Part& part) {
@@ -135,7 +94,7 @@ __device__ __forceinline__ void merge_cluster(const DecodeMemory<kHeadDim, kStag
   }
 }
 
-/// Grid: splits, kv heads times tiles of their query heads, spans.
+/// Grid: splits, kv heads times tiles of their query heads, spans; or shares.
 template <int kHeadDim, int kStages>
 __global__ void __launch_bounds__(kDecodeThreads, 2)
     decode_kernel(const __grid_constant__ DecodeArgs args, const __grid_constant__ DecodePlan plan,
@@ -144,48 +103,62 @@ __global__ void __launch_bounds__(kDecodeThreads, 2)
   extern __shared__ __align__(128) unsigned char shared[];
   __shared__ bool last;
   ptx::allow_next_kernel();
-  ptx::wait_for_previous_kernels();
-  const DeviceSpan span = args.spans[blockIdx.z];
-  if (span.count != 1) return;
+  if (!args.pages_ready) ptx::wait_for_previous_kernels();
+  const Split split = plan.shares > 0 ? share_split(args, plan) : grid_split(args, plan);
+  if (split.place < 0) {
+    ptx::wait_for_previous_kernels();
+    return;
+  }
   const AttentionShape& shape = args.shape;
-  const Split split = split_keys(args, span, plan);
-  if (split.index >= split.count) return;
+  const DeviceSpan& span = split.span;
   // The others may be sent to once they have arrived here, which is long ago when it matters.
-  if (plan.clustered && split.count > 1) ptx::cluster_arrive_relaxed();
-  const int kv_head = blockIdx.y / plan.group_tiles;
-  const int group_tile = blockIdx.y - kv_head * plan.group_tiles;
+  if (split.clustered(plan)) ptx::cluster_arrive_relaxed();
+  const int kv_head = split.group / plan.group_tiles;
+  const int group_tile = split.group - kv_head * plan.group_tiles;
   const int first_head = kv_head * plan.group + group_tile * kGroupRows;
   const int heads = min(kGroupRows, plan.group - group_tile * kGroupRows);
+  const bool fresh = kTakesFresh<kHeadDim> && args.fresh.keys != nullptr;
+  const int stored_end = fresh ? min(split.keys.end, span.start) : split.keys.end;
 
   const DecodeMemory<kHeadDim, kStages> memory = {shared};
   {
     Tile tile;
-    tile.load_queries(static_cast<const F16*>(args.queries) + span.row * args.query_stride +
-                          first_head * shape.head_dim,
-                      heads, shape.head_dim);
-    tile.run(args, span, kv_head, split.range, map, wide, ptx::shared_address(shared));
+    tile.run(args, span, kv_head, split.keys, stored_end, map, wide, memory, args.pages_ready, [&] {
+      ptx::wait_for_previous_kernels();
+      tile.load_queries(static_cast<const F16*>(args.queries) + span.row * args.query_stride +
+                            first_head * shape.head_dim,
+                        heads, shape.head_dim);
+      if constexpr (kTakesFresh<kHeadDim>) {
+        if (!fresh) return;
+        const std::int64_t angles = span.row * args.fresh.table_stride;
+        turn_queries<kHeadDim>(tile.queries, args.fresh.cosines + angles,
+                               args.fresh.sines + angles);
+        if (stored_end < split.keys.end && Tile::takes(split.keys, stored_end)) {
+          store_fresh<kHeadDim>(args, span, kv_head, group_tile == 0, memory.fresh());
+        }
+      }
+    });
     __syncthreads();
     tile.share(memory, heads);
   }
   __syncthreads();
 
-  F16* out = static_cast<F16*>(args.out) + span.row * args.out_stride + first_head * shape.head_dim;
+  const DecodeOutput output = {args, span.row, first_head};
   const int quads = heads * (kHeadDim / 4);
   const auto finish = [&](int head, int column, const Part& part) {
-    store_normalized(out + head * shape.head_dim, column, shape.head_dim, part.value, part.scale.y);
+    output(head, column, part.value, part.scale.y);
   };
   if (split.count == 1) {
     Tile::merge_warps(memory, quads, finish);
     return;
   }
-  if (plan.clustered) {
+  if (split.clustered(plan)) {
     merge_cluster(memory, split, quads, finish);
     return;
   }
-  const std::int64_t place = static_cast<std::int64_t>(blockIdx.z) * gridDim.y + blockIdx.y;
-  const std::int64_t first_part = place * plan.num_splits * plan.part_rows;
-  float* parts = plan.parts + first_part * kHeadDim;
-  float2* scales = plan.scales + first_part;
+  const std::int64_t first_row = static_cast<std::int64_t>(split.first_part) * plan.part_rows;
+  float* parts = plan.parts + first_row * kHeadDim;
+  float2* scales = plan.scales + first_row;
   Tile::merge_warps(memory, quads, [&](int head, int column, const Part& part) {
     const int row = split.index * plan.part_rows + head;
     *reinterpret_cast<float4*>(parts + row * kHeadDim + column) = part.value;
@@ -196,13 +169,13 @@ __global__ void __launch_bounds__(kDecodeThreads, 2)
   // The counter wraps to zero with the last arrival, ready for the next launch.
   if (threadIdx.x == 0) {
     const unsigned others = split.count - 1;
+    const int place = split.place * shape.num_kv_heads * plan.group_tiles + split.group;
     last = atomicInc(plan.arrived + place, others) == others;
   }
   __syncthreads();
   if (!last) return;
   __threadfence();
-  combine_parts<kHeadDim>(parts, scales, split.count, plan.part_rows, heads, shape.head_dim, out,
-                          shared);
+  combine_parts<kHeadDim>(parts, scales, split.count, plan.part_rows, heads, output, shared);
 }
 
 int padded_head_dim(int head_dim) {
@@ -241,10 +214,24 @@ SplitRule plain_rule(std::int64_t groups) {
   const int multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount);
   if (groups > kCounters) return {1, 1};
   if (groups > multiprocessors * 3 / 2) return {4, 32};
-  // 16 sequences of 550 keys leave half of the multiprocessors idle where one takes 512 of them: a
-  // step of Qwen2.5-VL-7B takes 2.75 ms with 320 keys or more, and 2.82 ms with 512.
-  if (groups > multiprocessors / 4) return {8, groups <= multiprocessors / 2 ? 5 : 8};
+  if (groups > multiprocessors / 4) return {8, 8};
   return {static_cast<int>(std::min<std::int64_t>(multiprocessors / groups, kMaxSplits)), 1};
+}
+
+/// Blocks that share the work evenly, one on every multiprocessor: for a few sequences whose groups
+/// are too many for clusters. 0 where there are more groups than that.
+int shares_of(const DecodeArgs& args) {
+  const int multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount);
+  const int blocks = std::min(multiprocessors, kMaxSplits) / 2 * 2;
+  const auto groups = static_cast<int>(groups_of(args.shape, 1));
+  const std::int64_t least = std::int64_t{args.num_spans} * share_blocks(groups, 1);
+  return groups_of(args.shape, args.num_spans) > multiprocessors / 4 && least <= blocks ? blocks
+                                                                                        : 0;
+}
+
+/// What keeps a second block away from a multiprocessor.
+int spread_bytes(int shared_bytes) {
+  return std::max(shared_bytes, device_attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor) / 2);
 }
 
 /// Clusters of `size` blocks that the device runs at the same time.
@@ -278,13 +265,12 @@ int choose_cluster(const void* kernel, std::int64_t groups, std::int64_t max_key
                    int& shared_bytes) {
   const int multiprocessors = device_attribute(cudaDevAttrMultiProcessorCount);
   if (groups > multiprocessors / 4) return 0;
-  const int half = device_attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor) / 2;
-  const int spread_bytes = std::max(shared_bytes, half);
+  const int spread = spread_bytes(shared_bytes);
   for (int size = kMaxCluster; size >= 1; size /= 2) {
     if (size > 1 && size * kPageTokens >= 2 * max_keys) continue;
     if (groups * size > multiprocessors) continue;
-    if (clusters_at_once(kernel, size, spread_bytes) >= groups) {
-      shared_bytes = spread_bytes;
+    if (clusters_at_once(kernel, size, spread) >= groups) {
+      shared_bytes = spread;
       return size;
     }
     if (size <= 8 && clusters_at_once(kernel, size, shared_bytes) >= groups) return size;
@@ -302,8 +288,14 @@ DecodePlan make_plan(const DecodeArgs& args, const void* kernel, int& shared_byt
   plan.min_pages = 1;
   const bool clusters = !args.portable && device_attribute(cudaDevAttrComputeCapabilityMajor) >= 9;
   plan.num_splits = clusters ? choose_cluster(kernel, groups, args.max_keys, shared_bytes) : 0;
-  plan.clustered = plan.num_splits > 0;
-  if (!plan.clustered) {
+  plan.cluster = std::max(1, plan.num_splits);
+  plan.shares = plan.num_splits > 0 ? 0 : shares_of(args);
+  if (plan.shares > 0) {
+    const int spread = spread_bytes(shared_bytes);
+    if (spread <= device_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin)) shared_bytes = spread;
+    const bool pairs = clusters && clusters_at_once(kernel, 2, shared_bytes) >= plan.shares / 2;
+    plan.cluster = pairs ? 2 : 1;
+  } else if (plan.num_splits == 0) {
     const SplitRule rule = plain_rule(groups);
     const std::int64_t pages = (args.max_keys + kPageTokens - 1) / kPageTokens;
     const std::int64_t most = (pages + rule.min_pages - 1) / rule.min_pages;
@@ -313,8 +305,9 @@ DecodePlan make_plan(const DecodeArgs& args, const void* kernel, int& shared_byt
   // The counters' place and number are the same for all launches that share a workspace.
   plan.arrived = static_cast<unsigned*>(args.workspace);
   plan.parts = reinterpret_cast<float*>(plan.arrived + kCounters);
-  plan.scales = reinterpret_cast<float2*>(plan.parts + groups * plan.num_splits * plan.part_rows *
-                                                           padded_head_dim(shape.head_dim));
+  const std::int64_t parts = plan.shares > 0 ? plan.shares : groups * plan.num_splits;
+  plan.scales = reinterpret_cast<float2*>(plan.parts +
+                                          parts * plan.part_rows * padded_head_dim(shape.head_dim));
   return plan;
 }
 
@@ -326,12 +319,19 @@ cudaError_t launch_decode(cudaStream_t stream, const DecodeArgs& args) {
   const auto kernel = decode_kernel<kHeadDim, kStages>;
   int shared_bytes = DecodeMemory<kHeadDim, kStages>::kBytes;
   const DecodePlan plan = make_plan(args, reinterpret_cast<const void*>(kernel), shared_bytes);
-  const dim3 grid(plan.num_splits, args.shape.num_kv_heads * plan.group_tiles, args.num_spans);
-  return launch(kernel, {grid, kDecodeThreads, shared_bytes, plan.clustered ? plan.num_splits : 1},
-                stream, args.dependent_launch, args, plan, score_map(args.shape), wide);
+  const dim3 grid =
+      plan.shares > 0
+          ? dim3(plan.shares)
+          : dim3(plan.num_splits, args.shape.num_kv_heads * plan.group_tiles, args.num_spans);
+  return launch(kernel, {grid, kDecodeThreads, shared_bytes, plan.cluster}, stream,
+                args.dependent_launch, args, plan, score_map(args.shape), wide);
 }
 
 }  // namespace
+
+bool decode_takes_fresh(const AttentionShape& shape) {
+  return shape.head_dim % 32 == 0 && padded_head_dim(shape.head_dim) == shape.head_dim;
+}
 
 std::size_t decode_attention_workspace_bytes(const AttentionShape& shape, int num_spans) {
   const std::int64_t groups = groups_of(shape, num_spans);
@@ -345,6 +345,7 @@ std::size_t decode_attention_workspace_bytes(const AttentionShape& shape, int nu
 }
 
 cudaError_t decode_attention(cudaStream_t stream, const DecodeArgs& args) {
+  if (args.fresh.keys != nullptr && !decode_takes_fresh(args.shape)) return cudaErrorInvalidValue;
   if (args.num_spans == 0 || args.max_keys == 0) return cudaSuccess;
   return with_padded_head_dim(args.shape.head_dim, [&](auto padded) {
     constexpr int kStages = padded.value <= 128 ? 3 : 2;

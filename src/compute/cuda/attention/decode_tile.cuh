@@ -65,8 +65,11 @@ struct DecodeMemory {
   static constexpr int kWeightsBytes = (kMaxSplits + 1) * kGroupRows * 4;
   static constexpr int kOwnBytes = std::max({kDecodeWarps * kWarpBytes, kSumsBytes, kWeightsBytes});
   static constexpr int kQuads = kGroupRows * kHeadDim / 4;
-  static constexpr int kReceivedBytes = (kQuads + kMaxCluster) * 16 + kMaxCluster * kGroupRows * 8;
-  static constexpr int kBytes = kOwnBytes + kReceivedBytes;
+  /// Shares of the columns are rounded up to eight quads.
+  static constexpr int kReceivedQuads = kQuads + 8 * kMaxCluster;
+  static constexpr int kReceivedBytes = kReceivedQuads * 16 + kMaxCluster * kGroupRows * 8;
+  static constexpr int kFreshBytes = 2 * kHeadDim * 2;
+  static constexpr int kBytes = kOwnBytes + kReceivedBytes + kFreshBytes;
 
   unsigned char* begin;
 
@@ -82,7 +85,11 @@ struct DecodeMemory {
   }
   /// [members of the cluster, kGroupRows]
   __device__ __forceinline__ float2* received_scales() const {
-    return reinterpret_cast<float2*>(received_values() + kQuads + kMaxCluster);
+    return reinterpret_cast<float2*>(received_values() + kReceivedQuads);
+  }
+  /// Key and value of a token that is not in its page yet, [2, kHeadDim].
+  __device__ __forceinline__ F16* fresh() const {
+    return reinterpret_cast<F16*>(begin + kOwnBytes + kReceivedBytes);
   }
 };
 
@@ -153,16 +160,38 @@ struct DecodeTile {
     }
   }
 
-  /// This warp's part of the keys of `range`. Loading and adding are written once each: unrolled
-  /// prologues outgrew the instruction cache, and a chunk took twice as long.
+  /// Whether it is this warp that takes key `key` of `range`.
+  static __device__ __forceinline__ bool takes(const KeyRange& range, int key) {
+    return (key / kChunkKeys - range.begin / kChunkKeys) % kDecodeWarps ==
+           static_cast<int>(threadIdx.x / 32);
+  }
+
+  /// Rows `row` of the keys and values of a chunk from memory.fresh().
+  static __device__ __forceinline__ void put_fresh(std::uint32_t at, const Memory& block, int row) {
+    for (int chunk = threadIdx.x % 32; chunk < 2 * Layout::kChunks; chunk += 32) {
+      const int column = chunk % Layout::kChunks;
+      const std::uint32_t matrix = at + chunk / Layout::kChunks * Memory::kChunkBytes;
+      ptx::store_shared(matrix + Layout::offset(row, column),
+                        reinterpret_cast<const uint4*>(block.fresh())[chunk]);
+    }
+    __syncwarp();
+  }
+
+  /// This warp's part of the keys of `range`, of which those before `stored_end` are in pages and
+  /// at most one is in memory.fresh(). begin() loads the queries, and what belongs there: at once,
+  /// or
+  /// (`begin_late`) when the first keys are on their way. Loading and adding are written once each:
+  /// unrolled prologues outgrew the instruction cache, and a chunk took twice as long.
+  template <class Begin>
   __device__ __forceinline__ void run(const DecodeArgs& args, const DeviceSpan& span, int kv_head,
-                                      const KeyRange& range, const ScoreMap& map, bool wide,
-                                      std::uint32_t shared) {
+                                      const KeyRange& range, int stored_end, const ScoreMap& map,
+                                      bool wide, const Memory& block, bool begin_late,
+                                      const Begin& begin) {
     constexpr int kAhead = kStages * kDecodeWarps;
     const AttentionShape& shape = args.shape;
     const int lane = threadIdx.x % 32;
     const int warp = threadIdx.x / 32;
-    const std::uint32_t memory = shared + warp * Memory::kWarpBytes;
+    const std::uint32_t memory = ptx::shared_address(block.begin) + warp * Memory::kWarpBytes;
     const int first_chunk = range.begin / kChunkKeys + warp;
     const int end_chunk = (range.end + kChunkKeys - 1) / kChunkKeys;
     // Lane i knows page first_page + i, so that copies need not wait for the table.
@@ -179,7 +208,7 @@ struct DecodeTile {
       const std::int64_t id = __shfl_sync(0xffffffffu, page, index - first_page);
       const std::int64_t row =
           (id * shape.num_kv_heads + kv_head) * kPageTokens + chunk * kChunkKeys % kPageTokens;
-      const int rows = range.end - chunk * kChunkKeys;
+      const int rows = stored_end - chunk * kChunkKeys;
       const std::int64_t offset = row * shape.head_dim;
       copy_rows<Layout, kChunkKeys, 32>(to, static_cast<const F16*>(args.kv.keys) + offset,
                                         shape.head_dim, rows, shape.head_dim, wide, lane);
@@ -187,12 +216,18 @@ struct DecodeTile {
                                         static_cast<const F16*>(args.kv.values) + offset,
                                         shape.head_dim, rows, shape.head_dim, wide, lane);
     };
+    const int begin_chunk = begin_late ? first_chunk : first_chunk - kAhead;
     std::uint32_t at = memory;
 #pragma unroll 1
-    for (int chunk = first_chunk - kAhead; chunk < end_chunk; chunk += kDecodeWarps) {
-      if (chunk >= first_chunk) {
+    for (int chunk = first_chunk - kAhead; chunk < end_chunk || chunk <= first_chunk;
+         chunk += kDecodeWarps) {
+      if (chunk == begin_chunk) begin();
+      if (chunk >= first_chunk && chunk < end_chunk) {
         ptx::copy_wait<kStages - 1>();
         __syncwarp();
+        if (stored_end < range.end && chunk == stored_end / kChunkKeys) {
+          put_fresh(at, block, stored_end % kChunkKeys);
+        }
         add_chunk(at, at + Memory::kChunkBytes, map, chunk * kChunkKeys, range);
         __syncwarp();
       }
@@ -202,11 +237,11 @@ struct DecodeTile {
       if (at == memory + Memory::kWarpBytes) at = memory;
     }
     ptx::copy_wait<0>();
-    softmax.finish();
   }
 
   /// Leaves this warp's sums and (maximum, sum) of its rows in shared memory.
   __device__ __forceinline__ void share(const Memory& memory, int heads) {
+    softmax.finish();
     const int lane = threadIdx.x % 32;
     const int warp = threadIdx.x / 32;
 #pragma unroll

@@ -72,6 +72,20 @@ __device__ __forceinline__ std::uint32_t pack(float low, float high) {
   return packed;
 }
 
+/// Two f16, infinities as the largest numbers; not-a-numbers stay.
+__device__ __forceinline__ std::uint32_t hold(std::uint32_t pair) {
+  std::uint32_t held;
+  asm("min.NaN.f16x2 %0, %1, %2;" : "=r"(held) : "r"(pair), "r"(0x7bff7bffu));
+  asm("max.NaN.f16x2 %0, %0, %1;" : "+r"(held) : "r"(0xfbfffbffu));
+  return held;
+}
+
+__device__ __forceinline__ void store_shared(std::uint32_t to, const uint4& value) {
+  asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(value.x), "r"(value.y),
+               "r"(value.z), "r"(value.w)
+               : "memory");
+}
+
 /// Waits for the kernels that this one was allowed to overlap. Before the first read of anything
 /// they may have written, and before the first write of anything they may read.
 __device__ __forceinline__ void wait_for_previous_kernels() {
