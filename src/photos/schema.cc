@@ -143,7 +143,15 @@ CREATE VIRTUAL TABLE photo_text USING fts5 (
 );
 )sql";
 
-constexpr std::array kMigrations = {kFirst};
+// Beside the photos, which are read one after the other when a new one is compared with all.
+constexpr const char* kMiniatures = R"sql(
+CREATE TABLE miniatures (
+  photo_id INTEGER PRIMARY KEY REFERENCES photos (id),
+  pixels BLOB NOT NULL                  -- as vision/vision.h says
+) STRICT;
+)sql";
+
+constexpr std::array kMigrations = {kFirst, kMiniatures};
 // "Sacc", so that other programs' databases are told from ours.
 constexpr int kApplicationId = 0x53616363;
 
