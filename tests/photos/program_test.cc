@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <boost/json.hpp>
 #include <filesystem>
 
 #include "base/json.h"
@@ -110,6 +112,38 @@ TEST_F(ProgramTest, ATruncatedFileThatIsCompletedIsAPhoto) {
   EXPECT_EQ(add().status, 0);
   EXPECT_EQ(count("SELECT COUNT(*) FROM photos WHERE width IS NOT NULL"), 2);
   EXPECT_EQ(count("SELECT COUNT(*) FROM photos"), 2);
+}
+
+TEST_F(ProgramTest, BenchMeasuresALibraryThatItMakes) {
+  const std::string page = folder_.file("report.html");
+  const Outcome measured =
+      run_program({"photos", "bench", "--photos", "4", "--size", "320x240", "--seed", "3",
+                   "--folder", folder_.file("bench"), "--json", "--html", page});
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  const auto report = parse_json(measured.out, "the report").as_object();
+  EXPECT_EQ(report.at("photos").to_number<int>(), 4);
+  EXPECT_EQ(report.at("set_aside").to_number<int>(), 0) << measured.out;
+  // The first one has the models loaded, the others come one by one; nothing is left to come.
+  const auto& arrivals = report.at("arrivals").as_array();
+  ASSERT_EQ(arrivals.size(), 4U);
+  for (const char* name : {"visible", "vision", "small"}) {
+    const auto found = std::ranges::find_if(
+        arrivals, [&](const auto& arrival) { return arrival.at("name").as_string() == name; });
+    ASSERT_NE(found, arrivals.end()) << name;
+    EXPECT_EQ(found->at("photos").to_number<int>(), 3) << name;
+    EXPECT_GT(found->at("p50_ms").to_number<double>(), 0.0) << name;
+  }
+  EXPECT_EQ(report.at("rest").at("photos").to_number<int>(), 0);
+  EXPECT_GT(report.at("memory").at("peak_bytes").to_number<double>(),
+            report.at("memory").at("weight_bytes").to_number<double>());
+  const std::string html = read_text_file(page);
+  EXPECT_THAT(html, HasSubstr("4 photos of 320x240"));
+  EXPECT_THAT(html, HasSubstr("<svg"));
+  EXPECT_THAT(html, HasSubstr("memory besides the models"));
+  // What it made stays, and is not measured into again.
+  EXPECT_TRUE(fs::exists(folder_.path() / "bench" / "library" / "photos.db"));
+  cli::expect_refused(run_program({"photos", "bench", "--folder", folder_.file("bench")}), 1,
+                      "the folder must be empty");
 }
 
 TEST_F(ProgramTest, OneAtATimeWorks) {
