@@ -265,6 +265,13 @@ TEST(JobsTest, EveryScheduleEnds) {
       now += 1'000;
     }
     test.library.database().read([&](Connection& connection) {
+      EXPECT_EQ(query_integer(connection,
+                              "SELECT COUNT(*) FROM (SELECT tier, state, COUNT(*) FROM jobs GROUP "
+                              "BY tier, state EXCEPT SELECT * FROM job_counts)"),
+                0)
+          << "seed " << seed;
+      EXPECT_EQ(query_integer(connection, "SELECT SUM(jobs) FROM job_counts"),
+                query_integer(connection, "SELECT COUNT(*) FROM jobs"));
       auto rows = sql(connection,
                       "SELECT photo_id, tier, state FROM jobs WHERE photo_id IN (SELECT photo_id "
                       "FROM jobs WHERE tier = 'import' AND state = 'done')");
