@@ -220,7 +220,13 @@ DROP INDEX regions_by_person;
 CREATE INDEX regions_by_person ON regions (person_id, photo_id) WHERE person_id IS NOT NULL;
 )sql";
 
-constexpr std::array kMigrations = {kFirst, kMiniatures, kCounts};
+constexpr const char* kCrashes = R"sql(
+-- How often the program ended while it was at this photo: one of several then, or alone since.
+ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX jobs_suspected ON jobs (tier, state) WHERE crashes > 0;
+)sql";
+
+constexpr std::array kMigrations = {kFirst, kMiniatures, kCounts, kCrashes};
 // "Sacc", so that other programs' databases are told from ours.
 constexpr int kApplicationId = 0x53616363;
 

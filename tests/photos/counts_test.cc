@@ -88,12 +88,12 @@ TEST(CountsTest, AnOlderLibraryIsCounted) {
       connection.exec(std::string("DROP TRIGGER ") + trigger);
     }
     for (const char* index : {"jobs_ended", "photos_reviewed", "photos_by_month",
-                              "files_unreadable", "files_missing"}) {
+                              "files_unreadable", "files_missing", "jobs_suspected"}) {
       connection.exec(std::string("DROP INDEX ") + index);
     }
     connection.exec(
-        "DROP TABLE job_counts; DROP TABLE tag_counts; DROP TABLE miniatures; PRAGMA "
-        "user_version = 1");
+        "DROP TABLE job_counts; DROP TABLE tag_counts; DROP TABLE miniatures; ALTER TABLE jobs "
+        "DROP COLUMN crashes; PRAGMA user_version = 1");
   });
   const Library again(folder);
   again.database().read([](Connection& connection) {
