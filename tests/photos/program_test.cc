@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "base/json.h"
 #include "cli/process.h"
 #include "photos/library.h"
 #include "photos/made_library.h"
+#include "photos/started_program.h"
 #include "temporary_directory.h"
 
 namespace saccade::photos {
@@ -20,6 +23,8 @@ namespace fs = std::filesystem;
 using cli::Outcome;
 using cli::run_program;
 using testing::HasSubstr;
+
+constexpr std::chrono::seconds kPatience{60};
 
 class ProgramTest : public testing::Test {
  protected:
@@ -32,6 +37,16 @@ class ProgramTest : public testing::Test {
     const Library library(this->library());
     return library.database().read(
         [&](Connection& connection) { return query_integer(connection, query); });
+  }
+  /// Waits until another program has brought the library there.
+  void eventually(const std::string& query, std::int64_t wanted) const {
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    std::int64_t found = -1;
+    while (found != wanted && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      if (fs::exists(fs::path(library()) / "photos.db")) found = count(query);
+    }
+    EXPECT_EQ(found, wanted) << query;
   }
   void write(const std::string& name, std::string_view bytes) const {
     folder_.write("pictures/" + name, bytes);
@@ -76,6 +91,19 @@ TEST_F(ProgramTest, ADeletedFileIsMissingAndComesBack) {
   fs::rename(folder_.path() / "aside", photo);
   EXPECT_EQ(run_program({"photos", "verify", library()}).status, 0);
   EXPECT_EQ(count("SELECT COUNT(*) FROM files WHERE missing_since IS NOT NULL"), 0);
+}
+
+TEST_F(ProgramTest, WhatIsDeletedWhileItIsWatchedIsMissing) {
+  StartedProgram watching({"photos", "add", library(), photos().string(), "--watch"});
+  eventually("SELECT COUNT(*) FROM photos", 2);
+  fs::remove(photos() / "IMG_00002.jpg");
+  eventually("SELECT COUNT(*) FROM files WHERE missing_since IS NOT NULL", 1);
+  EXPECT_EQ(count("SELECT COUNT(*) FROM files WHERE missing_since IS NOT NULL AND path LIKE "
+                  "'%IMG_00002.jpg'"),
+            1);
+  fs::copy_file(photos() / "IMG_00001.jpg", photos() / "IMG_00003.jpg");
+  eventually("SELECT COUNT(*) FROM files", 3);
+  EXPECT_EQ(count("SELECT COUNT(*) FROM photos"), 2);
 }
 
 TEST_F(ProgramTest, AChangedFileIsFound) {
