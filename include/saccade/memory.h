@@ -19,4 +19,9 @@ struct MemoryNeeds {
 
 MemoryNeeds memory_needs(const ModelInfo& info);
 
+/// Bytes (EngineOptions::kv_memory_bytes) in which `sequences` of `tokens` in all have room at a
+/// time.
+std::int64_t bytes_for_sequences(const ModelInfo& info, std::int64_t tokens,
+                                 std::int64_t sequences);
+
 }  // namespace saccade

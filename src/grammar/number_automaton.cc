@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::int64_t kMaxBoundDigits = 400;  // what doubles reach, and then some
 constexpr std::uint64_t kMaxDivisor = 20'000;
+// A model that writes zeros one after the other would never end. Every 64-bit integer has no more
+// digits than this, and no double is told from its neighbours by more behind its first one.
+constexpr std::int32_t kWholeDigits = 20;
+constexpr std::int32_t kFractionDigits = 17;
 
 /// The digits of a bound's magnitude around its point.
 struct Bound {
@@ -64,9 +68,8 @@ struct State {
   Phase phase = kStart;
   bool negative = false;
   Comparison low, high;
-  std::int32_t places = 0;      // digits behind the point that count for the remainder
+  std::int32_t digits = 0;      // of this part, where they are counted
   std::uint64_t remainder = 0;  // of all digits so far
-  bool beyond = false;          // a digit other than 0 stands too far behind the point
   auto operator<=>(const State&) const = default;
 };
 
@@ -76,6 +79,15 @@ class Automaton {
     if (set.low) low_ = bound_of(*set.low, where);
     if (set.high) high_ = bound_of(*set.high, where);
     if (set.multiple) set_multiple(*set.multiple, where);
+    const std::size_t whole = std::max(low_.whole.size(), high_.whole.size());
+    const std::size_t fraction = std::max(low_.fraction.size(), high_.fraction.size());
+    // One more than a bound has, so that there is a number between any two.
+    max_whole_ = std::max(kWholeDigits, static_cast<std::int32_t>(whole) + 1);
+    max_fraction_ =
+        set.multiple ? places_ : std::max(kFractionDigits, static_cast<std::int32_t>(fraction) + 1);
+    // Beside each remainder, of either sign; half of the states are left for the bounds.
+    const auto counts = static_cast<std::uint64_t>(max_whole_ + max_fraction_ + 2);
+    counts_whole_ = 2 * divisor_ * counts <= kMaxDfaStates / 2;
   }
 
   Dfa build(std::string_view where) const {
@@ -127,12 +139,13 @@ class Automaton {
       }
       end_whole(t.low, low_);
       end_whole(t.high, high_);
+      t.digits = 0;
       t.phase = State::kPoint;
       return t;
     }
     if (byte < '0' || byte > '9' || s.phase == State::kZero) return std::nullopt;
     const bool fraction = s.phase == State::kPoint || s.phase == State::kFraction;
-    add_digit(t, static_cast<char>(byte), fraction);
+    if (!add_digit(t, static_cast<char>(byte), fraction)) return std::nullopt;
     if (fraction) {
       t.phase = State::kFraction;
     } else {
@@ -144,17 +157,24 @@ class Automaton {
     return t;
   }
 
-  void add_digit(State& t, char digit, bool fraction) const {
+  /// Whether digits of the whole part are counted: where a bound ends it, they need not be.
+  bool counts_whole(const State& s) const {
+    return counts_whole_ && !(s.negative ? set_.low : set_.high);
+  }
+
+  /// False: there are enough digits.
+  bool add_digit(State& t, char digit, bool fraction) const {
+    if (fraction || counts_whole(t)) {
+      if (t.digits == (fraction ? max_fraction_ : max_whole_)) return false;
+      ++t.digits;
+    }
     const auto add = fraction ? add_fraction_digit : add_whole_digit;
     if (set_.low) add(t.low, low_, digit);
     if (set_.high) add(t.high, high_, digit);
-    if (!set_.multiple) return;
-    if (fraction && t.places == places_) {
-      t.beyond |= digit != '0';
-      return;
+    if (set_.multiple) {
+      t.remainder = (t.remainder * 10 + static_cast<std::uint64_t>(digit - '0')) % divisor_;
     }
-    if (fraction) ++t.places;
-    t.remainder = (t.remainder * 10 + static_cast<std::uint64_t>(digit - '0')) % divisor_;
+    return true;
   }
 
   bool ends(const State& s) const {
@@ -165,8 +185,9 @@ class Automaton {
     if (set_.high && !holds(s, s.high, *set_.high, high_, set_.high_excluded, -1)) return false;
     if (!set_.multiple) return true;
     std::uint64_t remainder = s.remainder;
-    for (std::int32_t i = s.places; i < places_; ++i) remainder = remainder * 10 % divisor_;
-    return remainder == 0 && !s.beyond;
+    const std::int32_t places = s.phase == State::kFraction ? s.digits : 0;
+    for (std::int32_t i = places; i < places_; ++i) remainder = remainder * 10 % divisor_;
+    return remainder == 0;
   }
 
   /// Whether a number lies on the side `wanted` (1: above) of a bound.
@@ -186,8 +207,11 @@ class Automaton {
 
   const NumberSet& set_;
   Bound low_, high_;
-  std::int32_t places_ = 0;
+  std::int32_t places_ = 0;  // digits behind the point that a multiple may have
   std::uint64_t divisor_ = 1;
+  std::int32_t max_whole_ = 0;
+  std::int32_t max_fraction_ = 0;
+  bool counts_whole_ = false;  // they do not come to too many states
 };
 
 }  // namespace
@@ -202,7 +226,9 @@ DfaPtr written_numbers(const NumberSet& set, std::string_view where) {
   if (set.empty()) return std::make_shared<const Dfa>();
   if (set.everything()) {
     static const DfaPtr dfa = compile_regex(
-        "-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?", RegexMatch::kWhole);
+        fmt::format("-?(?:0|[1-9][0-9]{{0,{}}})(?:\\.[0-9]{{1,{}}})?(?:[eE][+-]?[0-9]{{1,2}})?",
+                    kWholeDigits - 1, kFractionDigits),
+        RegexMatch::kWhole);
     return dfa;
   }
   if (set.single()) return literals(std::array{set.low->text()});

@@ -169,6 +169,11 @@ void store_findings(Connection& connection, std::int64_t photo, const std::strin
           "?5, colours = ?6, perceptual_hash = ?7 WHERE id = ?1",
           photo, findings.sharpness, findings.brightness, findings.clipped_dark,
           findings.clipped_light, colours, static_cast<std::int64_t>(findings.perceptual_hash));
+  execute(connection, "DELETE FROM miniatures WHERE photo_id = ?1", photo);
+  if (!findings.miniature.empty()) {
+    execute(connection, "INSERT INTO miniatures (photo_id, pixels) VALUES (?1, ?2)", photo,
+            findings.miniature);
+  }
   store_regions(connection, photo, findings.regions);
   store_result(connection,
                {.photo = photo,

@@ -5,6 +5,7 @@
 
 #include "photos/answers.h"
 #include "photos/revision.h"
+#include "photos/scene_evidence.h"
 
 namespace saccade::photos {
 namespace {
@@ -17,23 +18,20 @@ constexpr int kBurstDistance = 10;
 struct Candidate {
   std::int64_t photo = 0;
   std::optional<std::int64_t> cluster;
-  double likeness = 0.0;
+  double likeness = 0.0;   // 0 to 1
+  bool duplicate = false;  // not of a burst: more must speak for it
 };
 
-/// How alike two photos are, 0 to 1, if alike enough.
-std::optional<double> likeness_of(const ClusterSettings& settings, bool burst, int distance,
-                                  std::optional<double> cosine) {
-  const double by_hash = 1.0 - distance / 64.0;
-  if (!cosine) {
-    const int limit = burst ? kBurstDistance : settings.duplicate_distance;
-    return distance <= limit ? std::optional(by_hash) : std::nullopt;
+/// Whether embeddings and hashes are alike enough; if so, how alike, in `candidate`.
+bool is_alike(const ClusterSettings& settings, bool burst, int distance,
+              std::optional<double> cosine, Candidate& candidate) {
+  candidate.likeness = cosine ? std::clamp(*cosine, 0.0, 1.0) : 1.0 - distance / 64.0;
+  if (burst && (cosine ? *cosine >= settings.burst_likeness : distance <= kBurstDistance)) {
+    return true;
   }
-  const double likeness = std::clamp(*cosine, 0.0, 1.0);
-  if (burst && *cosine >= settings.burst_likeness) return likeness;
-  if (*cosine >= settings.duplicate_likeness && distance <= settings.duplicate_distance) {
-    return likeness;
-  }
-  return std::nullopt;
+  candidate.duplicate = true;
+  return distance <= settings.duplicate_distance &&
+         (!cosine || *cosine >= settings.duplicate_likeness);
 }
 
 /// `import`: the tier without which a photo answers for nobody.
@@ -54,18 +52,24 @@ std::optional<Candidate> most_alike(Connection& connection, const ClusterSetting
                     "(SELECT 1 FROM jobs WHERE photo_id = other.id AND tier = ?4 AND state = "
                     "'set_aside')",
                     photo, settings.burst_seconds, settings.duplicate_distance, import);
-  std::optional<Candidate> best;
+  std::vector<Candidate> candidates;
   while (others.executeStep()) {
     if (others.getColumn(2).isNull()) continue;
-    const auto likeness =
-        likeness_of(settings, others.getColumn(4).getInt() != 0, others.getColumn(2).getInt(),
-                    optional_number(others.getColumn(3)));
-    if (!likeness || (best && *likeness <= best->likeness)) continue;
-    best = {.photo = others.getColumn(0).getInt64(),
-            .cluster = optional_integer(others.getColumn(1)),
-            .likeness = *likeness};
+    Candidate candidate{.photo = others.getColumn(0).getInt64(),
+                        .cluster = optional_integer(others.getColumn(1))};
+    if (is_alike(settings, others.getColumn(4).getInt() != 0, others.getColumn(2).getInt(),
+                 optional_number(others.getColumn(3)), candidate)) {
+      candidates.push_back(candidate);
+    }
   }
-  return best;
+  // The evidence takes longer to look at than most photos are worth, so the likeliest come first.
+  std::ranges::stable_sort(candidates, std::ranges::greater(), &Candidate::likeness);
+  const auto best = std::ranges::find_if(candidates, [&](const Candidate& candidate) {
+    return (!candidate.duplicate ||
+            may_be_duplicates(connection, settings, photo, candidate.photo)) &&
+           !say_different_things(connection, photo, candidate.photo);
+  });
+  return best == candidates.end() ? std::nullopt : std::optional(*best);
 }
 
 bool has_begun(Connection& connection, const Settings& settings, std::int64_t photo) {

@@ -62,7 +62,9 @@ std::unique_ptr<Connection> Database::open(int flags) const {
   auto connection = std::make_unique<Connection>(path_.string(), flags, kBusyTimeoutMs);
   // A commit is on the disk when the log is: what is finished survives a crash of this process at
   // once, and a power cut but for the last moments.
-  connection->exec("PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL");
+  // Rows that OR REPLACE deletes count as deleted only where triggers are recursive.
+  connection->exec(
+      "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA recursive_triggers = ON");
   connection->createFunction("hamming", 2, true, nullptr, hamming);
   connection->createFunction("dot", 2, true, nullptr, dot);
   return connection;

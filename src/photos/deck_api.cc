@@ -110,6 +110,11 @@ class Parameters {
   std::map<std::string, std::string> values_;
 };
 
+/// For what has no parameters.
+void refuse_parameters(const HttpRequest& request) {
+  Parameters(request.query).done();
+}
+
 PhotoFilter read_filter(Parameters& parameters) {
   PhotoFilter filter;
   filter.text = parameters.text("q");
@@ -195,6 +200,7 @@ void DeckApi::answer(const HttpRequest& request, const std::shared_ptr<server::R
   try {
     const Parts parts = path_parts(request.path);
     if (request.method == "GET" && parts == Parts{"api", "events"}) {
+      refuse_parameters(request);
       events_.subscribe(reply);
       return;
     }
@@ -225,6 +231,7 @@ HttpResponse DeckApi::get(const HttpRequest& request, const Parts& parts) {
   if (parts[0] != "api" || parts.size() < 2) throw Refusal{404, "there is no such page"};
   if (parts[1] == "photos") return parts.size() == 2 ? list(request) : get_photo(request, parts);
   if (parts.size() != 2) throw Refusal{404, "there is no such page"};
+  refuse_parameters(request);
   return library_.database().read([&](Connection& connection) {
     if (parts[1] == "library") return json_response(library_json(connection, library_));
     if (parts[1] == "facets") return json_response(facets_json(connection));
@@ -265,7 +272,8 @@ HttpResponse DeckApi::list(const HttpRequest& request) {
   });
 }
 
-HttpResponse DeckApi::get_photo(const HttpRequest& /*request*/, const Parts& parts) {
+HttpResponse DeckApi::get_photo(const HttpRequest& request, const Parts& parts) {
+  refuse_parameters(request);
   const std::int64_t photo = number_of(parts[2], "photo");
   return library_.database().read([&](Connection& connection) {
     if (query_integer(connection, "SELECT EXISTS (SELECT 1 FROM photos WHERE id = ?1)", photo) ==
@@ -285,6 +293,7 @@ HttpResponse DeckApi::get_photo(const HttpRequest& /*request*/, const Parts& par
 }
 
 HttpResponse DeckApi::post(const HttpRequest& request, const Parts& parts) {
+  refuse_parameters(request);
   if (parts.size() >= 3 && parts[1] == "photos") return post_photo(request, parts);
   if (parts.size() != 2) throw Refusal{404, "there is no such page"};
   if (parts[1] == "actions") return edit(request);
@@ -353,7 +362,8 @@ HttpResponse DeckApi::retry(const HttpRequest& request) {
   return json_response({{"jobs", jobs}});
 }
 
-HttpResponse DeckApi::thumbnail(const HttpRequest& /*request*/, const std::string& name) {
+HttpResponse DeckApi::thumbnail(const HttpRequest& request, const std::string& name) {
+  refuse_parameters(request);
   const std::int64_t photo = photo_of_name(name);
   const std::string digest = library_.database().read([&](Connection& connection) {
     return query_text(connection, "SELECT digest FROM photos WHERE id = ?1", photo);
@@ -368,6 +378,7 @@ HttpResponse DeckApi::thumbnail(const HttpRequest& /*request*/, const std::strin
 HttpResponse DeckApi::picture(const HttpRequest& request, const std::string& name) {
   Parameters parameters(request.query);
   const auto size = parameters.number("size").value_or(kPictureSize);
+  parameters.done();
   const std::int64_t photo = photo_of_name(name);
   std::filesystem::path path;
   try {

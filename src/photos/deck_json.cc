@@ -8,11 +8,14 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "photos/tag_counts.h"
 
 namespace saccade::photos {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::size_t kMostValues = 100;
 
 json::value text_or_null(const SQLite::Column& column) {
   return column.isNull() ? json::value() : json::value(column.getString());
@@ -205,15 +208,7 @@ json::object library_json(Connection& connection, const Library& library) {
                      {"url", tier.vlm.url}});
   }
   json::array fields;
-  // From one field to the next through the index, past all tags between.
-  auto rows =
-      sql(connection,
-          "WITH RECURSIVE fields (field) AS (SELECT MIN(field) FROM tags WHERE state NOT IN "
-          "('rejected', 'merged') UNION ALL SELECT (SELECT MIN(tags.field) FROM tags WHERE "
-          "tags.field > fields.field AND state NOT IN ('rejected', 'merged')) FROM fields "
-          "WHERE field IS NOT NULL) SELECT field FROM fields WHERE field IS NOT NULL LIMIT "
-          "100");
-  while (rows.executeStep()) fields.push_back(json::value(rows.getColumn(0).getString()));
+  for (const std::string& field : tag_fields(connection)) fields.push_back(json::value(field));
   return {{"name", library.name()},
           {"photos", query_integer(connection, "SELECT COUNT(*) FROM photos")},
           {"reviewed",
@@ -270,37 +265,36 @@ json::object photo_json(Connection& connection, const Library& library, std::int
 }
 
 json::object facets_json(Connection& connection) {
-  const auto list = [&](const std::string& query, std::initializer_list<const char*> names) {
-    json::array values;
-    auto rows = sql(connection, query);
-    while (rows.executeStep()) {
-      json::object value;
-      int column = 0;
-      for (const char* name : names) {
-        const SQLite::Column cell = rows.getColumn(column++);
-        value[name] =
-            cell.isInteger() ? json::value(cell.getInt64()) : json::value(cell.getString());
-      }
-      values.push_back(std::move(value));
-    }
-    return values;
-  };
-  return {
-      {"people", list("SELECT people.id, name, COUNT(DISTINCT photo_id) AS photos FROM people JOIN "
-                      "regions ON person_id = people.id GROUP BY people.id ORDER BY photos DESC, "
-                      "name LIMIT 200",
-                      {"id", "name", "count"})},
-      {"places", list("SELECT MIN(value), COUNT(*) AS photos FROM tags WHERE field IN ('place', "
-                      "'location', 'context', 'scene', 'scene.place') AND state NOT IN "
-                      "('rejected', 'merged') GROUP BY key ORDER BY photos DESC, key LIMIT 100",
-                      {"name", "count"})},
-      {"months", list("SELECT substr(taken_at, 1, 7) AS month, COUNT(*) FROM photos WHERE taken_at "
-                      "IS NOT NULL GROUP BY month ORDER BY month DESC",
-                      {"month", "count"})},
-      {"values", list("SELECT field, MIN(value), COUNT(*) AS photos FROM tags WHERE state NOT IN "
-                      "('rejected', 'merged') AND length(value) <= 40 GROUP BY field, key ORDER BY "
-                      "photos DESC, key LIMIT 100",
-                      {"field", "value", "count"})}};
+  json::array people;
+  auto named = sql(connection,
+                   "SELECT people.id, name, COUNT(DISTINCT photo_id) AS photos FROM people JOIN "
+                   "regions ON person_id = people.id GROUP BY people.id ORDER BY photos DESC, name "
+                   "LIMIT 200");
+  while (named.executeStep()) {
+    people.push_back({{"id", named.getColumn(0).getInt64()},
+                      {"name", named.getColumn(1).getString()},
+                      {"count", named.getColumn(2).getInt64()}});
+  }
+  json::array months;
+  auto counted = sql(connection,
+                     "SELECT substr(taken_at, 1, 7) AS month, COUNT(*) FROM photos WHERE taken_at "
+                     "IS NOT NULL GROUP BY month ORDER BY month DESC");
+  while (counted.executeStep()) {
+    months.push_back(
+        {{"month", counted.getColumn(0).getString()}, {"count", counted.getColumn(1).getInt64()}});
+  }
+  json::array places;
+  for (const ValueCount& place : frequent_places(connection, kMostValues)) {
+    places.push_back({{"name", place.value}, {"count", place.photos}});
+  }
+  json::array values;
+  for (const ValueCount& value : frequent_values(connection, kMostValues)) {
+    values.push_back({{"field", value.field}, {"value", value.value}, {"count", value.photos}});
+  }
+  return {{"people", std::move(people)},
+          {"places", std::move(places)},
+          {"months", std::move(months)},
+          {"values", std::move(values)}};
 }
 
 json::object progress_json(const Progress& progress) {

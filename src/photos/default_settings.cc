@@ -13,6 +13,7 @@ burst_seconds = 20.0
 burst_likeness = 0.90
 duplicate_likeness = 0.97
 duplicate_distance = 6
+duplicate_seconds = 3600.0
 
 [[tier]]
 name = "import"

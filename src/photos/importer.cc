@@ -83,7 +83,7 @@ void forget_broken(Connection& connection, const std::string& path, std::int64_t
   touch_photo(connection, before);
   if (!broken) return;
   execute(connection, "UPDATE files SET photo_id = NULL WHERE photo_id = ?1", before);
-  for (const char* table : {"jobs", "results", "tags", "regions", "actions"}) {
+  for (const char* table : {"jobs", "results", "tags", "regions", "miniatures", "actions"}) {
     execute(connection, fmt::format("DELETE FROM {} WHERE photo_id = ?1", table), before);
   }
   execute(connection, "DELETE FROM photo_text WHERE rowid = ?1", before);

@@ -73,25 +73,38 @@ void queue_new_tiers(Connection& connection, const Settings& settings, std::int6
   }
 }
 
-std::optional<Job> claim_job(Connection& connection, const std::string& tier, std::int64_t now) {
+std::optional<Job> claim_job(Connection& connection, const std::string& tier, std::int64_t now,
+                             bool suspects) {
   // A failed job whose time has come stands where it would have stood.
   auto next = sql(connection,
                   "UPDATE jobs SET state = 'running', changed_at = ?2 WHERE (photo_id, tier) IN "
                   "(SELECT photo_id, tier FROM jobs WHERE tier = ?1 AND state IN ('waiting', "
-                  "'failed') AND not_before <= ?2 ORDER BY priority DESC, changed_at, photo_id "
-                  "LIMIT 1) RETURNING photo_id, attempts, escalate, alone, priority",
-                  tier, now);
+                  "'failed') AND not_before <= ?2 AND (crashes > 0) = ?3 ORDER BY priority DESC, "
+                  "changed_at, photo_id LIMIT 1) RETURNING photo_id, attempts, escalate, alone, "
+                  "priority",
+                  tier, now, suspects);
   if (!next.executeStep()) return std::nullopt;
   Job job{.photo = next.getColumn(0).getInt64(),
           .tier = tier,
           .attempts = next.getColumn(1).getInt(),
           .escalate = next.getColumn(2).getInt() != 0,
           .alone = next.getColumn(3).getInt() != 0,
-          .priority = next.getColumn(4).getInt()};
+          .priority = next.getColumn(4).getInt(),
+          .suspect = suspects};
   while (next.executeStep()) {
   }
   touch_photo(connection, job.photo);
   return job;
+}
+
+std::vector<std::string> tiers_with_suspects(Connection& connection, std::int64_t now) {
+  auto rows = sql(connection,
+                  "SELECT DISTINCT tier FROM jobs WHERE crashes > 0 AND state IN ('waiting', "
+                  "'failed') AND not_before <= ?1",
+                  now);
+  std::vector<std::string> tiers;
+  while (rows.executeStep()) tiers.push_back(rows.getColumn(0).getString());
+  return tiers;
 }
 
 bool tier_is_busy(Connection& connection, const std::string& tier, std::int64_t now) {
@@ -103,10 +116,12 @@ bool tier_is_busy(Connection& connection, const std::string& tier, std::int64_t 
 
 void finish_job(Connection& connection, const Settings& settings, const Job& job,
                 double duration_ms, std::int64_t now) {
-  execute(connection,
-          "UPDATE jobs SET state = 'done', duration_ms = ?3, changed_at = ?4, error = NULL, "
-          "attempts = 0, escalate = 0, priority = 0, alone = 0 WHERE photo_id = ?1 AND tier = ?2",
-          job.photo, job.tier, duration_ms, now);
+  execute(
+      connection,
+      "UPDATE jobs SET state = 'done', duration_ms = ?3, changed_at = ?4, error = NULL, "
+      "attempts = 0, escalate = 0, priority = 0, alone = 0, crashes = 0 WHERE photo_id = ?1 AND "
+      "tier = ?2",
+      job.photo, job.tier, duration_ms, now);
   touch_photo(connection, job.photo);
   advance_photo(connection, settings, job.photo, now);
   if (!settings.tiers[settings.index_of(job.tier)].shared) return;
@@ -126,7 +141,7 @@ void fail_job(Connection& connection, const Settings& settings, const Job& job,
       std::min(kFirstBackoffMs << std::min(job.attempts, 20), kLongestBackoffMs);
   execute(connection,
           "UPDATE jobs SET state = 'failed', error = ?3, attempts = attempts + 1, not_before = ?4, "
-          "changed_at = ?5 WHERE photo_id = ?1 AND tier = ?2",
+          "changed_at = ?5, crashes = 0 WHERE photo_id = ?1 AND tier = ?2",
           job.photo, job.tier, error, now + wait, now);
   touch_photo(connection, job.photo);
 }
@@ -147,24 +162,28 @@ void escalate_job(Connection& connection, const Job& job, const std::string& why
 int recover_jobs(Connection& connection, const Settings& settings, std::int64_t now) {
   std::vector<Job> lost;
   auto running =
-      sql(connection, "SELECT photo_id, tier, attempts, alone FROM jobs WHERE state = 'running'");
+      sql(connection, "SELECT photo_id, tier, attempts, crashes FROM jobs WHERE state = 'running'");
+  std::vector<int> crashes;
   while (running.executeStep()) {
     lost.push_back({.photo = running.getColumn(0).getInt64(),
                     .tier = running.getColumn(1).getString(),
-                    .attempts = running.getColumn(2).getInt(),
-                    .alone = running.getColumn(3).getInt() != 0});
+                    .attempts = running.getColumn(2).getInt()});
+    crashes.push_back(running.getColumn(3).getInt());
   }
-  for (const Job& job : lost) {
-    if (job.attempts + 1 >= kCrashes && settings.find(job.tier) != nullptr) {
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    const Job& job = lost[i];
+    // Of several in hand one was it at most, however often that happens.
+    const int now_known = lost.size() == 1 ? crashes[i] + 1 : std::max(crashes[i], 1);
+    execute(connection,
+            "UPDATE jobs SET crashes = ?3, error = 'the program ended while it was at this photo' "
+            "WHERE photo_id = ?1 AND tier = ?2",
+            job.photo, job.tier, now_known);
+    if (now_known >= kCrashes && settings.find(job.tier) != nullptr) {
       end_without_result(connection, settings, job,
                          "the program ended each time while it was at this photo", now);
-      continue;
+    } else {
+      set_state(connection, job.photo, job.tier, "waiting", now);
     }
-    execute(connection,
-            "UPDATE jobs SET attempts = attempts + 1, error = 'the program ended while it was at "
-            "this photo' WHERE photo_id = ?1 AND tier = ?2",
-            job.photo, job.tier);
-    set_state(connection, job.photo, job.tier, "waiting", now);
   }
   return static_cast<int>(lost.size());
 }
@@ -184,8 +203,8 @@ int retry_jobs(Connection& connection, const Settings& settings, std::int64_t ph
   for (const auto& [id, name] : chosen) {
     if (settings.find(name) == nullptr) continue;
     execute(connection,
-            "UPDATE jobs SET attempts = 0, escalate = 0, not_before = 0, error = NULL, priority = "
-            "MAX(priority, ?3) WHERE photo_id = ?1 AND tier = ?2",
+            "UPDATE jobs SET attempts = 0, escalate = 0, not_before = 0, error = NULL, crashes = "
+            "MIN(crashes, 1), priority = MAX(priority, ?3) WHERE photo_id = ?1 AND tier = ?2",
             id, name, one ? kOpenedPriority : 0);
     set_state(connection, id, name, "waiting", now);
   }

@@ -3,7 +3,7 @@
 //   blocked -> waiting -> running -> done
 //                 ^          |-----> failed    (will be tried again; counts as waiting from then
 //                 on) |          `-----> set_aside (will not, unless somebody asks)
-//                 `--- what ran when its process died
+//                 `--- what ran when its process died, from then on alone
 //   blocked -> shared: another photo of the cluster answered for it
 //
 // A tier is over when it is done, set aside or shared; then the next one may begin. A photo that
@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "photos/settings.h"
 #include "photos/sql.h"
@@ -26,6 +27,7 @@ struct Job {
   bool escalate = false;  ///< the tier's larger model is to be asked
   bool alone = false;     ///< a person asked for this photo's own result
   int priority = 0;
+  bool suspect = false;  ///< the program ended while it was at this photo: nothing else may run
 };
 
 /// Priority of a photo that somebody looks at.
@@ -37,8 +39,12 @@ void queue_photo(Connection& connection, const Settings& settings, std::int64_t 
 /// Adds jobs for tiers that the settings have and older photos do not.
 void queue_new_tiers(Connection& connection, const Settings& settings, std::int64_t now);
 
-/// Takes the next job of a tier: by priority, then by age; none: nothing is ready.
-std::optional<Job> claim_job(Connection& connection, const std::string& tier, std::int64_t now);
+/// Takes the next job of a tier: by priority, then by age; none: nothing is ready. `suspects`: of
+/// those alone that the program ended at, which others leave.
+std::optional<Job> claim_job(Connection& connection, const std::string& tier, std::int64_t now,
+                             bool suspects = false);
+/// The tiers that have a suspect which could begin now.
+std::vector<std::string> tiers_with_suspects(Connection& connection, std::int64_t now);
 /// Whether a tier has work that could begin now, or runs.
 bool tier_is_busy(Connection& connection, const std::string& tier, std::int64_t now);
 
@@ -55,9 +61,11 @@ void return_job(Connection& connection, const Job& job, std::int64_t now);
 /// Asks the tier's larger model next.
 void escalate_job(Connection& connection, const Job& job, const std::string& why, std::int64_t now);
 
-/// What was running in a process that died waits again; what was at it each time, several times,
-/// is set aside, since it may be what kills. Returns how many there were. For a process that has
-/// the library's lock.
+/// What was running in a process that died waits again. Any of it may be what killed: all are
+/// suspects, which from then on run one by one, with nothing else beside them, until they are over.
+/// So the next time it is known which one it was. What was at it alone, or alone and before that
+/// among others, three times in all, is set aside. Returns how many there were. For a process that
+/// has the library's lock.
 int recover_jobs(Connection& connection, const Settings& settings, std::int64_t now);
 
 /// Has a photo's tier, or with an empty `tier` all that did not work, done again. Returns how many

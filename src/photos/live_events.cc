@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kLook{100};
-// Counting the jobs of 50,000 photos takes a few hundred milliseconds.
+// Figures that change more often cannot be read.
 constexpr milliseconds kProgress{1000};
 // So that a page that went away without a word is noticed.
 constexpr std::chrono::seconds kKeepAlive{15};

@@ -5,15 +5,13 @@
 
 #include <variant>
 
+#include "photos/tag_counts.h"
 #include "photos/tag_values.h"
 
 namespace saccade::photos {
 namespace {
 
 constexpr int kTagsShown = 6;
-
-/// Fields whose values are where a photo was taken.
-constexpr const char* kPlaceFields = "('place', 'location', 'context', 'scene', 'scene.place')";
 
 /// Words as FTS5 wants them: quoted, so that nothing in them is an operator.
 std::vector<std::string> quoted_words(const std::string& text) {

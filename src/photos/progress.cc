@@ -8,9 +8,8 @@ namespace {
 constexpr std::int64_t kRateWindowMs = 60'000;
 constexpr int kDurations = 200;
 
-void read_counts(Connection& connection, const std::string& import, TierProgress& tier) {
-  auto rows =
-      sql(connection, "SELECT state, COUNT(*) FROM jobs WHERE tier = ?1 GROUP BY state", tier.name);
+void read_counts(Connection& connection, TierProgress& tier) {
+  auto rows = sql(connection, "SELECT state, jobs FROM job_counts WHERE tier = ?1", tier.name);
   while (rows.executeStep()) {
     const std::string state = rows.getColumn(0).getString();
     const std::int64_t count = rows.getColumn(1).getInt64();
@@ -42,8 +41,9 @@ void read_rate(Connection& connection, TierProgress& tier, std::int64_t now) {
 
 void read_durations(Connection& connection, TierProgress& tier) {
   auto rows = sql(connection,
-                  "SELECT duration_ms FROM jobs WHERE tier = ?1 AND state = 'done' AND duration_ms "
-                  "IS NOT NULL ORDER BY changed_at DESC LIMIT ?2",
+                  "SELECT duration_ms FROM jobs WHERE tier = ?1 AND state IN ('done', 'shared') "
+                  "AND state = 'done' AND duration_ms IS NOT NULL ORDER BY changed_at DESC LIMIT "
+                  "?2",
                   tier.name, kDurations);
   std::vector<double> durations;
   while (rows.executeStep()) durations.push_back(rows.getColumn(0).getDouble());
@@ -64,7 +64,7 @@ Progress read_progress(Connection& connection, const Settings& settings, std::in
   Progress progress;
   for (const Tier& tier : settings.tiers) {
     TierProgress state{.name = tier.name, .title = tier.title};
-    read_counts(connection, settings.tiers[0].name, state);
+    read_counts(connection, state);
     read_rate(connection, state, now);
     read_durations(connection, state);
     progress.tiers.push_back(std::move(state));
@@ -74,9 +74,9 @@ Progress read_progress(Connection& connection, const Settings& settings, std::in
       query_integer(connection, "SELECT COUNT(*) FROM photos WHERE reviewed_at IS NOT NULL");
   progress.clusters = query_integer(connection, "SELECT COUNT(*) FROM clusters");
   progress.errors = query_integer(connection,
-                                  "SELECT (SELECT COUNT(*) FROM jobs WHERE state IN ('failed', "
-                                  "'set_aside')) + (SELECT COUNT(*) FROM files WHERE error IS NOT "
-                                  "NULL)");
+                                  "SELECT (SELECT TOTAL(jobs) FROM job_counts WHERE state IN "
+                                  "('failed', 'set_aside')) + (SELECT COUNT(*) FROM files WHERE "
+                                  "error IS NOT NULL)");
   progress.missing_files =
       query_integer(connection, "SELECT COUNT(*) FROM files WHERE missing_since IS NOT NULL");
   return progress;

@@ -143,7 +143,90 @@ CREATE VIRTUAL TABLE photo_text USING fts5 (
 );
 )sql";
 
-constexpr std::array kMigrations = {kFirst};
+// Beside the photos, which are read one after the other when a new one is compared with all.
+constexpr const char* kMiniatures = R"sql(
+CREATE TABLE miniatures (
+  photo_id INTEGER PRIMARY KEY REFERENCES photos (id),
+  pixels BLOB NOT NULL                  -- as vision/vision.h says
+) STRICT;
+)sql";
+
+// What pages ask for again and again: how many jobs are in which state, how many photos have which
+// tag. Counting 50,000 photos takes a fifth of a second; so triggers count as rows change, within
+// the transaction that changes them. They do without OR and ON CONFLICT, in whose place those of
+// the statement that fires them would stand.
+constexpr const char* kCounts = R"sql(
+CREATE TABLE job_counts (
+  tier TEXT NOT NULL, state TEXT NOT NULL, jobs INTEGER NOT NULL, PRIMARY KEY (tier, state)
+) STRICT, WITHOUT ROWID;
+INSERT INTO job_counts SELECT tier, state, COUNT(*) FROM jobs GROUP BY tier, state;
+CREATE TRIGGER jobs_counted AFTER INSERT ON jobs BEGIN
+  INSERT INTO job_counts SELECT NEW.tier, NEW.state, 0 WHERE NOT EXISTS
+    (SELECT 1 FROM job_counts WHERE tier = NEW.tier AND state = NEW.state);
+  UPDATE job_counts SET jobs = jobs + 1 WHERE tier = NEW.tier AND state = NEW.state;
+END;
+CREATE TRIGGER jobs_forgotten AFTER DELETE ON jobs BEGIN
+  UPDATE job_counts SET jobs = jobs - 1 WHERE tier = OLD.tier AND state = OLD.state;
+END;
+CREATE TRIGGER jobs_moved AFTER UPDATE OF tier, state ON jobs
+  WHEN OLD.state <> NEW.state OR OLD.tier <> NEW.tier
+BEGIN
+  UPDATE job_counts SET jobs = jobs - 1 WHERE tier = OLD.tier AND state = OLD.state;
+  INSERT INTO job_counts SELECT NEW.tier, NEW.state, 0 WHERE NOT EXISTS
+    (SELECT 1 FROM job_counts WHERE tier = NEW.tier AND state = NEW.state);
+  UPDATE job_counts SET jobs = jobs + 1 WHERE tier = NEW.tier AND state = NEW.state;
+END;
+
+-- Of tags that are shown.
+CREATE TABLE tag_counts (
+  field TEXT NOT NULL, key TEXT NOT NULL, photos INTEGER NOT NULL, PRIMARY KEY (field, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO tag_counts SELECT field, key, COUNT(*) FROM tags
+  WHERE state NOT IN ('rejected', 'merged') GROUP BY field, key;
+CREATE INDEX tag_counts_by_field ON tag_counts (field, photos DESC, key);
+CREATE TRIGGER tags_counted AFTER INSERT ON tags WHEN NEW.state NOT IN ('rejected', 'merged') BEGIN
+  INSERT INTO tag_counts SELECT NEW.field, NEW.key, 0 WHERE NOT EXISTS
+    (SELECT 1 FROM tag_counts WHERE field = NEW.field AND key = NEW.key);
+  UPDATE tag_counts SET photos = photos + 1 WHERE field = NEW.field AND key = NEW.key;
+END;
+CREATE TRIGGER tags_forgotten AFTER DELETE ON tags WHEN OLD.state NOT IN ('rejected', 'merged')
+BEGIN
+  UPDATE tag_counts SET photos = photos - 1 WHERE field = OLD.field AND key = OLD.key;
+  DELETE FROM tag_counts WHERE field = OLD.field AND key = OLD.key AND photos = 0;
+END;
+CREATE TRIGGER tags_left AFTER UPDATE OF field, key, state ON tags
+  WHEN OLD.state NOT IN ('rejected', 'merged') AND (NEW.state IN ('rejected', 'merged') OR
+    OLD.key <> NEW.key OR OLD.field <> NEW.field)
+BEGIN
+  UPDATE tag_counts SET photos = photos - 1 WHERE field = OLD.field AND key = OLD.key;
+  DELETE FROM tag_counts WHERE field = OLD.field AND key = OLD.key AND photos = 0;
+END;
+CREATE TRIGGER tags_joined AFTER UPDATE OF field, key, state ON tags
+  WHEN NEW.state NOT IN ('rejected', 'merged') AND (OLD.state IN ('rejected', 'merged') OR
+    OLD.key <> NEW.key OR OLD.field <> NEW.field)
+BEGIN
+  INSERT INTO tag_counts SELECT NEW.field, NEW.key, 0 WHERE NOT EXISTS
+    (SELECT 1 FROM tag_counts WHERE field = NEW.field AND key = NEW.key);
+  UPDATE tag_counts SET photos = photos + 1 WHERE field = NEW.field AND key = NEW.key;
+END;
+
+-- What else is counted, or asked for by when it ended, without reading whole rows.
+CREATE INDEX jobs_ended ON jobs (tier, changed_at) WHERE state IN ('done', 'shared');
+CREATE INDEX photos_reviewed ON photos (reviewed_at) WHERE reviewed_at IS NOT NULL;
+CREATE INDEX photos_by_month ON photos (substr(taken_at, 1, 7)) WHERE taken_at IS NOT NULL;
+CREATE INDEX files_unreadable ON files (path) WHERE error IS NOT NULL;
+CREATE INDEX files_missing ON files (path) WHERE missing_since IS NOT NULL;
+DROP INDEX regions_by_person;
+CREATE INDEX regions_by_person ON regions (person_id, photo_id) WHERE person_id IS NOT NULL;
+)sql";
+
+constexpr const char* kCrashes = R"sql(
+-- How often the program ended while it was at this photo: one of several then, or alone since.
+ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX jobs_suspected ON jobs (tier, state) WHERE crashes > 0;
+)sql";
+
+constexpr std::array kMigrations = {kFirst, kMiniatures, kCounts, kCrashes};
 // "Sacc", so that other programs' databases are told from ours.
 constexpr int kApplicationId = 0x53616363;
 

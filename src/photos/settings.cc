@@ -179,7 +179,8 @@ void check_tiers(const Settings& settings, const std::string& where) {
 }
 
 ClusterSettings read_clusters(const Table& table) {
-  table.allow({"burst_seconds", "burst_likeness", "duplicate_likeness", "duplicate_distance"});
+  table.allow({"burst_seconds", "burst_likeness", "duplicate_likeness", "duplicate_distance",
+               "duplicate_seconds"});
   ClusterSettings clusters;
   clusters.burst_seconds = table.number("burst_seconds", 0.0, 86'400.0, clusters.burst_seconds);
   clusters.burst_likeness = table.number("burst_likeness", 0.0, 1.0, clusters.burst_likeness);
@@ -187,6 +188,9 @@ ClusterSettings read_clusters(const Table& table) {
       table.number("duplicate_likeness", 0.0, 1.0, clusters.duplicate_likeness);
   clusters.duplicate_distance = static_cast<int>(
       table.integer("duplicate_distance", 0, 64).value_or(clusters.duplicate_distance));
+  constexpr double kCentury = 3.2e9;
+  clusters.duplicate_seconds =
+      table.number("duplicate_seconds", 0.0, kCentury, clusters.duplicate_seconds);
   return clusters;
 }
 

@@ -45,10 +45,11 @@ struct Tier {
 
 /// When photos count as the same scene.
 struct ClusterSettings {
-  double burst_seconds = 20.0;       ///< between photos of a burst
-  double burst_likeness = 0.90;      ///< cosine of their embeddings, at least
-  double duplicate_likeness = 0.97;  ///< the same, however much time lies between
-  int duplicate_distance = 6;        ///< bits between perceptual hashes, at most
+  double burst_seconds = 20.0;        ///< between photos of a burst
+  double burst_likeness = 0.90;       ///< cosine of their embeddings, at least
+  double duplicate_likeness = 0.97;   ///< the same, however much time lies between
+  int duplicate_distance = 6;         ///< bits between perceptual hashes, at most
+  double duplicate_seconds = 3600.0;  ///< between near duplicates that both have a time, at most
 };
 
 struct Settings {

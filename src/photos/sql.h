@@ -45,6 +45,9 @@ inline void bind(SQLite::Statement& statement, int index, std::nullopt_t /*null*
 inline void bind(SQLite::Statement& statement, int index, const std::vector<float>& values) {
   statement.bind(index, values.data(), static_cast<int>(values.size() * sizeof(float)));
 }
+inline void bind(SQLite::Statement& statement, int index, const std::vector<std::uint8_t>& bytes) {
+  statement.bind(index, bytes.data(), static_cast<int>(bytes.size()));
+}
 template <typename Value>
 void bind(SQLite::Statement& statement, int index, const std::optional<Value>& value) {
   if (value) {

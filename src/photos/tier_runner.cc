@@ -13,6 +13,7 @@
 #include "photos/photo_file.h"
 #include "photos/picture_source.h"
 #include "photos/references.h"
+#include "photos/vlm/sequence_memory.h"
 
 namespace saccade::photos {
 namespace {
@@ -67,7 +68,11 @@ bool is_before_sharing(const Settings& settings, const Tier& tier) {
 Vlm& TierModels::model_of(const Tier& tier) {
   const std::scoped_lock lock(mutex_);
   auto& model = models_[tier.name];
-  if (!model) model = make_vlm(tier.vlm, local_models_);
+  if (!model) {
+    VlmSettings vlm = tier.vlm;
+    if (vlm.url.empty()) vlm.engine.kv_memory_bytes = sequence_memory(settings_, tier);
+    model = make_vlm(vlm, local_models_);
+  }
   return *model;
 }
 

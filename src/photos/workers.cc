@@ -57,22 +57,59 @@ void Workers::sleep(std::chrono::milliseconds limit) {
   changed_.wait_for(lock, limit, [&] { return wakes_ != before || stopping_; });
 }
 
-bool Workers::is_held_back(const Tier& tier, std::int64_t now) {
+class Workers::Hand {
+ public:
+  Hand(Workers& workers, bool alone) : workers_(workers) {
+    const std::scoped_lock lock(workers_.mutex_);
+    taken_ = !workers_.alone_ && (!alone || workers_.in_hand_ == 0);
+    if (!taken_) return;
+    ++workers_.in_hand_;
+    workers_.alone_ = alone;
+  }
+  ~Hand() {
+    if (!taken_) return;
+    const std::scoped_lock lock(workers_.mutex_);
+    --workers_.in_hand_;
+    workers_.alone_ = false;
+  }
+  Hand(const Hand&) = delete;
+  Hand& operator=(const Hand&) = delete;
+  explicit operator bool() const { return taken_; }
+
+ private:
+  Workers& workers_;
+  bool taken_ = false;
+};
+
+Workers::Turn Workers::turn_of(const Tier& tier, std::int64_t now) {
+  const auto is_troubled = [&](const std::string& name) {
+    const std::scoped_lock lock(mutex_);
+    return !state_[name].trouble.empty();
+  };
   {
     const std::scoped_lock lock(mutex_);
-    if (state_[tier.name].not_before > now) return true;
+    if (state_[tier.name].not_before > now) return Turn::kNone;
   }
-  if (!tier.background) return false;
   return library_.database().read([&](Connection& connection) {
+    const std::vector<std::string> suspected = tiers_with_suspects(connection, now);
+    if (std::ranges::find(suspected, tier.name) != suspected.end()) return Turn::kSuspects;
+    for (const std::string& other : suspected) {
+      if (library_.settings().find(other) != nullptr && !is_troubled(other)) return Turn::kNone;
+    }
+    // Looking first spares the lock for writing while there is nothing to do.
+    const bool ready = query_integer(connection,
+                                     "SELECT EXISTS (SELECT 1 FROM jobs WHERE tier = ?1 AND state "
+                                     "IN ('waiting', 'failed') AND not_before <= ?2)",
+                                     tier.name, now) != 0;
+    if (!ready) return Turn::kNone;
+    if (!tier.background) return Turn::kAny;
     for (const Tier& earlier : library_.settings().tiers) {
       if (earlier.name == tier.name) break;
-      {
-        const std::scoped_lock lock(mutex_);
-        if (!state_[earlier.name].trouble.empty()) continue;
+      if (!is_troubled(earlier.name) && tier_is_busy(connection, earlier.name, now)) {
+        return Turn::kNone;
       }
-      if (tier_is_busy(connection, earlier.name, now)) return true;
     }
-    return false;
+    return Turn::kAny;
   });
 }
 
@@ -90,24 +127,19 @@ void Workers::work(const Tier& tier) {
 
 void Workers::work_once(const Tier& tier, TierRunner& runner) {
   const std::int64_t now = now_ms();
-  if (is_held_back(tier, now)) {
+  const Turn turn = turn_of(tier, now);
+  if (turn == Turn::kNone) {
     sleep(kLook);
     return;
   }
-  // Reading first spares the lock for writing while there is nothing to do.
-  const bool busy = library_.database().read([&](Connection& connection) {
-    return query_integer(connection,
-                         "SELECT EXISTS (SELECT 1 FROM jobs WHERE tier = ?1 AND state IN "
-                         "('waiting', 'failed') AND not_before <= ?2)",
-                         tier.name, now) != 0;
-  });
-  if (!busy) {
+  const bool alone = turn == Turn::kSuspects;
+  if (const Hand hand(*this, alone); hand) {
+    const auto job = library_.database().write(
+        [&](Connection& connection) { return claim_job(connection, tier.name, now, alone); });
+    if (job) run_job(tier, runner, *job);
+  } else {
     sleep(kLook);
-    return;
   }
-  const auto job = library_.database().write(
-      [&](Connection& connection) { return claim_job(connection, tier.name, now); });
-  if (job) run_job(tier, runner, *job);
 }
 
 void Workers::run_job(const Tier& tier, TierRunner& runner, const Job& job) {

@@ -15,8 +15,9 @@
 
 namespace saccade::photos {
 
-/// Works on all tiers at once, each with its own threads. Of one process at a time: the library's
-/// WorkLock says which.
+/// Works on all tiers at once, each with its own threads; but on photos at which the program ended
+/// (recover_jobs()) first and one at a time, so that it becomes known which one it was. Of one
+/// process at a time: the library's WorkLock says which.
 class Workers {
  public:
   /// Begins, with what ran when the last process died. `library` must outlive it.
@@ -44,9 +45,14 @@ class Workers {
     std::int64_t not_before = 0;
   };
 
+  /// Which jobs a tier's threads may begin now.
+  enum class Turn { kNone, kAny, kSuspects };
+  /// That a job is in hand, alone or beside others; false: not now.
+  class Hand;
+
   void work(const Tier& tier);
   void work_once(const Tier& tier, TierRunner& runner);
-  bool is_held_back(const Tier& tier, std::int64_t now);
+  Turn turn_of(const Tier& tier, std::int64_t now);
   void run_job(const Tier& tier, TierRunner& runner, const Job& job);
   /// Stores how a job ended, as soon as the library can be written.
   template <typename Work>
@@ -64,6 +70,8 @@ class Workers {
   std::condition_variable changed_;
   std::uint64_t wakes_ = 0;                 // guarded by mutex_
   std::map<std::string, TierState> state_;  // guarded by mutex_
+  int in_hand_ = 0;                         // jobs; guarded by mutex_
+  bool alone_ = false;                      // the one in hand is a suspect; guarded by mutex_
   std::vector<std::jthread> threads_;
 };
 

@@ -169,6 +169,51 @@ TEST(Matcher, NumbersAreWrittenPlainly) {
   EXPECT_EQ(matcher.forced(), "108");
 }
 
+// A small model may write the same digit for ever; whichever it is, the number ends by itself.
+TEST(Matcher, NumbersEnd) {
+  constexpr std::size_t kLongest = 45;  // a sign, 20 digits, a point, 17 digits and an exponent
+  for (const char* text : {
+           R"({"type": "number"})",
+           R"({"type": "integer"})",
+           R"({"type": ["number", "null"], "minimum": 0})",
+           R"({"type": "number", "maximum": -2.5})",
+           R"({"type": "number", "minimum": 0, "maximum": 1})",
+           R"({"type": "number", "exclusiveMinimum": 1, "exclusiveMaximum": 1.1})",
+           R"({"type": "number", "multipleOf": 0.25})",
+           R"({"type": "integer", "multipleOf": 125, "minimum": -5})",
+       }) {
+    for (const char* begin : {"", "-", "0.", "1.", "-1.", "-3."}) {
+      for (char digit = '0'; digit <= '9'; ++digit) {
+        Matcher matcher(schema(text));
+        const std::string written = begin + std::string(2 * kLongest, digit);
+        EXPECT_LE(accepted_prefix(matcher, written).size(), kLongest) << text << ": " << written;
+      }
+    }
+  }
+}
+
+TEST(Matcher, NumbersHaveTheDigitsThatTheirBoundsNeed) {
+  const auto ends_with = [](std::string_view number, const std::string& text) {
+    Matcher matcher(schema(number));
+    return accepted_prefix(matcher, text) == text && matcher.complete();
+  };
+  EXPECT_TRUE(ends_with(R"({"type": "integer"})", "-9223372036854775808"));
+  EXPECT_TRUE(ends_with(R"({"type": "integer"})", "18446744073709551615"));
+  EXPECT_TRUE(ends_with(R"({"type": "number"})", "0.10000000000000001"));
+  EXPECT_TRUE(ends_with(R"({"type": "integer", "minimum": 1e24})", "1" + std::string(24, '0')));
+  EXPECT_TRUE(
+      ends_with(R"({"type": "number", "exclusiveMaximum": -1e24})", "-1" + std::string(25, '0')));
+  EXPECT_TRUE(ends_with(R"({"type": "number", "exclusiveMinimum": 0, "maximum": 1e-20})",
+                        "0." + std::string(20, '0') + "5"));
+  EXPECT_TRUE(ends_with(R"({"type": "number", "multipleOf": 1e-20, "maximum": 1})",
+                        "0." + std::string(19, '0') + "3"));
+  // Checking knows no such end.
+  Matcher document(schema(R"({"type": "number", "maximum": 2})", Style::kDocument));
+  const std::string zeros = "1." + std::string(500, '0');
+  EXPECT_EQ(accepted_prefix(document, zeros), zeros);
+  EXPECT_TRUE(document.complete());
+}
+
 TEST(Matcher, FiniteNamesRunOut) {
   Matcher matcher(schema(
       R"({"type": "object", "patternProperties": {"^[ab]$": {"const": 1}}, "additionalProperties": false, "minProperties": 2})"));

@@ -54,6 +54,19 @@ class EditsTest : public testing::Test {
       return texts;
     });
   }
+  /// In how many rows the counts of tags differ from the tags.
+  std::int64_t miscounted() {
+    return test_.library.database().read([&](Connection& connection) {
+      const std::string counted =
+          "SELECT field, key, COUNT(*) FROM tags WHERE state NOT IN ('rejected', 'merged') GROUP "
+          "BY "
+          "field, key";
+      const std::string kept = "SELECT field, key, photos FROM tag_counts";
+      return query_integer(connection, "SELECT COUNT(*) FROM (SELECT * FROM (" + counted +
+                                           " EXCEPT " + kept + ") UNION ALL SELECT * FROM (" +
+                                           kept + " EXCEPT " + counted + "))");
+    });
+  }
   std::int64_t found(const std::string& words) {
     return test_.library.database().read(
         [&](Connection& connection) { return count_photos(connection, {.text = words}); });
@@ -155,9 +168,11 @@ TEST_F(EditsTest, UndoIsExact) {
       ids.resize(wanted);
       edit({.kind = kind, .tags = ids, .field = "entities", .value = word()});
       states.push_back(tags());
+      ASSERT_EQ(miscounted(), 0) << seed;
     }
     for (std::size_t i = states.size() - 1; i-- > 0;) {
       ASSERT_TRUE(take_back());
+      ASSERT_EQ(miscounted(), 0) << seed;
       EXPECT_EQ(tags(), states[i]) << "seed " << seed << ", undo to " << i;
     }
     EXPECT_FALSE(take_back());

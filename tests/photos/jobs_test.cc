@@ -80,11 +80,47 @@ TEST(JobsTest, WhatKillsTheProgramEachTimeIsSetAside) {
   const std::int64_t photo = test.add_photo(1, 0);
   for (int crash = 0; crash < 3; ++crash) {
     test.library.database().write([&](Connection& connection) {
-      ASSERT_TRUE(claim_job(connection, "import", now_ms())) << crash;
+      ASSERT_TRUE(claim_job(connection, "import", now_ms(), crash > 0)) << crash;
       EXPECT_EQ(recover_jobs(connection, test.library.settings(), now_ms()), 1);
     });
   }
   EXPECT_EQ(test.state(photo, "import"), "set_aside");
+}
+
+TEST(JobsTest, OfSeveralInHandNoneIsBlamedUntilItRanAlone) {
+  TestLibrary test;
+  const std::int64_t guilty = test.add_photo(1, 0);
+  const std::int64_t innocent = test.add_photo(2, 0);
+  test.library.database().write([&](Connection& connection) {
+    const Settings& settings = test.library.settings();
+    const auto claim_guilty = [&] {
+      raise_priority(connection, guilty, kOpenedPriority, now_ms());
+      const auto job = claim_job(connection, "import", now_ms(), true);
+      ASSERT_TRUE(job);
+      ASSERT_EQ(job->photo, guilty);
+      EXPECT_TRUE(job->suspect);
+    };
+    // However often a person kills the program.
+    for (int kill = 0; kill < 5; ++kill) {
+      ASSERT_TRUE(claim_job(connection, "import", now_ms(), kill > 0));
+      ASSERT_TRUE(claim_job(connection, "import", now_ms(), kill > 0));
+      EXPECT_EQ(recover_jobs(connection, settings, now_ms()), 2);
+    }
+    EXPECT_FALSE(claim_job(connection, "import", now_ms())) << "suspects are not for everyone";
+    EXPECT_THAT(tiers_with_suspects(connection, now_ms()), testing::ElementsAre("import"));
+    claim_guilty();
+    EXPECT_EQ(recover_jobs(connection, settings, now_ms()), 1);
+    claim_guilty();
+    EXPECT_EQ(recover_jobs(connection, settings, now_ms()), 1);
+    const auto other = claim_job(connection, "import", now_ms(), true);
+    ASSERT_TRUE(other);
+    finish_job(connection, settings, *other, 1.0, now_ms());
+    EXPECT_THAT(tiers_with_suspects(connection, now_ms()), testing::IsEmpty());
+    // A person asks again: it runs alone.
+    EXPECT_EQ(retry_jobs(connection, settings, 0, "", now_ms()), 1);
+    claim_guilty();
+  });
+  EXPECT_EQ(test.state(innocent, "import"), "done");
 }
 
 TEST(JobsTest, WhatSomebodyLooksAtComesFirst) {
@@ -224,7 +260,8 @@ TEST(JobsTest, EveryScheduleEnds) {
       now += 1 + random() % 2000;
       const bool over = test.library.database().write([&](Connection& connection) {
         const Tier& tier = settings.tiers[random() % settings.tiers.size()];
-        if (auto job = chance(60) ? claim_job(connection, tier.name, now) : std::nullopt) {
+        if (auto job =
+                chance(60) ? claim_job(connection, tier.name, now, chance(50)) : std::nullopt) {
           EXPECT_TRUE(running.emplace(job->photo, job->tier).second) << "claimed twice";
           jobs.push_back(*job);
         }
@@ -265,6 +302,13 @@ TEST(JobsTest, EveryScheduleEnds) {
       now += 1'000;
     }
     test.library.database().read([&](Connection& connection) {
+      EXPECT_EQ(query_integer(connection,
+                              "SELECT COUNT(*) FROM (SELECT tier, state, COUNT(*) FROM jobs GROUP "
+                              "BY tier, state EXCEPT SELECT * FROM job_counts)"),
+                0)
+          << "seed " << seed;
+      EXPECT_EQ(query_integer(connection, "SELECT SUM(jobs) FROM job_counts"),
+                query_integer(connection, "SELECT COUNT(*) FROM jobs"));
       auto rows = sql(connection,
                       "SELECT photo_id, tier, state FROM jobs WHERE photo_id IN (SELECT photo_id "
                       "FROM jobs WHERE tier = 'import' AND state = 'done')");

@@ -3,12 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "base/json.h"
 #include "cli/process.h"
 #include "photos/library.h"
 #include "photos/made_library.h"
+#include "photos/started_program.h"
 #include "temporary_directory.h"
 
 namespace saccade::photos {
@@ -18,6 +23,8 @@ namespace fs = std::filesystem;
 using cli::Outcome;
 using cli::run_program;
 using testing::HasSubstr;
+
+constexpr std::chrono::seconds kPatience{60};
 
 class ProgramTest : public testing::Test {
  protected:
@@ -30,6 +37,16 @@ class ProgramTest : public testing::Test {
     const Library library(this->library());
     return library.database().read(
         [&](Connection& connection) { return query_integer(connection, query); });
+  }
+  /// Waits until another program has brought the library there.
+  void eventually(const std::string& query, std::int64_t wanted) const {
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    std::int64_t found = -1;
+    while (found != wanted && std::chrono::steady_clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      if (fs::exists(fs::path(library()) / "photos.db")) found = count(query);
+    }
+    EXPECT_EQ(found, wanted) << query;
   }
   void write(const std::string& name, std::string_view bytes) const {
     folder_.write("pictures/" + name, bytes);
@@ -76,6 +93,19 @@ TEST_F(ProgramTest, ADeletedFileIsMissingAndComesBack) {
   EXPECT_EQ(count("SELECT COUNT(*) FROM files WHERE missing_since IS NOT NULL"), 0);
 }
 
+TEST_F(ProgramTest, WhatIsDeletedWhileItIsWatchedIsMissing) {
+  StartedProgram watching({"photos", "add", library(), photos().string(), "--watch"});
+  eventually("SELECT COUNT(*) FROM photos", 2);
+  fs::remove(photos() / "IMG_00002.jpg");
+  eventually("SELECT COUNT(*) FROM files WHERE missing_since IS NOT NULL", 1);
+  EXPECT_EQ(count("SELECT COUNT(*) FROM files WHERE missing_since IS NOT NULL AND path LIKE "
+                  "'%IMG_00002.jpg'"),
+            1);
+  fs::copy_file(photos() / "IMG_00001.jpg", photos() / "IMG_00003.jpg");
+  eventually("SELECT COUNT(*) FROM files", 3);
+  EXPECT_EQ(count("SELECT COUNT(*) FROM photos"), 2);
+}
+
 TEST_F(ProgramTest, AChangedFileIsFound) {
   add();
   write("IMG_00002.jpg", "something else");
@@ -110,6 +140,38 @@ TEST_F(ProgramTest, ATruncatedFileThatIsCompletedIsAPhoto) {
   EXPECT_EQ(add().status, 0);
   EXPECT_EQ(count("SELECT COUNT(*) FROM photos WHERE width IS NOT NULL"), 2);
   EXPECT_EQ(count("SELECT COUNT(*) FROM photos"), 2);
+}
+
+TEST_F(ProgramTest, BenchMeasuresALibraryThatItMakes) {
+  const std::string page = folder_.file("report.html");
+  const Outcome measured =
+      run_program({"photos", "bench", "--photos", "4", "--size", "320x240", "--seed", "3",
+                   "--folder", folder_.file("bench"), "--json", "--html", page});
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  const auto report = parse_json(measured.out, "the report").as_object();
+  EXPECT_EQ(report.at("photos").to_number<int>(), 4);
+  EXPECT_EQ(report.at("set_aside").to_number<int>(), 0) << measured.out;
+  // The first one has the models loaded, the others come one by one; nothing is left to come.
+  const auto& arrivals = report.at("arrivals").as_array();
+  ASSERT_EQ(arrivals.size(), 4U);
+  for (const char* name : {"visible", "vision", "small"}) {
+    const auto found = std::ranges::find_if(
+        arrivals, [&](const auto& arrival) { return arrival.at("name").as_string() == name; });
+    ASSERT_NE(found, arrivals.end()) << name;
+    EXPECT_EQ(found->at("photos").to_number<int>(), 3) << name;
+    EXPECT_GT(found->at("p50_ms").to_number<double>(), 0.0) << name;
+  }
+  EXPECT_EQ(report.at("rest").at("photos").to_number<int>(), 0);
+  EXPECT_GT(report.at("memory").at("peak_bytes").to_number<double>(),
+            report.at("memory").at("weight_bytes").to_number<double>());
+  const std::string html = read_text_file(page);
+  EXPECT_THAT(html, HasSubstr("4 photos of 320x240"));
+  EXPECT_THAT(html, HasSubstr("<svg"));
+  EXPECT_THAT(html, HasSubstr("memory besides the models"));
+  // What it made stays, and is not measured into again.
+  EXPECT_TRUE(fs::exists(folder_.path() / "bench" / "library" / "photos.db"));
+  cli::expect_refused(run_program({"photos", "bench", "--folder", folder_.file("bench")}), 1,
+                      "the folder must be empty");
 }
 
 TEST_F(ProgramTest, OneAtATimeWorks) {

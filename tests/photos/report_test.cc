@@ -114,6 +114,10 @@ TEST(Plots, TakeEmptyAndLargeValues) {
   EXPECT_THAT(points_svg("t", {{"a", 0, {}, 0.0, 0.0}}), HasSubstr("</svg>"));
   EXPECT_THAT(columns_svg("t", {}), HasSubstr("</svg>"));
   EXPECT_THAT(points_svg("t", {{"a", 0, {350.0}, 350.0, 350.0}}), HasSubstr(">400 ms<"));
+  const std::string wide = points_svg("t", {{"a", 0, {3.0, 5000.0}, 3.0, 5000.0}});
+  for (const char* number : {">1 ms<", ">10 ms<", ">100 ms<", ">1 s<", ">10 s<"}) {
+    EXPECT_THAT(wide, HasSubstr(number));
+  }
   EXPECT_THAT(columns_svg("t", {{"a", -500.0}}), HasSubstr("class=\"loss\""));
 }
 

@@ -9,6 +9,7 @@
 #include "photos/vision/boxes.h"
 #include "photos/vision/colours.h"
 #include "photos/vision/light.h"
+#include "photos/vision/miniature.h"
 #include "photos/vision/perceptual_hash.h"
 #include "photos/vision/text_candidates.h"
 #include "photos/vision/vision.h"
@@ -61,6 +62,78 @@ TEST(HashTest, IsNearForTheSamePictureAndFarForOthers) {
           << seed << " and " << other;
     }
   }
+}
+
+/// How much the part that differs most does so.
+double difference_of(const cv::Mat& a, const cv::Mat& b) {
+  return largest_difference(miniature_of(a), miniature_of(b)).value();
+}
+
+cv::Mat recoded(const cv::Mat& rgb, int quality) {
+  const media::Image again = media::decode_image(jpeg_of(rgb, quality), "a");
+  return cv::Mat(again.height, again.width, CV_8UC3, const_cast<std::uint8_t*>(again.pixels.data()))
+      .clone();
+}
+
+/// Photographs, and a made picture where they are not kept.
+std::vector<cv::Mat> photographs() {
+  std::vector<cv::Mat> pictures = {scene(3)};
+  for (const char* name : {"cats.jpg", "hopper.jpg", "icc_profile_big.jpg"}) {
+    const auto file = shared_picture(name);
+    if (!file) continue;
+    const media::Image image = media::decode_image(*file, name);
+    pictures.push_back(
+        cv::Mat(image.height, image.width, CV_8UC3, const_cast<std::uint8_t*>(image.pixels.data()))
+            .clone());
+  }
+  return pictures;
+}
+
+constexpr double kSame = 24.0;  // as scene_evidence.cc has it
+
+TEST(MiniatureTest, IsNearForWhatBecomesOfAPhoto) {
+  for (const cv::Mat& photo : photographs()) {
+    EXPECT_EQ(difference_of(photo, photo), 0.0);
+    EXPECT_LT(difference_of(photo, recoded(photo, 50)), kSame / 2);
+    EXPECT_LT(difference_of(photo, recoded(photo, 20)), kSame);
+    cv::Mat smaller;
+    cv::resize(photo, smaller, {}, 0.25, 0.25, cv::INTER_AREA);
+    EXPECT_LT(difference_of(photo, smaller), kSame / 2);
+    for (const double light : {0.75, 1.25}) {
+      cv::Mat exposed;
+      photo.convertTo(exposed, -1, light);
+      EXPECT_LT(difference_of(photo, exposed), kSame) << light;
+    }
+    for (const double share : {0.01, 0.02, 0.03, 0.04}) {
+      const int x = static_cast<int>(share * photo.cols), y = static_cast<int>(share * photo.rows);
+      const cv::Rect all(x, y, photo.cols - 2 * x, photo.rows - 2 * y);
+      const cv::Rect corner(x, y, photo.cols - x, photo.rows - y);
+      EXPECT_LT(difference_of(photo, photo(all)), kSame) << share;
+      EXPECT_LT(difference_of(photo, photo(corner)), kSame) << share;
+    }
+  }
+}
+
+TEST(MiniatureTest, IsFarForAnotherThingInTheSamePlace) {
+  for (const cv::Mat& photo : photographs()) {
+    cv::Mat mirrored;
+    cv::flip(photo, mirrored, 1);
+    EXPECT_GT(difference_of(photo, mirrored), kSame);
+    // A ball on the table, and another one.
+    const cv::Point place(photo.cols / 3, photo.rows / 2);
+    const int radius = photo.rows / 9;
+    cv::Mat red = photo.clone(), blue = photo.clone(), aside = photo.clone();
+    cv::circle(red, place, radius, {200, 40, 40}, cv::FILLED);
+    cv::circle(blue, place, radius, {40, 40, 200}, cv::FILLED);
+    cv::circle(aside, place + cv::Point(2 * radius, 0), radius, {200, 40, 40}, cv::FILLED);
+    EXPECT_GT(difference_of(red, blue), kSame);
+    EXPECT_GT(difference_of(red, aside), kSame);
+    EXPECT_LT(difference_of(red, recoded(red, 50)), kSame / 2);
+  }
+}
+
+TEST(MiniatureTest, OfNothingIsNotCompared) {
+  EXPECT_FALSE(largest_difference({}, miniature_of(scene(1))).has_value());
 }
 
 TEST(SharpnessTest, FallsWithBlur) {

@@ -107,6 +107,23 @@ TEST_F(WorkersTest, WhatTheLargerModelContradictsIsLeftOut) {
             R"({"entities":["dog"],"relationships":[]})");
 }
 
+TEST_F(WorkersTest, WhatTheProgramEndedAtRunsAloneAndFirst) {
+  library_->database().write([](Connection& connection) {
+    execute(connection, "UPDATE jobs SET state = 'done' WHERE photo_id = 1 AND tier = 'vision'");
+    execute(connection,
+            "UPDATE jobs SET state = 'waiting', crashes = 1 WHERE photo_id = 1 AND tier = 'small'");
+  });
+  std::vector<std::string> others;
+  server_.otherwise([&](const auto&) {
+    others.push_back(text("SELECT state FROM jobs WHERE photo_id = 2 AND tier = 'vision'"));
+    return completion(kGood);
+  });
+  work_until_over("small");
+  ASSERT_FALSE(others.empty());
+  EXPECT_EQ(others[0], "waiting");
+  EXPECT_EQ(count("SELECT MAX(crashes) FROM jobs"), 0);
+}
+
 TEST_F(WorkersTest, StoppedInTheMiddleThePhotoWaitsAgain) {
   server_.then_hang();
   {

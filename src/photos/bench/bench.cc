@@ -11,7 +11,6 @@
 #include "photos/clock.h"
 #include "photos/importer.h"
 #include "photos/made_library.h"
-#include "photos/vlm/local_models.h"
 #include "photos/workers.h"
 #include "saccade/memory.h"
 
@@ -36,13 +35,12 @@ fs::path pictures_of(const PhotosBenchOptions& options) {
 
 /// The weights of all models in process, each counted once.
 std::int64_t weights_of(const Settings& settings) {
-  LocalModels models;
   std::set<std::string> seen;
   std::int64_t bytes = 0;
   for (const Tier& tier : settings.tiers) {
     if (tier.kind != Tier::Kind::kVlm || !tier.vlm.url.empty()) continue;
     if (!seen.insert(tier.vlm.model).second) continue;
-    bytes += memory_needs(models.get(tier.vlm.model, tier.vlm.engine)->info()).weights;
+    bytes += memory_needs(inspect_model(tier.vlm.model, tier.vlm.engine)).weights;
   }
   return bytes;
 }

@@ -44,13 +44,22 @@ struct PhotosBenchReport {
 
   std::int64_t set_aside = 0;    ///< jobs that did not work
   std::int64_t calls = 0;        ///< answers of tiers that a cluster shares, each of one call
-  std::int64_t calls_saved = 0;  ///< photos that got another one's answer
+  std::int64_t calls_saved = 0;  ///< photos that got another one's answer, the wrong ones included
   std::int64_t savable = 0;      ///< photos of bursts less one a burst: what could be saved
   std::int64_t wrong = 0;        ///< photos that got the answer of another scene
 
   std::int64_t peak_bytes = 0;    ///< largest resident set of the process
   std::int64_t weight_bytes = 0;  ///< the models' weights in it
 
+  /// Of the calls that could be saved, those that were, rightly; 0 to 1.
+  double saved_share() const {
+    return savable > 0 ? static_cast<double>(calls_saved - wrong) / static_cast<double>(savable)
+                       : 0.0;
+  }
+  /// Of the photos that got another one's answer, those that should not have; 0 to 1.
+  double wrong_share() const {
+    return calls_saved > 0 ? static_cast<double>(wrong) / static_cast<double>(calls_saved) : 0.0;
+  }
   double photos_per_second() const {
     return foreground_seconds > 0 ? static_cast<double>(rest) / foreground_seconds : 0.0;
   }
@@ -59,6 +68,8 @@ struct PhotosBenchReport {
 /// Targets of the whole, on two cores with `glance` and photos of 12 megapixels.
 inline constexpr double kTargetPhotosPerSecond = 1.5;
 inline constexpr std::int64_t kTargetMemoryBytes = std::int64_t{500} << 20;
+inline constexpr double kTargetSavedShare = 0.85;
+inline constexpr double kTargetWrongShare = 0.01;
 
 struct PhotosBenchHooks {
   std::function<void(const std::string&)> on_stage;  ///< what begins now

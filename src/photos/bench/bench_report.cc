@@ -20,6 +20,11 @@ std::string milliseconds(double ms) {
   return fmt::format("{:.0f} ms", ms);
 }
 
+std::string share_text(std::int64_t part, std::int64_t whole) {
+  return fmt::format("{} of {} ({:.1f} %)", part, whole,
+                     100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
 BenchTable timing_table(const std::string& title, const std::vector<Timing>& timings) {
   BenchTable table{title, {"", "p50", "p95", "p99", "photos", "target", ""}, {}};
   for (const Timing& timing : timings) {
@@ -54,9 +59,18 @@ BenchTable totals_table(const PhotosBenchReport& report) {
   const std::int64_t besides = report.peak_bytes - report.weight_bytes;
   table.rows.push_back({"memory besides the models' weights", mebibytes(besides),
                         mebibytes(kTargetMemoryBytes), verdict(besides <= kTargetMemoryBytes)});
-  table.rows.push_back({"model calls that bursts saved",
-                        fmt::format("{} of {}", report.calls_saved, report.savable)});
-  table.rows.push_back({"answers from another scene", fmt::to_string(report.wrong)});
+  if (report.savable > 0) {
+    table.rows.push_back({"model calls that bursts saved, of those they could",
+                          share_text(report.calls_saved - report.wrong, report.savable),
+                          fmt::format("{:.0f} %", 100.0 * kTargetSavedShare),
+                          verdict(report.saved_share() >= kTargetSavedShare)});
+  }
+  if (report.calls_saved > 0) {
+    table.rows.push_back({"answers from another scene, of those from other photos",
+                          share_text(report.wrong, report.calls_saved),
+                          fmt::format("{:.0f} %", 100.0 * kTargetWrongShare),
+                          verdict(report.wrong_share() <= kTargetWrongShare)});
+  }
   table.rows.push_back({"jobs that did not work", fmt::to_string(report.set_aside)});
   return table;
 }
@@ -120,7 +134,9 @@ json::object photos_bench_json(const PhotosBenchReport& report) {
            {{"calls", report.calls},
             {"calls_saved", report.calls_saved},
             {"savable", report.savable},
-            {"wrong", report.wrong}}},
+            {"wrong", report.wrong},
+            {"target_saved_share", kTargetSavedShare},
+            {"target_wrong_share", kTargetWrongShare}}},
           {"memory",
            {{"peak_bytes", report.peak_bytes},
             {"weight_bytes", report.weight_bytes},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 
 #include "base/utf8.h"
 
@@ -73,6 +74,45 @@ double axis_end(double largest) {
   }
   return 10.0 * power;
 }
+
+/// From 0; where the values are very unlike each other, in powers of ten.
+class TimeAxis {
+ public:
+  explicit TimeAxis(const std::vector<PointRow>& rows) {
+    double least = std::numeric_limits<double>::infinity(), most = 0.0;
+    for (const PointRow& row : rows) {
+      for (const double value : row.values) {
+        least = std::min(least, std::max(value, kLeastMs));
+        most = std::max(most, value);
+      }
+    }
+    powers_ = most > kUnlike * least;
+    begin_ = powers_ ? std::floor(std::log10(least)) : 0.0;
+    end_ = powers_ ? std::ceil(std::log10(most)) : axis_end(most);
+  }
+  double at(double ms) const {
+    const double place = powers_ ? std::log10(std::max(ms, kLeastMs)) : ms;
+    return along((place - begin_) / (end_ - begin_));
+  }
+  void draw(Out out, double bottom) const {
+    if (!powers_) {
+      axis(out, end_, bottom, " ms");
+      return;
+    }
+    for (double power = begin_; power <= end_; power += 1.0) {
+      const double ms = std::pow(10.0, power);
+      line(out, "grid", at(ms), kTop, at(ms), bottom);
+      text(out, at(ms), bottom + 15.0, "middle",
+           ms < 1000.0 ? fmt::format("{:g} ms", ms) : fmt::format("{:g} s", ms / 1000.0));
+    }
+  }
+
+ private:
+  static constexpr double kUnlike = 40.0;
+  static constexpr double kLeastMs = 0.1;
+  bool powers_ = false;
+  double begin_ = 0.0, end_ = 1.0;  // milliseconds, or their logarithms
+};
 
 void one_bar(Out out, const Bar& bar, double y) {
   const double end = along(bar.value.estimate / 100.0);
@@ -173,26 +213,26 @@ std::string columns_svg(std::string_view title, const std::vector<Column>& colum
 }
 
 std::string points_svg(std::string_view title, const std::vector<PointRow>& rows) {
-  constexpr double kRow = 26.0;
-  double largest = 0.0;
-  for (const PointRow& row : rows) {
-    for (const double value : row.values) largest = std::max(largest, value);
-  }
-  const double end = axis_end(largest);
+  constexpr double kRow = 30.0;
+  constexpr double kSpread = 16.0;                 // points of a row lie in a band so high,
+  constexpr double kGoldenSection = 0.6180339887;  // spread evenly, however many there are
+  const TimeAxis axis(rows);
   const double bottom = kTop + kRow * static_cast<double>(rows.size());
   std::string svg;
   const Out out(svg);
   begin_svg(out, title, bottom + kAxis);
-  axis(out, end, bottom, " ms");
+  axis.draw(out, bottom);
   double y = kTop + kRow / 2.0;
   for (const PointRow& row : rows) {
     text(out, kLeft - 8.0, y + 4.0, "end", short_name(row.name));
+    double place = 0.5;
     for (const double value : row.values) {
-      fmt::format_to(out, "<circle class=\"s{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>\n",
-                     row.series, along(value / end), y);
+      fmt::format_to(out, "<circle class=\"s{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\"/>\n",
+                     row.series, axis.at(value), y + kSpread * (place - 0.5));
+      place = std::fmod(place + kGoldenSection, 1.0);
     }
     for (const double mark : {row.p50, row.p95}) {
-      line(out, "whisker", along(mark / end), y - 9.0, along(mark / end), y + 9.0);
+      line(out, "whisker", axis.at(mark), y - 11.0, axis.at(mark), y + 11.0);
     }
     y += kRow;
   }

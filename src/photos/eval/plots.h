@@ -35,7 +35,8 @@ struct Column {
 };
 std::string columns_svg(std::string_view title, const std::vector<Column>& columns);
 
-/// Rows of points on a common axis from 0, in milliseconds, with marks at p50 and p95.
+/// Rows of points on a common axis of times, with marks at p50 and p95. Where the largest is more
+/// than 40 times the smallest, the axis goes by powers of ten. `values` are milliseconds.
 struct PointRow {
   std::string name;
   std::size_t series = 0;

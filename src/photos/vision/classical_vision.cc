@@ -14,6 +14,7 @@
 #include "photos/vision/colours.h"
 #include "photos/vision/faces.h"
 #include "photos/vision/light.h"
+#include "photos/vision/miniature.h"
 #include "photos/vision/perceptual_hash.h"
 #include "photos/vision/text_reader.h"
 #include "photos/vision/vision.h"
@@ -66,6 +67,7 @@ VisionFindings OpenCvVision::look(const media::Image& picture) const try {
   findings.clipped_light = exposure.clipped_light;
   findings.colours = dominant_colours(small_rgb);
   findings.perceptual_hash = perceptual_hash(small);
+  findings.miniature = miniature_of(small_rgb);
   return findings;
 } catch (const cv::Exception& error) {
   fail("OpenCV cannot look at a picture of {}x{} pixels: {}", picture.width, picture.height,

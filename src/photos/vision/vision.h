@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,11 @@ struct Colour {
   double share = 0.0;  ///< of the picture's pixels, 0 to 1
 };
 
+inline constexpr int kMiniatureSide = 32;  // pixels
+/// A picture as it is compared with others: [32, 32, 3], 8 bits, L* as 0 to 255, a* and b* more by
+/// 128. Empty: not known.
+using Miniature = std::vector<std::uint8_t>;
+
 struct VisionFindings {
   std::vector<Region> regions;
   double sharpness = 0.0;  ///< variance of the Laplacian at 512 pixels, log10; under 1.5 is blurred
@@ -43,10 +49,20 @@ struct VisionFindings {
   double clipped_light = 0.0;         ///< share of pixels that are white, 0 to 1
   std::vector<Colour> colours;        ///< the dominant ones, largest share first, five at most
   std::uint64_t perceptual_hash = 0;  ///< DCT hash; near duplicates differ in few bits
+  Miniature miniature;
 };
 
 /// How much two perceptual hashes differ: bits, 0 to 64.
 int hash_distance(std::uint64_t a, std::uint64_t b);
+
+/// How much the part of two pictures that differs most does so: the mean colour difference (CIE76's
+/// delta E) within an eighth of their width and height, when one is laid over the other where they
+/// differ least, and both are as light. Compression and resizing change every part a little, and so
+/// does an edge that was cut off or a camera that moved by some hundredths of the picture's width,
+/// once the pictures lie over each other; what is another thing, or of another colour, or somewhere
+/// else, makes one part very different, however much of the rest is the same. None: one of the
+/// miniatures is not known.
+std::optional<double> largest_difference(const Miniature& a, const Miniature& b);
 
 /// Looks at pictures. One implementation a platform.
 class ClassicalVision {

@@ -201,6 +201,7 @@ const commands = makeCommands({
   review,
   tags,
   boxes: toggleBoxes,
+  zoom: view.zoom,
   view: { step: (by) => walk.step(by), back: () => go({ filters: place.filters }) },
   deck: {
     step: (by) => walk.fromCurrent(by),

@@ -1,8 +1,16 @@
 // What keys do. The help overlay lists it by this table.
 import { toggleSheet } from './sheet.js';
 
+/** Steps to the right and down. */
+const WAYS = {
+  'Shift+ArrowLeft': [-1, 0],
+  'Shift+ArrowRight': [1, 0],
+  'Shift+ArrowUp': [0, -1],
+  'Shift+ArrowDown': [0, 1],
+};
+
 /** The table for bindKeys(). */
-export function makeCommands({ grid, view, review, tags, deck, boxes }) {
+export function makeCommands({ grid, view, review, tags, deck, boxes, zoom }) {
   const at = (where, keys, does, run, more = {}) => ({ where, keys, does, run, ...more });
   const select = (event) => {
     if (!event.target.matches('.tag')) return false; // a button that Space presses
@@ -32,6 +40,12 @@ export function makeCommands({ grid, view, review, tags, deck, boxes }) {
     at('photo', ['m'], 'Merge the selected tags', () => review.merge()),
     at('photo', ['n'], 'Add a tag', () => review.add()),
     at('photo', ['r'], 'Reviewed, and on to the next', () => review.review()),
+    at('photo', ['+', '='], 'Zoom in', () => zoom.in()),
+    at('photo', ['-'], 'Zoom out', () => zoom.out()),
+    at('photo', ['0'], 'All of the photo', () => zoom.reset()),
+    at('photo', Object.keys(WAYS), 'Move what is seen', (event) =>
+      zoom.pan(...WAYS[`Shift+${event.key}`]),
+    ),
     at('photo', ['b'], 'Show or hide boxes', () => boxes()),
     at('photo', ['Escape'], 'Back to the deck', () => view.back()),
 

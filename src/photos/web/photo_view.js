@@ -5,13 +5,14 @@ import { announceLater } from './say.js';
 import { fillSimilar } from './similar.js';
 import { fillTiers } from './tier_states.js';
 import * as words from './words.js';
+import { Zoom } from './zoom.js';
 
 export class PhotoView {
+  zoom;
   /** The id of the photo that is shown; null: none. */
   shown = null;
   #section;
   #stage;
-  #frame;
   #image;
   #parts; // {tags, boxes, library, onRetry, onRun}
   #size = null; // [width, height] of the picture, pixels
@@ -21,7 +22,11 @@ export class PhotoView {
     this.#section = section;
     this.#parts = parts;
     this.#stage = section.querySelector('.stage');
-    this.#frame = section.querySelector('.frame');
+    this.zoom = new Zoom(
+      this.#stage,
+      section.querySelector('.frame'),
+      section.querySelector('.zoom'),
+    );
     this.#image = section.querySelector('.large');
     new ResizeObserver(() => this.#fit()).observe(this.#stage);
     // A picture that cannot be shown leaves the thumbnail behind it.
@@ -39,6 +44,7 @@ export class PhotoView {
     if (this.shown === id) return;
     this.shown = id;
     this.#known = null;
+    this.zoom.start();
     this.#parts.tags.clear();
     this.#parts.boxes.show([]);
     this.#section.classList.add('loading');
@@ -100,13 +106,12 @@ export class PhotoView {
     this.#fit();
   }
 
-  /** Makes the frame as large as the stage lets it be: the boxes are fractions of it. */
+  /** Makes the photo as large as the stage lets it be; a zoomed one is larger. */
   #fit() {
     const room = this.#stage.getBoundingClientRect();
     const [width, height] = this.#size ?? [4, 3];
     const scale = Math.min(room.width / width, room.height / height);
-    this.#frame.style.width = `${width * scale}px`;
-    this.#frame.style.height = `${height * scale}px`;
+    this.zoom.layOut(width * scale, height * scale);
   }
 
   #cluster(photo, filters) {

@@ -140,6 +140,116 @@ export async function walks_over_the_edges({ page }) {
 walks_over_the_edges.photos = 250;
 walks_over_the_edges.address = '#/photo/151?at=99';
 
+/** Where the frame is in the stage, and how large beside it. */
+const seen = (page) =>
+  page.evaluate(() => {
+    const frame = document.querySelector('.frame').getBoundingClientRect();
+    const stage = document.querySelector('.stage').getBoundingClientRect();
+    return {
+      scale: Math.round((100 * frame.height) / stage.height),
+      left: Math.round(frame.left - stage.left),
+      top: Math.round(frame.top - stage.top),
+      covers:
+        frame.left <= stage.left + 1 &&
+        frame.right >= stage.right - 1 &&
+        frame.top <= stage.top + 1 &&
+        frame.bottom >= stage.bottom - 1,
+    };
+  });
+const level = (page) => page.locator('.zoom .level').textContent();
+
+export async function zooms_by_keys({ page }) {
+  await openFirst(page);
+  const before = await seen(page);
+  assert.equal(await level(page), '100 %');
+  await press(page, '+', '+');
+  assert.equal(await level(page), '225 %');
+  await eventually(() => page.locator('#said').textContent(), 'Zoom 225 %');
+  const near = await seen(page);
+  assert.ok(near.covers && near.scale > 2 * before.scale, JSON.stringify(near));
+  await press(page, 'Shift+ArrowRight', 'Shift+ArrowDown');
+  const moved = await seen(page);
+  assert.ok(moved.left < near.left && moved.top < near.top, JSON.stringify(moved));
+  for (let step = 0; step < 12; step++) await press(page, 'Shift+ArrowLeft');
+  assert.ok((await seen(page)).covers, 'it stays over the stage');
+  await press(page, '-');
+  assert.equal(await level(page), '150 %');
+  await press(page, '0');
+  assert.deepEqual(await seen(page), before);
+  await press(page, '+', 'j'); // another photo is seen as a whole
+  await eventually(() => level(page), '100 %');
+}
+
+export async function zooms_by_mouse({ page }) {
+  await openFirst(page);
+  const before = await seen(page);
+  const stage = await page.locator('.stage').boundingBox();
+  const [x, y] = [stage.x + stage.width / 3, stage.y + stage.height / 3];
+  const place = () =>
+    page.evaluate(
+      ([left, top]) => {
+        const frame = document.querySelector('.frame').getBoundingClientRect();
+        return [(left - frame.left) / frame.width, (top - frame.top) / frame.height];
+      },
+      [x, y],
+    );
+  const under = await place();
+  await page.mouse.move(x, y);
+  await page.mouse.wheel(0, -500);
+  await eventually(() => level(page), '272 %');
+  // What is under the pointer stays there.
+  for (const [axis, at] of (await place()).entries()) {
+    assert.ok(Math.abs(at - under[axis]) < 0.01, `${axis}: ${at} and ${under[axis]}`);
+  }
+  const near = await seen(page);
+  await page.mouse.down();
+  await page.mouse.move(x + 40, y + 30, { steps: 4 });
+  await page.mouse.up();
+  const moved = await seen(page);
+  assert.ok(Math.abs(moved.left - near.left - 40) <= 1, JSON.stringify([near, moved]));
+  assert.ok(Math.abs(moved.top - near.top - 30) <= 1, JSON.stringify([near, moved]));
+  await page.mouse.dblclick(x, y);
+  await eventually(() => seen(page), before);
+  await page.getByRole('button', { name: 'Zoom in (+)' }).click();
+  assert.equal(await level(page), '150 %');
+  await page.locator('.zoom .level').click();
+  await eventually(() => seen(page), before);
+}
+
+/** A face that is dragged over is not named, one that is pressed is. */
+export async function presses_faces_while_zoomed({ page }) {
+  await openFirst(page);
+  await press(page, '+');
+  const face = page.getByRole('button', { name: 'Face without a name' });
+  const box = await face.boundingBox();
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  await page.mouse.move(x, y);
+  await page.mouse.down();
+  await page.mouse.move(x - 20, y - 20, { steps: 4 });
+  await page.mouse.up();
+  assert.equal(await page.locator('.composer').isVisible(), false);
+  await face.click();
+  await eventually(() => page.locator('.composer').isVisible(), true);
+}
+
+/** Two fingers, as a touch screen tells of them. */
+export async function zooms_by_two_fingers({ page }) {
+  await openFirst(page);
+  const stage = await page.locator('.stage').boundingBox();
+  const [x, y] = [stage.x + stage.width / 2, stage.y + stage.height / 2];
+  const session = await page.context().newCDPSession(page);
+  const touch = (type, apart) =>
+    session.send('Input.dispatchTouchEvent', {
+      type,
+      touchPoints: apart === null ? [] : [x - apart, x + apart].map((at, id) => ({ x: at, y, id })),
+    });
+  await touch('touchStart', 50);
+  for (const apart of [60, 80, 100]) await touch('touchMove', apart);
+  await touch('touchEnd', null);
+  await eventually(() => level(page), '200 %');
+}
+zooms_by_two_fingers.window = { hasTouch: true };
+
 export async function shows_refusals({ page, library }) {
   await openFirst(page);
   await press(page, 'ArrowDown');
@@ -152,7 +262,7 @@ export async function shows_refusals({ page, library }) {
 export async function shows_all_keys({ page }) {
   await press(page, '?');
   const help = await page.locator('#help').textContent();
-  for (const key of ['j', 'k', 'a', 'A', 'e', 'x', 'm', 'n', 'u', 'U', 'r', '/', 'f', 'g', 'Esc']) {
+  for (const key of ['j', 'k', 'a', 'A', 'e', 'x', 'm', 'n', 'u', 'U', 'r', '+', '0', '/', 'f', 'g', 'Esc']) {
     assert.ok(help.includes(key), key);
   }
   await press(page, 'Escape');
