@@ -13,6 +13,10 @@ constexpr std::int64_t kRowBlockBytes = std::int64_t{1} << 20;
 /// With fewer, unpacking weights would take over a twentieth of the time.
 constexpr std::int64_t kMinBlockRows = 72;
 
+/// Blocks start at multiples of the widest tile's rows, so that only the last has smaller tiles.
+constexpr std::int64_t kRowStep = 8;
+static_assert(kDotBlockRows % kRowStep == 0);  // so that no block grows beyond the most
+
 // Slots of CpuDevice::scratch.
 constexpr int kCodes = 2;
 constexpr int kScales = 3;
@@ -72,6 +76,9 @@ void CpuDevice::multiply_integers(const PackedSegment& segment, const QuantizedR
   const std::int64_t block_rows =
       std::clamp<std::int64_t>(kRowBlockBytes / inputs, kMinBlockRows, kDotBlockRows);
   const std::int64_t row_blocks = divide_up(x.rows, block_rows);
+  const auto block_begin = [&](std::int64_t block) {
+    return std::min(x.rows, divide_up(x.rows * block / row_blocks, kRowStep) * kRowStep);
+  };
   const std::int64_t wanted = threads_.num_threads() * (x.rows == 1 ? 4 : 16);
   std::int64_t panels = divide_up(all_panels, wanted);
   // A row is multiplied with four panels at a time, several with two.
@@ -79,8 +86,8 @@ void CpuDevice::multiply_integers(const PackedSegment& segment, const QuantizedR
   const std::int64_t panel_items = divide_up(all_panels, panels);
   threads_.parallel_for(row_blocks * panel_items, [&](std::int64_t item) {
     const std::int64_t block = item / panel_items;
-    const std::int64_t row = x.rows * block / row_blocks;
-    const std::int64_t row_end = x.rows * (block + 1) / row_blocks;
+    const std::int64_t row = block_begin(block);
+    const std::int64_t row_end = block_begin(block + 1);
     const std::int64_t panel = item % panel_items * panels;
     kernels_.quant_gemm({static_cast<const std::uint8_t*>(segment.data.get()), &*segment.layout,
                          nullptr, &x, row, y.row(row) + segment.first, bias, inputs,
