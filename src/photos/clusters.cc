@@ -34,11 +34,18 @@ bool is_alike(const ClusterSettings& settings, bool burst, int distance,
          (!cosine || *cosine >= settings.duplicate_likeness);
 }
 
-/// `import`: the tier without which a photo answers for nobody.
-std::optional<Candidate> most_alike(Connection& connection, const ClusterSettings& settings,
-                                    const std::string& import, std::int64_t photo) {
+/// The tier at whose end photos are compared: the one before the first that is shared.
+const Tier& comparing_tier(const Settings& settings) {
+  return *std::prev(std::ranges::find(settings.tiers, true, &Tier::shared));  // the import is first
+}
+
+std::optional<Candidate> most_alike(Connection& connection, const Settings& all,
+                                    std::int64_t photo) {
+  const ClusterSettings& settings = all.clusters;
   // Compared with photos that stand for themselves only, so that a chain of small changes does not
-  // join what is far apart.
+  // join what is far apart; and that have been compared themselves: the others will find this one.
+  // Otherwise photos of a burst that came at once would join in pairs. Nor with those whose file
+  // is none: they answer for nobody.
   auto others = sql(connection,
                     "WITH me AS (SELECT * FROM photos WHERE id = ?1) SELECT other.id, "
                     "other.cluster_id, hamming(other.perceptual_hash, me.perceptual_hash), CASE "
@@ -48,10 +55,12 @@ std::optional<Candidate> most_alike(Connection& connection, const ClusterSetting
                     "other.camera IS me.camera AS burst FROM photos AS other, me LEFT JOIN "
                     "clusters ON clusters.id = other.cluster_id WHERE other.id <> me.id AND "
                     "(other.cluster_id IS NULL OR clusters.representative = other.id) AND (burst "
-                    "OR hamming(other.perceptual_hash, me.perceptual_hash) <= ?3) AND NOT EXISTS "
-                    "(SELECT 1 FROM jobs WHERE photo_id = other.id AND tier = ?4 AND state = "
-                    "'set_aside')",
-                    photo, settings.burst_seconds, settings.duplicate_distance, import);
+                    "OR hamming(other.perceptual_hash, me.perceptual_hash) <= ?3) AND EXISTS "
+                    "(SELECT 1 FROM jobs WHERE photo_id = other.id AND tier = ?4 AND state IN "
+                    "('done', 'set_aside')) AND NOT EXISTS (SELECT 1 FROM jobs WHERE photo_id = "
+                    "other.id AND tier = ?5 AND state = 'set_aside')",
+                    photo, settings.burst_seconds, settings.duplicate_distance,
+                    comparing_tier(all).name, all.tiers[0].name);
   std::vector<Candidate> candidates;
   while (others.executeStep()) {
     if (others.getColumn(2).isNull()) continue;
@@ -106,7 +115,7 @@ void join_cluster(Connection& connection, const Settings& settings, std::int64_t
       0) {
     return;  // described anew, but not moved
   }
-  const auto found = most_alike(connection, settings.clusters, settings.tiers[0].name, photo);
+  const auto found = most_alike(connection, settings, photo);
   if (!found) return;
   std::int64_t cluster = found->cluster.value_or(0);
   if (cluster == 0) {

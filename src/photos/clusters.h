@@ -13,7 +13,8 @@ namespace saccade::photos {
 /// Puts a photo, whose findings and embedding are stored, into the cluster of the photo most like
 /// it, if any is like enough: taken within a burst's time of it with a like embedding, or with a
 /// near embedding and perceptual hash and all that duplicates show (may_be_duplicates()); and in
-/// neither case with other words in it. Photos without embeddings of the same model go without
+/// neither case with other words in it. It is compared with photos for which the tier before the
+/// first shared one is over. Photos without embeddings of the same model go without
 /// that. Where the newcomer is clearly sharper and nobody has been asked yet, it becomes the
 /// representative.
 void join_cluster(Connection& connection, const Settings& settings, std::int64_t photo);

@@ -88,9 +88,9 @@ std::vector<Problem> read_problems(Connection& connection, std::int64_t limit) {
                   "SELECT photo_id, COALESCE((SELECT MIN(path) FROM files WHERE photo_id = "
                   "photos.id), ''), name, tier, state, COALESCE(error, ''), attempts, CASE WHEN "
                   "state = 'failed' THEN not_before END FROM jobs JOIN photos ON photos.id = "
-                  "photo_id WHERE state IN ('failed', 'set_aside') UNION ALL SELECT NULL, path, "
-                  "path, 'import', 'unreadable', error, 1, NULL FROM files WHERE error IS NOT NULL "
-                  "LIMIT ?1",
+                  "photo_id WHERE tier IN (SELECT tier FROM job_counts) AND state IN ('failed', "
+                  "'set_aside') UNION ALL SELECT NULL, path, path, 'import', 'unreadable', error, "
+                  "1, NULL FROM files WHERE error IS NOT NULL LIMIT ?1",
                   limit);
   while (rows.executeStep()) {
     problems.push_back({.photo = optional_integer(rows.getColumn(0)),

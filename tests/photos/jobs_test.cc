@@ -197,6 +197,26 @@ TEST_F(Cluster, OneAnswersForAll) {
   });
 }
 
+// In whichever order photos of a burst that came at once are described, all join the same one.
+TEST_F(Cluster, ABurstThatComesAtOnceIsOne) {
+  std::vector<std::int64_t> burst;
+  for (const std::uint64_t hash : {0xff00, 0xff01, 0x7f00, 0x7f01}) {
+    burst.push_back(test_.add_photo(hash, 100));
+    test_.finish(burst.back(), "import");
+    test_.finish(burst.back(), "vision");
+  }
+  for (const std::size_t i : {2U, 0U, 3U, 1U}) {
+    test_.library.database().write([&](Connection& connection) {
+      join_cluster(connection, test_.library.settings(), burst[i]);
+    });
+    test_.finish(burst[i], "small");
+  }
+  test_.library.database().read([&](Connection& connection) {
+    EXPECT_EQ(query_integer(connection, "SELECT COUNT(*) FROM clusters"), 1);
+    EXPECT_EQ(query_integer(connection, "SELECT COUNT(*) FROM photos WHERE cluster_id = 1"), 4);
+  });
+}
+
 TEST_F(Cluster, WhatIsAlikeIsFoundAlsoOutsideOfClusters) {
   const std::int64_t first = add_described(0xff00, 100);
   const std::int64_t near = add_described(0xff0f, 9000);

@@ -1,6 +1,7 @@
 // Models in this process, with the built-in one.
 #include "photos/vlm/local_vlm.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
@@ -9,6 +10,7 @@
 #include <thread>
 
 #include "photos/vlm/local_models.h"
+#include "photos/vlm/sequence_memory.h"
 
 namespace saccade::photos {
 namespace {
@@ -35,6 +37,44 @@ VlmQuestion question() {
           .max_pixels = 100'000,
           .max_tokens = 200,
           .priority = 0};
+}
+
+/// Two photos of one tier and one of another, of a model whose context has 4096 tokens.
+constexpr const char* kTiers = R"toml(
+[[tier]]
+name = "import"
+kind = "import"
+
+[[tier]]
+name = "small"
+kind = "vlm"
+model = "{0}"
+max_pixels = 100000
+max_tokens = 200
+concurrency = 2
+prompt = "What is this?"
+schema = '{{"type": "object"}}'
+
+[[tier]]
+name = "large"
+kind = "vlm"
+model = "{0}"
+{1}
+prompt = "What is this?"
+schema = '{{"type": "object"}}'
+)toml";
+
+TEST(SequenceMemory, HasRoomForThosePhotosThatAreAskedAboutAtATime) {
+  const auto settings = [](const char* budget) {
+    return parse_settings(fmt::format(fmt::runtime(kTiers), kModel, budget), "photos.toml");
+  };
+  const ModelInfo info = inspect_model(kModel, small());
+  const Settings bounded = settings("max_pixels = 100000");
+  const auto bytes = sequence_memory(bounded, *bounded.find("small"));
+  EXPECT_EQ(bytes, 3 * info.context_length * info.kv_bytes_per_token);
+  EXPECT_EQ(sequence_memory(bounded, *bounded.find("large")), bytes) << "one model for both";
+  const Settings native = settings("");
+  EXPECT_FALSE(sequence_memory(native, *native.find("small"))) << "nobody knows how long";
 }
 
 class LocalVlmTest : public testing::Test {
