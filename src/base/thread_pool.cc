@@ -43,11 +43,16 @@ ThreadPool::~ThreadPool() {
   {
     std::lock_guard lock(sleep_mutex_);
     stopping_ = true;
-    generation_.fetch_add(1, std::memory_order_release);
+    generation_.fetch_add(1, std::memory_order_seq_cst);
   }
   wake_.notify_all();
 }
 
+// A loop is open while generation_ is odd. A worker counts itself as busy before it looks whether
+// there is an open loop, and the caller closes the loop before it looks who is busy, both in the
+// one order that all threads see: so either the worker finds the loop closed and stays out, or the
+// caller waits for it. Nobody waits for a worker that has not come: where other programs want the
+// processor it may not run for milliseconds, and its items have been done by then.
 void ThreadPool::run(std::int64_t count, Call call, void* self) {
   if (count <= 0) return;
   if (workers_.empty() || count == 1) {
@@ -59,14 +64,17 @@ void ThreadPool::run(std::int64_t count, Call call, void* self) {
   count_ = count;
   error_ = nullptr;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_seq_cst);
   if (sleepers_.load(std::memory_order_seq_cst) > 0) {
     std::lock_guard lock(sleep_mutex_);
     wake_.notify_all();
   }
   drain();
-  while (busy_.load(std::memory_order_acquire) > 0) pause_briefly();
+  generation_.fetch_add(1, std::memory_order_seq_cst);
+  // A worker that is long with its last item may be waiting for this thread's core.
+  for (int spin = 0; busy_.load(std::memory_order_seq_cst) > 0; ++spin) {
+    spin < kSpins ? pause_briefly() : std::this_thread::yield();
+  }
   if (error_) std::rethrow_exception(error_);
 }
 
@@ -85,21 +93,30 @@ void ThreadPool::drain() {
 
 void ThreadPool::work() {
   std::uint32_t seen = 0;
+  const auto is_new = [&](std::uint32_t generation) {
+    return generation % 2 == 1 && generation != seen;
+  };
   for (;;) {
-    for (int spin = 0; spin < kSpins; ++spin) {
-      if (generation_.load(std::memory_order_acquire) != seen) break;
+    std::uint32_t generation = generation_.load(std::memory_order_acquire);
+    for (int spin = 0; spin < kSpins && !is_new(generation); ++spin) {
       pause_briefly();
+      generation = generation_.load(std::memory_order_acquire);
     }
-    if (generation_.load(std::memory_order_acquire) == seen) {
+    if (!is_new(generation)) {
       std::unique_lock lock(sleep_mutex_);
       sleepers_.fetch_add(1, std::memory_order_seq_cst);
-      wake_.wait(lock, [&] { return generation_.load(std::memory_order_seq_cst) != seen; });
+      // Whatever has come meanwhile may be over already, but more will follow.
+      wake_.wait(lock, [&] { return generation_.load(std::memory_order_seq_cst) != generation; });
       sleepers_.fetch_sub(1, std::memory_order_seq_cst);
     }
-    seen = generation_.load(std::memory_order_acquire);
+    busy_.fetch_add(1, std::memory_order_seq_cst);
+    generation = generation_.load(std::memory_order_seq_cst);
     if (stopping_) return;
-    drain();
-    busy_.fetch_sub(1, std::memory_order_acq_rel);
+    if (is_new(generation)) {
+      seen = generation;
+      drain();
+    }
+    busy_.fetch_sub(1, std::memory_order_seq_cst);
   }
 }
 

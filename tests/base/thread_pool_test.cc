@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 
@@ -29,6 +30,23 @@ TEST(ThreadPool, WakesSleepers) {
     pool.parallel_for(100, [&](std::int64_t i) { sum += static_cast<int>(i); });
     EXPECT_EQ(sum, 4950);
   }
+}
+
+// More threads than cores: workers come late, to loops that are over and to new ones.
+TEST(ThreadPool, PoolsBesideOneAnotherRunEveryIndexOnce) {
+  constexpr int kPools = 4, kRounds = 5000, kMost = 60;
+  const auto run = [](int seed) {
+    ThreadPool pool(3);
+    std::vector<int> hits(kMost);  // not atomic: each index is one thread's
+    for (int round = 0; round < kRounds; ++round) {
+      const int count = 2 + (7 * round + seed) % (kMost - 2);
+      pool.parallel_for(count, [&](std::int64_t i) { ++hits[i]; });
+      for (int i = 0; i < kMost; ++i) ASSERT_EQ(hits[i], i < count ? 1 : 0);
+      std::ranges::fill(hits, 0);
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (int seed = 0; seed < kPools; ++seed) threads.emplace_back(run, seed);
 }
 
 TEST(ThreadPool, PassesOnAnExceptionAndGoesOn) {
