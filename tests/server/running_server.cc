@@ -68,6 +68,15 @@ std::string RunningServer::log() const {
   return read_text_file(directory_.file("log"));
 }
 
+bool RunningServer::logs(const std::string& text) const {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (log().find(text) == std::string::npos) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(kPause);
+  }
+  return true;
+}
+
 bool RunningServer::wait_for(const std::string& status) const {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < deadline) {

@@ -29,6 +29,9 @@ class RunningServer {
   const std::string& first_line() const { return first_line_; }
   /// What it has written to standard error.
   std::string log() const;
+  /// Waits for a text in the log: a request's line comes after its answer. False after half a
+  /// minute.
+  bool logs(const std::string& text) const;
 
   TestResponse ask(const std::string& method, const std::string& path, const std::string& body = {},
                    const std::vector<std::string>& headers = {}) const {
