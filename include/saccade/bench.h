@@ -56,6 +56,9 @@ struct BenchOptions {
   std::optional<std::int64_t> max_pixels;  ///< the checkpoint's own budget without
   int repeat = 5;                          ///< runs, after one that does not count
   std::optional<BenchRoofline> roofline;   ///< of the device, to say what share is reached
+  /// Compare each run with limits measured again just before and after it, on a device that other
+  /// programs use too. Otherwise those of `roofline` hold throughout.
+  bool limits_beside_runs = false;
 };
 
 struct BenchRow {
@@ -68,8 +71,8 @@ struct BenchRow {
   std::string unit;  ///< "ms", "tokens/s", "bytes"
   /// Median time, where the unit is another: of the whole prompt, or of a step of decoding.
   std::optional<double> ms;
-  std::optional<double> limit;  ///< in the unit, from the work counted and the roofline measured
-  std::optional<double> share;  ///< of the limit that the median reaches, from 0 to about 1
+  std::optional<double> limit;  ///< median, in the unit: from the work counted and the roofline
+  std::optional<double> share;  ///< median of what runs reach of their limits, from 0 to about 1
   std::string bound;            ///< what the limit comes from: "memory" or a peak's arithmetic
   /// Median energy of the whole device for a token, or a picture, where it is reported.
   std::optional<double> joules;

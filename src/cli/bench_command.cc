@@ -75,6 +75,7 @@ BenchReport measure(const CommandOptions& options, std::int64_t threads) {
   if (options.roofline) {
     listener.on_progress("the device's limits", 0, 1);
     bench.roofline = measure_roofline(engine_options);
+    bench.limits_beside_runs = true;
     if (interrupted()) throw Interrupted();
   }
   TerminalListener loading(false);

@@ -92,6 +92,9 @@ class Device {
 
   /// Measures how fast memory and matrix products are here; takes a second or so.
   virtual Roofline measure_roofline() { return measure_by_operations(*this); }
+  /// Measures again, in a fraction of a second and without memory of its own, what other programs
+  /// on the machine change of a roofline. A device that nobody else uses keeps it.
+  virtual void update_roofline(Roofline& /*roofline*/) {}
   /// Adds up what the operations that follow amount to, until this is called with null.
   void count_work(Work* work) { work_ = work; }
   /// What attention, and products with a matrix, are made of here.

@@ -86,6 +86,7 @@ Bench::Bench(const EngineParts& parts, const BenchOptions& options, BenchListene
 BenchReport Bench::run() {
   check_options();
   report_.roofline = options_.roofline;
+  if (options_.roofline) roofline_ = to_internal(*options_.roofline);
   report_.kv_bytes =
       parts_.info.kv_bytes_per_token * parts_.pool.page_tokens() * parts_.pool.num_pages() +
       parts_.info.state_bytes_per_sequence * parts_.states.num_slots();
@@ -158,9 +159,9 @@ void Bench::check_options() const {
   }
 }
 
-void Bench::repeat(BenchRow& row, const std::string& what, double units,
-                   const std::function<double()>& once) {
-  std::vector<double> values;
+BenchRuns Bench::repeat(BenchRow& row, const std::string& what, double units,
+                        const std::function<double()>& once) {
+  BenchRuns runs;
   std::vector<double> joules;
   for (int i = 0; i <= options_.repeat; ++i) {
     if (listener_) {
@@ -170,18 +171,27 @@ void Bench::repeat(BenchRow& row, const std::string& what, double units,
     const auto before = parts_.device.energy();
     const double value = once();
     const auto after = parts_.device.energy();
+    add_limits(runs);
     if (i == 0) continue;
-    values.push_back(value);
+    runs.values.push_back(value);
     // A meter counts in steps of some tens of milliseconds; one that has not moved says nothing.
     if (before && after && after->joules > before->joules) {
       joules.push_back((after->joules - before->joules) / units);
     }
   }
-  fill_row(row, std::move(values));
-  if (joules.empty()) return;
-  BenchRow energy;
-  fill_row(energy, std::move(joules));
-  row.joules = energy.median;
+  fill_row(row, runs.values);
+  if (!joules.empty()) {
+    BenchRow energy;
+    fill_row(energy, std::move(joules));
+    row.joules = energy.median;
+  }
+  return runs;
+}
+
+void Bench::add_limits(BenchRuns& runs) {
+  if (!roofline_) return;
+  if (options_.limits_beside_runs) parts_.device.update_roofline(*roofline_);
+  runs.limits.push_back(*roofline_);
 }
 
 void Bench::step(const Sequences& sequences) {
@@ -240,9 +250,9 @@ Bench::Sequences Bench::make_prefilled(std::int64_t batch, std::int64_t context,
   return sequences;
 }
 
-void Bench::add_row(BenchRow row, const compute::Work& work, double tokens) {
+void Bench::add_row(BenchRow row, const BenchRuns& runs, const compute::Work& work, double tokens) {
   if (row.unit != "ms") row.ms = 1000.0 * tokens / row.median;
-  if (options_.roofline) fill_limit(row, *options_.roofline, work, tokens);
+  if (roofline_) fill_limit(row, runs, work, tokens);
   report_.rows.push_back(std::move(row));
 }
 
@@ -286,8 +296,9 @@ void Bench::measure_vision(const PictureSize& size, const media::Patches& patche
     wait_for(parts_.device, parts_.model.encode(patches));
     return 1000.0 * seconds_since(begin);
   };
-  repeat(row, fmt::format("encoding of {}x{} pixels", size.width, size.height), 1.0, once);
-  add_row(std::move(row), work, 0.0);
+  const BenchRuns runs =
+      repeat(row, fmt::format("encoding of {}x{} pixels", size.width, size.height), 1.0, once);
+  add_row(std::move(row), runs, work, 0.0);
 }
 
 void Bench::measure_prefill(std::int64_t tokens) {
@@ -305,8 +316,8 @@ void Bench::measure_prefill(std::int64_t tokens) {
     return static_cast<double>(tokens) / std::chrono::duration<double>(time).count();
   };
   const auto units = static_cast<double>(tokens);
-  repeat(row, fmt::format("prefill of {} tokens", tokens), units, once);
-  add_row(std::move(row), work, units);
+  const BenchRuns runs = repeat(row, fmt::format("prefill of {} tokens", tokens), units, once);
+  add_row(std::move(row), runs, work, units);
 }
 
 /// Of a step in the middle of what is timed: one in which every sequence takes its last prompt
@@ -348,9 +359,9 @@ void Bench::measure_decode(std::int64_t batch) {
   BenchRow row{"decode",
                {{"batch", batch}, {"context", options_.context}, {"tokens", options_.decode}}};
   row.unit = "tokens/s";
-  repeat(row, what, static_cast<double>(batch * options_.decode),
-         [&] { return timed_decode(batch); });
-  add_row(std::move(row), decode_work(batch), static_cast<double>(batch));
+  const BenchRuns runs = repeat(row, what, static_cast<double>(batch * options_.decode),
+                                [&] { return timed_decode(batch); });
+  add_row(std::move(row), runs, decode_work(batch), static_cast<double>(batch));
 }
 
 }  // namespace engine

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -33,9 +34,18 @@ void fill_row(BenchRow& row, std::vector<double> values);
 /// A device's limits as the public API has them, and back.
 BenchRoofline to_public(const compute::Roofline& roofline);
 compute::Roofline to_internal(const BenchRoofline& roofline);
-/// The limit of a row of times ("ms") or of rates; `tokens` are those that come of the work.
-void fill_limit(BenchRow& row, const BenchRoofline& measured, const compute::Work& work,
-                double tokens);
+
+/// What a row was measured as, run by run.
+struct BenchRuns {
+  std::vector<double> values;
+  /// The device's before the first run, between runs and after the last; or none.
+  std::vector<compute::Roofline> limits;
+};
+
+/// The limit of a row of times ("ms") or of rates, and the share of it. The limit of a run lies in
+/// the middle between those of the moments before and after it. `tokens` are those that come of the
+/// work.
+void fill_limit(BenchRow& row, const BenchRuns& runs, const compute::Work& work, double tokens);
 
 /// Prefill and decoding go through the scheduler as requests do, with random tokens; pictures are
 /// decoded from JPEG, go through the processor, and the tower is timed.
@@ -62,8 +72,10 @@ class Bench {
 
   /// Fills a row with what `once` returns, called for the warm-up and then as often as options say.
   /// A call is for `units` tokens or pictures, which share the energy of it.
-  void repeat(BenchRow& row, const std::string& what, double units,
-              const std::function<double()>& once);
+  BenchRuns repeat(BenchRow& row, const std::string& what, double units,
+                   const std::function<double()>& once);
+  /// The device's limits at this moment.
+  void add_limits(BenchRuns& runs);
   void add_memory_row();
   /// One more step of the model. Throws Cancelled and what sequences failed with.
   void step(const Sequences& sequences);
@@ -77,12 +89,13 @@ class Bench {
   double timed_decode(std::int64_t batch);
   compute::Work decode_work(std::int64_t batch);
   /// `tokens` are those that come of the work; 0 for a picture.
-  void add_row(BenchRow row, const compute::Work& work, double tokens);
+  void add_row(BenchRow row, const BenchRuns& runs, const compute::Work& work, double tokens);
 
   EngineParts parts_;
   BenchOptions options_;
   BenchListener* listener_;
   models::Prompt pattern_;  // a short one
+  std::optional<compute::Roofline> roofline_;
   std::mt19937 random_{1};
   std::int64_t most_pages_ = 0;      // of keys and values in use at a time
   std::int64_t most_sequences_ = 0;  // that take part in steps at a time

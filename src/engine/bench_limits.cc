@@ -5,12 +5,21 @@
 
 namespace saccade::engine {
 
-void fill_row(BenchRow& row, std::vector<double> values) {
+namespace {
+
+double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;
-  row.min = values.front();
-  row.max = values.back();
-  row.median = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2.0;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2.0;
+}
+
+}  // namespace
+
+void fill_row(BenchRow& row, std::vector<double> values) {
+  const auto [smallest, largest] = std::ranges::minmax(values);
+  row.min = smallest;
+  row.max = largest;
+  row.median = median(std::move(values));
 }
 
 BenchRoofline to_public(const compute::Roofline& roofline) {
@@ -33,14 +42,18 @@ compute::Roofline to_internal(const BenchRoofline& roofline) {
   return result;
 }
 
-void fill_limit(BenchRow& row, const BenchRoofline& measured, const compute::Work& work,
-                double tokens) {
-  const compute::Roofline roofline = to_internal(measured);
-  const double seconds = roofline.seconds(work);
+void fill_limit(BenchRow& row, const BenchRuns& runs, const compute::Work& work, double tokens) {
   const bool time = row.unit == "ms";
-  row.limit = time ? 1000.0 * seconds : tokens / seconds;
-  row.share = time ? *row.limit / row.median : row.median / *row.limit;
-  row.bound = roofline.bound(work);
+  std::vector<double> limits;
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < runs.values.size(); ++i) {
+    const double seconds = (runs.limits[i].seconds(work) + runs.limits[i + 1].seconds(work)) / 2.0;
+    limits.push_back(time ? 1000.0 * seconds : tokens / seconds);
+    shares.push_back(time ? limits[i] / runs.values[i] : runs.values[i] / limits[i]);
+  }
+  row.limit = median(std::move(limits));
+  row.share = median(std::move(shares));
+  row.bound = runs.limits.back().bound(work);
 }
 
 }  // namespace saccade::engine

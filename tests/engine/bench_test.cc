@@ -52,16 +52,29 @@ TEST(BenchRowOf, SeveralRunsHasTheirMedian) {
 }
 
 TEST(BenchLimit, OfATimeAndOfARate) {
-  const BenchRoofline roofline{1000.0, "", {{"f32", 1e6}}, ""};
+  const compute::Roofline roofline = engine::to_internal({1000.0, "", {{"f32", 1e6}}, ""});
   const compute::Work work{{}, 300.0, 200.0};  // half a second of memory
-  BenchRow row{.what = "vision", .median = 800.0, .unit = "ms"};
-  engine::fill_limit(row, roofline, work, 0.0);
+  BenchRow row{.what = "vision", .unit = "ms"};
+  engine::fill_limit(row, {{800.0}, {roofline, roofline}}, work, 0.0);
   EXPECT_DOUBLE_EQ(*row.limit, 500.0);
   EXPECT_DOUBLE_EQ(*row.share, 0.625);
   EXPECT_EQ(row.bound, "memory");
-  row = {.what = "decode", .median = 24.0, .unit = "tokens/s"};
-  engine::fill_limit(row, roofline, work, 16.0);
+  row = {.what = "decode", .unit = "tokens/s"};
+  engine::fill_limit(row, {{24.0}, {roofline, roofline}}, work, 16.0);
   EXPECT_DOUBLE_EQ(*row.limit, 32.0);
+  EXPECT_DOUBLE_EQ(*row.share, 0.75);
+}
+
+// Another program takes half of the memory's rate from the first run until the third.
+TEST(BenchLimit, IsThatOfTheMomentsAroundEachRun) {
+  std::vector<compute::Roofline> limits(4);
+  for (std::size_t i = 0; i < limits.size(); ++i) {
+    limits[i].bytes_per_second = std::vector{1000.0, 500.0, 500.0, 1000.0}[i];
+  }
+  const compute::Work work{{}, 500.0, 0.0};  // limits of 750, 1,000 and 750 ms
+  BenchRow row{.what = "vision", .unit = "ms"};
+  engine::fill_limit(row, {{1000.0, 1250.0, 5000.0}, limits}, work, 0.0);
+  EXPECT_DOUBLE_EQ(*row.limit, 750.0);
   EXPECT_DOUBLE_EQ(*row.share, 0.75);
 }
 

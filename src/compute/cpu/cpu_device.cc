@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory_info.h"
 #include "compute/cpu/isa.h"
+#include "compute/cpu/mapped_memory.h"
 #include "compute/cpu/packed_matrix.h"
 #include "compute/cpu/paged_kv.h"
 
@@ -66,7 +67,11 @@ std::int64_t CpuDevice::kv_bytes_per_token(const KvLayout& layout) const {
 }
 
 std::shared_ptr<const Weight> CpuDevice::do_pack(std::span<const HostMatrix> parts) {
-  return std::make_shared<PackedMatrix>(parts, rounded_inputs_ && kernels_.pack_pairs, threads_);
+  auto packed =
+      std::make_shared<PackedMatrix>(parts, rounded_inputs_ && kernels_.pack_pairs, threads_);
+  std::erase_if(packed_, [](const auto& other) { return other.expired(); });
+  packed_.push_back(packed);
+  return packed;
 }
 
 Tensor CpuDevice::to_f32(const HostTensor& tensor) {

@@ -40,6 +40,8 @@ class CpuDevice : public Device {
   DeviceInfo info() const override;
   /// Peaks of the arithmetic units, from registers, and the reading of memory, on all threads.
   Roofline measure_roofline() override;
+  /// Memory is read where weights lie, if there are enough of them.
+  void update_roofline(Roofline& roofline) override;
   Arithmetic attention_arithmetic() const override;
   Arithmetic product_arithmetic(const Weight& w) const override;
   std::optional<Energy> energy() override;
@@ -139,6 +141,7 @@ class CpuDevice : public Device {
     std::int64_t floats = 0;
   };
   std::vector<Scratch> scratch_;
+  std::vector<std::weak_ptr<const PackedMatrix>> packed_;  // for update_roofline
   std::vector<RowBlock>
       row_blocks_;  // of the operation in hand; kept, so that steps do not allocate
 };
