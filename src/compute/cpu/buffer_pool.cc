@@ -4,7 +4,7 @@
 #include <atomic>
 #include <bit>
 
-#include "compute/cpu/packed_matrix.h"
+#include "compute/cpu/mapped_memory.h"
 
 namespace saccade::compute::cpu {
 namespace {
@@ -22,27 +22,35 @@ std::int64_t size_class(std::int64_t bytes) {
 // Free ones per size class; more would be memory held for a burst that has passed.
 constexpr std::size_t kMaxFree = 16;
 
-bool is_free(const std::shared_ptr<void>& buffer) {
-  return buffer.use_count() == 1;
-}
-
 }  // namespace
 
 std::shared_ptr<void> BufferPool::take(std::int64_t bytes) {
   const std::int64_t size = size_class(bytes);
   std::lock_guard lock(mutex_);
+  ++requests_;
   auto& buffers = buffers_[size];
-  const auto found = std::ranges::find_if(buffers, is_free);
+  const auto found = std::ranges::find_if(buffers, &Buffer::free);
   if (found != buffers.end()) {
     // Whoever let go of it has done so before what is written to it next.
     std::atomic_thread_fence(std::memory_order_acquire);
-    std::shared_ptr<void> buffer = *found;
+    found->taken = requests_;
+    std::shared_ptr<void> data = found->data;
     std::size_t free = 0;
-    std::erase_if(buffers, [&](const auto& other) { return is_free(other) && ++free > kMaxFree; });
-    return buffer;
+    std::erase_if(buffers, [&](const Buffer& other) { return other.free() && ++free > kMaxFree; });
+    return data;
   }
-  buffers.push_back(allocate_aligned(size));
-  return buffers.back();
+  drop_unused();
+  buffers.push_back({allocate_aligned(size), requests_});
+  return buffers.back().data;
+}
+
+void BufferPool::drop_unused() {
+  for (auto& [size, buffers] : buffers_) {
+    if (size < static_cast<std::int64_t>(kLarge)) continue;
+    std::erase_if(buffers, [&](const Buffer& buffer) {
+      return buffer.free() && requests_ - buffer.taken > kMaxAge;
+    });
+  }
 }
 
 }  // namespace saccade::compute::cpu

@@ -11,17 +11,32 @@ namespace saccade::compute::cpu {
 
 /// Keeps freed buffers for the next request of about the same size. A step allocates the same sizes
 /// again and again; asking the system each time would cost a page fault for every 4 KiB touched.
-/// Thread-safe. Buffers may outlive the pool object.
+/// When a size is asked for that is not there, the work has become another: large buffers that were
+/// of no use lately then go back to the system, or pictures of ever new sizes would fill the
+/// memory. Thread-safe. Buffers may outlive the pool object.
 class BufferPool {
  public:
+  /// Requests during which a large free buffer is kept without being taken: more than a layer
+  /// makes.
+  static constexpr std::int64_t kMaxAge = 32;
+
   /// At least `bytes`, aligned for vectors, contents undefined; free again when nobody else holds
   /// it. Takes no memory from the system, not even for the pointer, when there is a free one.
   std::shared_ptr<void> take(std::int64_t bytes);
 
  private:
+  struct Buffer {
+    std::shared_ptr<void> data;  // free when only the pool holds it
+    std::int64_t taken;          // the request that took it last
+
+    bool free() const { return data.use_count() == 1; }
+  };
+
+  void drop_unused();
+
   std::mutex mutex_;
-  // By size class, all of them: those that only the pool holds are free.
-  std::map<std::int64_t, std::vector<std::shared_ptr<void>>> buffers_;
+  std::map<std::int64_t, std::vector<Buffer>> buffers_;  // all of them, by size class
+  std::int64_t requests_ = 0;
 };
 
 }  // namespace saccade::compute::cpu

@@ -1,23 +1,15 @@
 #include "compute/cpu/packed_matrix.h"
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "base/error.h"
+#include "compute/cpu/mapped_memory.h"
 #include "compute/cpu/quant_formats.h"
 #include "compute/cpu/quant_pack.h"
 
 namespace saccade::compute::cpu {
 namespace {
-
-constexpr std::int64_t kAlignment = 64;
-constexpr std::int64_t kHugePage = std::int64_t{2} << 20;
 
 std::int64_t total_outputs(std::span<const HostMatrix> parts) {
   std::int64_t outputs = 0;
@@ -126,20 +118,6 @@ bool same_storage(const HostMatrix& a, const HostMatrix& b) {
 }
 
 }  // namespace
-
-std::shared_ptr<void> allocate_aligned(std::int64_t bytes) {
-  // Large buffers may lie in large pages: fewer page faults while loading, fewer misses while
-  // reading. The size stays what it is, so nothing is committed beyond it.
-  const bool large = bytes >= 2 * kHugePage;
-  const std::int64_t alignment = large ? kHugePage : kAlignment;
-  void* memory = nullptr;
-  if (::posix_memalign(&memory, alignment, std::max(bytes, kAlignment)) != 0)
-    throw std::bad_alloc();
-#if defined(__linux__)
-  if (large) ::madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
-#endif
-  return {memory, std::free};
-}
 
 WeightType weight_type(DType dtype) {
   switch (dtype) {

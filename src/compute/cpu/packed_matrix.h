@@ -68,7 +68,4 @@ void copy_row(void* to, const PackedSegment& segment, std::int64_t inputs, std::
 /// The kernels' name for a dtype. Throws Error for one that has no kernels.
 WeightType weight_type(DType dtype);
 
-/// Memory aligned for vector loads.
-std::shared_ptr<void> allocate_aligned(std::int64_t bytes);
-
 }  // namespace saccade::compute::cpu

@@ -68,13 +68,20 @@ Tensor VisionTower::embed_patches(compute::Device& device, const media::Patches&
   return ordered.view_as({groups * config_.merge_unit(), config_.hidden_size});
 }
 
-Tensor VisionTower::merge(compute::Device& device, const Tensor& hidden_states) const {
+Tensor VisionTower::merge(compute::Device& device, const Tensor& hidden_states,
+                          std::span<const std::int32_t> groups) const {
   const std::int64_t unit = config_.merge_unit();
-  const Tensor normed = merger_norm_.forward(device, hidden_states);
-  const Tensor inner = merger_up_.forward(
-      device, normed.view_as({normed.rows() / unit, unit * config_.hidden_size}));
-  device.activate(inner, compute::Activation::kGelu);
-  return merger_down_.forward_f32(device, inner);
+  const auto rows = static_cast<std::int64_t>(groups.size());
+  Tensor merged = device.empty(DType::kF32, {rows, config_.out_hidden_size});
+  nn::in_pieces(device, rows, [&](std::int64_t first, std::int64_t count) {
+    const Tensor normed =
+        merger_norm_.forward(device, hidden_states.view_rows(first * unit, count * unit));
+    const Tensor inner =
+        merger_up_.forward(device, normed.view_as({count, unit * config_.hidden_size}));
+    device.activate(inner, compute::Activation::kGelu);
+    device.scatter(merged, merger_down_.forward_f32(device, inner), groups.subspan(first, count));
+  });
+  return merged;
 }
 
 void VisionTower::run_block(compute::Device& device, const Block& block,
@@ -119,10 +126,7 @@ Tensor VisionTower::forward(compute::Device& device, const media::Patches& patch
       run_windows(device, blocks_[i], hidden_states, rotary, order.window_ends);
     }
   }
-  const Tensor merged = merge(device, hidden_states);
-  Tensor result = device.empty(DType::kF32, merged.shape());
-  device.scatter(result, merged, order.groups);  // back to reading order
-  return result;
+  return merge(device, hidden_states, order.groups);
 }
 
 }  // namespace saccade::models::qwen2_5_vl

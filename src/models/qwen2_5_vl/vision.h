@@ -45,7 +45,9 @@ class VisionTower {
   /// then.
   static void run_windows(compute::Device& device, const Block& block, const Tensor& hidden_states,
                           const nn::RotaryTable& rotary, std::span<const std::int64_t> window_ends);
-  Tensor merge(compute::Device& device, const Tensor& hidden_states) const;
+  /// Merged patches in reading order, `groups` naming those of the rows.
+  Tensor merge(compute::Device& device, const Tensor& hidden_states,
+               std::span<const std::int32_t> groups) const;
   Tensor embed_patches(compute::Device& device, const media::Patches& patches,
                        const WindowOrder& order) const;
 

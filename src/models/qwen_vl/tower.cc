@@ -8,7 +8,7 @@
 namespace saccade::models::qwen_vl {
 namespace {
 
-constexpr int kHeadGroups = 4;
+constexpr int kHeadGroups = 8;
 
 }  // namespace
 
