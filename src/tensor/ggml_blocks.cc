@@ -17,12 +17,15 @@ std::uint16_t half_at(const std::byte* block, int offset) {
   return bits;
 }
 
-/// `count` bytes hold twice as many codes: first all low nibbles, then all high ones.
-void read_nibbles(const std::byte* packed, int count, Codes codes) {
-  for (int i = 0; i < count; ++i) {
-    codes[i] = byte_at(packed, i) & 0x0f;
-    codes[i + count] = byte_at(packed, i) >> 4;
-  }
+/// kCount bytes hold twice as many codes: first all low nibbles, then all high ones. A copy of the
+/// bytes, which codes cannot overlap, lets the compiler take sixteen at a time: loading a model is
+/// mostly this.
+template <int kCount>
+void read_nibbles(const std::byte* packed, Codes codes) {
+  std::uint8_t bytes[kCount];
+  std::memcpy(bytes, packed, kCount);
+  for (int i = 0; i < kCount; ++i) codes[i] = bytes[i] & 0x0f;
+  for (int i = 0; i < kCount; ++i) codes[i + kCount] = bytes[i] >> 4;
 }
 
 /// Bit i of `bits` becomes bit 4 of code i.
@@ -35,38 +38,39 @@ void add_fifth_bits(const std::byte* bits, Codes codes) {
 /// Each 64 elements of Q4_K and Q5_K share 32 bytes.
 void read_k_nibbles(const std::byte* packed, Codes codes) {
   for (int group = 0; group < 4; ++group) {
-    read_nibbles(packed + 32 * group, 32, codes + 64 * group);
+    read_nibbles<32>(packed + 32 * group, codes + 64 * group);
   }
 }
 
 /// Elements 0, 32, 64 and 96 of each half share a byte.
 void read_k_pairs(const std::byte* packed, Codes codes) {
+  std::uint8_t bytes[64];
+  std::memcpy(bytes, packed, sizeof bytes);
   for (int half = 0; half < 2; ++half) {
-    for (int i = 0; i < 32; ++i) {
-      const std::uint8_t bits = byte_at(packed, 32 * half + i);
-      for (int j = 0; j < 4; ++j) codes[128 * half + 32 * j + i] = (bits >> (2 * j)) & 3;
+    for (int j = 0; j < 4; ++j) {
+      Codes to = codes + 128 * half + 32 * j;
+      for (int i = 0; i < 32; ++i) to[i] = bytes[32 * half + i] >> (2 * j) & 3;
     }
   }
 }
 
 /// Bit j of byte i becomes bit `to` of code 32 j + i.
 void add_bit_columns(const std::byte* bits, int to, Codes codes) {
+  std::uint8_t bytes[32];
+  std::memcpy(bytes, bits, sizeof bytes);
   for (int j = 0; j < 8; ++j) {
-    for (int i = 0; i < 32; ++i) codes[32 * j + i] |= (byte_at(bits, i) >> j & 1) << to;
+    for (int i = 0; i < 32; ++i) codes[32 * j + i] |= (bytes[i] >> j & 1) << to;
   }
 }
 
 void read_q6_k(const std::byte* block, Codes codes) {
   for (int half = 0; half < 2; ++half) {
-    const std::byte* low = block + 64 * half;
-    const std::byte* high = block + 128 + 32 * half;
-    for (int i = 0; i < 32; ++i) {
-      const std::uint8_t bits = byte_at(high, i);
-      Codes to = codes + 128 * half + i;
-      to[0] = (byte_at(low, i) & 0x0f) | ((bits & 3) << 4);
-      to[32] = (byte_at(low, i + 32) & 0x0f) | (((bits >> 2) & 3) << 4);
-      to[64] = (byte_at(low, i) >> 4) | (((bits >> 4) & 3) << 4);
-      to[96] = (byte_at(low, i + 32) >> 4) | ((bits >> 6) << 4);
+    Codes to = codes + 128 * half;
+    read_nibbles<64>(block + 64 * half, to);
+    std::uint8_t high[32];
+    std::memcpy(high, block + 128 + 32 * half, sizeof high);
+    for (int j = 0; j < 4; ++j) {
+      for (int i = 0; i < 32; ++i) to[32 * j + i] |= (high[i] >> (2 * j) & 3) << 4;
     }
   }
 }
@@ -156,21 +160,22 @@ const BlockShape& block_shape(GgmlType type) {
 void read_block_codes(GgmlType type, const std::byte* block, std::uint8_t* codes) {
   switch (type) {
     case GgmlType::kQ8_0:  // signed bytes; 128 more makes them unsigned
-      for (int i = 0; i < 32; ++i) codes[i] = byte_at(block, 2 + i) ^ 0x80;
+      std::memcpy(codes, block + 2, 32);
+      for (int i = 0; i < 32; ++i) codes[i] ^= 0x80;
       return;
     case GgmlType::kQ4_0:
     case GgmlType::kIQ4_NL:
-      return read_nibbles(block + 2, 16, codes);
+      return read_nibbles<16>(block + 2, codes);
     case GgmlType::kQ4_1:
-      return read_nibbles(block + 4, 16, codes);
+      return read_nibbles<16>(block + 4, codes);
     case GgmlType::kQ5_0:
-      read_nibbles(block + 6, 16, codes);
+      read_nibbles<16>(block + 6, codes);
       return add_fifth_bits(block + 2, codes);
     case GgmlType::kQ5_1:
-      read_nibbles(block + 8, 16, codes);
+      read_nibbles<16>(block + 8, codes);
       return add_fifth_bits(block + 4, codes);
     case GgmlType::kMXFP4:
-      return read_nibbles(block + 1, 16, codes);
+      return read_nibbles<16>(block + 1, codes);
     case GgmlType::kQ2_K:
       return read_k_pairs(block + 16, codes);
     case GgmlType::kQ3_K:
@@ -184,7 +189,7 @@ void read_block_codes(GgmlType type, const std::byte* block, std::uint8_t* codes
     case GgmlType::kQ6_K:
       return read_q6_k(block, codes);
     case GgmlType::kIQ4_XS:
-      for (int j = 0; j < 8; ++j) read_nibbles(block + 8 + 16 * j, 16, codes + 32 * j);
+      for (int j = 0; j < 8; ++j) read_nibbles<16>(block + 8 + 16 * j, codes + 32 * j);
       return;
     case GgmlType::kF32:
     case GgmlType::kF16:

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "compute/cpu/kernels/kernels.h"
+#include "compute/cpu/mapped_memory.h"
 #include "compute/cpu/packed_matrix.h"
 #include "tensor/dequantize.h"
 #include "tensor/ggml_blocks.h"
@@ -134,6 +135,22 @@ void pack_chunk(std::uint8_t* to, const std::uint8_t* codes, std::int64_t stride
   }
 }
 
+/// Where in a block of 32 inputs the bytes are that hold the codes of inputs i and i + 16, low and
+/// high, as the bytes of a plane of four bits do; or -1 for other types.
+int plane_offset(GgmlType type) {
+  switch (type) {
+    case GgmlType::kQ4_0:
+    case GgmlType::kIQ4_NL:
+      return 2;
+    case GgmlType::kQ4_1:
+      return 4;
+    case GgmlType::kMXFP4:
+      return 1;
+    default:
+      return -1;
+  }
+}
+
 void put_half(std::uint8_t* field, int output, std::uint16_t bits) {
   std::memcpy(field + 2 * output, &bits, sizeof bits);
 }
@@ -231,22 +248,31 @@ class PanelPacker {
   }
 
  private:
+  // Sixteen rows are more streams than processors look ahead of by themselves.
+  static constexpr int kAheadBytes = 512;
+
   /// GGUF blocks: 256 inputs are one of them or eight.
   void pack_blocks(std::uint8_t* records, std::uint8_t* codes, std::span<const SourceRow> rows,
                    std::int64_t first, std::int64_t depth) const {
     const GgmlType type = rows[0].matrix->format.ggml;
     const GgmlTraits traits = ggml_traits(type);
+    const int plane = plane_offset(type);
     alignas(64) std::uint8_t block_codes[kPanel][kMaxBlockElements] = {};
     for (std::int64_t block = first / traits.elements; block * traits.elements < first + depth;
          ++block) {
       for (std::size_t r = 0; r < rows.size(); ++r) {
         const std::byte* from = rows[r].data + block * traits.bytes;
-        read_block_codes(type, from, block_codes[r]);
+        __builtin_prefetch(from + kAheadBytes);
         put_block_record(records, static_cast<int>(r), layout_, read_block_scales(type, from));
+        if (plane < 0) {
+          read_block_codes(type, from, block_codes[r]);
+        } else {
+          for (int h = 0; h < 4; ++h) std::memcpy(codes + 64 * h + 4 * r, from + plane + 4 * h, 4);
+        }
       }
       records += layout_.record_bytes();
       for (int begin = 0; begin < traits.elements; begin += kChunk) {
-        pack_chunk(codes, &block_codes[0][begin], kMaxBlockElements, layout_.bits);
+        if (plane < 0) pack_chunk(codes, &block_codes[0][begin], kMaxBlockElements, layout_.bits);
         codes += layout_.chunk_bytes();
       }
     }
@@ -264,6 +290,7 @@ class PanelPacker {
     alignas(64) std::uint8_t chunk[kPanel][kChunk] = {};
     for (std::int64_t begin = first; begin < first + depth; begin += kChunk) {
       for (std::size_t r = 0; r < rows.size(); ++r) {
+        __builtin_prefetch(rows[r].data + begin * layout_.bits / 8 + kAheadBytes);
         read_codes(rows[r], begin, chunk[r]);
         // MLX's own have no codes for what is not a number.
         if (rows[r].matrix->format.kind == Kind::kFp8) check_e4m3(chunk[r]);
