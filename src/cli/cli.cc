@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -38,6 +39,9 @@ constexpr const char* kExamples =
     "  saccade pull Qwen/Qwen2.5-VL-3B-Instruct          downloads a model\n\n"
     "saccade COMMAND --help explains each command. The environment variable SACCADE_ISA forces\n"
     "one of the instruction sets that saccade devices lists.";
+
+// What shells add to a signal's number.
+constexpr int kSignalStatus = 128;
 
 int report(std::string_view message, int status) {
   write_error_line(message);
@@ -113,7 +117,11 @@ int run_cli(int argc, const char* const* argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     return run_commands(argc, argv);
-  } catch (const Interrupted&) {
+  } catch (const Interrupted& end) {
+    if (end.signal != SIGINT) {
+      return report(fmt::format("ended by a signal: {}", strsignal(end.signal)),
+                    kSignalStatus + end.signal);
+    }
     // The terminal has shown ^C; the shell's prompt belongs on a line of its own.
     if (stderr_shows_progress()) write_all(STDERR_FILENO, "\n");
     return kInterrupted;
