@@ -33,7 +33,7 @@ constexpr const char* kExamples =
     "the small model that comes with Saccade.\n\n"
     "Examples:\n"
     "  saccade run glance \"What is in this picture?\" --image photo.jpg\n"
-    "  saccade run ./Qwen2.5-VL-3B-Instruct              a chat; /image FILE shows a picture\n"
+    "  saccade chat ./Qwen2.5-VL-3B-Instruct             /image FILE shows a picture\n"
     "  saccade inspect ./Qwen2.5-VL-3B-Instruct\n"
     "  saccade tokens glance \"What is this?\" --image photo.jpg --measure\n"
     "  saccade pull Qwen/Qwen2.5-VL-3B-Instruct          downloads a model\n\n"
@@ -71,6 +71,7 @@ int run_commands(int argc, const char* const* argv) {
   app.require_subcommand(0, 1);
   Action action;
   add_run_command(app, action);
+  add_chat_command(app, action);
   add_serve_command(app, action);
   add_photos_command(app, action);
   add_tokens_command(app, action);
