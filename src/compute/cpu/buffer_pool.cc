@@ -28,42 +28,21 @@ bool is_free(const std::shared_ptr<void>& buffer) {
 
 }  // namespace
 
-void BufferPool::forget_old() {
-  for (auto& [size, buffers] : buffers_) {
-    std::erase_if(buffers, [&](const Kept& kept) {
-      return is_free(kept.buffer) && takes_ - kept.taken > kOldAfter;
-    });
-  }
-}
-
-std::int64_t BufferPool::free_bytes() {
-  const std::lock_guard lock(mutex_);
-  std::int64_t bytes = 0;
-  for (const auto& [size, buffers] : buffers_) {
-    for (const Kept& kept : buffers) bytes += is_free(kept.buffer) ? size : 0;
-  }
-  return bytes;
-}
-
 std::shared_ptr<void> BufferPool::take(std::int64_t bytes) {
   const std::int64_t size = size_class(bytes);
   std::lock_guard lock(mutex_);
-  ++takes_;
   auto& buffers = buffers_[size];
-  const auto found = std::ranges::find_if(buffers, is_free, &Kept::buffer);
+  const auto found = std::ranges::find_if(buffers, is_free);
   if (found != buffers.end()) {
     // Whoever let go of it has done so before what is written to it next.
     std::atomic_thread_fence(std::memory_order_acquire);
-    std::shared_ptr<void> buffer = found->buffer;
-    found->taken = takes_;
+    std::shared_ptr<void> buffer = *found;
     std::size_t free = 0;
-    std::erase_if(buffers,
-                  [&](const Kept& other) { return is_free(other.buffer) && ++free > kMaxFree; });
+    std::erase_if(buffers, [&](const auto& other) { return is_free(other) && ++free > kMaxFree; });
     return buffer;
   }
-  forget_old();
-  buffers.push_back({allocate_aligned(size), takes_});
-  return buffers.back().buffer;
+  buffers.push_back(allocate_aligned(size));
+  return buffers.back();
 }
 
 }  // namespace saccade::compute::cpu
