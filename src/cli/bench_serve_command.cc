@@ -10,6 +10,7 @@
 #include "base/json_text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/listener.h"
 #include "cli/numbers.h"
 #include "cli/options.h"
@@ -64,6 +65,8 @@ class OwnServer {
     serve.engine = options.engine;
     serve.http.port = 0;
     serve.log = false;
+    // Its clients are in this process as well: they leave first.
+    serve.ends_on_signals = false;
     return serve;
   }
 
@@ -71,9 +74,15 @@ class OwnServer {
   std::thread thread_;
 };
 
+/// Throws Interrupted where a signal asks for the end.
+void look_for_signals() {
+  if (interrupted()) throw Interrupted{interrupting_signal()};
+}
+
 /// Waits until a server has loaded its model. Throws Error when it cannot.
 void wait_until_ready(const ServeClient& client) {
   for (;;) {
+    look_for_signals();
     const json::value health = json::parse(client.get("/health"));
     const std::string status(health.at("status").as_string());
     if (status == "ready" || status == "busy") return;
@@ -82,9 +91,20 @@ void wait_until_ready(const ServeClient& client) {
   }
 }
 
+/// Passes signals on to an engine.
+class SignalListener : public Listener {
+ public:
+  void on_progress(Stage stage, std::int64_t /*done*/, std::int64_t /*total*/) override {
+    // In these the engine asks cancelled().
+    if (stage != Stage::kPrefill && stage != Stage::kDecode) look_for_signals();
+  }
+  bool cancelled() override { return interrupted(); }
+};
+
 /// What one answer of so many tokens takes an engine, prompt and all.
 std::vector<double> engine_rates(const CommandOptions& options, ProgressLine& line) {
-  Engine engine = Engine::load(options.model, options.engine);
+  SignalListener listener;
+  Engine engine = Engine::load(options.model, options.engine, &listener);
   std::vector<double> rates;
   for (int i = 0; i <= options.bench.repeat; ++i) {
     line.show("engine alone: " + progress_bar(i, options.bench.repeat + 1), true);
@@ -94,8 +114,9 @@ std::vector<double> engine_rates(const CommandOptions& options, ProgressLine& li
     request.ignore_end = true;
     request.sampling.temperature = 0.0;
     const auto begin = std::chrono::steady_clock::now();
-    const Result result = engine.generate(request);
+    const Result result = engine.generate(request, &listener);
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    look_for_signals();
     // The first one warms up.
     if (i > 0) rates.push_back(static_cast<double>(result.token_ids.size()) / taken.count());
   }
@@ -146,6 +167,7 @@ int run(CommandOptions options) {
     fail_usage("bench-serve: wanted MODEL or --server URL, found {}",
                options.model.empty() ? "neither" : "both");
   }
+  const InterruptScope interrupt_scope({SIGINT, SIGTERM});
   ProgressLine line(stderr_shows_progress());
   if (options.server.empty()) options.bench.engine_rates = engine_rates(options, line);
   std::optional<OwnServer> own;

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -32,12 +33,15 @@ constexpr const char* kExamples =
     "the small model that comes with Saccade.\n\n"
     "Examples:\n"
     "  saccade run glance \"What is in this picture?\" --image photo.jpg\n"
-    "  saccade run ./Qwen2.5-VL-3B-Instruct              a chat; /image FILE shows a picture\n"
+    "  saccade chat ./Qwen2.5-VL-3B-Instruct             /image FILE shows a picture\n"
     "  saccade inspect ./Qwen2.5-VL-3B-Instruct\n"
     "  saccade tokens glance \"What is this?\" --image photo.jpg --measure\n"
     "  saccade pull Qwen/Qwen2.5-VL-3B-Instruct          downloads a model\n\n"
     "saccade COMMAND --help explains each command. The environment variable SACCADE_ISA forces\n"
     "one of the instruction sets that saccade devices lists.";
+
+// What shells add to a signal's number.
+constexpr int kSignalStatus = 128;
 
 int report(std::string_view message, int status) {
   write_error_line(message);
@@ -67,6 +71,7 @@ int run_commands(int argc, const char* const* argv) {
   app.require_subcommand(0, 1);
   Action action;
   add_run_command(app, action);
+  add_chat_command(app, action);
   add_serve_command(app, action);
   add_photos_command(app, action);
   add_tokens_command(app, action);
@@ -113,7 +118,11 @@ int run_cli(int argc, const char* const* argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     return run_commands(argc, argv);
-  } catch (const Interrupted&) {
+  } catch (const Interrupted& end) {
+    if (end.signal != SIGINT) {
+      return report(fmt::format("ended by a signal: {}", strsignal(end.signal)),
+                    kSignalStatus + end.signal);
+    }
     // The terminal has shown ^C; the shell's prompt belongs on a line of its own.
     if (stderr_shows_progress()) write_all(STDERR_FILENO, "\n");
     return kInterrupted;

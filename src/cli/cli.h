@@ -10,7 +10,7 @@ enum ExitStatus {
   kSuccess = 0,
   kFailure = 1,       ///< an input or a resource is not as it must be
   kUsageError = 2,    ///< the command line makes no sense
-  kInterrupted = 130  ///< Ctrl-C: 128 + SIGINT, as shells count it
+  kInterrupted = 130  ///< Ctrl-C: 128 + SIGINT, as shells count it; of other signals 128 + theirs
 };
 
 /// Runs one command line and returns the exit status. Never throws: whatever goes wrong becomes one

@@ -10,6 +10,7 @@ namespace saccade::cli {
 using Action = std::function<int()>;
 
 void add_run_command(CLI::App& app, Action& action);
+void add_chat_command(CLI::App& app, Action& action);
 void add_serve_command(CLI::App& app, Action& action);
 void add_photos_command(CLI::App& app, Action& action);
 void add_convert_command(CLI::App& app, Action& action);

@@ -12,15 +12,14 @@ namespace saccade::cli {
 namespace {
 
 // A signal handler is given no context, so this one is of the process.
-std::atomic<bool> noted{false};
+std::atomic<int> noted{0};
 // Its other end wakes whoever waits (Bernstein's self-pipe).
 std::atomic<int> wake_reader{-1};
 std::atomic<int> wake_writer{-1};
-static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
-              "a signal handler must not wait");
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler must not wait");
 
 void note(int signal_number) {
-  if (noted.exchange(true)) {
+  if (noted.exchange(signal_number) != 0) {
     std::signal(signal_number, SIG_DFL);
     std::raise(signal_number);
   }
@@ -34,7 +33,7 @@ void note(int signal_number) {
 
 }  // namespace
 
-InterruptScope::InterruptScope() {
+InterruptScope::InterruptScope(std::initializer_list<int> signals) {
   outer_pipe_[0] = wake_reader.load();
   outer_pipe_[1] = wake_writer.load();
   std::array<int, 2> ends = {-1, -1};
@@ -44,18 +43,22 @@ InterruptScope::InterruptScope() {
     wake_writer.store(ends[1]);
   }
   clear_interrupt();
-  sigaction(SIGINT, nullptr, &previous_);
-  // A shell starts background jobs with Ctrl-C ignored; that stays as it is.
-  if (previous_.sa_handler == SIG_IGN) return;
   struct sigaction action = {};
   action.sa_handler = note;
   sigemptyset(&action.sa_mask);
-  // Without SA_RESTART, so that Ctrl-C also ends the wait for a line.
-  sigaction(SIGINT, &action, nullptr);
+  for (const int number : signals) {
+    struct sigaction previous = {};
+    sigaction(number, nullptr, &previous);
+    // A shell starts background jobs with Ctrl-C ignored; that stays as it is.
+    if (previous.sa_handler == SIG_IGN) continue;
+    previous_.emplace_back(number, previous);
+    // Without SA_RESTART, so that Ctrl-C also ends the wait for a line.
+    sigaction(number, &action, nullptr);
+  }
 }
 
 InterruptScope::~InterruptScope() {
-  sigaction(SIGINT, &previous_, nullptr);
+  for (const auto& [number, previous] : previous_) sigaction(number, &previous, nullptr);
   const int writer = wake_writer.exchange(outer_pipe_[1]);
   const int reader = wake_reader.exchange(outer_pipe_[0]);
   if (writer >= 0 && writer != outer_pipe_[1]) close(writer);
@@ -63,6 +66,9 @@ InterruptScope::~InterruptScope() {
 }
 
 bool interrupted() {
+  return interrupting_signal() != 0;
+}
+int interrupting_signal() {
   return noted.load();
 }
 void clear_interrupt() {
@@ -70,7 +76,7 @@ void clear_interrupt() {
   const int reader = wake_reader.load();
   while (reader >= 0 && read(reader, bytes.data(), bytes.size()) > 0) {
   }
-  noted.store(false);
+  noted.store(0);
 }
 int interrupt_descriptor() {
   return wake_reader.load();

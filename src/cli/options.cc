@@ -67,6 +67,10 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
   add_model_argument(command, options.model);
   command.add_option("PROMPT", options.prompt, "What to ask; - reads it from standard input")
       ->type_name("");
+  add_question_options(command, options);
+}
+
+void add_question_options(CLI::App& command, PromptOptions& options) {
   add_texts(command, "-i,--image", options.images, "FILE",
             "A picture to show before the prompt; repeat it for more, shown in that order; - reads "
             "one from standard input");

@@ -13,7 +13,7 @@
 
 namespace saccade::cli {
 
-/// What run and tokens are told about the model and the question.
+/// What run, chat and tokens are told about the model and the question.
 struct PromptOptions {
   std::string model;
   std::string server;   ///< URL of one that has the model; empty: it is loaded here
@@ -34,8 +34,10 @@ inline constexpr const char* kModelHelp =
     "cache, or glance, the small model that comes with Saccade";
 
 void add_model_argument(CLI::App& command, std::string& model);
-/// MODEL, PROMPT, --image, --system, --max-tokens and the pixel limits.
+/// MODEL, PROMPT, and what add_question_options adds.
 void add_prompt_options(CLI::App& command, PromptOptions& options);
+/// --image, --system, --max-tokens, the pixel limits and the engine's options.
+void add_question_options(CLI::App& command, PromptOptions& options);
 /// How pictures are decoded, weights held and where they are multiplied.
 void add_engine_options(CLI::App& command, EngineOptions& engine);
 /// --cache-dir and --cache-dir-size

@@ -23,6 +23,10 @@ json::array logprobs_json(const std::vector<GeneratedLogprob>& logprobs) {
   return list;
 }
 
+const char* name_of(FinishReason reason) {
+  return reason == FinishReason::kLength ? "length" : "stop";
+}
+
 }  // namespace
 
 double rounded(double value) {
@@ -44,13 +48,25 @@ json::object result_json(const Result& result, bool with_logprobs) {
   json::object object;
   object["text"] = result.text;
   object["token_ids"] = json::array(result.token_ids.begin(), result.token_ids.end());
-  object["finish_reason"] = result.finish_reason == FinishReason::kLength ? "length" : "stop";
+  object["finish_reason"] = name_of(result.finish_reason);
   object["usage"] = {{"prompt_tokens", result.usage.prompt_tokens},
                      {"image_tokens", result.usage.image_tokens},
                      {"completion_tokens", result.usage.completion_tokens}};
   object["timings"] = timings_json(result.timings);
   if (with_logprobs) object["logprobs"] = logprobs_json(result.logprobs);
   return object;
+}
+
+json::object remote_result_json(const Result& result) {
+  return {{"text", result.text},
+          {"finish_reason", name_of(result.finish_reason)},
+          {"usage",
+           {{"prompt_tokens", result.usage.prompt_tokens},
+            {"cached_tokens", result.usage.cached_tokens},
+            {"completion_tokens", result.usage.completion_tokens}}},
+          {"timings",
+           {{"ttft_ms", rounded(result.timings.ttft_ms)},
+            {"decode_ms", rounded(result.timings.decode_ms)}}}};
 }
 
 }  // namespace saccade::cli

@@ -10,6 +10,9 @@ namespace saccade::cli {
 /// `with_logprobs` adds the list, which has an entry for each token.
 boost::json::object result_json(const Result& result, bool with_logprobs);
 
+/// Of an answer by a server: what servers tell.
+boost::json::object remote_result_json(const Result& result);
+
 /// Milliseconds and rates are rounded to what a clock can tell.
 boost::json::object timings_json(const Timings& timings);
 

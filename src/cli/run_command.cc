@@ -29,7 +29,7 @@ constexpr const char* kExamples =
     "  curl -s https://example.org/cat.jpg | saccade run glance \"Which animal?\" --image -\n"
     "  saccade run glance \"Read the sign.\" --image sign.jpg --json --logprobs 3\n"
     "  saccade run glance \"How many?\" --image shapes.png --regex '[0-9]{1,2}'\n"
-    "  saccade run glance --image photo.jpg            a chat about a picture\n"
+    "  saccade run glance --image photo.jpg            a chat, as saccade chat\n"
     "  saccade run qwen \"What is it?\" --image a.jpg --server http://127.0.0.1:8080";
 
 // No vocabulary is larger than a few hundred thousand tokens; the engine checks the model's own.
@@ -66,7 +66,10 @@ int answer(const RunOptions& options, const std::string& prompt) {
   const Result result = answerer.generate(request, listener);
   listener.finish(false);
   if (result.finish_reason == FinishReason::kCancelled) throw Interrupted();
-  write_output(json_text(result_json(result, request.logprobs.has_value())) + "\n");
+  const bool remote = !options.prompt.server.empty();
+  write_output(json_text(remote ? remote_result_json(result)
+                                : result_json(result, request.logprobs.has_value())) +
+               "\n");
   return kSuccess;
 }
 
@@ -109,8 +112,10 @@ void add_run_command(CLI::App& app, Action& action) {
               options->prompt.request.logprobs =
                   static_cast<int>(parse_integer("--logprobs", text, 0, kMaxLogprobs));
             });
-  command->add_flag("--json", options->json,
-                    "Print one JSON object with text, token ids, token counts and timings");
+  command->add_flag(
+      "--json", options->json,
+      "Print one JSON object with text, token ids, token counts and timings; of a server's "
+      "answer with what servers tell");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

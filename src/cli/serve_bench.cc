@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cli/interrupt.h"
 #include "server/base64.h"
 
 namespace saccade::cli {
@@ -56,9 +57,9 @@ ServeBench::ServeBench(const ServeClient& client, const ServeBenchOptions& optio
 
 ServeReport ServeBench::run() {
   // What is made when it is first needed should not count: a process that has served is measured.
-  (void)client_.chat(body(only_text(fresh_text(8)), 4));
+  (void)chat(body(only_text(fresh_text(8)), 4));
   if (options_.picture.width > 0) {
-    (void)client_.chat(ask(kQuestion, next_photo_++));
+    (void)chat(ask(kQuestion, next_photo_++));
     measure_pictures();
     measure_system_prompt();
     measure_second_turn();
@@ -67,6 +68,14 @@ ServeReport ServeBench::run() {
   measure_streams();
   measure_requests();
   return std::move(report_);
+}
+
+StreamedAnswer ServeBench::chat(const std::string& body, const ServeClient::OnText& on_text) const {
+  StreamedAnswer answer = client_.chat(body, [&](const std::string& piece) {
+    return !interrupted() && (!on_text || on_text(piece));
+  });
+  if (interrupted()) throw Interrupted{interrupting_signal()};
+  return answer;
 }
 
 json::object ServeBench::photo(std::uint32_t seed) const {
@@ -135,9 +144,9 @@ void ServeBench::measure_pictures() {
   for (int i = 0; i < options_.repeat; ++i) {
     progress_("pictures", i, options_.repeat);
     const std::uint32_t picture = next_photo_++;
-    const StreamedAnswer first = client_.chat(ask(kQuestion, picture));
-    const StreamedAnswer same_request = client_.chat(ask(kQuestion, picture));
-    const StreamedAnswer question = client_.chat(ask(kOtherQuestion, picture));
+    const StreamedAnswer first = chat(ask(kQuestion, picture));
+    const StreamedAnswer same_request = chat(ask(kQuestion, picture));
+    const StreamedAnswer question = chat(ask(kOtherQuestion, picture));
     same(first, same_request);
     tokens = first.prompt_tokens;
     cold.push_back(first.first_ms);
@@ -157,8 +166,8 @@ void ServeBench::measure_system_prompt() {
   for (int i = 0; i < options_.repeat; ++i) {
     progress_("system prompts", i, options_.repeat);
     const std::string system = fresh_text(words);
-    cold.push_back(client_.chat(ask(kQuestion, next_photo_++, system)).first_ms);
-    const StreamedAnswer second = client_.chat(ask(kQuestion, next_photo_++, system));
+    cold.push_back(chat(ask(kQuestion, next_photo_++, system)).first_ms);
+    const StreamedAnswer second = chat(ask(kQuestion, next_photo_++, system));
     warm.push_back(second.first_ms);
     cached = second.cached_tokens;
   }
@@ -174,13 +183,13 @@ void ServeBench::measure_second_turn() {
   for (int i = 0; i < options_.repeat; ++i) {
     progress_("second turns", i, options_.repeat);
     const std::uint32_t picture = next_photo_++;
-    const StreamedAnswer first = client_.chat(ask(kQuestion, picture));
+    const StreamedAnswer first = chat(ask(kQuestion, picture));
     json::array messages;
     messages.push_back(
         message("user", json::array{photo(picture), {{"type", "text"}, {"text", kQuestion}}}));
     messages.push_back(message("assistant", json::string(first.text)));
     messages.push_back(message("user", kOtherQuestion));
-    const StreamedAnswer turn = client_.chat(body(std::move(messages), kShortAnswer));
+    const StreamedAnswer turn = chat(body(std::move(messages), kShortAnswer));
     second.push_back(turn.first_ms);
     computed = turn.prompt_tokens - turn.cached_tokens;
   }
@@ -192,7 +201,7 @@ void ServeBench::measure_second_turn() {
 std::vector<StreamedAnswer> ServeBench::ask_together(const std::vector<std::string>& bodies) const {
   std::vector<std::future<StreamedAnswer>> asked;
   for (const std::string& body : bodies) {
-    asked.push_back(std::async(std::launch::async, [this, &body] { return client_.chat(body); }));
+    asked.push_back(std::async(std::launch::async, [this, &body] { return chat(body); }));
   }
   std::vector<StreamedAnswer> answers;
   for (auto& answer : asked) answers.push_back(answer.get());
@@ -224,7 +233,7 @@ void ServeBench::measure_streams() {
       if (i > 0) continue;
       // Each alone says the same as in company.
       for (std::size_t s = 0; s < answers.size() && streams > 1; s += answers.size() / 2) {
-        same(answers[s], client_.chat(bodies[s]));
+        same(answers[s], chat(bodies[s]));
       }
     }
     if (streams == 1 && !options_.engine_rates.empty()) {
@@ -242,11 +251,16 @@ void ServeBench::measure_streams() {
 void ServeBench::measure_gaps() {
   const auto gaps_beside = [&](int pictures) {
     std::atomic<bool> done = false;
-    StreamedAnswer answer;
-    std::thread stream([&] {
-      answer = client_.chat(body(only_text(fresh_text(8)), kLongAnswer),
-                            [&](const std::string&) { return !done.load(); });
-    });
+    auto stream =
+        std::async(std::launch::async, [&, question = body(only_text(fresh_text(8)), kLongAnswer)] {
+          return chat(question, [&](const std::string&) { return !done.load(); });
+        });
+    // Its end waits for the stream, so what throws below must end that first.
+    struct EndsStream {
+      std::atomic<bool>& done;
+      ~EndsStream() { done = true; }
+    };
+    const EndsStream ends_stream{done};
     std::this_thread::sleep_for(std::chrono::seconds(1));
     const Clock::time_point begin = Clock::now();
     if (pictures > 0) {
@@ -254,11 +268,12 @@ void ServeBench::measure_gaps() {
       for (int i = 0; i < pictures; ++i) bodies.push_back(ask(kQuestion, next_photo_++));
       (void)ask_together(bodies);
     } else {
-      while (seconds_since(begin) < 5.0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      while (seconds_since(begin) < 5.0 && !interrupted()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
     }
     done = true;
-    stream.join();
-    return answer.gaps_ms;
+    return stream.get().gaps_ms;
   };
   progress_("gaps between tokens", 0, 2);
   add_row("gap between tokens, idle", "ms", gaps_beside(0));
@@ -275,7 +290,7 @@ void ServeBench::measure_requests() {
   const std::int64_t connections = options_.streams.empty() ? 16 : options_.streams.back();
   const std::string request =
       pictures ? ask(kQuestion, next_photo_++) : body(only_text(fresh_text(8)), kShortAnswer);
-  const StreamedAnswer first = client_.chat(request);
+  const StreamedAnswer first = chat(request);
   std::vector<double> rates;
   for (int i = 0; i < options_.repeat; ++i) {
     progress_("requests", i, options_.repeat);

@@ -50,7 +50,7 @@ double percentile(std::vector<double> values, double percent);
 /// Measures through HTTP. Prompts and pictures are new ones in each run unless their coming again
 /// is what is measured, so that nothing is warm that would be cold; everything a warm row has asked
 /// was answered cold before and both answers are compared. Throws Error for what the server
-/// refuses.
+/// refuses, and Interrupted when a signal that an InterruptScope notes asks for the end.
 class ServeBench {
  public:
   using Progress = std::function<void(const std::string& what, int done, int total)>;
@@ -68,6 +68,8 @@ class ServeBench {
   void measure_streams();
   void measure_gaps();
   void measure_requests();
+  /// As ServeClient::chat. Throws Interrupted where a signal came before its end.
+  StreamedAnswer chat(const std::string& body, const ServeClient::OnText& on_text = {}) const;
   /// Each of `bodies` on a thread of its own. Returns the answers in their order.
   std::vector<StreamedAnswer> ask_together(const std::vector<std::string>& bodies) const;
   ServeRow& add_row(std::string what, std::string unit, std::vector<double> values);

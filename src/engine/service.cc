@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -12,12 +11,15 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "engine/engine_impl.h"
-#include "engine/request_trace.h"
+#include "engine/job.h"
+#include "engine/service_counts.h"
 #include "engine/token_rate.h"
 
 namespace saccade {
 
 using engine::Clock;
+using engine::Job;
+using engine::Jobs;
 
 namespace {
 
@@ -25,49 +27,6 @@ constexpr int kMaxPreparationThreads = 4;
 // Prepared requests that wait for the model, for each that is being prepared: their pixels take
 // memory, tens of megabytes a picture.
 constexpr int kPreparedPerThread = 4;
-
-double ms_between(Clock::time_point begin, Clock::time_point end) {
-  return std::chrono::duration<double, std::milli>(end - begin).count();
-}
-
-double rate(std::int64_t tokens, double ms) {
-  return ms > 0 ? static_cast<double>(tokens) * 1000.0 / ms : 0.0;
-}
-
-std::string_view name_of(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kCancelled:
-      return "cancelled";
-  }
-  return "";
-}
-
-/// A request on its way through the service.
-struct Job {
-  std::shared_ptr<const Request> request;
-  std::shared_ptr<RequestListener> listener;
-  std::shared_ptr<std::atomic<bool>> cancelled;
-  Clock::time_point submitted;
-  engine::RequestTrace trace;
-  engine::SequenceInput input;                 // once it is prepared
-  std::unique_ptr<engine::Sequence> sequence;  // once it runs
-  std::size_t logprobs_sent = 0;
-  std::int64_t tokens_counted = 0;  // of the answer, for the rate
-
-  /// Listeners are the caller's: one that throws loses its request, and nobody else's.
-  template <typename Call>
-  void tell(Call&& call) {
-    try {
-      call(*listener);
-    } catch (...) {
-      *cancelled = true;
-    }
-  }
-};
 
 /// Waits for one answer.
 class Waiter : public RequestListener {
@@ -118,12 +77,7 @@ class Service::Impl {
 
   std::shared_ptr<std::atomic<bool>> submit(Request request,
                                             std::shared_ptr<RequestListener> listener) {
-    auto job = std::make_unique<Job>();
-    job->request = std::make_shared<const Request>(std::move(request));
-    job->listener = std::move(listener);
-    job->cancelled = std::make_shared<std::atomic<bool>>(false);
-    job->submitted = Clock::now();
-    job->trace = engine::RequestTrace(options_.trace, job->submitted);
+    auto job = std::make_unique<Job>(std::move(request), std::move(listener), options_.trace);
     std::shared_ptr<std::atomic<bool>> cancelled = job->cancelled;
     {
       const std::lock_guard lock(mutex_);
@@ -143,11 +97,7 @@ class Service::Impl {
     const std::lock_guard lock(mutex_);
     ServiceStatus status = status_;
     status.tokens_per_second = rate_.per_second(Clock::now());
-    status.finished = counts_.finished;
-    status.failed = counts_.failed;
-    status.cancelled = counts_.cancelled;
-    status.prompt_tokens = counts_.prompt_tokens;
-    status.completion_tokens = counts_.completion_tokens;
+    counts_.show(status);
     status.waiting += waiting_;
     status.draining = draining_;
     return status;
@@ -180,8 +130,6 @@ class Service::Impl {
   }
 
  private:
-  using Jobs = std::deque<std::unique_ptr<Job>>;
-
   void check_options() const {
     const auto check = [](bool good, std::string_view name, double found, std::string_view wanted) {
       if (!good) fail_usage("{}: wanted {}, found {}", name, wanted, found);
@@ -191,14 +139,6 @@ class Service::Impl {
     check(options_.preparation_threads >= 0 && options_.preparation_threads <= 1024,
           "preparation-threads", options_.preparation_threads, "a count from 0 to 1024");
     check(options_.max_slowdown > 0, "max-slowdown", options_.max_slowdown, "a positive number");
-  }
-
-  /// In order of priority, then of arrival.
-  static void insert(Jobs& jobs, std::unique_ptr<Job> job) {
-    const auto before = [](const std::unique_ptr<Job>& a, const std::unique_ptr<Job>& b) {
-      return a->request->priority > b->request->priority;
-    };
-    jobs.insert(std::upper_bound(jobs.begin(), jobs.end(), job, before), std::move(job));
   }
 
   // Preparing, on several threads.
@@ -244,12 +184,7 @@ class Service::Impl {
       end_failed(job, Error(error.what()));
       return false;
     }
-    Usage usage;
-    usage.prompt_tokens = std::ssize(job.input.prompt.token_ids);
-    for (const models::MediaSpan& span : job.input.prompt.media) usage.image_tokens += span.count;
-    job.trace.next("preparing",
-                   {{"prompt_tokens", usage.prompt_tokens}, {"image_tokens", usage.image_tokens}});
-    job.tell([&](RequestListener& listener) { listener.on_prompt(usage); });
+    job.tell_prompt();
     return true;
   }
 
@@ -308,14 +243,6 @@ class Service::Impl {
     return true;
   }
 
-  /// Moves those that were cancelled.
-  static void drop_cancelled(Jobs& jobs, Jobs& dropped) {
-    for (auto& job : jobs) {
-      if (*job->cancelled) dropped.push_back(std::move(job));
-    }
-    std::erase(jobs, nullptr);
-  }
-
   void end_dropped(const Jobs& dropped) {
     if (dropped.empty()) return;
     for (const auto& job : dropped) end_cancelled(*job);
@@ -328,17 +255,9 @@ class Service::Impl {
 
   void start(Job& job) {
     job.sequence = model_->make_sequence(std::move(job.input));
-    job.sequence->on_text = [&job](const std::string& piece) { send(job, piece); };
+    job.sequence->on_text = [&job](const std::string& piece) { job.send(piece); };
     job.trace.follow(*job.sequence);
     model_->runner().add(job.sequence.get());
-  }
-
-  static void send(Job& job, const std::string& piece) {
-    const std::span all = job.sequence->logprobs();
-    const std::span fresh = all.subspan(job.logprobs_sent);
-    job.logprobs_sent = all.size();
-    if (piece.empty() && fresh.empty()) return;
-    job.tell([&](RequestListener& listener) { listener.on_text(piece, fresh); });
   }
 
   void end_jobs() {
@@ -379,54 +298,20 @@ class Service::Impl {
   }
 
   Result result_of(Job& job) {
-    engine::Sequence& sequence = *job.sequence;
-    send(job, "");
-    const Clock::time_point first = sequence.first_token_time();
-    const Clock::time_point admitted = sequence.admitted_time;
-    const auto images = static_cast<std::int64_t>(sequence.pictures().size());
-    Result result = sequence.take_result();
-    Timings& timings = result.timings;
-    timings.load_ms = model_->load_ms();
-    if (admitted != Clock::time_point()) {
-      timings.queue_ms = ms_between(job.submitted, admitted) - timings.media_ms;
-    }
-    if (first != Clock::time_point()) {
-      timings.ttft_ms = ms_between(job.submitted, first);
-      timings.prefill_ms = std::max(0.0, ms_between(admitted, first) - timings.vision_ms);
-      timings.decode_ms = ms_between(first, Clock::now());
-      timings.prefill_tokens_per_second =
-          rate(result.usage.prompt_tokens - result.usage.cached_tokens, timings.prefill_ms);
-      timings.decode_tokens_per_second =
-          rate(std::max<std::int64_t>(0, result.usage.completion_tokens - 1), timings.decode_ms);
-    }
-    count(result, images);
-    job.trace.end(job.request->name, name_of(result.finish_reason), &sequence, &result.usage);
+    const auto images = static_cast<std::int64_t>(job.sequence->pictures().size());
+    Result result = job.take_result(model_->load_ms());
+    counts_.add(result, images);
     return result;
   }
 
-  void count(const Result& result, std::int64_t images) {
-    const Usage& usage = result.usage;
-    ++(result.finish_reason == FinishReason::kCancelled ? counts_.cancelled : counts_.finished);
-    counts_.prompt_tokens += usage.prompt_tokens;
-    counts_.completion_tokens += usage.completion_tokens;
-    counts_.prefix_cache.hits += usage.cached_tokens;
-    counts_.prefix_cache.misses += usage.prompt_tokens - usage.cached_tokens;
-    counts_.vision_cache.hits += usage.cached_images;
-    counts_.vision_cache.misses += images - usage.cached_images;
-  }
-
   void end_cancelled(Job& job) {
-    ++counts_.cancelled;
-    job.trace.end(job.request->name, name_of(FinishReason::kCancelled), nullptr, nullptr);
-    Result result;
-    result.finish_reason = FinishReason::kCancelled;
-    job.tell([&](RequestListener& listener) { listener.on_result(std::move(result)); });
+    counts_.add_cancelled();
+    job.end_cancelled();
   }
 
   void end_failed(Job& job, const Error& error) {
-    ++counts_.failed;
-    job.trace.end(job.request->name, "failed", job.sequence.get(), nullptr);
-    job.tell([&](RequestListener& listener) { listener.on_error(error); });
+    counts_.add_failed();
+    job.end_failed(error);
   }
 
   /// What others may see of this thread's things.
@@ -435,44 +320,14 @@ class Service::Impl {
     for (const auto& job : running_) {
       if (job->sequence) ++(job->sequence->admitted ? status.running : status.waiting);
     }
-    status.steps = model_->runner().steps();
-    status.preemptions = model_->runner().scheduler().preemptions();
-    status.kv_pages = model_->pool().num_pages();
-    status.kv_pages_used = status.kv_pages - model_->pool().free_pages();
-    if (const engine::PrefixCache* prefixes = model_->prefix_cache()) {
-      const std::int64_t page_bytes = model_->pool().page_tokens() * info().kv_bytes_per_token;
-      status.prefix_cache = {prefixes->pages() * page_bytes,
-                             status.kv_pages * page_bytes,
-                             prefixes->pages(),
-                             prefixes->evictions(),
-                             counts_.prefix_cache.hits.load(),
-                             counts_.prefix_cache.misses.load()};
-    }
-    const engine::VisionCache& pictures = model_->vision_cache();
-    status.vision_cache = {
-        pictures.bytes(),     pictures.budget_bytes(),          pictures.entries(),
-        pictures.evictions(), counts_.vision_cache.hits.load(), counts_.vision_cache.misses.load()};
-    if (const engine::DiskTier* disk = model_->disk_tier()) {
-      const engine::DiskStore& store = disk->store();
-      status.disk_cache = {store.bytes(), store.budget_bytes(), store.entries(), store.evictions(),
-                           disk->reads(), disk->writes(),       disk->skipped(), store.rejected()};
-    }
+    counts_.show(status, *model_);
     const std::lock_guard lock(mutex_);
     status_ = status;
   }
 
-  struct Counts {
-    struct Cache {
-      std::atomic<std::int64_t> hits = 0, misses = 0;
-    };
-    std::atomic<std::int64_t> finished = 0, failed = 0, cancelled = 0;
-    std::atomic<std::int64_t> prompt_tokens = 0, completion_tokens = 0;
-    Cache prefix_cache, vision_cache;
-  };
-
   std::unique_ptr<engine::LoadedModel> model_;
   ServiceOptions options_;
-  Counts counts_;
+  engine::ServiceCounts counts_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // something to do

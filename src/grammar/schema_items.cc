@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 #include <optional>
 
 #include "base/error.h"
@@ -15,6 +16,7 @@ using Values = std::vector<json::value>;
 
 constexpr std::size_t kMaxClasses = 256;  // each is a way to read the next item
 constexpr int kMaxDepth = 20;             // of references and branches
+constexpr double kExactDoubles = 1e15;    // integers up to here are doubles
 
 /// As JSON Schema has it: 1 and 1.0 are the same.
 bool same_value(const json::value& a, const json::value& b, const std::string& where) {
@@ -74,7 +76,7 @@ class ValueLists {
       if (auto found = of_any(branches->get_array(), depth)) return found;
     }
     const json::value* types = schema.if_contains("type");
-    return types ? of_types(*types) : std::nullopt;
+    return types ? of_types(*types, schema) : std::nullopt;
   }
 
   std::optional<Values> of_any(const json::array& branches, int depth) const {
@@ -87,7 +89,7 @@ class ValueLists {
     return all;
   }
 
-  static std::optional<Values> of_types(const json::value& types) {
+  static std::optional<Values> of_types(const json::value& types, const json::object& schema) {
     const json::array names = types.is_array() ? types.get_array() : json::array{types};
     Values all;
     for (const json::value& name : names) {
@@ -96,9 +98,33 @@ class ValueLists {
       } else if (name == "boolean") {
         all.emplace_back(true);
         all.emplace_back(false);
+      } else if (name == "integer") {
+        const auto integers = of_integers(schema);
+        if (!integers) return std::nullopt;
+        all.insert(all.end(), integers->begin(), integers->end());
       } else {
         return std::nullopt;
       }
+    }
+    return all;
+  }
+
+  /// Those between a schema's own bounds, the bounds included even where they are excluded.
+  static std::optional<Values> of_integers(const json::object& schema) {
+    const auto bound = [&](const char* key, const char* excluded) -> std::optional<double> {
+      const json::value* value = schema.if_contains(key);
+      if (!value) value = schema.if_contains(excluded);
+      return value ? std::optional(value->to_number<double>()) : std::nullopt;
+    };
+    const auto low = bound("minimum", "exclusiveMinimum");
+    const auto high = bound("maximum", "exclusiveMaximum");
+    if (!low || !high || std::abs(*low) > kExactDoubles || std::abs(*high) > kExactDoubles ||
+        *high - *low > static_cast<double>(kMaxClasses) + 1) {
+      return std::nullopt;
+    }
+    Values all;
+    for (double value = std::ceil(*low); value <= *high; ++value) {
+      all.emplace_back(static_cast<std::int64_t>(value));
     }
     return all;
   }
@@ -112,7 +138,7 @@ std::vector<ItemClassSet> each_once(const ArraySet& array, SchemaDocument& docum
   if (!listed) {
     fail(
         "{}: \"uniqueItems\" is supported for items of a list of values only (\"enum\", "
-        "\"const\", true, false and null)",
+        "\"const\", integers with both bounds, true, false and null)",
         where);
   }
   Values values;

@@ -70,6 +70,8 @@ HttpResponse error_response(Dialect dialect, const ApiError& error, const std::s
   if (error.retry_after()) {
     response.headers.emplace_back("Retry-After", std::to_string(*error.retry_after()));
   }
+  // RFC 9110, 11.6.1: each 401 says how to do better.
+  if (error.status() == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
 }
 

@@ -46,6 +46,8 @@ struct ServeOptions {
   bool log = true;                        ///< a line for each event on standard error
   bool sealed = false;                    ///< the kernel refuses outgoing connections
   std::int64_t drain_seconds = 30;        ///< that running requests have when the server stops
+  /// Server::run() ends with SIGTERM and SIGINT; false: they are the caller's, who calls stop().
+  bool ends_on_signals = true;
 };
 
 /// Throws Error (usage) for options that do not go together.

@@ -113,7 +113,9 @@ class Server::Impl {
   }
 
   bool run() {
-    http_.on_stop_signal([this](int number) { on_signal(number); });
+    if (options_.ends_on_signals) {
+      http_.on_stop_signal([this](int number) { on_signal(number); });
+    }
     http_.run();
     note("event=stop");
     for (std::size_t i = 0; i < backend_.models.size(); ++i) {

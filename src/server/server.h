@@ -23,11 +23,11 @@ class Server {
   std::string url() const;
   std::uint16_t port() const;
 
-  /// Serves until SIGTERM, SIGINT or stop(), also while models are being loaded. The first signal
-  /// lets running requests end, the second ends the process. Returns whether every model that was
-  /// needed could be loaded. Called once.
+  /// Serves until SIGTERM, SIGINT (see ServeOptions::ends_on_signals) or stop(), also while models
+  /// are being loaded. The first signal lets running requests end, the second ends the process.
+  /// Returns whether every model that was needed could be loaded. Called once.
   bool run();
-  /// What the first signal does. From any thread.
+  /// What the first signal does. From any thread, also before run() is called.
   void stop();
 
  private:

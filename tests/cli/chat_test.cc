@@ -113,6 +113,17 @@ TEST(Chat, NeedsATerminalForTheAnswers) {
   Terminal terminal(arguments);
   EXPECT_EQ(terminal.wait_for_end(), 2);
   EXPECT_THAT(terminal.screen(), HasSubstr("saccade: PROMPT is missing"));
+  expect_refused(run_program({"chat", golden_model()}), 2, "a chat needs a terminal");
+  expect_refused(run_program({"chat", golden_model(), "--image", "-"}), 2,
+                 "standard input is the chat");
+}
+
+TEST(Chat, IsACommandOfItsOwn) {
+  Terminal terminal({"chat", golden_model(), "--temperature", "0", "--max-tokens", "6"});
+  EXPECT_THAT(terminal.wait_for("> "), HasSubstr("/help"));
+  EXPECT_THAT(say(terminal, "Hello"), HasSubstr("\r\n"));
+  terminal.type(kEndKey);
+  EXPECT_EQ(terminal.wait_for_end(), 0);
 }
 
 TEST(Progress, IsShownAndErased) {

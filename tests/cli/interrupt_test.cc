@@ -61,5 +61,30 @@ TEST(Interrupt, LeavesNothingHalfWrittenInJson) {
   EXPECT_EQ(shell_status(wait_status), 130);
 }
 
+/// A benchmark that has come to what it measures with several clients at once.
+Terminal& wait_for_gaps(Terminal& terminal) {
+  terminal.wait_for("gaps between tokens");
+  return terminal;
+}
+std::vector<std::string> bench_serve() {
+  return {"bench-serve", "glance", "--picture", "56x56", "--repeat", "1", "--streams", "2"};
+}
+
+TEST(Interrupt, EndsAServersBenchmarkWithItsServer) {
+  Terminal terminal(bench_serve());
+  wait_for_gaps(terminal).type("\x03");
+  EXPECT_EQ(terminal.wait_for_end(), 130);
+  EXPECT_EQ(terminal.screen().find("saccade: "), std::string::npos) << "no error message";
+  EXPECT_EQ(terminal.screen().find("p50"), std::string::npos) << "no figures";
+}
+
+TEST(Interrupt, BySigtermSaysSo) {
+  Terminal terminal(bench_serve());
+  wait_for_gaps(terminal).send_signal(SIGTERM);
+  EXPECT_EQ(terminal.wait_for_end(), 143);
+  EXPECT_TRUE(terminal.screen().ends_with("saccade: ended by a signal: Terminated\r\n"))
+      << terminal.screen();
+}
+
 }  // namespace
 }  // namespace saccade::cli

@@ -53,6 +53,10 @@ void Terminal::type(const std::string& keys) {
   EXPECT_EQ(write(master_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
 }
 
+void Terminal::send_signal(int number) const {
+  kill(child_, number);
+}
+
 bool Terminal::read_more() {
   pollfd descriptor{master_, POLLIN, 0};
   if (poll(&descriptor, 1, kPatienceMs) != 1) return false;

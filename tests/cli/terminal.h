@@ -18,6 +18,7 @@ class Terminal {
   Terminal& operator=(const Terminal&) = delete;
 
   void type(const std::string& keys);
+  void send_signal(int number) const;
   /// Waits until `text` shows up after what was waited for before; returns what came before it.
   /// Fails the test when the program ends or a minute passes without it.
   std::string wait_for(const std::string& text);

@@ -14,8 +14,9 @@ TEST(Help, IsThereForTheProgramAndEachCommand) {
   const Outcome all = run_program({"--help"});
   EXPECT_EQ(all.status, 0);
   EXPECT_EQ(all.err, "");
-  for (const char* command : {"run", "tokens", "tokenize", "inspect", "compare", "bench", "devices",
-                              "families", "formats", "template", "grammar", "convert", "pull"}) {
+  for (const char* command :
+       {"run", "chat", "serve", "bench-serve", "photos", "tokens", "tokenize", "inspect", "compare",
+        "bench", "devices", "families", "formats", "template", "grammar", "convert", "pull"}) {
     EXPECT_THAT(all.out, HasSubstr(std::string("\n  ") + command));
     const Outcome one = run_program({command, "--help"});
     EXPECT_EQ(one.status, 0);

@@ -14,6 +14,7 @@ const char* const kSchemas[] = {
     R"({"items": {"enum": ["a", "ab", 1, 2.5, null, true, [1, "a"], {"k": 1}]}, "uniqueItems": true})",
     R"({"items": {"enum": ["a", 1, null, {"k": 1}]}, "uniqueItems": true, "minItems": 2, "maxItems": 3})",
     R"({"items": {"type": ["boolean", "null"]}, "uniqueItems": true})",
+    R"({"items": {"type": ["integer", "null"], "minimum": -0.5, "exclusiveMaximum": 2}, "uniqueItems": true})",
     R"({"items": {"anyOf": [{"const": "a"}, {"enum": ["ab", 1, 2.5]}], "type": "string"}, "uniqueItems": true})",
     R"({"contains": {"type": "string"}})",
     R"({"contains": {"type": "number", "minimum": 2}, "maxContains": 1, "maxItems": 4})",

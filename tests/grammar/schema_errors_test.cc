@@ -42,6 +42,12 @@ TEST(SchemaErrors, UnsupportedKeywordsAreNamedWithTheirPlace) {
 TEST(SchemaErrors, ItemsThatCannotBeToldApart) {
   refused(R"({"items": {"uniqueItems": true}})", "#/items", "\"uniqueItems\" is supported for");
   refused(R"({"items": {"type": "string"}, "uniqueItems": true})", "#", "a list of values only");
+  refused(R"({"items": {"type": "integer", "minimum": 1}, "uniqueItems": true})", "#",
+          "integers with both bounds");
+  refused(R"({"items": {"type": "integer", "minimum": 0, "maximum": 256}, "uniqueItems": true})",
+          "#", "more than 256 values");
+  refused(R"({"items": {"type": "integer", "minimum": 0, "maximum": 1e9}, "uniqueItems": true})",
+          "#", "\"uniqueItems\" is supported for");
   refused(R"({"items": {"enum": [1, 2]}, "uniqueItems": true, "contains": {"const": 1}})", "#",
           "\"uniqueItems\" together with \"contains\"");
   refused(R"({"prefixItems": [true], "contains": {"const": 1}})", "#",

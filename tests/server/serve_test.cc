@@ -225,7 +225,9 @@ TEST(Serve, AsksForKeys) {
   const TemporaryDirectory directory;
   const std::string keys = directory.write("keys", "first\nsecond\n");
   const RunningServer server({"--api-key-file", keys, "--admin-key", "boss"});
-  EXPECT_EQ(server.ask("GET", "/v1/models").status, 401);
+  const TestResponse refused = server.ask("GET", "/v1/models");
+  EXPECT_EQ(refused.status, 401);
+  EXPECT_EQ(refused.headers.at("www-authenticate"), "Bearer");
   EXPECT_EQ(server.ask("GET", "/v1/models", "", {"Authorization: Bearer second"}).status, 200);
   EXPECT_EQ(server.ask("GET", "/v1/models", "", {"Authorization: Bearer third"}).status, 401);
   EXPECT_EQ(server.ask("GET", "/metrics").status, 401);
