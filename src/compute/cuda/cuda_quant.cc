@@ -90,7 +90,7 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
     const std::size_t bytes =
         quant_gemm_workspace_bytes(segment.view, static_cast<int>(x.rows()), plan);
     std::shared_ptr<QuantizedRows> results;
-    if (options.gate && y.dtype() == DType::kBF16 && quant_gemm_quantizes(segment.view, plan)) {
+    if (options.gate && y.dtype() == DType::kF16 && quant_gemm_quantizes(segment.view, plan)) {
       results = coded_rows(y);
     }
     const Tensor part = options.gate ? y.view() : y.view_columns(segment.first, segment.outputs);

@@ -52,7 +52,7 @@ struct QuantGemmArgs {
   int rows = 0;               ///< 1 or more
   QuantGemmOutput output = QuantGemmOutput::kF32;
   saccade::gpu::Function activation = saccade::gpu::Function::kSilu;
-  /// Of kGateBf16: the results once more as inputs of the next product, with `codes` int8 [rows,
+  /// Of kGateF16: the results once more as inputs of the next product, with `codes` int8 [rows,
   /// outputs / 2] and `chunks` as above. Null, or where quant_gemm_quantizes().
   void* y_codes = nullptr;
   saccade::gpu::ActivationChunk* y_chunks = nullptr;
