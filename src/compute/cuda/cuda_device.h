@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "compute/cuda/arena.h"
 #include "compute/cuda/attention/attention.h"
 #include "compute/cuda/blas.h"
 #include "compute/cuda/cuda.h"
@@ -113,6 +114,8 @@ class CudaDevice : public gpu::GpuDevice {
   PieceUploader pieces_;
   MemoryPool pinned_{allocate_pinned};
   MemoryPool memory_;
+  Arena large_;    // what is handed out again and again, as in memory_
+  Arena lasting_;  // weights, keys and values
   MemoryPool* pool_ = &memory_;  // a recording's own while it is made
   Blas blas_;
   // Recordings go on with the one they found, so older ones stay as well.
