@@ -329,11 +329,10 @@ void check_outputs(ThreadPool& threads) {
   }
 }
 
-/// Without blocks of several teams of four warps: where warps of a block have met at different
-/// named barriers, racecheck (CUDA 13.0) reports hazards across the __syncthreads that follows.
 void check_few() {
   ThreadPool threads(12);
-  const std::vector<QuantGemmPlan> plans = {{5, 1, 4, 3}, {13, 3, 1, 2}, {7, 2, 1, 1}};
+  const std::vector<QuantGemmPlan> plans = {
+      {5, 1, 4, 3}, {13, 3, 1, 2}, {7, 2, 1, 1}, {3, 2, 4, 2}};
   check_format(affine(4), 100, 768, threads, plans);
   check_format(WeightFormat::blocks(GgmlType::kQ6_K), 40, 768, threads, plans);
   check_format(WeightFormat::blocks(GgmlType::kQ5_0), 70, 32 * 27, threads, plans);

@@ -194,6 +194,9 @@ class WarpProduct {
       slot = slot + 1 == a_.stages ? 0 : slot + 1;
       free_slot = free_slot + 1 == a_.stages ? 0 : free_slot + 1;
     }
+    // A team without a stage meets as well: after one that never did, compute-sanitizer's racecheck
+    // (CUDA 13.0) no longer sees that __syncthreads orders anything.
+    if (!kAlone && stages_ == 0) team_barrier();
     wait_copies(0);
   }
 
