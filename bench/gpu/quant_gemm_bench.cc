@@ -8,7 +8,7 @@
 //   quant_gemm_bench time [rows..]  the linear maps of Qwen2.5-VL-7B in 4 bits, as chains in graphs
 //   quant_gemm_bench plans [rows..] other plans for the same matrices
 //   quant_gemm_bench formats        one matrix in other formats
-//   quant_gemm_bench profile [rows..]  one launch of gate_up and of qkv each, for profilers
+//   quant_gemm_bench profile [rows..]  one launch of each of a layer, for profilers
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -329,11 +329,10 @@ void check_outputs(ThreadPool& threads) {
   }
 }
 
-/// Without blocks of several teams of four warps: where warps of a block have met at different
-/// named barriers, racecheck (CUDA 13.0) reports hazards across the __syncthreads that follows.
 void check_few() {
   ThreadPool threads(12);
-  const std::vector<QuantGemmPlan> plans = {{5, 1, 4, 3}, {13, 3, 1, 2}, {7, 2, 1, 1}};
+  const std::vector<QuantGemmPlan> plans = {
+      {5, 1, 4, 3}, {13, 3, 1, 2}, {7, 2, 1, 1}, {3, 2, 4, 2}};
   check_format(affine(4), 100, 768, threads, plans);
   check_format(WeightFormat::blocks(GgmlType::kQ6_K), 40, 768, threads, plans);
   check_format(WeightFormat::blocks(GgmlType::kQ5_0), 70, 32 * 27, threads, plans);
@@ -603,7 +602,7 @@ void time_formats() {
 
 void profile(const std::vector<int>& rows_list) {
   const Bed bed;
-  for (const int l : {2, 0}) {
+  for (const int l : {0, 1, 2, 3}) {
     const RandomWeight weight(affine(4), kQwen7B[l].outputs, kQwen7B[l].inputs);
     for (const int rows : rows_list) {
       bed.launch({&weight, kQwen7B[l].gated,

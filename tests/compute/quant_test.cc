@@ -320,6 +320,40 @@ TEST(QuantMix, GatedRowsGoOnAsTheyAreNow) {
   }
 }
 
+TEST(QuantMix, SumsGoOnToTheirNormAsTheyAreNow) {
+  // A GPU may keep codes of sums for the product that norms them, once it knows that one follows.
+  constexpr std::int64_t kHidden = 288, kRows = 21;
+  constexpr int kTurns = 3;
+  const WeightFormat format{
+      .kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 32};
+  const HostMatrix output = random_weights(format, kHidden, kInputs, 5);
+  const HostMatrix after = random_weights(format, kOutputs, kHidden, 6);
+  const Matrix x = random_matrix(kRows * kInputs, 7);
+  const Matrix residual = random_matrix(kRows * kHidden, 8);
+  const Matrix norm = random_matrix(kHidden, 9);
+  for (const auto& device : gpu_devices(false)) {
+    SCOPED_TRACE(device->info().name);
+    const auto first = device->pack(std::span(&output, 1));
+    const auto second = device->pack(std::span(&after, 1));
+    const Tensor weight = upload(*device, norm, {kHidden});
+    const auto normed_product = [&](const Tensor& rows) {
+      const Tensor y = device->empty(DType::kF32, {kRows, kOutputs});
+      device->linear(y, rows, *second, {.norm_weight = &weight, .norm_eps = 1e-5f});
+      return download(*device, y);
+    };
+    for (const bool changed : {false, true}) {
+      for (int turn = 0; turn < kTurns; ++turn) {
+        const Tensor sums = upload(*device, residual, {kRows, kHidden});
+        device->linear(sums, upload(*device, x, {kRows, kInputs}), *first, {.add = true});
+        if (changed) device->scale(sums, -3.0f);
+        const Matrix found = normed_product(sums);
+        const Tensor copy = upload(*device, download(*device, sums), {kRows, kHidden});
+        EXPECT_EQ(found, normed_product(copy)) << changed << turn;
+      }
+    }
+  }
+}
+
 TEST(QuantMix, InputsInAnotherOrder) {
   HostMatrix weights = random_weights(
       {.kind = WeightFormat::Kind::kZeroPoint, .dtype = DType::kF16, .bits = 4, .group_size = 64},

@@ -82,7 +82,7 @@ void CudaDevice::do_rotary_attention(const Tensor& out, KvCache& cache, int laye
           // of this layer's pages none but this.
           .pages_ready = recording(),
           .coded = coded ? coded_view(*coded) : CodedRows{}});
-  if (coded) coded_ = {out.raw(), out.rows(), out.size(1), std::move(coded)};
+  if (coded) coded_ = {out.raw(), out.rows(), out.size(1), nullptr, std::move(coded)};
 }
 
 void CudaDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvCache& cache,

@@ -14,6 +14,12 @@ namespace {
 
 // Asynchronous copies begin here.
 constexpr int kOldestMajor = 8;
+// Buffers from this size on lie in arenas; smaller ones share the driver's pages as they are.
+constexpr std::int64_t kLargeBytes = std::int64_t{1} << 20;
+// Of a thread. CUDA sets it aside for every thread that the GPU can hold: its own 1,024 bytes are
+// 266 MiB on an H200. Kernels here have frames of a few dozen bytes; one that needs more, as a
+// library's may, gets it when it is launched.
+constexpr std::size_t kStackBytes = 128;
 
 /// Thrown where an operation would need the host's data while a graph is recorded.
 struct NotRecordable {};
@@ -167,17 +173,25 @@ void CudaDevice::run(Recording& recording, const std::function<void()>& body) {
 
 std::shared_ptr<void> CudaDevice::take_memory(std::int64_t bytes) {
   make_current();
-  return pool_->take(bytes);
+  if (bytes < kLargeBytes || recording()) return pool_->take(bytes);
+  std::shared_ptr<void> memory = large_.take(bytes);
+  return memory ? memory : pool_->take(bytes);
 }
 
 std::shared_ptr<void> CudaDevice::take_lasting_memory(std::int64_t bytes) {
   make_current();
+  const auto take = [&] {
+    std::shared_ptr<void> memory;
+    if (bytes >= kLargeBytes) memory = lasting_.take(bytes);
+    return memory ? memory : allocate(bytes);
+  };
   try {
-    return allocate(bytes);
+    return take();
   } catch (const Error&) {
     cudaStreamSynchronize(stream_);
     memory_.trim();
-    return allocate(bytes);
+    large_.trim();
+    return take();
   }
 }
 
@@ -259,6 +273,7 @@ std::unique_ptr<Device> make_cuda_device(const CudaOptions& options) {
          options.index, properties.name, properties.major, properties.minor, kOldestMajor);
   }
   check(cudaSetDevice(options.index), "choosing the GPU");
+  check(cudaDeviceSetLimit(cudaLimitStackSize, kStackBytes), "setting the size of stacks");
   return std::make_unique<CudaDevice>(options, properties);
 }
 

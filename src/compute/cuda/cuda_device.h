@@ -4,8 +4,10 @@
 #include <cuda_runtime_api.h>
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
+#include "compute/cuda/arena.h"
 #include "compute/cuda/attention/attention.h"
 #include "compute/cuda/blas.h"
 #include "compute/cuda/cuda.h"
@@ -78,20 +80,32 @@ class CudaDevice : public gpu::GpuDevice {
   /// CUDA keeps a current GPU for each thread of the host; a device may be used from any of them.
   void make_current() const;
   struct QuantizedRows;
-  /// What a gated product or attention has left as codes besides, for the product that follows at
-  /// once.
+  /// What a launch has left as codes besides, for the product that follows at once: of a gated
+  /// product, of attention, or of a sum that is normed next.
   struct CodedMatrix {
     const void* data = nullptr;
     std::int64_t rows = 0, columns = 0;
+    const void* norm_weight = nullptr;  ///< of the norm between; null: none
     std::shared_ptr<QuantizedRows> quantized;
+    bool is(const Tensor& x, const Tensor* norm) const;
+  };
+  /// The sums that a product with the weight at `weight` has made, until something else is
+  /// multiplied.
+  struct Added {
+    const void* weight = nullptr;
+    const void* data = nullptr;
+    std::int64_t rows = 0, columns = 0;
   };
   QuantizedRows room_for(std::int64_t rows, std::int64_t chunks);
   /// Room for the codes of a matrix of whole chunks, and where attention leaves them.
   std::shared_ptr<QuantizedRows> coded_rows(const Tensor& out);
   static CodedRows coded_view(const QuantizedRows& rows);
-  /// x, normed where the options say so, as the inputs of a weight.
+  /// x, normed where the options say so (but for the factors of rows), as the inputs of a weight.
   QuantizedRows quantize(const Tensor& x, const saccade::gpu::WeightView& view,
                          const LinearOptions& options);
+  /// The weights of the norm that is expected to take what a product adds to y; null: none.
+  const Tensor* expected_norm(const Tensor& y, const gpu::GpuWeight& w,
+                              const LinearOptions& options) const;
   void capture(Graph& graph, const std::function<void()>& body);
   bool on_tensor_cores(const Tensor& q, const compute::AttentionShape& shape) const;
   /// Launches decode_attention with the workspace it needs.
@@ -113,6 +127,8 @@ class CudaDevice : public gpu::GpuDevice {
   PieceUploader pieces_;
   MemoryPool pinned_{allocate_pinned};
   MemoryPool memory_;
+  Arena large_;                  // what is handed out again and again, as in memory_
+  Arena lasting_;                // weights, keys and values
   MemoryPool* pool_ = &memory_;  // a recording's own while it is made
   Blas blas_;
   // Recordings go on with the one they found, so older ones stay as well.
@@ -120,6 +136,10 @@ class CudaDevice : public gpu::GpuDevice {
   std::vector<Workspace> quant_workspaces_;
   std::shared_ptr<const EnergyMeter> energy_meter_;  // made when first asked for
   CodedMatrix coded_;                                // empty as soon as anything else is launched
+  Added added_;
+  // The norms that took the sums of products with these weights, the last time: a model does the
+  // same again and again. A wrong one costs the time of codes that nobody takes.
+  std::unordered_map<const void*, Tensor> norms_after_;
 };
 
 }  // namespace saccade::compute::cuda

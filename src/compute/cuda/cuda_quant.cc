@@ -23,14 +23,21 @@ QuantGemmOutput output_of(const Tensor& y, const LinearOptions& options) {
 
 /// Activations as int8.
 struct CudaDevice::QuantizedRows {
-  Tensor codes;   // u8 [rows, chunks * 32]
-  Tensor chunks;  // u8 [rows, chunks * sizeof(ActivationChunk)]
+  Tensor codes;    // u8 [rows, chunks * 32]
+  Tensor chunks;   // u8 [rows, chunks * sizeof(ActivationChunk)]
+  Tensor squares;  // f32 [rows, chunks]; of a norm
 };
+
+bool CudaDevice::CodedMatrix::is(const Tensor& x, const Tensor* norm) const {
+  return data == x.raw() && rows == x.rows() && columns == x.size(1) &&
+         norm_weight == (norm ? norm->raw() : nullptr);
+}
 
 CudaDevice::QuantizedRows CudaDevice::room_for(std::int64_t rows, std::int64_t chunks) {
   constexpr auto kChunkBytes = static_cast<std::int64_t>(sizeof(kernels::ActivationChunk));
   return {empty(DType::kU8, {rows, chunks * kernels::kChunk}),
-          empty(DType::kU8, {rows, chunks * kChunkBytes})};
+          empty(DType::kU8, {rows, chunks * kChunkBytes}),
+          {}};
 }
 
 std::shared_ptr<CudaDevice::QuantizedRows> CudaDevice::coded_rows(const Tensor& out) {
@@ -49,13 +56,19 @@ CudaDevice::QuantizedRows CudaDevice::quantize(const Tensor& x, const kernels::W
   args.codes = static_cast<kernels::u32*>(quantized.codes.raw());
   args.chunks = static_cast<kernels::ActivationChunk*>(quantized.chunks.raw());
   args.x = x.raw();
-  if (options.norm_weight) args.norm_weight = options.norm_weight->data<float>();
+  if (options.norm_weight) {
+    quantized.squares = empty(DType::kF32, {x.rows(), chunks});
+    args.norm_weight = options.norm_weight->data<float>();
+    args.squares = quantized.squares.data<float>();
+    if (added_.data == x.raw() && added_.rows == x.rows() && added_.columns == x.size(1)) {
+      norms_after_.insert_or_assign(added_.weight, options.norm_weight->view());
+    }
+  }
   args.input_order = view.input_order;
   args.x_stride = static_cast<kernels::u64>(x.row_stride());
   args.x_type = x.dtype() == DType::kF32 ? kernels::NumberType::kF32 : kernels::NumberType::kF16;
   args.inputs = view.inputs;
   args.chunks_of_row = view.chunks;
-  args.eps = options.norm_eps;
   launch_kernel(gpu::Kernel::quantize_rows, gpu::quantize_grid(x.rows(), chunks, processors()),
                 &args);
   return quantized;
@@ -70,16 +83,26 @@ bool CudaDevice::multiplies_few(std::int64_t rows, const gpu::GpuWeight& w,
   });
 }
 
+const Tensor* CudaDevice::expected_norm(const Tensor& y, const gpu::GpuWeight& w,
+                                        const LinearOptions& options) const {
+  if (!options.add || w.segments().size() != 1) return nullptr;
+  const auto found = norms_after_.find(w.segments()[0].view.low);
+  if (found == norms_after_.end() || found->second.size(0) != y.size(1)) return nullptr;
+  const auto aligned = [](const void* data) {
+    return reinterpret_cast<std::uintptr_t>(data) % 16 == 0;
+  };
+  if (!aligned(found->second.raw()) || !aligned(y.raw()) || y.row_stride() % 4 != 0) return nullptr;
+  return &found->second;
+}
+
 bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWeight& w,
                               const LinearOptions& options) {
   if (!multiplies_few(x.rows(), w, options)) return false;
   CodedMatrix coded = std::exchange(coded_, {});
   QuantizedRows quantized;
   const std::int32_t* order = nullptr;
-  if (coded.data == x.raw() && coded.rows == x.rows() && coded.columns == x.size(1) &&
-      !options.norm_weight) {
-    quantized = std::move(*coded.quantized);
-  }
+  if (coded.is(x, options.norm_weight)) quantized = std::move(*coded.quantized);
+  const Tensor* next_norm = expected_norm(y, w, options);
   for (const gpu::GpuSegment& segment : w.segments()) {
     if (quantized.codes.empty() || segment.view.input_order != order) {
       quantized = quantize(x, segment.view, options);
@@ -90,7 +113,8 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
     const std::size_t bytes =
         quant_gemm_workspace_bytes(segment.view, static_cast<int>(x.rows()), plan);
     std::shared_ptr<QuantizedRows> results;
-    if (options.gate && y.dtype() == DType::kBF16 && quant_gemm_quantizes(segment.view, plan)) {
+    if (((options.gate && y.dtype() == DType::kF16) || next_norm) &&
+        quant_gemm_quantizes(segment.view, options.gate.has_value(), plan)) {
       results = coded_rows(y);
     }
     const Tensor part = options.gate ? y.view() : y.view_columns(segment.first, segment.outputs);
@@ -98,6 +122,8 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
     args.weight = segment.view;
     args.codes = quantized.codes.raw();
     args.chunks = static_cast<const kernels::ActivationChunk*>(quantized.chunks.raw());
+    if (options.norm_weight) args.squares = quantized.squares.data<float>();
+    args.eps = options.norm_eps;
     if (options.bias) args.bias = options.bias->data<float>() + segment.first;
     args.y = part.raw();
     args.y_stride = part.row_stride();
@@ -108,10 +134,22 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
       args.y_codes = results->codes.raw();
       args.y_chunks = static_cast<kernels::ActivationChunk*>(results->chunks.raw());
     }
+    if (results && next_norm) {
+      results->squares = empty(DType::kF32, {y.rows(), y.size(1) / kernels::kChunk});
+      args.y_norm = next_norm->data<float>();
+      args.y_squares = results->squares.data<float>();
+    }
     args.workspace = cleared_workspace(quant_workspaces_, static_cast<std::int64_t>(bytes));
     args.overlap = true;
     quant_gemm(args, plan, stream_);
-    if (results) coded_ = {y.raw(), y.rows(), y.size(1), std::move(results)};
+    if (results) {
+      coded_ = {y.raw(), y.rows(), y.size(1), next_norm ? next_norm->raw() : nullptr,
+                std::move(results)};
+    }
+  }
+  added_ = {};
+  if (options.add && w.segments().size() == 1) {
+    added_ = {w.segments()[0].view.low, y.raw(), y.rows(), y.size(1)};
   }
   return true;
 }

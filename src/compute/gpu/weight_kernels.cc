@@ -200,7 +200,7 @@ Grid quantize_grid(std::int64_t rows, std::int64_t chunks, int processors) {
   return {.x = static_cast<std::uint32_t>(side_by_side),
           .y = static_cast<std::uint32_t>(rows),
           .threads = saccade::gpu::kQuantizeThreads,
-          .shared_bytes = kLanes * 4};
+          .shared_bytes = 0};
 }
 
 }  // namespace saccade::compute::gpu

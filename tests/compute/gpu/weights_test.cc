@@ -345,10 +345,13 @@ TEST(GpuWeights, RowsAreQuantizedAsOnTheCpu) {
   for (float& value : x) value = normal(random);
   std::vector<std::int8_t> codes(kRows * kChunks * 32);
   std::vector<ActivationChunk> chunks(kRows * kChunks);
+  Floats squares(kRows * kChunks), ones(kColumns, 1.0f);
   QuantizeArgs args{};
   args.codes = reinterpret_cast<std::uint32_t*>(codes.data());
   args.chunks = chunks.data();
   args.x = x.data();
+  args.norm_weight = ones.data();
+  args.squares = squares.data();
   args.x_stride = kColumns;
   args.inputs = kColumns;
   args.chunks_of_row = kChunks;
@@ -364,12 +367,15 @@ TEST(GpuWeights, RowsAreQuantizedAsOnTheCpu) {
     }
     EXPECT_FLOAT_EQ(chunks[chunk].scale, largest / 127.0f);  // a product with 1 / 127 there
     int sums[2] = {0, 0};
+    double square = 0.0;
     for (std::int64_t i = 0; i < 32; ++i) {
       const int code = codes[chunk * 32 + i];
       const float value = i < count ? x[row * kColumns + first + i] : 0.0f;
       EXPECT_EQ(code, static_cast<int>(std::nearbyint(value * (127.0f / largest))));
       sums[i / 16] += code;
+      square += static_cast<double>(value) * value;
     }
+    EXPECT_NEAR(squares[chunk], square, 1e-5 * square);
     EXPECT_EQ(saccade::gpu::half_sum(chunks[chunk].sums, 0), sums[0]);
     EXPECT_EQ(saccade::gpu::half_sum(chunks[chunk].sums, 1), sums[1]);
   }

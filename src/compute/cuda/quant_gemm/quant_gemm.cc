@@ -103,7 +103,8 @@ bool quant_gemm_supported(const WeightView& weight) {
   return weight.codes <= CodeKind::kTable4 && weight.scale_kind != ScaleKind::kNone;
 }
 
-bool quant_gemm_quantizes(const WeightView& weight, const QuantGemmPlan& plan) {
+bool quant_gemm_quantizes(const WeightView& weight, bool gated, const QuantGemmPlan& plan) {
+  if (!gated) return weight.outputs % kChunk == 0;
   // A tile's gated outputs must be whole chunks.
   return weight.outputs % (2 * kChunk) == 0 && plan.output_warps % 2 == 0;
 }
@@ -156,10 +157,13 @@ void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream
       const std::int64_t chunk = std::int64_t{row} * w.chunks;
       slice.codes = static_cast<const u8*>(args.codes) + chunk * kChunk;
       slice.chunks = args.chunks + chunk;
+      if (args.squares != nullptr) slice.squares = args.squares + chunk;
       if (args.y_codes != nullptr) {
-        const std::int64_t gate_chunk = std::int64_t{row} * (w.outputs / 2 / kChunk);
-        slice.y_codes = static_cast<u8*>(args.y_codes) + gate_chunk * kChunk;
-        slice.y_chunks = args.y_chunks + gate_chunk;
+        const u32 width = gated(args.output) ? w.outputs / 2 : w.outputs;
+        const std::int64_t y_chunk = std::int64_t{row} * (width / kChunk);
+        slice.y_codes = static_cast<u8*>(args.y_codes) + y_chunk * kChunk;
+        slice.y_chunks = args.y_chunks + y_chunk;
+        if (args.y_norm != nullptr) slice.y_squares = args.y_squares + y_chunk;
       }
       slice.y = static_cast<u8*>(args.y) + row * args.y_stride * (half ? 2 : 4);
       slice.rows = std::min(kLaunchRows, args.rows - row);
@@ -177,10 +181,14 @@ void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream
   a.w = w;
   a.codes = static_cast<const u8*>(args.codes);
   a.chunks = args.chunks;
+  a.squares = args.squares;
+  a.eps = args.eps;
   a.bias = args.bias;
   a.y = args.y;
   a.y_codes = static_cast<u32*>(args.y_codes);
   a.y_chunks = args.y_chunks;
+  a.y_norm = args.y_norm;
+  a.y_squares = args.y_squares;
   a.y_stride = static_cast<u64>(args.y_stride);
   a.rows = static_cast<u32>(args.rows);
   a.pair_distance = gated(args.output) ? w.outputs / 2 : 0;

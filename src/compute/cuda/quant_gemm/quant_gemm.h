@@ -46,16 +46,23 @@ struct QuantGemmArgs {
   saccade::gpu::WeightView weight{};
   const void* codes = nullptr;
   const saccade::gpu::ActivationChunk* chunks = nullptr;
+  /// Where the inputs are those of an RMS norm: what it divides by the root of the mean of, as sums
+  /// of chunks [rows, weight.chunks]. The rows' factors multiply the results. Null: no norm.
+  const float* squares = nullptr;
+  float eps = 0.0f;
   const float* bias = nullptr;  ///< [weight.outputs]; null: none
   void* y = nullptr;
   std::int64_t y_stride = 0;  ///< elements from row to row
   int rows = 0;               ///< 1 or more
   QuantGemmOutput output = QuantGemmOutput::kF32;
   saccade::gpu::Function activation = saccade::gpu::Function::kSilu;
-  /// Of kGateBf16: the results once more as inputs of the next product, with `codes` int8 [rows,
-  /// outputs / 2] and `chunks` as above. Null, or where quant_gemm_quantizes().
+  /// Of kGateF16 and kAddF32: the results once more as inputs of the next product, `codes` and
+  /// `chunks` as above. Null, or where quant_gemm_quantizes().
   void* y_codes = nullptr;
   saccade::gpu::ActivationChunk* y_chunks = nullptr;
+  /// Of kAddF32: the weights [outputs] of the RMS norm before that product, and its squares.
+  const float* y_norm = nullptr;
+  float* y_squares = nullptr;
   /// Of quant_gemm_workspace_bytes(), aligned to 16 bytes; the first kQuantGemmCounterBytes are
   /// zeros at the first use, and again after each. All products of a stream can share one.
   void* workspace = nullptr;
@@ -75,8 +82,9 @@ QuantGemmPlan quant_gemm_plan(const saccade::gpu::WeightView& weight, bool gated
 std::size_t quant_gemm_workspace_bytes(const saccade::gpu::WeightView& weight, int rows,
                                        const QuantGemmPlan& plan);
 
-/// Whether a gated product can write its results as codes as well.
-bool quant_gemm_quantizes(const saccade::gpu::WeightView& weight, const QuantGemmPlan& plan);
+/// Whether the product can write its results as codes as well.
+bool quant_gemm_quantizes(const saccade::gpu::WeightView& weight, bool gated,
+                          const QuantGemmPlan& plan);
 
 /// Queues the product. Throws Error where the launch fails.
 void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream_t stream);

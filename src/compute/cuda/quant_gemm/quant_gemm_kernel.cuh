@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compute/cuda/quant_gemm/quant_gemm_product.cuh"
+#include "compute/gpu/kernels/quantize.h"
 
 namespace saccade::compute::cuda {
 
@@ -89,19 +90,14 @@ GPU_FN float4 add_bias(const QuantGemmKernelArgs& a, float4 v, u32 output, u32 e
   return v + make_float4(bias[0], bias[1], bias[2], bias[3]);
 }
 
-/// Four gated results of each of eight neighbouring lanes, rounded to f16, as a chunk of the next
-/// product's inputs: the same bits as quantize_rows makes of them.
-GPU_FN void put_codes(const QuantGemmKernelArgs& a, u32 row, u32 output, float4 v) {
+/// Four values of each of eight neighbouring lanes as a chunk of the next product's inputs, `chunk`
+/// and `output` being where these lie: the same bits as quantize_rows makes of them.
+GPU_FN void put_codes(const QuantGemmKernelArgs& a, u64 chunk, u32 output, const float* values) {
   const u32 lane = threadIdx.x % kLanes;
   const u32 mask = 0xffu << (lane & 24u);
-  const float values[4] = {v.x, v.y, v.z, v.w};
-  float rounded[4];
   float largest = 0.0f;
   GPU_UNROLL
-  for (u32 i = 0; i < 4; ++i) {
-    rounded[i] = half_to_float(u16(held_halves(float_to_half(values[i]))));
-    largest = max_of(largest, absolute(rounded[i]));
-  }
+  for (u32 i = 0; i < 4; ++i) largest = max_of(largest, absolute(values[i]));
   GPU_UNROLL
   for (u32 step = 1; step < 8; step *= 2) {
     largest = max_of(largest, __shfl_xor_sync(mask, largest, step));
@@ -109,22 +105,92 @@ GPU_FN void put_codes(const QuantGemmKernelArgs& a, u32 row, u32 output, float4 
   const float inverse = largest > 1e-30f ? quotient(127.0f, largest) : 0.0f;
   u32 bits[4];
   GPU_UNROLL
-  for (u32 i = 0; i < 4; ++i) bits[i] = as_bits(fused(rounded[i], inverse, kMagic));
+  for (u32 i = 0; i < 4; ++i) bits[i] = as_bits(fused(values[i], inverse, kMagic));
   const u32 codes = pack_bytes(bits[0], bits[1], bits[2], bits[3]);
   u32 sum = u32(dot4(codes, 0x01010101u, 0));
   sum += __shfl_xor_sync(mask, sum, 1);
   sum += __shfl_xor_sync(mask, sum, 2);
   const u32 second = __shfl_xor_sync(mask, sum, 4);
-  const u64 chunk = u64(row) * (a.pair_distance / kChunk) + output / kChunk;
   a.y_codes[chunk * (kChunk / 4) + output % kChunk / 4] = codes;
   if (lane % 8 == 0)
     a.y_chunks[chunk] = {largest * (1.0f / 127.0f), (sum & 0xffffu) | second << 16};
 }
 
+/// The same of gated results, which are rounded to f16 between.
+GPU_FN void put_gated_codes(const QuantGemmKernelArgs& a, u32 row, u32 output, float4 v) {
+  const float values[4] = {v.x, v.y, v.z, v.w};
+  float rounded[4];
+  GPU_UNROLL
+  for (u32 i = 0; i < 4; ++i) {
+    rounded[i] = half_to_float(u16(held_halves(float_to_half(values[i]))));
+  }
+  put_codes(a, u64(row) * (a.pair_distance / kChunk) + output / kChunk, output, rounded);
+}
+
+/// y += v, and the sums as what a norm gives to the next product.
+GPU_FN void put_sums_for_norm(const QuantGemmKernelArgs& a, u32 row, u32 output, float4 v) {
+  const float4 weight = __ldg((const float4*)(a.y_norm + output));
+  float4* y = (float4*)((float*)a.y + row * a.y_stride + output);
+  const float4 sum = *y + v;
+  *y = sum;
+  const float values[4] = {sum.x, sum.y, sum.z, sum.w};
+  const float normed[4] = {rounded_product(sum.x, weight.x), rounded_product(sum.y, weight.y),
+                           rounded_product(sum.z, weight.z), rounded_product(sum.w, weight.w)};
+  const u64 chunk = u64(row) * (a.w.outputs / kChunk) + output / kChunk;
+  put_codes(a, chunk, output, normed);
+  float squares = quad_squares(values);
+  const u32 lane = threadIdx.x % kLanes;
+  const u32 mask = 0xffu << (lane & 24u);
+  GPU_UNROLL
+  for (u32 step = 1; step < 8; step *= 2) {
+    squares = rounded_sum(squares, __shfl_xor_sync(mask, squares, step));
+  }
+  if (lane % 8 == 0) a.y_squares[chunk] = squares;
+}
+
+/// Lanes that add up the squares of a row, and how many of these each reads at once.
+constexpr u32 kSquareLanes = 8;
+constexpr u32 kSquareReads = 16;
+
+/// What multiplies a row's results: 1 / sqrt(mean(x^2) + eps) of an RMS norm, or 1. The order of
+/// the sum depends on the number of chunks alone.
+template <u32 kRows>
+GPU_FN void find_factors(const QuantGemmKernelArgs& a, u32 first_row, u32 rows, float* factors) {
+  const u32 lane = threadIdx.x % kSquareLanes;
+  for (u32 row = threadIdx.x / kSquareLanes; row < kRows; row += blockDim.x / kSquareLanes) {
+    float sum = 0.0f;
+    if (a.squares && row < rows) {
+      const float* squares = a.squares + u64(first_row + row) * a.w.chunks;
+      for (u32 first = lane; first < a.w.chunks; first += kSquareReads * kSquareLanes) {
+        float read[kSquareReads];
+        GPU_UNROLL
+        for (u32 i = 0; i < kSquareReads; ++i) {
+          const u32 chunk = first + i * kSquareLanes;
+          read[i] = chunk < a.w.chunks ? __ldcg(squares + chunk) : 0.0f;
+        }
+        GPU_UNROLL
+        for (u32 i = 0; i < kSquareReads; ++i) sum = rounded_sum(sum, read[i]);
+      }
+    }
+    GPU_UNROLL
+    for (u32 step = 1; step < kSquareLanes; step *= 2) {
+      sum = rounded_sum(sum, __shfl_xor_sync(0xffffffffu, sum, step));
+    }
+    if (lane == 0) {
+      factors[row] = a.squares ? inverse_square_root(sum / float(a.w.inputs) + a.eps) : 1.0f;
+    }
+  }
+}
+
+GPU_FN float4 operator*(float factor, float4 v) {
+  return make_float4(rounded_product(factor, v.x), rounded_product(factor, v.y),
+                     rounded_product(factor, v.z), rounded_product(factor, v.w));
+}
+
 /// What becomes of a tile's sums.
 template <u32 kOutputs, typename Sums>
-GPU_FN void put_tile(const QuantGemmKernelArgs& a, const Sums& sums, u32 tile, u32 first_row,
-                     u32 rows) {
+GPU_FN void put_tile(const QuantGemmKernelArgs& a, const Sums& sums, const float* factors, u32 tile,
+                     u32 first_row, u32 rows) {
   const bool gated = a.pair_distance != 0;
   const u32 end = gated ? a.pair_distance : a.w.outputs;
   const u32 width = gated ? kOutputs / 2 : kOutputs;
@@ -134,20 +200,26 @@ GPU_FN void put_tile(const QuantGemmKernelArgs& a, const Sums& sums, u32 tile, u
     const u32 place = i % quads * 4;
     const u32 output = tile * width + place;
     if (output >= end) continue;
+    const float factor = factors[row];
     if (!gated) {
-      put_numbers(a, first_row + row, output, end, add_bias(a, sums(row, place), output, end));
+      const float4 result = add_bias(a, factor * sums(row, place), output, end);
+      if (a.y_codes) {
+        put_sums_for_norm(a, first_row + row, output, result);
+      } else {
+        put_numbers(a, first_row + row, output, end, result);
+      }
       continue;
     }
     // Of 32 outputs of a warp, 16 are gates.
     const u32 at = place / 16 * kWarpOutputs + place % 16;
-    const float4 gate = add_bias(a, sums(row, at), output, end);
+    const float4 gate = add_bias(a, factor * sums(row, at), output, end);
     const float4 up =
-        add_bias(a, sums(row, at + 16), output + a.pair_distance, end + a.pair_distance);
+        add_bias(a, factor * sums(row, at + 16), output + a.pair_distance, end + a.pair_distance);
     const float4 result = make_float4(
         apply(a.activation, gate.x, 0.0f) * up.x, apply(a.activation, gate.y, 0.0f) * up.y,
         apply(a.activation, gate.z, 0.0f) * up.z, apply(a.activation, gate.w, 0.0f) * up.w);
     put_numbers(a, first_row + row, output, end, result);
-    if (a.y_codes) put_codes(a, first_row + row, output, result);
+    if (a.y_codes) put_gated_codes(a, first_row + row, output, result);
   }
 }
 
@@ -174,6 +246,7 @@ template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed, u32 kTiles, u32 kW
 __global__ void __launch_bounds__(kQuantGemmThreads, kTiles <= 2 ? 2 : 1)
     quant_gemm_kernel(const __grid_constant__ QuantGemmKernelArgs a) {
   extern __shared__ __align__(256) u8 shared[];
+  __shared__ float factors[kTiles * 8];
   constexpr u32 kRows = kTiles * 8;
   constexpr u32 kOutputs = kWarps * kWarpOutputs;
   constexpr u32 kStride = result_stride(kOutputs);
@@ -183,14 +256,17 @@ __global__ void __launch_bounds__(kQuantGemmThreads, kTiles <= 2 ? 2 : 1)
   const Shares shares = {blocks, a.tiles * blocks, gridDim.x};
   float* results = (float*)shared;
   float* partials = a.partials + u64(blockIdx.y) * 2 * gridDim.x * kRows * kOutputs;
+  const u32 begin = shares.first_unit(blockIdx.x);
   const u32 end = shares.first_unit(blockIdx.x + 1);
-  for (u32 unit = shares.first_unit(blockIdx.x); unit < end;) {
+  for (u32 unit = begin; unit < end;) {
     const u32 tile = unit / blocks;
     const u32 first = unit - tile * blocks;
     const u32 last = blocks < first + (end - unit) ? blocks : first + (end - unit);
     {
       WarpProduct<kCodes, kUnit, kFixed, kTiles, kWarps> product(a, shared, tile, first, last,
                                                                  first_row);
+      product.start();
+      if (unit == begin) find_factors<kRows>(a, first_row, rows, factors);
       product.run();
       __syncthreads();
       product.store_results(results, kStride);
@@ -198,7 +274,7 @@ __global__ void __launch_bounds__(kQuantGemmThreads, kTiles <= 2 ? 2 : 1)
     __syncthreads();
     const BlockSums sums = {results, kStride, kRows * kStride, a.depth_warps};
     if (last - first == blocks) {
-      put_tile<kOutputs>(a, sums, tile, first_row, rows);
+      put_tile<kOutputs>(a, sums, factors, tile, first_row, rows);
     } else {
       const u32 first_worker = shares.worker(tile * blocks);
       const u32 last_worker = shares.worker(tile * blocks + blocks - 1);
@@ -209,7 +285,7 @@ __global__ void __launch_bounds__(kQuantGemmThreads, kTiles <= 2 ? 2 : 1)
                                       last_worker - first_worker + 1)) {
         const WorkerSums all = {partials,    kOutputs, kRows * kOutputs, tile, first_worker,
                                 last_worker, shares};
-        put_tile<kOutputs>(a, all, tile, first_row, rows);
+        put_tile<kOutputs>(a, all, factors, tile, first_row, rows);
       }
     }
     __syncthreads();

@@ -28,17 +28,21 @@ struct QuantGemmKernelArgs {
   WeightView w;
   const u8* codes;
   const ActivationChunk* chunks;
+  const float* squares;  // [rows, chunks]; null: no norm
   const float* bias;
   void* y;
   float* partials;  // [row tiles, workers, 2, rows of a block, outputs of a block]
   u32* counters;    // [row tiles, workers]: parts of the tile that a worker begins and leaves
   u32* y_codes;     // null: none
-  ActivationChunk* y_chunks;  // [rows, pair_distance / 32]
+  ActivationChunk* y_chunks;  // [rows, results of a row / 32]
+  const float* y_norm;        // null: none
+  float* y_squares;           // [rows, results of a row / 32]
   u64 y_stride;
   u32 rows;
   u32 pair_distance;  // rows r and r + this are one gated output; 0: not gated
   u32 tiles;          // of outputs
   u32 depth_warps, stages;
+  float eps;
   bool aligned;  // four results of y can be stored at once
   QuantGemmOutput output;
   Function activation;

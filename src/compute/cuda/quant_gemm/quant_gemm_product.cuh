@@ -159,32 +159,32 @@ class WarpProduct {
     }
   }
 
-  GPU_FN void run() {
-    // A warp alone knows when it is done with a stage. Warps of a team are a barrier apart, so the
-    // stage that is refilled is the one before.
-    constexpr bool kAlone = kWarps == 1;
-    const u32 ahead = kAlone ? a_.stages : a_.stages - 1;
-    const u32 own_row = lane_row();
-    StageScales<kRecords> scales;
-    for (u32 s = 0; s < ahead; ++s) copy_weights(s, s);
-    if (stages_ > 0) read_scales<kUnit, kFixed>(a_.w, own_row, first_chunk_, scales);
+  /// Sets the first stages on their way; waits for the inputs between weights and activations.
+  GPU_FN void start() {
+    for (u32 s = 0; s < ahead(); ++s) copy_weights(s, s);
+    if (stages_ > 0) read_scales<kUnit, kFixed>(a_.w, lane_row(), first_chunk_, scales_);
     wait_for_inputs();
-    for (u32 s = 0; s < ahead; ++s) {
+    for (u32 s = 0; s < ahead(); ++s) {
       copy_activations(s, s);
       commit_copies();
     }
+  }
+
+  GPU_FN void run() {
+    const u32 ahead = this->ahead();
+    const u32 own_row = lane_row();
     u32 slot = 0, free_slot = ahead;
     for (u32 s = 0; s < stages_; ++s) {
       const u32 stage = slot * Layout::kStageBytes;
       u8* to = shared_ + a_.stages * Layout::kStageBytes + s % 2 * Layout::kScaleBytes;
       wait_copies(ahead - 1);
-      store_scales<kUnit, kFixed>(a_.w, scales,
+      store_scales<kUnit, kFixed>(a_.w, scales_,
                                   (float2*)(to + warp_ * Layout::kWarpScales) + lane_);
       store_activation_scales(shared_ + stage + Layout::kActivationChunks, to);
       team_barrier();
       if (!kAlone) refill(s + ahead, free_slot);
       if (s + 1 < stages_) {
-        read_scales<kUnit, kFixed>(a_.w, own_row, first_chunk_ + (s + 1) * kStageChunks, scales);
+        read_scales<kUnit, kFixed>(a_.w, own_row, first_chunk_ + (s + 1) * kStageChunks, scales_);
       }
       multiply_stage(address_ + stage, to);
       if (kAlone) {
@@ -194,6 +194,9 @@ class WarpProduct {
       slot = slot + 1 == a_.stages ? 0 : slot + 1;
       free_slot = free_slot + 1 == a_.stages ? 0 : free_slot + 1;
     }
+    // A team without a stage meets as well: after one that never did, compute-sanitizer's racecheck
+    // (CUDA 13.0) no longer sees that __syncthreads orders anything.
+    if (!kAlone && stages_ == 0) team_barrier();
     wait_copies(0);
   }
 
@@ -213,6 +216,12 @@ class WarpProduct {
   }
 
  private:
+  /// A warp alone knows when it is done with a stage. Warps of a team are a barrier apart, so the
+  /// stage that is refilled is the one before.
+  static constexpr bool kAlone = kWarps == 1;
+  /// Stages on their way.
+  GPU_FN u32 ahead() const { return kAlone ? a_.stages : a_.stages - 1; }
+
   GPU_FN void wait_for_inputs() {
 #if __CUDA_ARCH__ >= 900
     cudaTriggerProgrammaticLaunchCompletion();
@@ -497,6 +506,7 @@ class WarpProduct {
   u32 address_;
   u32 first_row_, lane_, warp_, team_;
   u32 first_output_, first_chunk_, stages_;
+  StageScales<kRecords> scales_;  // of the next stage
 };
 
 }  // namespace saccade::compute::cuda

@@ -161,48 +161,48 @@ GPU_FN QuantizedColumns quantize_columns(GPU_THREAD const float* values, Group g
   return to;
 }
 
-/// Rows of up to 4096 columns are read once.
+/// The sum of the squares of a chunk, of which a lane has eight values, in the first of its lanes:
+/// of four values, then of pairs of these sums. A lane with four values gets the same bits.
+GPU_FN float quad_squares(GPU_THREAD const float* values) {
+  float sum = 0.0f;
+  GPU_UNROLL
+  for (u32 i = 0; i < 4; ++i) sum = fused(values[i], values[i], sum);
+  return sum;
+}
+GPU_FN float chunk_squares(GPU_THREAD const float* values, Group group) {
+  float sum = rounded_sum(quad_squares(values), quad_squares(values + 4));
+  sum = rounded_sum(sum, group.shuffle_xor(sum, 1));
+  return rounded_sum(sum, group.shuffle_xor(sum, 2));
+}
+
 GPU_CONSTEXPR u32 kQuantizeThreads = 512;
 
-/// The groups of a row (y) side by side (x) share its columns; each norms the row for itself: int8
-/// codes [rows, chunks * 32], the last chunk filled up with zeros, and ActivationChunk [rows,
-/// chunks].
+/// The groups of a row (y) side by side (x) share its columns: int8 codes [rows, chunks * 32], the
+/// last chunk filled up with zeros, and ActivationChunk [rows, chunks].
 struct QuantizeArgs {
   GPU_GLOBAL u32* codes;
   GPU_GLOBAL ActivationChunk* chunks;
   GPU_GLOBAL const void* x;
   GPU_GLOBAL const float* norm_weight;  ///< [inputs]; null: no norm
+  GPU_GLOBAL float* squares;            ///< [rows, chunks], of x; where there is a norm
   GPU_GLOBAL const i32* input_order;    ///< column i is input_order[i] of x; null: the same
   u64 x_stride;                         ///< elements, from row to row
   NumberType x_type;
   u32 inputs;
   u32 chunks_of_row;
-  float eps;
 };
 
 template <RowKind kKind>
-GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared, Group group) {
+GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, Group group) {
   const u64 row = group.y();
   const u64 first = row * args.x_stride * (args.x_type == NumberType::kF32 ? 4 : 2);
   const RowReader<kKind> reader = {(GPU_GLOBAL const u8*)args.x + first, args.norm_weight,
                                    args.input_order, args.x_type, args.inputs};
   const u32 first_item = group.x() * group.threads() + group.thread_index();
-  // What this thread quantizes first is on its way while the norm is found; its weights are there
-  // before the inputs are.
+  // The norm's weights are there before the inputs are.
   typename RowReader<kKind>::NormWeights weights = reader.read_norm(kColumns * first_item);
   group.wait_for_inputs();
   typename RowReader<kKind>::Raw raw = reader.read(kColumns * first_item);
-  float factor = 1.0f;
-  if (args.norm_weight) {
-    float squares = 0.0f;
-    for (u32 item = group.thread_index(); kColumns * item < args.inputs; item += group.threads()) {
-      float values[kColumns];
-      reader.unpack(item == first_item ? raw : reader.read(kColumns * item), values);
-      for (u32 i = 0; i < kColumns; ++i) squares = fused(values[i], values[i], squares);
-    }
-    squares = group_sum(squares, (GPU_SHARED float*)shared, group);
-    factor = inverse_square_root(squares / float(args.inputs) + args.eps);
-  }
   // Whole warps take part in the shuffles, also where the row ends.
   const u32 rounded = (args.chunks_of_row * kChunkLanes + kLanes - 1) / kLanes * kLanes;
   for (u32 i = first_item; i < rounded; i += group.groups_x() * group.threads()) {
@@ -212,6 +212,7 @@ GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared,
     }
     float values[kColumns];
     reader.unpack(raw, values);
+    const float squares = args.norm_weight ? chunk_squares(values, group) : 0.0f;
     GPU_UNROLL
     for (u32 k = 0; args.norm_weight && k < kColumns; ++k) values[k] *= as_float(weights.words[k]);
     const QuantizedColumns columns = quantize_columns(values, group);
@@ -221,24 +222,25 @@ GPU_FN void quantize_row(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared,
     codes[0] = columns.codes.x;
     codes[1] = columns.codes.y;
     if (i % kChunkLanes == 0) {
-      GPU_GLOBAL ActivationChunk* to = args.chunks + row * args.chunks_of_row + chunk;
-      to->scale = columns.chunk.scale * factor;
-      to->sums = columns.chunk.sums;
+      const u64 to = row * args.chunks_of_row + chunk;
+      args.chunks[to].scale = columns.chunk.scale;
+      args.chunks[to].sums = columns.chunk.sums;
+      if (args.norm_weight) args.squares[to] = squares;
     }
   }
 }
 
-/// Codes of x, or of x / sqrt(mean(x^2) + eps) * norm_weight. A factor of a whole row changes no
-/// codes, so the norm's only enters the scales.
-GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8* shared, Group group) {
+/// Codes of x, or of x * norm_weight. A factor of a whole row changes no codes: a norm's,
+/// 1 / sqrt(mean(x^2) + eps), is left to the product, which finds it from the squares.
+GPU_FN void quantize_rows(GPU_CONSTANT QuantizeArgs& args, GPU_SHARED u8*, Group group) {
   group.allow_next();
   switch (row_kind(args.input_order, args.x_stride, args.inputs, args.x_type)) {
     case RowKind::kAny:
-      return quantize_row<RowKind::kAny>(args, shared, group);
+      return quantize_row<RowKind::kAny>(args, group);
     case RowKind::kFloats:
-      return quantize_row<RowKind::kFloats>(args, shared, group);
+      return quantize_row<RowKind::kFloats>(args, group);
     case RowKind::kPairs:
-      return quantize_row<RowKind::kPairs>(args, shared, group);
+      return quantize_row<RowKind::kPairs>(args, group);
   }
 }
 
