@@ -24,13 +24,16 @@ TEST(BufferPool, GivesBackWhatIsNoLongerOfUseWhenTheWorkChanges) {
   const std::shared_ptr<void> held = pool.take(20 * kMiB);
   const std::weak_ptr<void> small = pool.take(1000);
   // A step after the other of the same sizes: nothing is needed from the system.
-  for (std::int64_t i = 0; i < 2 * BufferPool::kMaxAge; ++i) (void)pool.take(4 * kMiB);
+  for (std::int64_t i = 0; i < 2 * BufferPool::kLargeAge; ++i) (void)pool.take(4 * kMiB);
   const std::weak_ptr<void> step = pool.take(4 * kMiB);
   EXPECT_FALSE(picture.expired()) << "may be of the same work";
   (void)pool.take(7 * kMiB);
   EXPECT_TRUE(picture.expired());
   EXPECT_FALSE(step.expired()) << "was taken just now";
-  EXPECT_FALSE(small.expired()) << "costs nothing";
+  EXPECT_FALSE(small.expired()) << "costs little";
+  for (std::int64_t i = 0; i < BufferPool::kSmallAge; ++i) (void)pool.take(4 * kMiB);
+  (void)pool.take(8 * kMiB);
+  EXPECT_TRUE(small.expired());
   EXPECT_EQ(held.use_count(), 2);
 }
 

@@ -46,9 +46,9 @@ std::shared_ptr<void> BufferPool::take(std::int64_t bytes) {
 
 void BufferPool::drop_unused() {
   for (auto& [size, buffers] : buffers_) {
-    if (size < static_cast<std::int64_t>(kLarge)) continue;
+    const std::int64_t age = size < static_cast<std::int64_t>(kLarge) ? kSmallAge : kLargeAge;
     std::erase_if(buffers, [&](const Buffer& buffer) {
-      return buffer.free() && requests_ - buffer.taken > kMaxAge;
+      return buffer.free() && requests_ - buffer.taken > age;
     });
   }
 }
