@@ -99,13 +99,14 @@ export async function photos_go_from_the_deck({ page, library }) {
 /** Far down in the deck, what one looks at stays where it is. */
 export async function photos_arrive_above({ page, library }) {
   await eventually(() => photoCount(page), '1,000 photos');
+  // '' while the rows that were scrolled to are not there yet.
   const top = () =>
     page.evaluate(() => {
       const view = document.querySelector('.scroller').getBoundingClientRect();
       const tile = [...document.querySelectorAll('.tile')].find(
         (one) => one.getBoundingClientRect().top >= view.top - 1,
       );
-      return tile.firstElementChild.getAttribute('aria-label').split(',')[0];
+      return tile ? tile.firstElementChild.getAttribute('aria-label').split(',')[0] : '';
     });
   await page.evaluate(() => {
     document.querySelector('.scroller').scrollTop = 209 * 40;
