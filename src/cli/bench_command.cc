@@ -175,8 +175,8 @@ void add_bench_command(CLI::App& app, Action& action) {
             "Tokens that one step of the model takes (default: the device's choice)",
             [&engine](std::int64_t count) { engine.max_batch_tokens = count; });
   command->add_flag("--roofline", options->roofline,
-                    "Measure the device's memory and matrix products first, and say how much of "
-                    "these limits each figure reaches");
+                    "Measure the device's memory and matrix products first, a processor's again "
+                    "between the runs, and say how much of these limits each figure reaches");
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -160,7 +160,7 @@ void Bench::check_options() const {
 }
 
 BenchRuns Bench::repeat(BenchRow& row, const std::string& what, double units,
-                        const std::function<double()>& once) {
+                        const std::function<double()>& once, WorkOf work) {
   BenchRuns runs;
   std::vector<double> joules;
   for (int i = 0; i <= options_.repeat; ++i) {
@@ -171,7 +171,7 @@ BenchRuns Bench::repeat(BenchRow& row, const std::string& what, double units,
     const auto before = parts_.device.energy();
     const double value = once();
     const auto after = parts_.device.energy();
-    add_limits(runs);
+    if (work == WorkOf::kDevice) add_limits(runs);
     if (i == 0) continue;
     runs.values.push_back(value);
     // A meter counts in steps of some tens of milliseconds; one that has not moved says nothing.
@@ -274,7 +274,8 @@ media::Patches Bench::measure_media(const PictureSize& size) {
                                              /*alone=*/true);
     return 1000.0 * seconds_since(begin);
   };
-  repeat(row, fmt::format("reading of {}x{} pixels", size.width, size.height), 1.0, once);
+  repeat(row, fmt::format("reading of {}x{} pixels", size.width, size.height), 1.0, once,
+         WorkOf::kCaller);
   row.parameters.emplace_back("file_bytes", file.size());
   row.parameters.emplace_back("patches", patches.count());
   report_.rows.push_back(std::move(row));

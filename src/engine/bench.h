@@ -70,10 +70,12 @@ class Bench {
   void measure_prefill(std::int64_t tokens);
   void measure_decode(std::int64_t batch);
 
+  /// Whose work a row is of: only the device's has limits.
+  enum class WorkOf : std::uint8_t { kDevice, kCaller };
   /// Fills a row with what `once` returns, called for the warm-up and then as often as options say.
   /// A call is for `units` tokens or pictures, which share the energy of it.
   BenchRuns repeat(BenchRow& row, const std::string& what, double units,
-                   const std::function<double()>& once);
+                   const std::function<double()>& once, WorkOf work = WorkOf::kDevice);
   /// The device's limits at this moment.
   void add_limits(BenchRuns& runs);
   void add_memory_row();

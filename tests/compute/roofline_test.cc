@@ -119,6 +119,14 @@ TEST(Measuring, FindsThePeaksOfTheInstructionSetInUse) {
     if (isa.find("vnni") != std::string::npos) {
       EXPECT_GT(int8, 2.0 * f32) << isa;
     }
+    Roofline moment = roofline;
+    device.update_roofline(moment);
+    EXPECT_EQ(moment.bytes_per_second, roofline.bytes_per_second) << "no weights to read";
+    for (const Arithmetic kind : {Arithmetic::kF32, Arithmetic::kInt8}) {
+      EXPECT_NE(moment.operations[kind], roofline.operations[kind]) << "not measured again";
+      EXPECT_GT(moment.operations[kind], 1e7) << isa;
+      EXPECT_LT(moment.operations[kind], 1e16) << isa;
+    }
     EXPECT_NE(roofline.products.find(isa), std::string::npos);
     EXPECT_FALSE(roofline.bandwidth.empty());
   }
