@@ -10,7 +10,8 @@ export class Progress {
   #button;
   #rows;
   #list; // of errors
-  #errors = 0;
+  #asked = 0; // lists of errors that were asked for
+  #listed = 0; // the last of them that is shown
   #troubles = {}; // tier → why it does not get on: its model cannot be loaded, say
 
   constructor(sheet, button) {
@@ -47,12 +48,11 @@ export class Progress {
       make: makeRow,
       update: (row, tier) => fillRow(row, tier, this.#troubles[tier.name]),
     });
-    if (progress.errors !== this.#errors && this.#sheet.open) this.#fetchErrors();
-    this.#errors = progress.errors;
+    // Their number does not say whether they are still the same.
+    if (this.#sheet.open) this.#fetchErrors();
   }
 
   async #fetch() {
-    this.#fetchErrors();
     try {
       this.show(await api.progress());
     } catch (error) {
@@ -60,9 +60,14 @@ export class Progress {
     }
   }
 
+  /** Answers may overtake each other: the one that was asked for last stays. */
   async #fetchErrors() {
+    const number = ++this.#asked;
     try {
-      this.#showErrors((await api.errors()).errors);
+      const { errors } = await api.errors();
+      if (number < this.#listed) return;
+      this.#listed = number;
+      this.#showErrors(errors);
     } catch (error) {
       complain(error);
     }
