@@ -10,7 +10,7 @@
 namespace saccade::nn {
 
 /// Inputs that share a scale where their number can be chosen. Integer products of so many are
-/// added up before a scale comes to them, which is a seventh faster than with groups of 32.
+/// added up before a scale comes to them: with groups of 32 a tower takes 5 to 16 % longer.
 inline constexpr std::int64_t kRoundedGroup = 128;
 
 /// The inputs that share a scale in a matrix of so many: 128, 64 or 32, whichever divides them; 0

@@ -81,7 +81,7 @@ void CpuDevice::multiply_integers(const PackedSegment& segment, const QuantizedR
   };
   const std::int64_t wanted = threads_.num_threads() * (x.rows == 1 ? 4 : 16);
   std::int64_t panels = divide_up(all_panels, wanted);
-  // A row is multiplied with four panels at a time, several with two.
+  // A row is multiplied with up to four panels at a time, several with two.
   panels = x.rows == 1 ? divide_up(panels, 4) * 4 : std::clamp<std::int64_t>(panels / 2 * 2, 2, 8);
   const std::int64_t panel_items = divide_up(all_panels, panels);
   threads_.parallel_for(row_blocks * panel_items, [&](std::int64_t item) {

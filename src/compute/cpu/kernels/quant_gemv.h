@@ -15,21 +15,32 @@
 
 namespace saccade::compute::cpu::SACCADE_ISA {
 
-/// Panels read side by side, each from a part of the item of its own. Each is a stream to the
-/// hardware's prefetching, and one stream brings no more than two thirds of what a core can read
-/// (measured on Sapphire Rapids: 13 of 19 GB/s).
-inline constexpr int kGemvPanels = 4;
+/// How a core reads weights: `panels` side by side, each from a part of the item of its own and so
+/// a stream to the hardware's prefetching, and in each stream `ahead` bytes before they are
+/// multiplied. A stream goes on from one panel to the next, so that this is always what is read
+/// soon.
+struct Streams {
+  int panels;
+  int ahead;
+};
 
-/// How far ahead in each stream memory is asked for. A stream goes on from one panel to the next,
-/// so that this is always what is read soon. Of what two cores of a Sapphire Rapids can read, Q4_0
-/// reaches 90 % with 1024 bytes, 85 % with 4096, and 71 % without. One Zen 5 core reaches 93 % with
-/// 2048, 82 % with 1024 and 87 % with 4096; on two the three are within 3 %.
-inline constexpr int kPrefetchBytes = 2048;
+/// One stream brings a Sapphire Rapids core no more than two thirds of what it can read. With four,
+/// Q4_0 reaches 90 % of what two cores can with 1024 bytes, 85 % with 4096, and 71 % without.
+inline constexpr Streams kFourStreams{4, 2048};
+/// Of what Zen 5 cores can read, four streams bring Q4_0 82 to 88 %, eight 60 %, two of 2048 bytes
+/// 94 to 96 %, and these 94 to 100 %.
+inline constexpr Streams kTwoStreams{2, 4096};
 
-inline void prefetch_lines(const std::uint8_t* from, std::int64_t bytes) {
-  for (std::int64_t line = 0; line < bytes; line += 64) {
-    __builtin_prefetch(from + line + kPrefetchBytes);
-  }
+#if defined(__AVX2__)
+inline bool reads_two_streams() {
+  static const bool amd = __builtin_cpu_is("amd") > 0;
+  return amd;
+}
+#endif
+
+template <int kAhead>
+void prefetch_lines(const std::uint8_t* from, std::int64_t bytes) {
+  for (std::int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(from + line + kAhead);
 }
 
 /// A block of inputs with kPanels panels of weights.
@@ -45,7 +56,7 @@ struct GemvBlock {
 
 /// acc = the block's products, unit by unit. kStepQuads vectors of codes are multiplied at a time:
 /// 8 are a chunk, and 4 the half of one.
-template <int kBits, bool kTable, int kStepQuads, bool kOffset, int kPanels>
+template <int kBits, bool kTable, int kStepQuads, bool kOffset, int kPanels, int kAhead>
 void gemv_block(const GemvBlock<kPanels>& block, int unit_chunks, F32x16 (&to)[kPanels]) {
   constexpr bool kWide = kBits == 8 || kTable;
   // Two sums where there is one panel, so that a product need not wait for the one before.
@@ -80,7 +91,7 @@ void gemv_block(const GemvBlock<kPanels>& block, int unit_chunks, F32x16 (&to)[k
 #pragma GCC unroll 4
     for (int p = 0; p < kPanels; ++p) {
       const std::uint8_t* codes = block.codes[p] + std::int64_t{chunk} * 64 * kBits;
-      if constexpr (kQuad < kBits) __builtin_prefetch(codes + 64 * kQuad + kPrefetchBytes);
+      if constexpr (kQuad < kBits) __builtin_prefetch(codes + 64 * kQuad + kAhead);
       U8x64 bytes = unpack_quad<kBits, kQuad>(codes);
       if constexpr (kTable) bytes = lookup(bytes, block.layout.values);
       products[p][kQuad % kSums] = dot<kWide>(products[p][kQuad % kSums], bytes, four);
@@ -110,7 +121,7 @@ void gemv_block(const GemvBlock<kPanels>& block, int unit_chunks, F32x16 (&to)[k
 }
 
 /// Panels `panel`, panel + stride, ...
-template <int kBits, bool kTable, int kStepQuads, bool kOffset, int kPanels>
+template <int kBits, bool kTable, int kStepQuads, bool kOffset, int kPanels, int kAhead>
 void gemv_panels(const QuantGemmArgs& a, std::int64_t panel, std::int64_t stride) {
   const QuantLayout& layout = *a.layout;
   const QuantizedRows& x = *a.inputs;
@@ -129,7 +140,7 @@ void gemv_panels(const QuantGemmArgs& a, std::int64_t panel, std::int64_t stride
     block.chunks = static_cast<int>((depth + kChunk - 1) / kChunk);
     for (int p = 0; p < kPanels; ++p) {
       const std::uint8_t* header = data + p * stride * panel_bytes;
-      prefetch_lines(header, header_bytes);
+      prefetch_lines<kAhead>(header, header_bytes);
       unpack_scales(header, k0, block.chunks, layout, scales[p]);
       block.codes[p] = header + header_bytes;
     }
@@ -137,7 +148,7 @@ void gemv_panels(const QuantGemmArgs& a, std::int64_t panel, std::int64_t stride
     block.row = x.codes + index * kBlock;
     block.terms = x.terms + index * block_units;
     F32x16 acc[kPanels];
-    gemv_block<kBits, kTable, kStepQuads, kOffset>(block, unit_chunks, acc);
+    gemv_block<kBits, kTable, kStepQuads, kOffset, kPanels, kAhead>(block, unit_chunks, acc);
     const F32x16 scale = broadcast(x.scales[index]);
     for (int p = 0; p < kPanels; ++p) sums[p] = fma(acc[p], scale, sums[p]);
   }
@@ -150,24 +161,32 @@ void gemv_panels(const QuantGemmArgs& a, std::int64_t panel, std::int64_t stride
   }
 }
 
-/// Calls run(panel, stride) of kGemvPanels panels a quarter of the item apart, and of those that
-/// are left one by one.
-template <typename Run>
-void for_panels(const QuantGemmArgs& a, Run&& run) {
-  const std::int64_t stride = (a.panel_end - a.panel_begin) / kGemvPanels;
+/// Calls run<panels, ahead>(panel, stride) for panels that are as far apart as they can be, and for
+/// those that are left one by one.
+template <Streams kStreams, typename Run>
+void for_streams(const QuantGemmArgs& a, const Run& run) {
+  const std::int64_t stride = (a.panel_end - a.panel_begin) / kStreams.panels;
   std::int64_t panel = a.panel_begin;
   for (; panel < a.panel_begin + stride; ++panel) {
-    run.template operator()<kGemvPanels>(panel, stride);
+    run.template operator()<kStreams.panels, kStreams.ahead>(panel, stride);
   }
-  for (panel += (kGemvPanels - 1) * stride; panel < a.panel_end; ++panel) {
-    run.template operator()<1>(panel, 1);
+  for (panel += (kStreams.panels - 1) * stride; panel < a.panel_end; ++panel) {
+    run.template operator()<1, kStreams.ahead>(panel, 1);
   }
+}
+
+template <typename Run>
+void for_panels(const QuantGemmArgs& a, const Run& run) {
+#if defined(__AVX2__)
+  if (reads_two_streams()) return for_streams<kTwoStreams>(a, run);
+#endif
+  for_streams<kFourStreams>(a, run);
 }
 
 template <int kBits, bool kTable, int kStepQuads, bool kOffset>
 void gemv_row(const QuantGemmArgs& a) {
-  for_panels(a, [&]<int kPanels>(std::int64_t panel, std::int64_t stride) {
-    gemv_panels<kBits, kTable, kStepQuads, kOffset, kPanels>(a, panel, stride);
+  for_panels(a, [&]<int kPanels, int kAhead>(std::int64_t panel, std::int64_t stride) {
+    gemv_panels<kBits, kTable, kStepQuads, kOffset, kPanels, kAhead>(a, panel, stride);
   });
 }
 
@@ -199,7 +218,7 @@ inline void quant_gemv(const QuantGemmArgs& a) {
 }
 
 /// Float products of E4M3 weights with one row: the chain of multiply-adds that gemm.h makes.
-template <int kPanels>
+template <int kPanels, int kAhead>
 void e4m3_gemv_panels(const QuantGemmArgs& a, std::int64_t panel, std::int64_t stride) {
   const QuantLayout& layout = *a.layout;
   const int unit_bits = std::countr_zero(static_cast<unsigned>(layout.unit()));
@@ -215,7 +234,7 @@ void e4m3_gemv_panels(const QuantGemmArgs& a, std::int64_t panel, std::int64_t s
     const int chunks = static_cast<int>((depth + kChunk - 1) / kChunk);
     for (int p = 0; p < kPanels; ++p) {
       const std::uint8_t* header = data + p * stride * panel_bytes;
-      prefetch_lines(header, header_bytes);
+      prefetch_lines<kAhead>(header, header_bytes);
       unpack_scales(header, k0, chunks, layout, scales[p]);
     }
     const std::uint8_t* codes = data + header_bytes;
@@ -225,7 +244,7 @@ void e4m3_gemv_panels(const QuantGemmArgs& a, std::int64_t panel, std::int64_t s
 #pragma GCC unroll 4
       for (int p = 0; p < kPanels; ++p) {
         const std::uint8_t* four_codes = codes + p * stride * panel_bytes;
-        __builtin_prefetch(four_codes + kPrefetchBytes);
+        __builtin_prefetch(four_codes + kAhead);
         const I32x16 words = as_words(load_bytes(four_codes));
         const F32x16 scale = load(scales[p].scale[k >> unit_bits]);
         const auto add_product = [&]<int kIndex>() {
@@ -249,8 +268,8 @@ void e4m3_gemv_panels(const QuantGemmArgs& a, std::int64_t panel, std::int64_t s
 }
 
 inline void e4m3_gemv(const QuantGemmArgs& a) {
-  for_panels(a, [&]<int kPanels>(std::int64_t panel, std::int64_t stride) {
-    e4m3_gemv_panels<kPanels>(a, panel, stride);
+  for_panels(a, [&]<int kPanels, int kAhead>(std::int64_t panel, std::int64_t stride) {
+    e4m3_gemv_panels<kPanels, kAhead>(a, panel, stride);
   });
 }
 
