@@ -6,18 +6,14 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <chrono>
 #include <csignal>
 #include <stdexcept>
-#include <thread>
 
 #include "base/json.h"
+#include "patience.h"
 
 namespace saccade::server {
 namespace {
-
-constexpr std::chrono::milliseconds kPause{20};
-constexpr std::chrono::seconds kPatience{30};
 
 [[noreturn]] void become_server(const std::vector<std::string>& options, const std::string& model,
                                 int output, const std::string& log) {
@@ -69,22 +65,14 @@ std::string RunningServer::log() const {
 }
 
 bool RunningServer::logs(const std::string& text) const {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (log().find(text) == std::string::npos) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(kPause);
-  }
-  return true;
+  return eventually([&] { return log().find(text) != std::string::npos; });
 }
 
 bool RunningServer::wait_for(const std::string& status) const {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < deadline) {
+  return eventually([&] {
     const TestResponse health = ask("GET", "/health");
-    if (boost::json::parse(health.body).at("status").as_string() == status) return true;
-    std::this_thread::sleep_for(kPause);
-  }
-  return false;
+    return boost::json::parse(health.body).at("status").as_string() == status;
+  });
 }
 
 void RunningServer::send_signal(int number) const {

@@ -29,15 +29,15 @@ class RunningServer {
   const std::string& first_line() const { return first_line_; }
   /// What it has written to standard error.
   std::string log() const;
-  /// Waits for a text in the log: a request's line comes after its answer. False after half a
-  /// minute.
+  /// Waits for a text in the log: a request's line comes after its answer. False when it does not
+  /// come.
   bool logs(const std::string& text) const;
 
   TestResponse ask(const std::string& method, const std::string& path, const std::string& body = {},
                    const std::vector<std::string>& headers = {}) const {
     return server::ask(port_, method, path, body, headers);
   }
-  /// Asks /health until `status` is what it says; false after half a minute.
+  /// Asks /health until `status` is what it says; false when it never does.
   bool wait_for(const std::string& status) const;
   void send_signal(int number) const;
   /// Waits for the process to end: its exit status, or 128 and the signal that ended it.
