@@ -1,11 +1,13 @@
 #include "server/running_server.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <chrono>
 #include <csignal>
 #include <stdexcept>
 
@@ -15,20 +17,30 @@
 namespace saccade::server {
 namespace {
 
+// As the program's own.
+constexpr std::chrono::seconds kDrainLimit{30};
+
 [[noreturn]] void become_server(const std::vector<std::string>& options, const std::string& model,
                                 int output, const std::string& log) {
   dup2(output, STDOUT_FILENO);
   dup2(open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
   std::vector<std::string> arguments = {SACCADE_PROGRAM, "serve", model};
   arguments.insert(arguments.end(), options.begin(), options.end());
-  if (std::ranges::find(options, "--port") == options.end()) {
-    arguments.insert(arguments.end(), {"--port", "0"});
-  }
+  const auto add = [&](const std::string& option, const std::string& value) {
+    const bool given = std::ranges::find(options, option) != options.end();
+    if (!given) arguments.insert(arguments.end(), {option, value});
+  };
+  add("--port", "0");
+  add("--drain-seconds", std::to_string(patience(kDrainLimit).count()));
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   execv(SACCADE_PROGRAM, pointers.data());
   _exit(127);
+}
+
+int exit_status(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 std::string read_line(int descriptor) {
@@ -56,6 +68,12 @@ RunningServer::RunningServer(const std::vector<std::string>& options, bool ready
 
 RunningServer::~RunningServer() {
   if (process_ < 0) return;
+  int status = 0;
+  if (waitpid(process_, &status, WNOHANG) != 0) {
+    ADD_FAILURE() << "the server ended by itself, with status " << exit_status(status) << ":\n"
+                  << log();
+    return;
+  }
   kill(process_, SIGKILL);
   wait();
 }
@@ -83,7 +101,7 @@ int RunningServer::wait() {
   int status = 0;
   waitpid(process_, &status, 0);
   process_ = -1;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return exit_status(status);
 }
 
 }  // namespace saccade::server

@@ -14,11 +14,12 @@ namespace saccade::server {
 
 class RunningServer {
  public:
-  /// Starts the program, on a free port unless the options name one, and waits for its address;
-  /// with `ready`, also for its model.
+  /// Starts the program, on a free port unless the options name one and with as much time to drain
+  /// as this build needs, and waits for its address; with `ready`, also for its model.
   explicit RunningServer(const std::vector<std::string>& options = {}, bool ready = true,
                          const std::string& model = "glance");
-  /// Ends it if it still runs.
+  /// Ends it. Where it has ended by itself and nobody waited for that, as a sanitizer ends it that
+  /// has found something, the test fails and shows its log.
   ~RunningServer();
   RunningServer(const RunningServer&) = delete;
   RunningServer& operator=(const RunningServer&) = delete;
