@@ -16,7 +16,7 @@ std::int64_t inner_size(const WeightLoader& weights, const std::vector<std::stri
   std::vector<std::string> names;
   for (const std::string& map : maps) names.push_back(map + ".weight");
   if (!weights.fills(names)) return size;
-  const bool groups = inputs % kRoundedGroup == 0 && weights.rounds(names);
+  const bool groups = rounded_group(inputs) > 0 && weights.rounds(names);
   const std::int64_t unit = groups ? kRoundedGroup : weights.device().row_unit();
   return (size + unit - 1) / unit * unit;
 }

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "tensor/dequantize.h"
@@ -13,7 +14,7 @@ namespace {
 
 // Rows of a work item.
 constexpr std::int64_t kRows = 16;
-constexpr int kBlockBytes = 2 + kRoundedGroup;  // a scale and the codes
+constexpr std::int64_t kSmallestGroup = 32;
 constexpr float kLargestCode = 127.0f;
 // Adding it leaves a float no digits behind the point: its last bits are the rounded number.
 constexpr float kRounding = 0x1.8p23f;
@@ -50,40 +51,60 @@ void widen_row(const HostMatrix& matrix, std::int64_t row, float* to) {
   if (largest >= 0x7c00u) dequantize_row(matrix, row, to);  // infinite, or not a number
 }
 
-/// One block of Q8_0: 32 codes of the largest magnitude's 127th part, rounded to nearest.
-void round_block(const float* values, std::byte* to) {
+/// A group: codes of the largest magnitude's 127th part, rounded to nearest, and 128 added. Returns
+/// the scale.
+std::uint16_t round_group(std::span<const float> values, std::byte* codes) {
   float largest = 0.0f;
-  for (int i = 0; i < kRoundedGroup; ++i) largest = std::max(largest, std::abs(values[i]));
-  const std::uint16_t scale = f32_to_f16(largest / kLargestCode);
-  std::memcpy(to, &scale, 2);
+  for (const float value : values) largest = std::max(largest, std::abs(value));
   const float inverse = largest > 0.0f ? kLargestCode / largest : 0.0f;
-  for (int i = 0; i < kRoundedGroup; ++i) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(values[i] * inverse + kRounding);
-    to[2 + i] = static_cast<std::byte>(bits & 0xffu);
+    codes[i] = static_cast<std::byte>((bits & 0xffu) ^ 0x80u);
   }
+  return f32_to_f16(largest / kLargestCode);
 }
+
+struct RoundedWeights {
+  std::vector<std::byte> codes;
+  std::vector<std::uint16_t> scales;
+};
 
 }  // namespace
 
-HostMatrix round_to_q8(const HostMatrix& matrix, std::int64_t padded_outputs,
-                       std::int64_t padded_inputs, ThreadPool& threads) {
-  const std::int64_t row_bytes = padded_inputs / kRoundedGroup * kBlockBytes;
-  // Blocks of zeros where there are no rows.
-  auto bytes = std::make_shared<std::vector<std::byte>>(padded_outputs * row_bytes);
+std::int64_t rounded_group(std::int64_t inputs) {
+  const std::int64_t group = std::min(inputs & -inputs, kRoundedGroup);
+  return group < kSmallestGroup ? 0 : group;
+}
+
+HostMatrix round_to_int8(const HostMatrix& matrix, std::int64_t padded_outputs,
+                         std::int64_t padded_inputs, ThreadPool& threads) {
+  const std::int64_t group = rounded_group(padded_inputs);
+  const std::int64_t groups = padded_inputs / group;
+  // Scales of zero where there are no rows.
+  auto rounded = std::make_shared<RoundedWeights>();
+  rounded->codes.resize(padded_outputs * padded_inputs);
+  rounded->scales.resize(padded_outputs * groups);
   threads.parallel_for((matrix.outputs + kRows - 1) / kRows, [&](std::int64_t item) {
     std::vector<float> values(padded_inputs, 0.0f);
     const std::int64_t end = std::min(matrix.outputs, (item + 1) * kRows);
     for (std::int64_t row = item * kRows; row < end; ++row) {
       widen_row(matrix, row, values.data());
-      std::byte* to = bytes->data() + row * row_bytes;
-      for (std::int64_t i = 0; i < padded_inputs; i += kRoundedGroup, to += kBlockBytes) {
-        round_block(&values[i], to);
+      for (std::int64_t g = 0; g < groups; ++g) {
+        const std::span<const float> part(&values[g * group], group);
+        rounded->scales[row * groups + g] =
+            round_group(part, &rounded->codes[row * padded_inputs + g * group]);
       }
     }
   });
-  HostMatrix result{WeightFormat::blocks(GgmlType::kQ8_0), padded_outputs, padded_inputs};
-  result.data = bytes->data();
-  result.storage = std::move(bytes);
+  HostMatrix result{{.kind = WeightFormat::Kind::kZeroPoint,
+                     .dtype = DType::kF16,
+                     .bits = 8,
+                     .group_size = group},
+                    padded_outputs,
+                    padded_inputs};
+  result.data = rounded->codes.data();
+  result.scales = reinterpret_cast<const std::byte*>(rounded->scales.data());
+  result.storage = std::move(rounded);
   return result;
 }
 

@@ -70,7 +70,7 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
     return stacked(names, outputs, inputs);
   }
   for (std::size_t i = 0; i < names.size(); ++i) check(names[i], outputs[i], inputs);
-  const bool round = padded_inputs % kRoundedGroup == 0 && rounds(names);
+  const bool round = rounded_group(padded_inputs) > 0 && rounds(names);
   return late(names, [names, padded_outputs, padded_inputs, round, fill,
                       threads = options_.threads](const checkpoint::Checkpoint& checkpoint) {
     std::vector<HostMatrix> parts;
@@ -79,7 +79,7 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
       if (round) {
         ThreadPool pool(threads > 0 ? threads : available_cores());
         // A float matrix is one part.
-        stored = {round_to_q8(stored[0], padded_outputs[i], padded_inputs, pool)};
+        stored = {round_to_int8(stored[0], padded_outputs[i], padded_inputs, pool)};
       } else if (fill) {
         stored = {fill_up(stored[0], padded_outputs[i], padded_inputs)};
       }
@@ -124,14 +124,14 @@ LateWeight WeightLoader::convolution(const std::string& name, std::int64_t outpu
   const Shape shape{outputs, channels, kernel, kernel};
   check_shape(name, shape);
   const std::int64_t inputs = channels * kernel * kernel;
-  const bool round = inputs % kRoundedGroup == 0 && rounds({name});
+  const bool round = rounded_group(inputs) > 0 && rounds({name});
   return late({name}, [name, shape, outputs, inputs, round,
                        threads = options_.threads](const checkpoint::Checkpoint& checkpoint) {
     const HostMatrix stored = float_matrix(checkpoint.tensor(name));
     HostMatrix turned = checkpoint::turned_channels(stored, shape, /*to_last=*/true);
     if (round) {
       ThreadPool pool(threads > 0 ? threads : available_cores());
-      turned = round_to_q8(turned, outputs, inputs, pool);
+      turned = round_to_int8(turned, outputs, inputs, pool);
     }
     return std::vector<HostMatrix>{std::move(turned)};
   });

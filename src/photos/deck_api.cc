@@ -327,7 +327,7 @@ HttpResponse DeckApi::post_photo(const HttpRequest& request, const Parts& parts)
       throw Refusal{409, fmt::format("tier {} of photo {} is under way", tier, photo)};
     }
   });
-  wake_workers();
+  if (workers_ != nullptr) workers_->try_again(tier);
   return json_response({{"photo", photo}, {"tier", tier}}, 202);
 }
 
@@ -358,7 +358,7 @@ HttpResponse DeckApi::retry(const HttpRequest& request) {
   const int jobs = library_.database().write([&](Connection& connection) {
     return retry_jobs(connection, library_.settings(), 0, tier, now_ms());
   });
-  wake_workers();
+  if (workers_ != nullptr) workers_->try_again(tier);
   return json_response({{"jobs", jobs}});
 }
 

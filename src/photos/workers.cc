@@ -43,6 +43,16 @@ void Workers::wake() {
   changed_.notify_all();
 }
 
+void Workers::try_again(const std::string& tier) {
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto& [name, state] : state_) {
+      if (tier.empty() || name == tier) state.not_before = 0;
+    }
+  }
+  wake();
+}
+
 void Workers::stop() {
   stopping_ = true;
   wake();

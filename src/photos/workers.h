@@ -29,6 +29,8 @@ class Workers {
 
   /// Has the threads look at the queue at once.
   void wake();
+  /// The same for a tier that waits because of its trouble (empty: for all of them).
+  void try_again(const std::string& tier);
   /// Ends what is in hand within a step; it waits in the queue again.
   void stop();
   /// Returns when nothing is left that could be done now: what has failed and waits for its next

@@ -39,15 +39,23 @@ double relative_error(const std::vector<float>& a, const std::vector<float>& b) 
   return std::sqrt(difference / norm);
 }
 
-TEST(RoundToQ8, IsTheNearestCodeWhateverTheType) {
-  constexpr std::int64_t kOutputs = 35, kInputs = 70, kPaddedOutputs = 48, kPaddedInputs = 96;
+TEST(RoundToInt8, GroupsAreAsLargeAsFit) {
+  EXPECT_EQ(nn::rounded_group(1280), 128);
+  EXPECT_EQ(nn::rounded_group(192), 64);
+  EXPECT_EQ(nn::rounded_group(96), 32);
+  EXPECT_EQ(nn::rounded_group(1176), 0);
+}
+
+TEST(RoundToInt8, IsTheNearestCodeWhateverTheType) {
+  constexpr std::int64_t kOutputs = 35, kInputs = 300, kPaddedOutputs = 48, kPaddedInputs = 384;
+  constexpr std::int64_t kGroup = 128;
   const std::vector<float> values = random_values(kOutputs * kInputs, 1);
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
     std::vector<std::byte> stored(values.size() * dtype_bytes(dtype));
     store_floats(values.data(), static_cast<std::int64_t>(values.size()), dtype, stored.data());
     const HostMatrix matrix{WeightFormat::floating(dtype), kOutputs, kInputs, stored.data()};
     ThreadPool threads(2);
-    const HostMatrix rounded = nn::round_to_q8(matrix, kPaddedOutputs, kPaddedInputs, threads);
+    const HostMatrix rounded = nn::round_to_int8(matrix, kPaddedOutputs, kPaddedInputs, threads);
     ASSERT_EQ(rounded.outputs, kPaddedOutputs);
     ASSERT_EQ(rounded.inputs, kPaddedInputs);
     std::vector<float> exact(kInputs);
@@ -59,12 +67,12 @@ TEST(RoundToQ8, IsTheNearestCodeWhateverTheType) {
       } else {
         exact.assign(kInputs, 0.0f);
       }
-      for (std::int64_t begin = 0; begin < kPaddedInputs; begin += nn::kRoundedGroup) {
+      for (std::int64_t begin = 0; begin < kPaddedInputs; begin += kGroup) {
         float largest = 0.0f;
-        for (std::int64_t i = begin; i < std::min(begin + nn::kRoundedGroup, kInputs); ++i) {
+        for (std::int64_t i = begin; i < std::min(begin + kGroup, kInputs); ++i) {
           largest = std::max(largest, std::abs(exact[i]));
         }
-        for (std::int64_t i = begin; i < begin + nn::kRoundedGroup; ++i) {
+        for (std::int64_t i = begin; i < begin + kGroup; ++i) {
           const float wanted = i < kInputs ? exact[i] : 0.0f;
           // Half a step, and what a scale of 11 bits is off on 127 steps.
           EXPECT_LE(std::abs(found[i] - wanted), largest * (0.5f / 127 + 0x1p-11f))
@@ -75,7 +83,7 @@ TEST(RoundToQ8, IsTheNearestCodeWhateverTheType) {
   }
 }
 
-TEST(RoundToQ8, KeepsWhatIsNoNumber) {
+TEST(RoundToInt8, KeepsWhatIsNoNumber) {
   // A damaged file must show: codes of numbers in its place would be answers.
   std::vector<std::uint16_t> stored(32, 0x3c00);
   stored[3] = 0x7c00;  // infinite
@@ -83,7 +91,7 @@ TEST(RoundToQ8, KeepsWhatIsNoNumber) {
                           reinterpret_cast<const std::byte*>(stored.data())};
   ThreadPool threads(1);
   std::vector<float> found(32);
-  dequantize_row(nn::round_to_q8(matrix, 1, 32, threads), 0, found.data());
+  dequantize_row(nn::round_to_int8(matrix, 1, 32, threads), 0, found.data());
   EXPECT_FALSE(std::isfinite(found[3]));
 }
 

@@ -8,8 +8,10 @@
 #include <thread>
 
 #include "patience.h"
+#include "photos/clock.h"
 #include "photos/fault_server.h"
 #include "photos/importer.h"
+#include "photos/jobs.h"
 #include "photos/photo_files.h"
 #include "photos/remote_library.h"
 
@@ -73,6 +75,22 @@ TEST_F(WorkersTest, AModelThatIsDownForAWhileCostsNoPhoto) {
   EXPECT_TRUE(saw_trouble_);
   EXPECT_EQ(count("SELECT COUNT(*) FROM jobs WHERE tier = 'small' AND state = 'done'"), 2);
   EXPECT_EQ(count("SELECT COUNT(*) FROM jobs WHERE state = 'set_aside'"), 0);
+}
+
+TEST_F(WorkersTest, ATierInTroubleIsTriedAgainAtOnceWhenAsked) {
+  // By itself it would be tried again after 1, 2, 4 seconds and so on: two minutes in all.
+  for (int i = 0; i < 8; ++i) server_.then_send(503, "down");
+  server_.otherwise([](const auto&) { return completion(kGood); });
+  Workers workers(*library_, *WorkLock::take(*library_));
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (count("SELECT COUNT(*) FROM jobs WHERE tier = 'small' AND state = 'done'") < 2) {
+    ASSERT_LT(std::chrono::steady_clock::now(), until);
+    library_->database().write([&](Connection& connection) {
+      return retry_jobs(connection, library_->settings(), 0, "small", now_ms());
+    });
+    workers.try_again("small");
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
 }
 
 TEST_F(WorkersTest, NonsenseIsSetAsideWithTheReason) {

@@ -25,6 +25,9 @@ void prefetch_row(const float* from, int head_dim) {
 /// How many rows ahead: about the time that a line takes to come.
 constexpr std::int64_t kRowsAhead = 4;
 
+/// Keys and values of a head that no cache holds as long as rows come to them again and again.
+constexpr std::int64_t kFarBytes = std::int64_t{4} << 20;
+
 /// Stores a token's key and value [head_dim] as number `slot` of a block.
 void store_token(const Kernels& kernels, const KvBlockLayout& layout, std::byte* block,
                  std::int64_t slot, const float* key, const float* value) {
@@ -92,10 +95,14 @@ void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
       queries[r] = {q.row(row) + head * head_dim, out.row(row) + head * head_dim, 0, length};
       prefetch_row(queries[r].query, head_dim);
     }
+    // The first rows find what was stored long before, others what the first have fetched.
+    const std::int64_t key_blocks = first_block[block.group + 1] - first_block[block.group];
+    const bool far = block.begin == 0 || key_blocks * layout.bytes() > kFarBytes;
     kernels_.attend({queries,
                      static_cast<int>(block.count),
                      {block_at(first_block[block.group], head / group), layout.bytes(), nullptr},
                      layout.rounded,
+                     far,
                      head_dim,
                      shape.scale,
                      shape.softcap});
@@ -173,9 +180,13 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
                             keys.begin, keys.end};
       }
     }
+    // The last rows come first, and fetch what all others look at.
+    const KvBlockLayout& layout = pages.block_layout(layer);
+    const std::int64_t key_blocks = (span.start + block.begin) / kKeyBlock + 1;
+    const bool far =
+        block.begin + block.count == span.count || key_blocks * layout.bytes() > kFarBytes;
     kernels_.attend({queries, count, pages.blocks(layer, kv_head, span.pages.data()),
-                     pages.block_layout(layer).rounded, shape.head_dim, shape.scale,
-                     shape.softcap});
+                     layout.rounded, far, shape.head_dim, shape.scale, shape.softcap});
   });
 }
 

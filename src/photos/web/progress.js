@@ -10,7 +10,8 @@ export class Progress {
   #button;
   #rows;
   #list; // of errors
-  #errors = 0;
+  #asked = 0; // how often the program was asked
+  #shown = 0; // which of its answers is shown
   #troubles = {}; // tier → why it does not get on: its model cannot be loaded, say
 
   constructor(sheet, button) {
@@ -24,8 +25,13 @@ export class Progress {
       .addEventListener('click', () => this.#retry(() => api.retryAll()));
   }
 
-  /** Takes what `/api/progress` and its events say. */
+  /** Takes what an event says. What it leaves out is asked for where one looks at it. */
   show(progress) {
+    this.#show(progress);
+    if (this.#sheet.open) this.#fetch();
+  }
+
+  #show(progress) {
     const left = progress.tiers.reduce((sum, tier) => sum + toDo(tier), 0);
     setText(this.#button.querySelector('.left'), left > 0 ? words.number(left) : '');
     setAttribute(
@@ -47,29 +53,25 @@ export class Progress {
       make: makeRow,
       update: (row, tier) => fillRow(row, tier, this.#troubles[tier.name]),
     });
-    if (progress.errors !== this.#errors && this.#sheet.open) this.#fetchErrors();
-    this.#errors = progress.errors;
   }
 
+  /** Answers may overtake each other: the one that was asked for last stays. */
   async #fetch() {
-    this.#fetchErrors();
+    const number = ++this.#asked;
     try {
-      this.show(await api.progress());
-    } catch (error) {
-      complain(error);
-    }
-  }
-
-  async #fetchErrors() {
-    try {
-      this.#showErrors((await api.errors()).errors);
+      const [progress, { errors }] = await Promise.all([api.progress(), api.errors()]);
+      if (number < this.#shown) return;
+      this.#shown = number;
+      this.#show(progress);
+      this.#showErrors(errors);
     } catch (error) {
       complain(error);
     }
   }
 
   #showErrors(errors) {
-    this.#sheet.querySelector('.retry-all').hidden = errors.length === 0;
+    const troubled = Object.keys(this.#troubles).length > 0;
+    this.#sheet.querySelector('.retry-all').hidden = errors.length === 0 && !troubled;
     this.#sheet.querySelector('.no-errors').hidden = errors.length > 0;
     reconcile(this.#list, errors, {
       key: (error) => `${error.photo} ${error.tier} ${error.path}`,

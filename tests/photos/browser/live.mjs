@@ -154,6 +154,18 @@ export async function errors_are_shown_and_tried_again({ page, library }) {
   await eventually(() => page.locator('.no-errors').isVisible(), true);
 }
 
+/** One error ends and another comes between two looks: their number is the same. */
+export async function errors_change_while_their_list_is_open({ page, library }) {
+  const photos = () => page.locator('.errors a').allTextContents();
+  library.fail(60, 'large', 'nonsense');
+  await press(page, 'g');
+  await eventually(photos, ['IMG_00060.jpg']);
+  const failed = library.photo(60).tiers.find(({ name }) => name === 'large');
+  Object.assign(failed, { state: 'waiting', error: null });
+  library.fail(59, 'small', 'nonsense');
+  await eventually(photos, ['IMG_00059.jpg']);
+}
+
 export async function progress_is_live({ page, library }) {
   await press(page, 'g');
   const id = library.add();

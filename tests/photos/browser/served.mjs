@@ -100,7 +100,7 @@ reviewed_photos_are_filtered.served = {
   options: ['--no-work'],
 };
 
-/** A model that is down: said on the photo and in the list, and tried again when asked. */
+/** A model that is down: said on the photo and of its tier, and tried again when asked. */
 export async function errors_are_tried_again({ page }) {
   await enterFirst(page);
   const row = page.locator('.tiers li').filter({ hasText: 'First look' });
@@ -112,7 +112,11 @@ export async function errors_are_tried_again({ page }) {
     MODEL_MS,
   );
   await press(page, 'g');
-  await eventually(() => page.locator('.errors li').count(), 1);
+  const tier = page.locator('#progress tbody tr').filter({ hasText: 'First look' });
+  await eventually(
+    async () => (await tier.locator('.trouble').textContent()).includes('127.0.0.1'),
+    true,
+  );
   await page.getByRole('button', { name: 'Try all again' }).click();
   await eventually(() => page.locator('#said').textContent(), 'It will be tried again');
 }

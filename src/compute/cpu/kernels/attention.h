@@ -14,7 +14,8 @@
 
 namespace saccade::compute::cpu::SACCADE_ISA {
 
-inline constexpr float kMinusInfinity = -__builtin_inff();
+/// Of what is not seen.
+inline constexpr float kLowest = -3e38f;
 inline constexpr float kLog2E = 1.44269504088896341f;
 
 /// Stores a token's rounded key and value, [head_dim] each, as number `slot` of a block.
@@ -57,16 +58,18 @@ struct AttentionWork {
   int width;  // of queries and acc
 
   alignas(64) Element queries[kRows * kMaxHeadDim];  // [num_rows, width]
-  float query_scales[kRows];                         // of scores in powers of two
+  float query_scales[kRows];                         // of scores
+  alignas(64) float factors[kRows];                  // what makes scores powers of two
   alignas(64) float acc[kRows * kMaxHeadDim];        // [num_rows, width]
-  float max[kRows];                                  // of scores so far
+  alignas(64) float max[kRows];                      // of scores so far, as powers of two
   alignas(64) float sums[kRows * kLanes];            // of weights, a lane each
 
   KeyRange ranges[kRows];
   alignas(64) float scores[kRows * kKeyBlock];
   alignas(64) Element weights[kRows * kKeyBlock];
-  alignas(64) float corrections[kRows];  // what earlier results are multiplied with
-  BlockFactors factors[kRows];
+  alignas(64) float lanes[kRows * kLanes];  // each row's largest scores, then sums of weights
+  alignas(64) float corrections[kRows];     // what earlier results are multiplied with
+  alignas(64) float scales[kRows];          // the same of this block's
 };
 
 inline KeyRange keys_in_block(const AttentionRow& row, std::int64_t block) {
@@ -84,102 +87,102 @@ inline F32x16 keep_range(F32x16 x, int v, KeyRange range, F32x16 other) {
   return keep_first(other, clamp(range.low - v * kLanes), kept);
 }
 
-/// Products with keys to scores in powers of two, minus infinity outside the range; returns the
-/// largest.
+/// Scores of a row that is capped or does not see the whole block, made anew from its products.
 template <typename P>
-float scale_scores(float* scores, const AttentionArgs& a, float query_scale,
-                   const float* key_scales, KeyRange range) {
-  F32x16 largest = broadcast(kMinusInfinity);
-  const bool masked = !range.all();
-#pragma GCC unroll 4
+void adjust_scores(AttentionWork<P>& w, int r) {
+  float* scores = w.scores + r * kKeyBlock;
+  F32x16 largest = broadcast(kLowest);
   for (int v = 0; v < kBlockVectors; ++v) {
-    F32x16 value = load(scores + v * kLanes);
-    if constexpr (P::kRounded) value = mul(value, load(key_scales + v * kLanes));
-    value = mul(value, broadcast(query_scale));
-    if (a.softcap > 0.0f) value = mul(softcap(value, a.softcap), broadcast(kLog2E));
-    if (masked) value = keep_range(value, v, range, broadcast(kMinusInfinity));
-    store(scores + v * kLanes, value);
-    largest = max(largest, value);
-  }
-  return reduce_max(largest);
-}
-
-/// Turns scores into weights 2^(score - max), adds them to the row's sums, and writes them as
-/// elements of products with values. Returns the scale of those products.
-template <typename P>
-float make_weights(typename P::Element* weights, const float* scores, float max, float correction,
-                   float* row_sums, const float* value_scales, KeyRange range) {
-  F32x16 weight[kBlockVectors];
-  const F32x16 highest = broadcast(max);
-  F32x16 sums = mul(load(row_sums), broadcast(correction));
-#pragma GCC unroll 4
-  for (int v = 0; v < kBlockVectors; ++v) {
-    weight[v] = exp2(sub(load(scores + v * kLanes), highest));
-    if (!range.all()) weight[v] = keep_range(weight[v], v, range, broadcast(0.0f));
-    sums = add(sums, weight[v]);
-  }
-  store(row_sums, sums);
-  if constexpr (!P::kRounded) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kBlockVectors; ++v) store(weights + v * kLanes, weight[v]);
-    return 1.0f;
-  } else {
-    // Each value has a scale of its own, which goes into its weight.
-    F32x16 total = broadcast(0.0f);
-#pragma GCC unroll 4
-    for (int v = 0; v < kBlockVectors; ++v) {
-      weight[v] = mul(weight[v], load(value_scales + v * kLanes));
-      if (!range.all()) weight[v] = keep_range(weight[v], v, range, broadcast(0.0f));
-      total = add(total, weight[v]);
+    F32x16 score = load(scores + v * kLanes);
+    if (w.args.softcap > 0.0f) {
+      score = softcap(mul(score, broadcast(w.query_scales[r])), w.args.softcap);
     }
-    const float sum = reduce_add(total);
-    const F32x16 inverse = broadcast(sum > 0.0f ? kLargest / sum : 0.0f);
-#pragma GCC unroll 4
-    for (int v = 0; v < kBlockVectors; ++v) {
-      store_words(weights + v * kLanes, to_nearest(mul(weight[v], inverse)));
-    }
-    return sum / kLargest;
+    score = keep_range(score, v, w.ranges[r], broadcast(kLowest));
+    store(scores + v * kLanes, score);
+    largest = max(largest, score);
   }
+  store(w.lanes + r * kLanes, largest);
 }
 
 /// Scores of rows [row, row + kRows) with the keys of a block.
 template <typename P, int kRows>
 void score_rows(AttentionWork<P>& w, const std::byte* block, int row) {
-  using Element = typename P::Element;
-  score_tile<P, kRows>(w.scores + row * kKeyBlock, w.queries + row * w.width, w.width,
-                       reinterpret_cast<const Element*>(block), w.args.head_dim);
-  const auto* key_scales = reinterpret_cast<const float*>(block + w.layout.scales_offset());
+  score_tile<P, kRows>(
+      w.scores + row * kKeyBlock, w.lanes + row * kLanes, w.queries + row * w.width, w.width,
+      reinterpret_cast<const typename P::Element*>(block),
+      reinterpret_cast<const float*>(block + w.layout.scales_offset()), w.args.head_dim);
   for (int r = row; r < row + kRows; ++r) {
-    w.corrections[r] = 0.0f;
-    if (w.ranges[r].none()) continue;
-    const float largest = scale_scores<P>(w.scores + r * kKeyBlock, w.args, w.query_scales[r],
-                                          key_scales, w.ranges[r]);
-    const float highest = largest > w.max[r] ? largest : w.max[r];
-    w.corrections[r] = w.max[r] - highest;
-    w.max[r] = highest;
+    if (w.args.softcap > 0.0f || !w.ranges[r].all()) adjust_scores(w, r);
   }
 }
 
-/// The weights of all rows, of which none is left for a row that sees nothing of the block: with a
-/// correction of 1 its results stay as they are.
-template <typename P>
-void weigh_rows(AttentionWork<P>& w, const std::byte* block) {
-  const auto* scales = reinterpret_cast<const float*>(block + w.layout.scales_offset());
+/// Turns a row's scores into weights 2^(score - max) and adds them to its sums. Each value has a
+/// scale of its own, which goes into its weight.
+template <typename P, bool kMasked>
+void make_weights(AttentionWork<P>& w, int r, const float* value_scales) {
+  float* scores = w.scores + r * kKeyBlock;
+  const F32x16 factor = broadcast(w.factors[r]);
+  const F32x16 minus_max = broadcast(-w.max[r]);
+  F32x16 sums = mul(load(w.sums + r * kLanes), broadcast(w.corrections[r]));
+  F32x16 total = broadcast(0.0f);
+#pragma GCC unroll 4
+  for (int v = 0; v < kBlockVectors; ++v) {
+    F32x16 weight = exp2(fma(load(scores + v * kLanes), factor, minus_max));
+    if constexpr (kMasked) weight = keep_range(weight, v, w.ranges[r], broadcast(0.0f));
+    sums = add(sums, weight);
+    if constexpr (P::kRounded) {
+      weight = mul(weight, load(value_scales + v * kLanes));
+      if constexpr (kMasked) weight = keep_range(weight, v, w.ranges[r], broadcast(0.0f));
+      total = add(total, weight);
+      store(scores + v * kLanes, weight);
+    } else {
+      store(w.weights + r * kKeyBlock + v * kLanes, weight);
+    }
+  }
+  store(w.sums + r * kLanes, sums);
+  store(w.lanes + r * kLanes, total);
+}
+
+/// Rounds the weights of all rows, to codes whose sum is at most kLargest.
+inline void round_weights(AttentionWork<RoundedProducts>& w) {
+  alignas(64) float inverses[kMaxAttentionRows];
   for (int r = 0; r < w.args.num_rows; r += kLanes) {
-    store(w.corrections + r, exp2(load(w.corrections + r)));
+    const F32x16 total = reduce_add_rows(w.lanes + r * kLanes);
+    const F32x16 zero = broadcast(0.0f);
+    store(inverses + r, select_less(zero, total, div(broadcast(kLargest), total), zero));
+    store(w.scales + r, mul(total, broadcast(1.0f / kLargest)));
   }
   for (int r = 0; r < w.args.num_rows; ++r) {
-    typename P::Element* weights = w.weights + r * kKeyBlock;
-    if (w.ranges[r].none()) {
-      for (int t = 0; t < kKeyBlock; ++t) weights[t] = 0;
-      w.factors[r] = {1.0f, 0.0f};
-      continue;
+    const F32x16 inverse = broadcast(inverses[r]);
+#pragma GCC unroll 4
+    for (int v = 0; v < kBlockVectors; ++v) {
+      const int i = r * kKeyBlock + v * kLanes;
+      store_words(w.weights + i, to_nearest(mul(load(w.scores + i), inverse)));
     }
-    const float scale =
-        make_weights<P>(weights, w.scores + r * kKeyBlock, w.max[r], w.corrections[r],
-                        w.sums + r * kLanes, scales + kKeyBlock, w.ranges[r]);
-    w.factors[r] = {w.corrections[r], scale};
   }
+}
+
+/// The weights of all rows. Reductions of lanes are made for sixteen rows together, so that no row
+/// waits for its own.
+template <typename P>
+void weigh_rows(AttentionWork<P>& w, const std::byte* block) {
+  for (int r = 0; r < w.args.num_rows; r += kLanes) {
+    const F32x16 before = load(w.max + r);
+    const F32x16 largest = reduce_max_rows(w.lanes + r * kLanes);
+    const F32x16 now = max(before, mul(largest, load(w.factors + r)));
+    store(w.max + r, now);
+    store(w.corrections + r, exp2(sub(before, now)));
+  }
+  const float* value_scales =
+      reinterpret_cast<const float*>(block + w.layout.scales_offset()) + kKeyBlock;
+  for (int r = 0; r < w.args.num_rows; ++r) {
+    if (w.ranges[r].all()) {
+      make_weights<P, false>(w, r, value_scales);
+    } else {
+      make_weights<P, true>(w, r, value_scales);
+    }
+  }
+  if constexpr (P::kRounded) round_weights(w);
 }
 
 /// Adds what the values of a block give to rows [row, row + kRows).
@@ -192,8 +195,8 @@ void value_rows(AttentionWork<P>& w, const std::byte* block, int row) {
   if (keys == 0) return;
   const auto* values =
       reinterpret_cast<const typename P::Element*>(block + w.layout.values_offset());
-  add_values<P, kRows>(w.acc + row * w.width, w.weights + row * kKeyBlock, w.factors + row, values,
-                       keys, w.width);
+  add_values<P, kRows>(w.acc + row * w.width, w.weights + row * kKeyBlock, w.corrections + row,
+                       w.scales + row, values, keys, w.width);
 }
 
 /// The functions for 1 .. kScoreRows rows.
@@ -209,17 +212,43 @@ constexpr RowFunctions<P> make_row_functions(std::integer_sequence<int, kIndex..
   return {{score_rows<P, kIndex + 1>...}, {value_rows<P, kIndex + 1>...}};
 }
 
+/// Asks for the lines of a block a part at a time, so that they arrive while products are made.
+class BlockPrefetch {
+ public:
+  /// A block of `bytes` that is wanted after so many steps; null: nothing.
+  BlockPrefetch(const std::byte* block, std::int64_t bytes, int steps)
+      : block_(block), lines_(block == nullptr ? 0 : bytes / kLineBytes), steps_(steps) {}
+
+  void step() {
+    ++step_;
+    for (; line_ < lines_ * step_ / steps_; ++line_) {
+      __builtin_prefetch(block_ + line_ * kLineBytes);
+    }
+  }
+
+ private:
+  static constexpr std::int64_t kLineBytes = 64;
+  const std::byte* block_;
+  std::int64_t lines_;
+  std::int64_t line_ = 0;
+  int steps_;
+  int step_ = 0;
+};
+
 /// One block of keys for all rows. First all scores, then all weights, then all values: keys and
-/// values each stay in the L1 cache for all rows, and no product waits for an exponential.
+/// values each stay in the L1 cache for all rows, and no product waits for an exponential. `next`
+/// is the block that comes after it, if it has to be asked for.
 template <typename P>
-void attend_block(AttentionWork<P>& w, const std::byte* block) {
+void attend_block(AttentionWork<P>& w, const std::byte* block, const std::byte* next) {
   static constexpr RowFunctions<P> kFunctions =
       make_row_functions<P>(std::make_integer_sequence<int, kScoreRows>());
   // The fewest groups of rows, as even as can be.
   const int num_rows = w.args.num_rows;
   const int groups = (num_rows + kScoreRows - 1) / kScoreRows;
+  BlockPrefetch prefetch(next, w.layout.bytes(), 2 * groups);
   const auto for_groups = [&](const auto& functions) {
     for (int group = 0; group < groups; ++group) {
+      prefetch.step();
       const int row = num_rows * group / groups;
       functions[num_rows * (group + 1) / groups - row - 1](w, block, row);
     }
@@ -233,21 +262,27 @@ void attend_block(AttentionWork<P>& w, const std::byte* block) {
 template <typename P>
 void start_rows(AttentionWork<P>& w) {
   const AttentionArgs& a = w.args;
-  // With a cap, scores become powers of two behind it.
-  const float scale = a.softcap > 0.0f ? a.scale : a.scale * kLog2E;
   for (int r = 0; r < a.num_rows; ++r) {
     auto* to = w.queries + r * w.width;
+    w.query_scales[r] = a.scale;
     if constexpr (P::kRounded) {
-      w.query_scales[r] = round_by_norm(to, a.rows[r].query, a.head_dim) * scale;
+      w.query_scales[r] *= round_by_norm(to, a.rows[r].query, a.head_dim);
     } else {
       for (int d = 0; d < a.head_dim; ++d) to[d] = a.rows[r].query[d];
-      w.query_scales[r] = scale;
     }
+    // With a cap, scores become powers of two behind it.
+    w.factors[r] = (a.softcap > 0.0f ? 1.0f : w.query_scales[r]) * kLog2E;
     for (int d = 0; d < w.width; ++d) w.acc[r * w.width + d] = 0.0f;
     for (int i = 0; i < kLanes; ++i) w.sums[r * kLanes + i] = 0.0f;
-    w.max[r] = kMinusInfinity;
+    w.max[r] = kLowest;
+    w.scales[r] = 1.0f;
   }
-  for (float& correction : w.corrections) correction = 0.0f;
+  // Sixteen rows are reduced together, whether there are as many or not.
+  for (int r = a.num_rows; r % kLanes != 0; ++r) {
+    w.max[r] = 0.0f;
+    w.factors[r] = 0.0f;
+    for (int i = 0; i < kLanes; ++i) w.lanes[r * kLanes + i] = 0.0f;
+  }
 }
 
 template <typename P>
@@ -268,7 +303,8 @@ void attend_with(const AttentionArgs& a) {
     for (int r = 0; r < a.num_rows; ++r) {
       w.ranges[r] = whole ? KeyRange{0, kKeyBlock} : keys_in_block(a.rows[r], block);
     }
-    attend_block(w, a.blocks.at(block));
+    const bool ahead = a.far && (block + 1) * kKeyBlock < end;
+    attend_block(w, a.blocks.at(block), ahead ? a.blocks.at(block + 1) : nullptr);
   }
   for (int r = 0; r < a.num_rows; ++r) {
     const F32x16 sum = broadcast(reduce_add(load(w.sums + r * kLanes)));

@@ -72,10 +72,12 @@ inline float round_by_largest(std::int16_t* codes, const float* x, int n) {
   return most / kLargest;
 }
 
-/// scores[r][t] = query[r] . key[t] for all kKeyBlock keys of a block; queries [kRows, stride].
+/// scores[r][t] = query[r] . key[t] * key_scales[t] for all kKeyBlock keys of a block; queries
+/// [kRows, stride]. A row's largest scores go to largest [kRows, kLanes].
 template <typename P, int kRows>
-void score_tile(float* scores, const typename P::Element* queries, std::int64_t stride,
-                const typename P::Element* keys, int head_dim) {
+void score_tile(float* scores, float* largest, const typename P::Element* queries,
+                std::int64_t stride, const typename P::Element* keys, const float* key_scales,
+                int head_dim) {
   typename P::Sum acc[kRows][kBlockVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -98,25 +100,24 @@ void score_tile(float* scores, const typename P::Element* queries, std::int64_t 
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
+    F32x16 most = broadcast(0.0f);
 #pragma GCC unroll 4
     for (int v = 0; v < kBlockVectors; ++v) {
-      store(scores + r * kKeyBlock + v * kLanes, P::to_floats(acc[r][v]));
+      F32x16 score = P::to_floats(acc[r][v]);
+      if constexpr (P::kRounded) score = mul(score, load(key_scales + v * kLanes));
+      store(scores + r * kKeyBlock + v * kLanes, score);
+      most = v == 0 ? score : max(most, score);
     }
+    store(largest + r * kLanes, most);
   }
 }
 
-/// What a block multiplies a row's earlier results with, and its own.
-struct BlockFactors {
-  float correction;
-  float scale;
-};
-
-/// acc[r] = acc[r] * correction[r] + scale[r] * sum over t of weights[r][t] * values[t], in
+/// acc[r] = acc[r] * corrections[r] + scales[r] * sum over t of weights[r][t] * values[t], in
 /// kVectors groups of lanes; weights [kRows, kKeyBlock]. `keys` is one past the last key that any
 /// row looks at (memory after it may hold anything).
 template <typename P, int kRows, int kVectors>
-void value_tile(float* acc, const typename P::Element* weights, const BlockFactors* factors,
-                const typename P::Element* values, int keys, int width) {
+void value_tile(float* acc, const typename P::Element* weights, const float* corrections,
+                const float* scales, const typename P::Element* values, int keys, int width) {
   typename P::Sum sum[kRows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -139,8 +140,8 @@ void value_tile(float* acc, const typename P::Element* weights, const BlockFacto
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    const F32x16 correction = broadcast(factors[r].correction);
-    const F32x16 scale = broadcast(factors[r].scale);
+    const F32x16 correction = broadcast(corrections[r]);
+    const F32x16 scale = broadcast(scales[r]);
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
       float* to = acc + r * width + v * kLanes;
@@ -151,8 +152,8 @@ void value_tile(float* acc, const typename P::Element* weights, const BlockFacto
 
 /// value_tile over the whole width, in passes of one to four vectors that are as even as can be.
 template <typename P, int kRows>
-void add_values(float* acc, const typename P::Element* weights, const BlockFactors* factors,
-                const typename P::Element* values, int keys, int width) {
+void add_values(float* acc, const typename P::Element* weights, const float* corrections,
+                const float* scales, const typename P::Element* values, int keys, int width) {
   const int vectors = width / kLanes;
   const int passes = (vectors + 3) / 4;
   for (int pass = 0; pass < passes; ++pass) {
@@ -162,16 +163,16 @@ void add_values(float* acc, const typename P::Element* weights, const BlockFacto
     const auto* from = values + begin * kLanes * P::kStep;
     switch (count) {
       case 1:
-        value_tile<P, kRows, 1>(to, weights, factors, from, keys, width);
+        value_tile<P, kRows, 1>(to, weights, corrections, scales, from, keys, width);
         break;
       case 2:
-        value_tile<P, kRows, 2>(to, weights, factors, from, keys, width);
+        value_tile<P, kRows, 2>(to, weights, corrections, scales, from, keys, width);
         break;
       case 3:
-        value_tile<P, kRows, 3>(to, weights, factors, from, keys, width);
+        value_tile<P, kRows, 3>(to, weights, corrections, scales, from, keys, width);
         break;
       default:
-        value_tile<P, kRows, 4>(to, weights, factors, from, keys, width);
+        value_tile<P, kRows, 4>(to, weights, corrections, scales, from, keys, width);
     }
   }
 }

@@ -87,6 +87,7 @@ struct AttentionArgs {
   int num_rows;
   KvBlocks blocks;
   bool rounded;  // what the blocks hold
+  bool far;      // the blocks are in memory rather than in a cache
   int head_dim;
   float scale;
   float softcap;  // 0: none

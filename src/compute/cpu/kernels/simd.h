@@ -31,6 +31,20 @@ inline float reduce_add(F32x16 x) {
   return reduce_add_tree(x);
 }
 
+#if !defined(__AVX512F__)
+/// The sums of sixteen rows [16, 16]; each is what reduce_add gives.
+inline F32x16 reduce_add_rows(const float* rows) {
+  float sums[kLanes];
+  for (int r = 0; r < kLanes; ++r) sums[r] = reduce_add(load(rows + r * kLanes));
+  return load(sums);
+}
+inline F32x16 reduce_max_rows(const float* rows) {
+  float largest[kLanes];
+  for (int r = 0; r < kLanes; ++r) largest[r] = reduce_max(load(rows + r * kLanes));
+  return load(largest);
+}
+#endif
+
 /// e^x for x <= 88 to within 2 units in the last place; below about -87 the result is 0.
 /// Cody-Waite reduction by ln 2 in two parts and a polynomial of degree 6 on [-ln2/2, ln2/2]
 /// (Taylor coefficients: the error of 2e-7 relative is that of rounding).

@@ -100,6 +100,38 @@ inline float reduce_max(F32x16 x) {
   return _mm512_reduce_max_ps(x.v);
 }
 
+/// Reduces each of sixteen vectors to a lane of the result, in the order of reduce_add_tree.
+template <typename Combine>
+F32x16 reduce_rows(const float* rows, const Combine& combine) {
+  const auto eighths = [&](int a, int b) {  // of two rows
+    const __m512 x = load(rows + a * 16).v;
+    const __m512 y = load(rows + b * 16).v;
+    return combine({_mm512_shuffle_f32x4(x, y, 0x44)}, {_mm512_shuffle_f32x4(x, y, 0xee)}).v;
+  };
+  const auto quarters = [&](int r) {  // of four rows, four apart
+    const __m512 x = eighths(r, r + 4);
+    const __m512 y = eighths(r + 8, r + 12);
+    return combine({_mm512_shuffle_f32x4(x, y, 0x88)}, {_mm512_shuffle_f32x4(x, y, 0xdd)}).v;
+  };
+  const auto halves = [&](int r) {  // of eight
+    const __m512d x = _mm512_castps_pd(quarters(r));
+    const __m512d y = _mm512_castps_pd(quarters(r + 1));
+    return combine({_mm512_castpd_ps(_mm512_unpacklo_pd(x, y))},
+                   {_mm512_castpd_ps(_mm512_unpackhi_pd(x, y))})
+        .v;
+  };
+  const __m512 x = halves(0);
+  const __m512 y = halves(2);
+  return combine({_mm512_shuffle_ps(x, y, 0x88)}, {_mm512_shuffle_ps(x, y, 0xdd)});
+}
+/// The sums of sixteen rows [16, 16]; each is what reduce_add gives.
+inline F32x16 reduce_add_rows(const float* rows) {
+  return reduce_rows(rows, [](F32x16 a, F32x16 b) { return add(a, b); });
+}
+inline F32x16 reduce_max_rows(const float* rows) {
+  return reduce_rows(rows, [](F32x16 a, F32x16 b) { return max(a, b); });
+}
+
 inline F32x16 load_weights(const float* p) {
   return load(p);
 }
