@@ -15,6 +15,14 @@ function(saccade_library folder)
   target_link_libraries(${target} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
+# How many times as long as at full speed tests may take in this build: tests/patience.h, and CTest's limit.
+set(SACCADE_TEST_SLOWDOWN 1)
+if(SACCADE_SANITIZE MATCHES thread)
+  set(SACCADE_TEST_SLOWDOWN 10)
+elseif(SACCADE_SANITIZE)
+  set(SACCADE_TEST_SLOWDOWN 3)
+endif()
+
 # saccade_test(<name> SOURCES ... DEPENDS ... [LABELS ...]): one GoogleTest binary, one CTest entry for each test
 # case in it.
 function(saccade_test name)
@@ -23,12 +31,16 @@ function(saccade_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(
     ${name} PRIVATE SACCADE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(SACCADE_SANITIZE)
+    target_compile_definitions(${name} PRIVATE SACCADE_TEST_SLOWDOWN=${SACCADE_TEST_SLOWDOWN})
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   # What is said of the processor is tested on it, also where a GPU would be taken by itself.
   set(environment "")
   if(NOT "gpu" IN_LIST ARG_LABELS)
     set(environment ENVIRONMENT CUDA_VISIBLE_DEVICES=-1)
   endif()
+  math(EXPR timeout "600 * ${SACCADE_TEST_SLOWDOWN}")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-                       PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}" ${environment})
+                       PROPERTIES TIMEOUT ${timeout} LABELS "${ARG_LABELS}" ${environment})
 endfunction()

@@ -219,13 +219,17 @@ void add_bench_serve_command(CLI::App& app, Action& action) {
   options->engine = engine_options_from_environment();
   command->add_option("MODEL", options->model, "What to serve: any MODEL that saccade run takes")
       ->type_name("");
-  add_server_options(*command, options->server, options->api_key);
-  command
-      ->add_option("--model", options->served_model,
-                   "With --server: what requests call the model (default: its first one)")
-      ->type_name("NAME");
-  add_device_options(*command, options->engine);
-  add_threads_option(*command, options->engine);
+  const auto add_local = [&] {
+    add_device_options(*command, options->engine);
+    add_threads_option(*command, options->engine);
+  };
+  const auto add_remote = [&] {
+    command
+        ->add_option("--model", options->served_model,
+                     "With --server: what requests call the model (default: its first one)")
+        ->type_name("NAME");
+  };
+  add_server_options(*command, options->server, options->api_key, add_local, add_remote);
   add_measures(*command, *options);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &action] { action = [options] { return run(*options); }; });

@@ -38,8 +38,7 @@ void add_chat_command(CLI::App& app, Action& action) {
   options->engine = engine_options_from_environment();
   add_model_argument(*command, options->model);
   add_question_options(*command, *options);
-  add_cache_dir_options(*command, options->engine);
-  add_server_options(*command, options->server, options->api_key);
+  add_answerer_options(*command, *options);
   add_sampling_options(*command, options->request);
   add_constraint_options(*command, options->request);
   command->callback([options, &action] { action = [options] { return run(*options); }; });

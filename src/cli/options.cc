@@ -38,6 +38,16 @@ TowerPrecision parse_tower_precision(const std::string& name, const std::string&
   throw Error(name + ": wanted stored or int8, found \"" + text + "\"", ErrorKind::kUsage);
 }
 
+/// The options that `add` adds.
+std::vector<const CLI::Option*> added_options(const CLI::App& command,
+                                              const std::function<void()>& add) {
+  const std::size_t before = command.get_options().size();
+  add();
+  std::vector<const CLI::Option*> options = command.get_options();
+  options.erase(options.begin(), options.begin() + static_cast<std::ptrdiff_t>(before));
+  return options;
+}
+
 }  // namespace
 
 CLI::Option* add_value(CLI::App& command, const std::string& name, const std::string& type,
@@ -84,7 +94,6 @@ void add_question_options(CLI::App& command, PromptOptions& options) {
   add_count(command, "--max-pixels", 1,
             "Shrink pictures that have more pixels: fewer tokens, faster, less detail",
             [&request](std::int64_t pixels) { request.max_pixels = pixels; });
-  add_engine_options(command, options.engine);
 }
 
 void add_cache_dir_options(CLI::App& command, EngineOptions& engine) {
@@ -165,12 +174,33 @@ void add_sampling_options(CLI::App& command, Request& request) {
             "End the answer where this text would come; repeatable");
 }
 
-void add_server_options(CLI::App& command, std::string& server, std::string& api_key) {
+void add_answerer_options(CLI::App& command, PromptOptions& options) {
+  add_server_options(command, options.server, options.api_key, [&] {
+    add_engine_options(command, options.engine);
+    add_cache_dir_options(command, options.engine);
+  });
+}
+
+void add_server_options(CLI::App& command, std::string& server, std::string& api_key,
+                        const std::function<void()>& add_local,
+                        const std::function<void()>& add_remote) {
+  const std::vector<const CLI::Option*> local = added_options(command, add_local);
   command
       .add_option("--server", server,
                   "Ask a running saccade serve; MODEL is what it calls its model")
       ->type_name("URL");
-  command.add_option("--api-key", api_key, "With --server: its key")->type_name("KEY");
+  const std::vector<const CLI::Option*> remote = added_options(command, [&] {
+    command.add_option("--api-key", api_key, "With --server: its key")->type_name("KEY");
+    if (add_remote) add_remote();
+  });
+  command.parse_complete_callback([&server, local, remote] {
+    for (const CLI::Option* option : server.empty() ? remote : local) {
+      if (option->count() == 0) continue;
+      fail_usage("{} is for {}", option->get_name(),
+                 server.empty() ? "a server, and there is no --server"
+                                : "a model that is loaded here, and --server asks one elsewhere");
+    }
+  });
 }
 
 void add_constraint_options(CLI::App& command, Request& request) {

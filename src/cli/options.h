@@ -36,14 +36,21 @@ inline constexpr const char* kModelHelp =
 void add_model_argument(CLI::App& command, std::string& model);
 /// MODEL, PROMPT, and what add_question_options adds.
 void add_prompt_options(CLI::App& command, PromptOptions& options);
-/// --image, --system, --max-tokens, the pixel limits and the engine's options.
+/// --image, --system, --max-tokens and the pixel limits.
 void add_question_options(CLI::App& command, PromptOptions& options);
 /// How pictures are decoded, weights held and where they are multiplied.
 void add_engine_options(CLI::App& command, EngineOptions& engine);
 /// --cache-dir and --cache-dir-size
 void add_cache_dir_options(CLI::App& command, EngineOptions& engine);
-/// --server and --api-key: who answers in place of a model that is loaded here.
-void add_server_options(CLI::App& command, std::string& server, std::string& api_key);
+/// Who answers: a model that is loaded here, with the options of the engine and --cache-dir, or a
+/// server.
+void add_answerer_options(CLI::App& command, PromptOptions& options);
+/// --server and --api-key: who answers in place of a model that is loaded here. `add_local` adds
+/// the options of such a model, `add_remote` others of a server; those of the one that does not
+/// answer would do nothing, and are refused by name where the command line ends.
+void add_server_options(CLI::App& command, std::string& server, std::string& api_key,
+                        const std::function<void()>& add_local,
+                        const std::function<void()>& add_remote = {});
 /// --schema, --regex, --gbnf and --choice: what the answer must be.
 void add_constraint_options(CLI::App& command, Request& request);
 /// How tokens are chosen and when the answer ends.

@@ -102,8 +102,7 @@ void add_run_command(CLI::App& app, Action& action) {
   const auto options = std::make_shared<RunOptions>();
   options->prompt.engine = engine_options_from_environment();
   add_prompt_options(*command, options->prompt);
-  add_cache_dir_options(*command, options->prompt.engine);
-  add_server_options(*command, options->prompt.server, options->prompt.api_key);
+  add_answerer_options(*command, options->prompt);
   add_sampling_options(*command, options->prompt.request);
   add_constraint_options(*command, options->prompt.request);
   add_value(*command, "--logprobs", "N",

@@ -73,6 +73,7 @@ void add_tokens_command(CLI::App& app, Action& action) {
   const auto options = std::make_shared<TokensOptions>();
   options->prompt.engine = engine_options_from_environment();
   add_prompt_options(*command, options->prompt);
+  add_engine_options(*command, options->prompt.engine);
   command->add_flag("--measure", options->measure,
                     "Load the model, run the request for a few tokens and predict its time");
   command->add_flag("--json", options->json, "Print one JSON object");

@@ -58,7 +58,7 @@ void SchemaValues::not_combinations(const Object& schema, Literal literal, Value
     }
     unite(set, none, where);
   }
-  if (schema.contains("oneOf")) refuse_negation(literal, "oneOf");
+  if (schema.contains("oneOf")) refuse_negation(literal, R"("oneOf")");
   if (const json::value* other = schema.if_contains("not")) {
     unite(set, of(document_.literal_of(*other)), where);
   }

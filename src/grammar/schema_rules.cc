@@ -76,7 +76,7 @@ void SchemaValues::not_numbers(const Object& schema, Literal literal, ValueSet& 
   add("exclusiveMinimum", at_most, false);
   add("maximum", at_least, true);
   add("exclusiveMaximum", at_least, false);
-  if (schema.contains("multipleOf")) refuse_negation(literal, "multipleOf");
+  if (schema.contains("multipleOf")) refuse_negation(literal, R"("multipleOf")");
 }
 
 StringSet SchemaValues::string_rules(const Object& schema, Literal literal) const {
@@ -155,7 +155,7 @@ void SchemaValues::not_arrays(const Object& schema, Literal literal, ValueSet& s
     unite(set, of_arrays({.min = *max + 1}), where);
   }
   if (const json::value* unique = schema.if_contains("uniqueItems"); unique && unique->get_bool()) {
-    refuse_negation(literal, "uniqueItems");
+    refuse_negation(literal, R"("uniqueItems")");
   }
   const ArraySet rules = array_rules(schema);
   for (const CountedItems& counted : rules.counted) {
@@ -176,7 +176,7 @@ void SchemaValues::not_arrays(const Object& schema, Literal literal, ValueSet& s
   if (rules.rest == Conjunction{kFalse}) {
     unite(set, of_arrays({.min = rules.prefix.size() + 1}), where);
   } else if (!rules.rest.empty()) {
-    refuse_negation(literal, "items");
+    refuse_negation(literal, R"("items")");
   }
 }
 
@@ -250,10 +250,10 @@ void SchemaValues::not_objects(const Object& schema, Literal literal, ValueSet& 
       other.names.emplace_back(name, negated(value));
       unite(set, of_objects({.required = {name}, .rules = {other}}), where);
     }
-    if (!rule.patterns.empty()) refuse_negation(literal, "patternProperties");
-    if (rule.others != kTrue) refuse_negation(literal, "additionalProperties");
+    if (!rule.patterns.empty()) refuse_negation(literal, R"("patternProperties")");
+    if (rule.others != kTrue) refuse_negation(literal, R"("additionalProperties")");
   }
-  if (!rules.key_schemas.empty()) refuse_negation(literal, "propertyNames");
+  if (!rules.key_schemas.empty()) refuse_negation(literal, R"("propertyNames")");
 }
 
 }  // namespace saccade::grammar

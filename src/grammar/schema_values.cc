@@ -85,11 +85,10 @@ ValueSet SchemaValues::forbidden(Literal literal) {
   return set;
 }
 
-void SchemaValues::refuse_negation(Literal literal, std::string_view keyword) const {
-  document_.refuse(literal,
-                   fmt::format("the opposite of \"{}\" is wanted here (by \"not\", "
-                               "\"oneOf\", \"if\" or \"contains\"), which is not supported",
-                               keyword));
+void SchemaValues::refuse_negation(Literal literal, std::string_view what) const {
+  document_.refuse(literal, fmt::format("the opposite of {} is wanted here (by \"not\", \"oneOf\", "
+                                        "\"if\" or \"contains\"), which is not supported",
+                                        what));
 }
 
 ValueSet SchemaValues::types(const json::value& value, bool opposite, Literal literal) const {
@@ -101,7 +100,7 @@ ValueSet SchemaValues::types(const json::value& value, bool opposite, Literal li
   }
   const bool number = contains(names, "number");
   const bool integer = contains(names, "integer");
-  if (opposite && integer && !number) refuse_negation(literal, "type\": \"integer");
+  if (opposite && integer && !number) refuse_negation(literal, R"("type": "integer")");
   const auto wanted = [&](std::string_view name) { return contains(names, name) != opposite; };
   ValueSet set;
   set.null = wanted("null");
@@ -178,8 +177,9 @@ ValueSet SchemaValues::not_constants(const Object& schema, Literal literal) cons
     ValueSet set = ValueSet::everything();
     std::vector<std::string> words;
     for (const json::value& value : list) {
-      if (value.is_structured())
-        refuse_negation(literal, "enum\" or \"const\" with arrays or objects");
+      if (value.is_structured()) {
+        refuse_negation(literal, R"("enum" or "const" with arrays or objects)");
+      }
       if (value.is_null()) set.null = false;
       if (value.is_bool()) (value.get_bool() ? set.yes : set.no) = false;
       if (value.is_string()) words.emplace_back(view(value));

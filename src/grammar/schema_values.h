@@ -48,7 +48,8 @@ class SchemaValues {
   bool certainly_empty(const ValueSet& set, int depth);
   bool certainly_empty(const ObjectSet& set, int depth);
 
-  [[noreturn]] void refuse_negation(Literal literal, std::string_view keyword) const;
+  /// `what`: keywords, in quotation marks.
+  [[noreturn]] void refuse_negation(Literal literal, std::string_view what) const;
 
   SchemaDocument& document_;
   std::map<Literal, ValueSet> known_;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "server/repeated_key.h"
 
 namespace saccade::server {
 namespace json = boost::json;
@@ -171,7 +172,11 @@ std::int64_t unix_time() {
 
 json::value parse_body(const std::string& body) {
   try {
-    return parse_json(body, "the request's body");
+    json::value value = parse_json(body, "the request's body");
+    if (const auto key = repeated_key(body)) {
+      refuse_field(*key, "{}: is given twice, and only one of them could count", *key);
+    }
+    return value;
   } catch (const Error& error) {
     throw ApiError(400, error.what(), {}, "invalid_json");
   }

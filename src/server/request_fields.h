@@ -56,7 +56,8 @@ std::string_view finish_reason_name(FinishReason reason);
 /// Seconds since 1970.
 std::int64_t unix_time();
 
-/// Parses a request's body. Throws ApiError (400).
+/// Parses a request's body. Throws ApiError (400), also for a key that is there twice: which of its
+/// values was meant nobody knows.
 boost::json::value parse_body(const std::string& body);
 
 }  // namespace saccade::server

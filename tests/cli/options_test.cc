@@ -13,6 +13,7 @@ PromptOptions parse(std::vector<std::string> arguments) {
   PromptOptions options;
   CLI::App app;
   add_prompt_options(app, options);
+  add_answerer_options(app, options);
   add_sampling_options(app, options.request);
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   app.parse(arguments);

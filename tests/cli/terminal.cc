@@ -11,12 +11,13 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "patience.h"
 #include "process.h"
 
 namespace saccade::cli {
 namespace {
 
-constexpr int kPatienceMs = 60'000;
+constexpr std::chrono::milliseconds kPatience = patience(std::chrono::seconds(60));
 
 [[noreturn]] void start_on(const std::string& name, const std::vector<std::string>& arguments) {
   setsid();
@@ -59,7 +60,7 @@ void Terminal::send_signal(int number) const {
 
 bool Terminal::read_more() {
   pollfd descriptor{master_, POLLIN, 0};
-  if (poll(&descriptor, 1, kPatienceMs) != 1) return false;
+  if (poll(&descriptor, 1, static_cast<int>(kPatience.count())) != 1) return false;
   std::array<char, 4096> chunk;
   const ssize_t count = read(master_, chunk.data(), chunk.size());
   if (count <= 0) return false;  // EIO when the last one on the other side has gone

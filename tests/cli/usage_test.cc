@@ -77,6 +77,35 @@ TEST(Usage, MistakesAreOneLineAndStatusTwo) {
   expect_refused(run_program({"devices", "please"}), 2, "please");
 }
 
+/// Options of the one that does not answer would do nothing.
+TEST(Usage, AServerTakesNoOptionsOfAModelHere) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"run", "glance", "Hi"}, {"chat", "glance"}, {"bench-serve"}};
+  const auto refused = [](std::vector<std::string> arguments, const std::vector<std::string>& more,
+                          const std::string& text) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    expect_refused(run_program(arguments), 2, text);
+  };
+  const std::string server = "http://127.0.0.1:1";
+  for (const std::vector<std::string>& command : commands) {
+    refused(command, {"--threads", "2", "--server", server}, "--threads");
+    refused(command, {"--server", server, "--device", "cpu"}, "--device");
+    refused(command, {"--server", server, "--batch-invariant"}, "--batch-invariant");
+    refused(command, {"--server", server, "--kv-memory", "1G"}, "--kv-memory");
+    refused(command, {"--api-key", "sesame"}, "--api-key");
+  }
+  for (const std::vector<std::string>& command : {commands[0], commands[1]}) {
+    refused(command, {"--server", server, "--activations", "f32"}, "--activations");
+    refused(command, {"--server", server, "--mmproj", "file"}, "--mmproj");
+    refused(command, {"--server", server, "--fast-decode"}, "--fast-decode");
+    refused(command, {"--server", server, "--max-image-pixels", "9"}, "--max-image-pixels");
+    refused(command, {"--server", server, "--tower-precision", "int8"}, "--tower-precision");
+    refused(command, {"--server", server, "--cache-dir", "here"}, "--cache-dir");
+    refused(command, {"--server", server, "--cache-dir-size", "1G"}, "--cache-dir-size");
+  }
+  refused({"bench-serve", "glance"}, {"--model", "other"}, "--model");
+}
+
 TEST(Usage, SettingsOutOfRangeAreUsageErrors) {
   const std::string model = golden_model();
   expect_refused(run_program({"run", model, "Hi", "--temperature", "-1"}), 2, "temperature");

@@ -6,11 +6,13 @@
 #include <cmath>
 #include <span>
 
+#include "patience.h"
+
 namespace saccade::engine {
 namespace {
 
 constexpr int kMostIdleSteps = 100;
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kPatience = patience(std::chrono::seconds(30));
 
 }  // namespace
 

@@ -126,8 +126,10 @@ TEST(SchemaErrors, WhatCannotBeDecided) {
   refused(R"({"not": {"additionalProperties": {"type": "null"}}})", "#/not",
           "additionalProperties");
   refused(R"({"not": {"items": {"type": "null"}}})", "#/not", "\"items\"");
-  refused(R"({"not": {"const": [1]}})", "#/not", "arrays or objects");
-  refused(R"({"oneOf": [{"type": "number"}, {"type": "integer"}]})", "#/oneOf/1", "integer");
+  refused(R"({"not": {"const": [1]}})", "#/not",
+          R"(the opposite of "enum" or "const" with arrays or objects is wanted here)");
+  refused(R"({"oneOf": [{"type": "number"}, {"type": "integer"}]})", "#/oneOf/1",
+          R"(the opposite of "type": "integer" is wanted here)");
   refused(R"({"pattern": "(?=a)b"})", "#", "lookahead is not supported");
   refused(R"({"patternProperties": {"(a": true}})", "#", "unmatched (");
   refused(R"({"minimum": 0.1234567890123456789})", "#", "more than 15 digits");

@@ -5,13 +5,15 @@
 #include <boost/json.hpp>
 #include <chrono>
 
+#include "patience.h"
+
 namespace saccade::photos {
 namespace json = boost::json;
 using server::HttpResponse;
 using server::Reply;
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience = patience(std::chrono::seconds(10));
 constexpr std::chrono::milliseconds kDrip{10};
 constexpr std::size_t kMaxUnreadBytes = std::size_t{64} << 10;
 

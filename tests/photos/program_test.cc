@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "cli/process.h"
+#include "patience.h"
 #include "photos/library.h"
 #include "photos/made_library.h"
 #include "photos/started_program.h"
@@ -24,7 +25,7 @@ using cli::Outcome;
 using cli::run_program;
 using testing::HasSubstr;
 
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kPatience = patience(std::chrono::seconds(60));
 
 class ProgramTest : public testing::Test {
  protected:

@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "patience.h"
 #include "photos/clock.h"
 #include "photos/fault_server.h"
 #include "photos/importer.h"
@@ -19,7 +20,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kPatience = patience(std::chrono::seconds(60));
 constexpr const char* kGood = R"({"entities": ["dog"], "relationships": [{"subject": "dog"}]})";
 constexpr const char* kBroken = R"({"entities": ["dog"], "relationships": [{"subject": "cat"}]})";
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/json.h"
+#include "guarded.h"
 #include "saccade/bench.h"
 #include "saccade/engine.h"
 #include "server/chat_requests.h"
@@ -95,12 +96,14 @@ TEST(Faults, PicturesAreNeverMixedUp) {
   std::vector<std::jthread> clients;
   for (const int index : order) {
     clients.emplace_back([&, index] {
-      const TestResponse response = server.ask("POST", "/v1/chat/completions", requests[index]);
-      ASSERT_EQ(response.status, 200) << response.body;
-      const json::value answer = json::parse(response.body);
-      const json::value& first = answer.at("choices").at(0).at("logprobs").at("content").at(0);
-      // Numbers lose the last bit on their way through JSON.
-      EXPECT_DOUBLE_EQ(first.at("logprob").to_number<double>(), wanted[index]);
+      guarded([&] {
+        const TestResponse response = server.ask("POST", "/v1/chat/completions", requests[index]);
+        ASSERT_EQ(response.status, 200) << response.body;
+        const json::value answer = json::parse(response.body);
+        const json::value& first = answer.at("choices").at(0).at("logprobs").at("content").at(0);
+        // Numbers lose the last bit on their way through JSON.
+        EXPECT_DOUBLE_EQ(first.at("logprob").to_number<double>(), wanted[index]);
+      });
     });
   }
 }

@@ -11,6 +11,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "patience.h"
+
 namespace saccade::server {
 namespace {
 
@@ -121,7 +123,7 @@ std::optional<TestResponse> TestClient::read(std::chrono::seconds limit) {
 }
 
 bool TestClient::read_until(std::string_view text) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto deadline = std::chrono::steady_clock::now() + patience(std::chrono::seconds(30));
   while (received_.find(text) == std::string::npos) {
     if (!fill(deadline)) return false;
   }
@@ -150,7 +152,7 @@ TestResponse ask(std::uint16_t port, const std::string& method, const std::strin
                  const std::string& body, const std::vector<std::string>& headers) {
   TestClient client(port);
   client.request(method, path, body, headers);
-  auto response = client.read(std::chrono::seconds(120));
+  auto response = client.read(patience(std::chrono::seconds(120)));
   if (!response) throw std::runtime_error(method + " " + path + ": no answer");
   return *response;
 }

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "patience.h"
+
 namespace saccade::server {
 
 struct TestResponse {
@@ -31,11 +33,11 @@ class TestClient {
   void request(const std::string& method, const std::string& path, const std::string& body = {},
                const std::vector<std::string>& headers = {});
   /// The next response; none when the connection ends or nothing comes for `limit`.
-  std::optional<TestResponse> read(std::chrono::seconds limit = std::chrono::seconds(30));
+  std::optional<TestResponse> read(std::chrono::seconds limit = patience(std::chrono::seconds(30)));
   /// Waits until `text` has come, as part of a stream; false when the connection ends before.
   bool read_until(std::string_view text);
   /// Whether the server closes the connection within `limit`.
-  bool closed_by_server(std::chrono::seconds limit = std::chrono::seconds(10));
+  bool closed_by_server(std::chrono::seconds limit = patience(std::chrono::seconds(10)));
   void close();
   /// Ends the connection as a process that is killed does: with a reset.
   void reset();

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "patience.h"
 #include "saccade/error.h"
 #include "server/http_client.h"
 
@@ -72,7 +73,7 @@ class TestHandler : public HttpHandler {
   template <typename Condition>
   bool wait(Condition condition) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, seconds(10), condition);
+    return changed_.wait_for(lock, patience(seconds(10)), condition);
   }
 
   std::mutex mutex_;
@@ -261,10 +262,10 @@ TEST_F(HttpServerTest, BoundsTheMemoryOfAllBodies) {
   EXPECT_EQ(first.read()->status, 200);
   // The memory comes back a moment after the last byte of the answer.
   int status = 503;
-  for (int i = 0; i < 200 && status == 503; ++i) {
+  eventually([&] {
     status = ask(port(), "POST", "/echo", std::string(1000, 'x')).status;
-    if (status == 503) std::this_thread::sleep_for(milliseconds(10));
-  }
+    return status != 503;
+  });
   EXPECT_EQ(status, 200);
 }
 

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "patience.h"
 
 namespace saccade::server {
 namespace {
@@ -15,7 +16,7 @@ using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPatience = patience(std::chrono::seconds(20));
 // Long enough to see that something does not happen.
 constexpr milliseconds kMoment{60};
 
@@ -136,12 +137,7 @@ class Pool : public testing::Test {
     return "none";
   }
   bool wait_for_state(std::size_t model, ModelState state) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (pool_->status(model).state != state) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(milliseconds(1));
-    }
-    return true;
+    return eventually([&] { return pool_->status(model).state == state; });
   }
 
   Stage stage_;

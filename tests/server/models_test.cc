@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "goldens.h"
+#include "guarded.h"
+#include "patience.h"
 #include "server/running_server.h"
 
 namespace saccade::server {
@@ -62,11 +64,7 @@ TestResponse admin(const RunningServer& server, const std::string& what, const s
 
 bool wait_for_state(const RunningServer& server, const std::string& model,
                     const std::string& state) {
-  for (int i = 0; i < 500; ++i) {
-    if (state_of(server, model) == state) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return false;
+  return eventually([&] { return state_of(server, model) == state; });
 }
 
 TEST(Models, AnswerByTheirNames) {
@@ -126,10 +124,12 @@ TEST(Models, TakeTurnsWithinABudget) {
   std::vector<std::jthread> clients;
   for (int client = 0; client < 6; ++client) {
     clients.emplace_back([&server, client] {
-      for (int i = 0; i < 4; ++i) {
-        const char* model = (client + i) % 2 == 0 ? "glance" : "other";
-        EXPECT_EQ(answer(server, model), lone_answer(model));
-      }
+      guarded([&] {
+        for (int i = 0; i < 4; ++i) {
+          const char* model = (client + i) % 2 == 0 ? "glance" : "other";
+          EXPECT_EQ(answer(server, model), lone_answer(model));
+        }
+      });
     });
   }
 }
@@ -138,10 +138,10 @@ TEST(Models, TakeTurnsWithinABudget) {
 /// the request away. Returns the model's state then.
 std::string unload_once_idle(const RunningServer& server, const std::string& name) {
   TestResponse unloaded;
-  for (int i = 0; i < 500 && unloaded.status != 200; ++i) {
-    if (i > 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  eventually([&] {
     unloaded = admin(server, "unload", name);
-  }
+    return unloaded.status == 200;
+  });
   return std::string(json::parse(unloaded.body).at("state").as_string());
 }
 

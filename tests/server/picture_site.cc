@@ -4,10 +4,12 @@
 
 #include <chrono>
 
+#include "patience.h"
+
 namespace saccade::server {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience = patience(std::chrono::seconds(10));
 
 HttpOptions any_port() {
   HttpOptions options;

@@ -1,6 +1,7 @@
 #include "server/running_server.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,15 +10,15 @@
 #include <chrono>
 #include <csignal>
 #include <stdexcept>
-#include <thread>
 
 #include "base/json.h"
+#include "patience.h"
 
 namespace saccade::server {
 namespace {
 
-constexpr std::chrono::milliseconds kPause{20};
-constexpr std::chrono::seconds kPatience{30};
+// As the program's own.
+constexpr std::chrono::seconds kDrainLimit{30};
 
 [[noreturn]] void become_server(const std::vector<std::string>& options, const std::string& model,
                                 int output, const std::string& log) {
@@ -25,14 +26,21 @@ constexpr std::chrono::seconds kPatience{30};
   dup2(open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
   std::vector<std::string> arguments = {SACCADE_PROGRAM, "serve", model};
   arguments.insert(arguments.end(), options.begin(), options.end());
-  if (std::ranges::find(options, "--port") == options.end()) {
-    arguments.insert(arguments.end(), {"--port", "0"});
-  }
+  const auto add = [&](const std::string& option, const std::string& value) {
+    const bool given = std::ranges::find(options, option) != options.end();
+    if (!given) arguments.insert(arguments.end(), {option, value});
+  };
+  add("--port", "0");
+  add("--drain-seconds", std::to_string(patience(kDrainLimit).count()));
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   execv(SACCADE_PROGRAM, pointers.data());
   _exit(127);
+}
+
+int exit_status(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 std::string read_line(int descriptor) {
@@ -60,6 +68,12 @@ RunningServer::RunningServer(const std::vector<std::string>& options, bool ready
 
 RunningServer::~RunningServer() {
   if (process_ < 0) return;
+  int status = 0;
+  if (waitpid(process_, &status, WNOHANG) != 0) {
+    ADD_FAILURE() << "the server ended by itself, with status " << exit_status(status) << ":\n"
+                  << log();
+    return;
+  }
   kill(process_, SIGKILL);
   wait();
 }
@@ -69,22 +83,14 @@ std::string RunningServer::log() const {
 }
 
 bool RunningServer::logs(const std::string& text) const {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (log().find(text) == std::string::npos) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(kPause);
-  }
-  return true;
+  return eventually([&] { return log().find(text) != std::string::npos; });
 }
 
 bool RunningServer::wait_for(const std::string& status) const {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < deadline) {
+  return eventually([&] {
     const TestResponse health = ask("GET", "/health");
-    if (boost::json::parse(health.body).at("status").as_string() == status) return true;
-    std::this_thread::sleep_for(kPause);
-  }
-  return false;
+    return boost::json::parse(health.body).at("status").as_string() == status;
+  });
 }
 
 void RunningServer::send_signal(int number) const {
@@ -95,7 +101,7 @@ int RunningServer::wait() {
   int status = 0;
   waitpid(process_, &status, 0);
   process_ = -1;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return exit_status(status);
 }
 
 }  // namespace saccade::server

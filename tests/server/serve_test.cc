@@ -2,12 +2,11 @@
 #include <gmock/gmock.h>
 
 #include <boost/json.hpp>
-#include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <thread>
 
 #include "base/json.h"
+#include "patience.h"
 #include "server/chat_requests.h"
 #include "server/http_client.h"
 #include "server/running_server.h"
@@ -16,7 +15,6 @@ namespace saccade::server {
 namespace {
 
 namespace json = boost::json;
-using std::chrono::milliseconds;
 using testing::AnyOf;
 using testing::HasSubstr;
 
@@ -31,11 +29,7 @@ json::object endless() {
 /// Asks for the status until `done` likes it.
 template <typename Done>
 bool wait_for_status(const RunningServer& server, Done done) {
-  for (int i = 0; i < 500; ++i) {
-    if (done(status_of(server))) return true;
-    std::this_thread::sleep_for(milliseconds(20));
-  }
-  return false;
+  return eventually([&] { return done(status_of(server)); });
 }
 
 /// Has the server work on an endless answer.

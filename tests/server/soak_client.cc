@@ -5,6 +5,8 @@
 #include <chrono>
 #include <thread>
 
+#include "patience.h"
+
 namespace saccade::server {
 namespace {
 
@@ -12,7 +14,7 @@ namespace json = boost::json;
 
 constexpr const char* kChat = "/v1/chat/completions";
 // Answers wait for those of all other clients, on a machine that may be busy with other tests.
-constexpr std::chrono::seconds kPatience{120};
+constexpr std::chrono::seconds kPatience = patience(std::chrono::seconds(120));
 
 /// A request that must be refused.
 struct Wrong {

@@ -3,9 +3,8 @@
 
 #include <gmock/gmock.h>
 
-#include <thread>
-
 #include "base/json.h"
+#include "patience.h"
 #include "saccade/error.h"
 #include "temporary_directory.h"
 
@@ -52,10 +51,10 @@ TEST(TraceFile, IsWrittenAsItGoes) {
   const auto now = TraceSpan::Clock::now();
   trace.on_span({1, "decode", now, now, {}});
   std::string text;
-  for (int i = 0; i < 500 && text.find("decode") == std::string::npos; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  eventually([&] {
     text = read_text_file(path);
-  }
+    return text.find("decode") != std::string::npos;
+  });
   EXPECT_EQ(events_of(text + "]").size(), 2u);
 }
 

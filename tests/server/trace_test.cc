@@ -4,9 +4,9 @@
 #include <boost/json.hpp>
 #include <csignal>
 #include <map>
-#include <thread>
 
 #include "base/json.h"
+#include "patience.h"
 #include "server/base64.h"
 #include "server/running_server.h"
 
@@ -119,11 +119,8 @@ TEST(ServedTrace, IsThereAfterAKill) {
   const std::string path = directory.file("trace.json");
   RunningServer server({"--trace", path});
   EXPECT_EQ(server.ask("POST", "/v1/completions", R"({"prompt": "a"})").status, 200);
-  std::string text;
-  for (int i = 0; i < 500 && text.find("\"outcome\"") == std::string::npos; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    text = read_text_file(path);
-  }
+  EXPECT_TRUE(
+      eventually([&] { return read_text_file(path).find("\"outcome\"") != std::string::npos; }));
   server.send_signal(SIGKILL);
   server.wait();
   EXPECT_GT(json::parse(read_text_file(path) + "]").as_array().size(), 4u);
