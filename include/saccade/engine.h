@@ -52,8 +52,8 @@ enum class Activations {
 /// How the linear maps of a vision tower and its projector are held.
 enum class TowerPrecision {
   kStored,  ///< as the file has them
-  /// Float ones rounded to 8 bits at load, each 32 inputs with a scale: faster where products of
-  /// integers are, and half the memory of 16 bits. `saccade compare` tells what it costs.
+  /// Float ones rounded to 8 bits at load, each 128 inputs with a scale: half the memory of 16
+  /// bits; faster on a processor, not on a GPU. `saccade compare` tells what it costs.
   kInt8,
 };
 

@@ -137,7 +137,7 @@ void add_decode_option(CLI::App& command, EngineOptions& engine) {
 void add_tower_precision_option(CLI::App& command, const std::string& name, EngineOptions& engine) {
   add_value(command, name, "TYPE",
             "Weights of the vision tower: stored (as the file has them; the default) or int8 "
-            "(rounded to 8 bits: faster)",
+            "(rounded to 8 bits: faster on a processor)",
             [name, &engine](const std::string& text) {
               engine.tower_precision = parse_tower_precision(name, text);
             });
