@@ -72,6 +72,7 @@ export async function review_lasts({ page, library, open }) {
   await eventually(() => tags(other), after);
   for (let step = 0; step < 3; step++) await press(other, 'u');
   await eventually(() => tags(page), before);
+  await eventually(() => tags(other), before);
   for (let step = 0; step < 3; step++) await press(page, 'U');
   await eventually(() => tags(other), after);
 
