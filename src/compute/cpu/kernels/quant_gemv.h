@@ -26,9 +26,10 @@ struct Streams {
 
 /// One stream brings a Sapphire Rapids core no more than two thirds of what it can read. With four,
 /// Q4_0 reaches 90 % of what two cores can with 1024 bytes, 85 % with 4096, and 71 % without.
-inline constexpr Streams kFourStreams{4, 2048};
-/// Of what Zen 5 cores can read, four streams bring Q4_0 82 to 88 %, eight 60 %, two of 2048 bytes
-/// 94 to 96 %, and these 94 to 100 %.
+inline constexpr Streams kFourStreams{4, 1024};
+/// Of what two Zen 5 cores can read, four streams bring Q4_0 82 to 88 %, eight 60 %, two of 2048
+/// bytes 94 to 96 %, and these 94 to 100 %; one core with four 90 %, with these 97 %. Older cores
+/// of AMD were not measured.
 inline constexpr Streams kTwoStreams{2, 4096};
 
 #if defined(__AVX2__)
