@@ -1,5 +1,7 @@
 #include "models/text_model.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "models/text/families.h"
 #include "models/text_processor.h"
@@ -43,6 +45,15 @@ std::unique_ptr<Model> load_text_model(const checkpoint::Checkpoint& checkpoint,
 
 std::unique_ptr<Processor> load_processor(const checkpoint::Checkpoint& checkpoint) {
   return std::make_unique<TextProcessor>(checkpoint, read_text_only(checkpoint).decoder.vocab_size);
+}
+
+/// All rows of which something is wanted, ascending, each once.
+std::vector<std::int32_t> wanted_rows(const Batch& batch) {
+  std::vector<std::int32_t> rows = batch.logits_rows;
+  rows.insert(rows.end(), batch.hidden_rows.begin(), batch.hidden_rows.end());
+  std::ranges::sort(rows);
+  rows.erase(std::ranges::unique(rows).begin(), rows.end());
+  return rows;
 }
 
 }  // namespace
@@ -94,22 +105,32 @@ Tensor TextModel::layer_inputs(const Batch& batch, const Tensor& token_ids,
   return decoder_.layer_inputs(device_, device_.indices(ids), hidden_states);
 }
 
-Tensor TextModel::gather(const Tensor& hidden_states, const std::vector<std::int32_t>& rows) const {
-  Tensor wanted =
-      device_.empty(DType::kF32, {static_cast<std::int64_t>(rows.size()), hidden_size()});
-  device_.gather(wanted, hidden_states, rows);
-  return wanted;
+Tensor TextModel::gather(const Tensor& outputs, const std::vector<std::int32_t>& computed,
+                         const std::vector<std::int32_t>& wanted) const {
+  if (wanted == computed) return outputs.view();
+  std::vector<std::int32_t> from;
+  from.reserve(wanted.size());
+  for (const std::int32_t row : wanted) {
+    from.push_back(
+        static_cast<std::int32_t>(std::ranges::lower_bound(computed, row) - computed.begin()));
+  }
+  Tensor rows =
+      device_.empty(DType::kF32, {static_cast<std::int64_t>(wanted.size()), hidden_size()});
+  device_.gather(rows, outputs, from);
+  return rows;
 }
 
 Model::Outputs TextModel::forward(const Batch& batch, const compute::SequenceMemory& memory) {
   const StepInputs inputs = upload_inputs(device_, batch);
   const Tensor hidden_states = decoder_.embed(device_, inputs.token_ids);
   const auto additions = place_embeddings(batch, hidden_states);
-  decoder_.forward(device_, hidden_states, inputs.positions, memory, *inputs.spans,
-                   layer_inputs(batch, inputs.token_ids, hidden_states), additions);
-  Outputs outputs{decoder_.logits(device_, gather(hidden_states, batch.logits_rows)), {}};
+  const std::vector<std::int32_t> rows = wanted_rows(batch);
+  const Tensor of_rows =
+      decoder_.forward_rows(device_, hidden_states, inputs.positions, memory, *inputs.spans,
+                            layer_inputs(batch, inputs.token_ids, hidden_states), additions, rows);
+  Outputs outputs{decoder_.logits(device_, gather(of_rows, rows, batch.logits_rows)), {}};
   if (!batch.hidden_rows.empty()) {
-    outputs.hidden_states = decoder_.normed(device_, gather(hidden_states, batch.hidden_rows));
+    outputs.hidden_states = decoder_.normed(device_, gather(of_rows, rows, batch.hidden_rows));
   }
   return outputs;
 }

@@ -40,8 +40,9 @@ class TextModel : public Model {
   compute::Device& device() const { return device_; }
 
  private:
-  /// Rows of the decoder's hidden states [rows, hidden_size], on their own.
-  Tensor gather(const Tensor& hidden_states, const std::vector<std::int32_t>& rows) const;
+  /// The wanted rows of outputs [computed, hidden_size], which are those of the rows `computed`.
+  Tensor gather(const Tensor& outputs, const std::vector<std::int32_t>& computed,
+                const std::vector<std::int32_t>& wanted) const;
 
   /// Puts what encoders made in the place of placeholder tokens, and returns what is added later.
   std::vector<nn::LayerAddition> place_embeddings(const Batch& batch,

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -10,10 +10,6 @@
 
 namespace saccade::nn {
 namespace {
-
-// Gemma 3 has two, one for layers with windows and one for those without. An array of so many needs
-// no memory of its own in each step.
-constexpr std::size_t kMaxRotaries = 4;
 
 /// Rows of a q_proj that has each head's query and then its gate: all gates, then all queries. So
 /// queries stay beside keys and values.
@@ -32,6 +28,13 @@ float read_number(WeightLoader& weights, const std::string& name) {
   float value = 0.0f;
   weights.device().download(&value, weights.vector(name, 1));
   return value;
+}
+
+/// Rows of x on their own.
+Tensor gather(Device& device, const Tensor& x, std::span<const std::int32_t> rows) {
+  Tensor y = device.empty(x.dtype(), {static_cast<std::int64_t>(rows.size()), x.size(1)});
+  device.gather(y, x, rows);
+  return y;
 }
 
 }  // namespace
@@ -66,6 +69,7 @@ Decoder::Decoder(DecoderConfig config, WeightLoader& weights, const std::string&
     const int source = config_.kv_source(i);
     layers_[i].memory_layer =
         source == i ? memory_layers[config_.kind(i)]++ : layers_[source].memory_layer;
+    if (source == i) last_memory_layer_ = i;
   }
   if (config_.layer_inputs.size > 0) {
     layer_inputs_ = LayerInputs::load(weights, prefix, config_.layer_inputs, config_.num_layers,
@@ -227,18 +231,32 @@ Tensor Decoder::mix(Device& device, int index, const Tensor& hidden_states,
                                     layer.memory_layer, pass.spans);
 }
 
+Tensor Decoder::project(Device& device, const Layer& layer, const Tensor& hidden_states) const {
+  Tensor projected = layer.qkv.forward(device, hidden_states, &layer.input_norm);
+  const std::int64_t query = layer.attention.query_size();
+  const std::int64_t key = layer.attention.key_size();
+  const auto norm = [&](const std::optional<RmsNorm>& head_norm, std::int64_t first,
+                        std::int64_t columns) {
+    if (head_norm) {
+      head_norm->forward_heads(device,
+                               projected.view_columns(gate_columns(layer) + first, columns));
+    }
+  };
+  norm(layer.query_norm, 0, query);
+  norm(layer.key_norm, query, key);
+  norm(layer.value_norm, query + key, key);
+  return projected;
+}
+
 Tensor Decoder::attend(Device& device, int index, const Tensor& hidden_states,
                        const Pass& pass) const {
   const Layer& layer = layers_[index];
-  const Tensor projected = layer.qkv.forward(device, hidden_states, &layer.input_norm);
   const compute::AttentionShape& shape = layer.attention;
   const std::int64_t query = shape.query_size();
   const std::int64_t key = shape.key_size();
-  const std::int64_t gates = config_.attention_gate ? query : 0;
+  const std::int64_t gates = gate_columns(layer);
+  const Tensor projected = project(device, layer, hidden_states);
   const Tensor qkv = projected.view_columns(gates, projected.size(1) - gates);
-  if (layer.query_norm) layer.query_norm->forward_heads(device, qkv.view_columns(0, query));
-  if (layer.key_norm) layer.key_norm->forward_heads(device, qkv.view_columns(query, key));
-  if (layer.value_norm) layer.value_norm->forward_heads(device, qkv.view_columns(query + key, key));
   const int rotary = config_.layer_rotary[index];
   compute::KvCache& cache = pass.memory.kv;
   Tensor attended = device.activations({hidden_states.rows(), query});
@@ -258,6 +276,39 @@ Tensor Decoder::attend(Device& device, int index, const Tensor& hidden_states,
   }
   if (gates > 0) {
     device.apply_gate(attended, projected.view_columns(0, gates), compute::Activation::kSigmoid);
+  }
+  return attended;
+}
+
+Tensor Decoder::mix_rows(Device& device, int index, const Tensor& hidden_states, const Pass& pass,
+                         const RowSelection& selection, const Pass& selected) const {
+  const Layer& layer = layers_[index];
+  const std::vector<std::int32_t>& rows = selection.rows();
+  if (layer.gated_delta) {
+    return gather(device, mix(device, index, hidden_states, pass), rows);
+  }
+  const compute::AttentionShape& shape = layer.attention;
+  const std::int64_t query = shape.query_size();
+  const std::int64_t key = shape.key_size();
+  const std::int64_t gates = gate_columns(layer);
+  const Tensor projected = project(device, layer, hidden_states);
+  const Tensor qkv = projected.view_columns(gates, projected.size(1) - gates);
+  const int rotary = config_.layer_rotary[index];
+  compute::KvCache& cache = pass.memory.kv;
+  if (rotary >= 0) {
+    device.rotary_write_kv(cache, layer.memory_layer, qkv, pass.tables[rotary].cos,
+                           pass.tables[rotary].sin, shape, pass.spans);
+  } else {
+    device.write_kv(cache, layer.memory_layer, qkv.view_columns(query, key),
+                    qkv.view_columns(query + key, key), pass.spans);
+  }
+  if (rows.empty()) return {};
+  const Tensor queries = gather(device, projected.view_columns(0, gates + query), rows);
+  Tensor attended = device.activations({queries.rows(), query});
+  device.attention_paged(attended, queries.view_columns(gates, query), cache, layer.memory_layer,
+                         shape, selected.spans);
+  if (gates > 0) {
+    device.apply_gate(attended, queries.view_columns(0, gates), compute::Activation::kSigmoid);
   }
   return attended;
 }
@@ -298,14 +349,13 @@ void Decoder::add_mlp(Device& device, const Layer& layer, const Tensor& hidden_s
   }
 }
 
-void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
-                        const Pass& pass) const {
+void Decoder::finish_layer(Device& device, int index, const Tensor& hidden_states,
+                           const Tensor& mixed, const Pass& pass) const {
   const Layer& layer = layers_[index];
-  const Tensor attended = mix(device, index, hidden_states, pass);
   if (plain_residual()) {
-    layer.output.add_to(device, hidden_states, attended);
+    layer.output.add_to(device, hidden_states, mixed);
   } else {
-    add_residual(device, hidden_states, layer.output.forward_f32(device, attended),
+    add_residual(device, hidden_states, layer.output.forward_f32(device, mixed),
                  layer.attention_output_norm);
   }
   add_mlp(device, layer, hidden_states);
@@ -315,27 +365,83 @@ void Decoder::run_layer(Device& device, int index, const Tensor& hidden_states,
                         config_.activation);
   }
   if (layer.scale != 1.0f) device.scale(hidden_states, layer.scale);
+  for (const LayerAddition& addition : pass.additions) {
+    if (addition.layer != index) continue;
+    device.add(hidden_states.view_rows(addition.row, addition.values.rows()), addition.values);
+  }
+}
+
+void Decoder::run_layers(Device& device, int begin, int end, const Tensor& hidden_states,
+                         const Pass& pass) const {
+  for (int i = begin; i < end; ++i) {
+    finish_layer(device, i, hidden_states, mix(device, i, hidden_states, pass), pass);
+  }
 }
 
 Tensor Decoder::layer_inputs(Device& device, const Tensor& ids, const Tensor& hidden_states) const {
   return layer_inputs_ ? layer_inputs_->forward(device, ids, hidden_states) : Tensor();
 }
 
+Decoder::Pass Decoder::make_pass(Device& device, const Tensor& positions,
+                                 const compute::SequenceMemory& memory,
+                                 const compute::SpanTable& spans, const Tensor& layer_inputs,
+                                 std::span<const LayerAddition> additions) const {
+  Pass pass{{}, memory, spans, layer_inputs.view(), additions};
+  for (std::size_t i = 0; i < rotaries_.size(); ++i) {
+    pass.tables[i] = rotaries_[i].table(device, positions);
+  }
+  return pass;
+}
+
 void Decoder::forward(Device& device, const Tensor& hidden_states, const Tensor& positions,
                       const compute::SequenceMemory& memory, const compute::SpanTable& spans,
                       const Tensor& layer_inputs, std::span<const LayerAddition> additions) const {
-  std::array<RotaryTable, kMaxRotaries> tables;
-  for (std::size_t i = 0; i < rotaries_.size(); ++i) {
-    tables[i] = rotaries_[i].table(device, positions);
+  const Pass pass = make_pass(device, positions, memory, spans, layer_inputs, additions);
+  run_layers(device, 0, config_.num_layers, hidden_states, pass);
+}
+
+Tensor Decoder::forward_rows(Device& device, const Tensor& hidden_states, const Tensor& positions,
+                             const compute::SequenceMemory& memory, const compute::SpanTable& spans,
+                             const Tensor& layer_inputs, std::span<const LayerAddition> additions,
+                             std::span<const std::int32_t> wanted) const {
+  const Pass pass = make_pass(device, positions, memory, spans, layer_inputs, additions);
+  // What is added so late is added to rows of the whole batch.
+  const bool added_late = std::ranges::any_of(additions, [&](const LayerAddition& addition) {
+    return addition.layer >= last_memory_layer_;
+  });
+  const bool all = static_cast<std::int64_t>(wanted.size()) == hidden_states.rows();
+  if (all || added_late) {
+    run_layers(device, 0, config_.num_layers, hidden_states, pass);
+    if (all) return hidden_states.view();
+    return gather(device, hidden_states, wanted);
   }
-  const Pass pass{tables, memory, spans, layer_inputs};
-  for (int i = 0; i < config_.num_layers; ++i) {
-    run_layer(device, i, hidden_states, pass);
-    for (const LayerAddition& addition : additions) {
-      if (addition.layer != i) continue;
-      device.add(hidden_states.view_rows(addition.row, addition.values.rows()), addition.values);
+  run_layers(device, 0, last_memory_layer_, hidden_states, pass);
+  const RowSelection selection(spans.spans(), wanted);
+  Tensor outputs = finish_rows(device, hidden_states, pass, selection);
+  if (selection.rows().size() == wanted.size()) return outputs;
+  return gather(device, outputs, selection.wanted());
+}
+
+Tensor Decoder::finish_rows(Device& device, const Tensor& hidden_states, const Pass& pass,
+                            const RowSelection& selection) const {
+  const int index = last_memory_layer_;
+  const std::vector<std::int32_t>& rows = selection.rows();
+  const auto spans = device.make_span_table(0, 0);
+  spans->assign(selection.spans());
+  Pass selected{{}, pass.memory, *spans, {}};
+  const Tensor mixed = mix_rows(device, index, hidden_states, pass, selection, selected);
+  Tensor outputs = gather(device, hidden_states, rows);
+  if (rows.empty()) return outputs;
+  if (layer_inputs_) selected.layer_inputs = gather(device, pass.layer_inputs, rows);
+  if (index + 1 < config_.num_layers) {
+    for (std::size_t i = 0; i < rotaries_.size(); ++i) {
+      selected.tables[i] = {gather(device, pass.tables[i].cos, rows),
+                            gather(device, pass.tables[i].sin, rows)};
     }
   }
+  finish_layer(device, index, outputs, mixed, selected);
+  run_layers(device, index + 1, config_.num_layers, outputs, selected);
+  return outputs;
 }
 
 Tensor Decoder::normed(Device& device, const Tensor& hidden_states) const {

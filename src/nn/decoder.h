@@ -1,7 +1,9 @@
 // The decoder-only transformer that Llama-like language models share.
 #pragma once
 
+#include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "nn/layers.h"
 #include "nn/moe.h"
 #include "nn/rotary.h"
+#include "nn/row_selection.h"
 
 namespace saccade::nn {
 
@@ -122,6 +125,15 @@ class Decoder {
                const compute::SequenceMemory& memory, const compute::SpanTable& spans,
                const Tensor& layer_inputs, std::span<const LayerAddition> additions = {}) const;
 
+  /// The same where only some rows' outputs are wanted: these rows (ascending, each once), f32
+  /// [wanted, hidden_size]. Once the last key, value or state of all rows is stored, the others are
+  /// left: a prompt saves most of its last layer, and all layers that attend to the keys of one
+  /// before them. What hidden_states hold afterwards is open.
+  Tensor forward_rows(Device& device, const Tensor& hidden_states, const Tensor& positions,
+                      const compute::SequenceMemory& memory, const compute::SpanTable& spans,
+                      const Tensor& layer_inputs, std::span<const LayerAddition> additions,
+                      std::span<const std::int32_t> wanted) const;
+
   /// Layer outputs [rows, hidden_size] after the last norm, as f32.
   Tensor normed(Device& device, const Tensor& hidden_states) const;
   /// Logits [rows, vocab_size] of layer outputs [rows, hidden_size].
@@ -154,12 +166,16 @@ class Decoder {
     bool stores = true;    // keys and values of its own
     int memory_layer = 0;  // its number among the layers with the same kind of memory
   };
+  // Gemma 3 has two, one for layers with windows and one for those without. An array of so many
+  // needs no memory of its own in each step.
+  static constexpr std::size_t kMaxRotaries = 4;
   /// What one forward pass hands to every layer.
   struct Pass {
-    std::span<const RotaryTable> tables;
+    std::array<RotaryTable, kMaxRotaries> tables;
     const compute::SequenceMemory& memory;
     const compute::SpanTable& spans;
-    const Tensor& layer_inputs;
+    Tensor layer_inputs;
+    std::span<const LayerAddition> additions = {};
   };
   Layer load_layer(WeightLoader& weights, const std::string& name, int index) const;
   compute::AttentionShape attention_shape(int index) const;
@@ -167,11 +183,32 @@ class Decoder {
                       Layer& layer) const;
   void load_mlp(WeightLoader& weights, const std::string& name, int index, Layer& layer) const;
   void load_experts_beside(WeightLoader& weights, const std::string& name, Layer& layer) const;
+  Pass make_pass(Device& device, const Tensor& positions, const compute::SequenceMemory& memory,
+                 const compute::SpanTable& spans, const Tensor& layer_inputs,
+                 std::span<const LayerAddition> additions) const;
+  /// Runs layers [begin, end) in place.
+  void run_layers(Device& device, int begin, int end, const Tensor& hidden_states,
+                  const Pass& pass) const;
+  /// Runs the layers from last_memory_layer_ on for a selection of rows, after that layer has
+  /// stored what it stores of all: f32 [selection.rows(), hidden_size].
+  Tensor finish_rows(Device& device, const Tensor& hidden_states, const Pass& pass,
+                     const RowSelection& selection) const;
   /// What the heads gather for hidden_states, [rows, heads * their size], by either kind of layer.
   Tensor mix(Device& device, int index, const Tensor& hidden_states, const Pass& pass) const;
+  /// mix of all rows, for the selected ones; `selected` is the pass of these alone.
+  Tensor mix_rows(Device& device, int index, const Tensor& hidden_states, const Pass& pass,
+                  const RowSelection& selection, const Pass& selected) const;
+  /// Gates if there are any, queries, keys and values of hidden_states, heads normed.
+  Tensor project(Device& device, const Layer& layer, const Tensor& hidden_states) const;
   /// What the heads gather for hidden_states, [rows, num_heads * head_dim].
   Tensor attend(Device& device, int index, const Tensor& hidden_states, const Pass& pass) const;
-  void run_layer(Device& device, int index, const Tensor& hidden_states, const Pass& pass) const;
+  /// What follows a layer's heads.
+  void finish_layer(Device& device, int index, const Tensor& hidden_states, const Tensor& mixed,
+                    const Pass& pass) const;
+  /// Columns of gates before those of queries.
+  std::int64_t gate_columns(const Layer& layer) const {
+    return config_.attention_gate ? layer.attention.query_size() : 0;
+  }
   void add_mlp(Device& device, const Layer& layer, const Tensor& hidden_states) const;
   /// What an MLP and experts give together, f32 [rows, hidden_size].
   Tensor mlp_with_experts(Device& device, const Layer& layer, const Tensor& hidden_states) const;
@@ -184,6 +221,7 @@ class Decoder {
   DecoderConfig config_;
   std::shared_ptr<const compute::Weight> embedding_;  // [vocab_size, hidden_size]
   std::vector<Layer> layers_;
+  int last_memory_layer_ = 0;  // the last that stores keys and values, or a state
   std::vector<Rotary> rotaries_;
   std::optional<LayerInputs> layer_inputs_;
   RmsNorm norm_;

@@ -49,26 +49,46 @@ class GoldenModel : public testing::TestWithParam<std::string> {
     return values;
   }
 
-  /// Logits [vocab_size] after a prompt whose pictures the tower has encoded.
-  std::vector<float> last_logits(const models::Prompt& prompt, const std::vector<Tensor>& images) {
-    const auto tokens = static_cast<std::int32_t>(prompt.token_ids.size());
-    const auto cache =
-        device_.make_kv_cache(model_->kv_layout(), tokens / device_.kv_page_tokens() + 1);
-    std::vector<std::int32_t> pages(cache->num_pages());
-    for (int i = 0; i < cache->num_pages(); ++i) pages[i] = i;
+  /// Memory for a sequence, with room for one token more than it has.
+  struct Memory {
+    std::unique_ptr<compute::KvCache> cache;
+    std::vector<std::int32_t> pages;
+    std::unique_ptr<compute::StateStore> states;
+
+    compute::SequenceMemory view() const { return {*cache, states.get()}; }
+  };
+  Memory memory_for(std::int64_t tokens) {
+    Memory memory;
+    const auto pages = static_cast<int>(tokens / device_.kv_page_tokens() + 1);
+    memory.cache = device_.make_kv_cache(model_->kv_layout(), pages);
+    for (int i = 0; i < pages; ++i) memory.pages.push_back(i);
+    memory.states = device_.make_state_store(model_->state_layout(), 1);
+    return memory;
+  }
+
+  /// A prompt whose pictures the tower has encoded as a batch, of which nothing is wanted yet.
+  static models::Batch make_batch(const models::Prompt& prompt, const std::vector<Tensor>& images,
+                                  const Memory& memory) {
     models::Batch batch;
     batch.token_ids = prompt.token_ids;
     batch.positions = prompt.positions;
-    const auto states = device_.make_state_store(model_->state_layout(), 1);
-    batch.spans = {{0, tokens, 0, pages}};
+    batch.spans = {{0, static_cast<std::int64_t>(prompt.token_ids.size()), 0, memory.pages}};
     batch.spans[0].state_slot = 0;
     for (const models::MediaSpan& span : prompt.media) {
       batch.embeddings.push_back({span.begin, &images[span.image], span.first, span.count});
     }
     batch.set_mutual(prompt.mutual);
     batch.set_encoder_tokens(prompt.encoder_tokens);
+    return batch;
+  }
+
+  /// Logits [vocab_size] after a prompt whose pictures the tower has encoded.
+  std::vector<float> last_logits(const models::Prompt& prompt, const std::vector<Tensor>& images) {
+    const auto tokens = static_cast<std::int32_t>(prompt.token_ids.size());
+    const Memory memory = memory_for(tokens);
+    models::Batch batch = make_batch(prompt, images, memory);
     batch.logits_rows = {tokens - 1};
-    return download(model_->forward(batch, {*cache, states.get()}).logits);
+    return download(model_->forward(batch, memory.view()).logits);
   }
 
   std::filesystem::path directory_;

@@ -78,19 +78,10 @@ TEST_P(ModelGolden, EmbeddingsAndLogits) {
                 kTolerance);
     }
     const auto tokens = static_cast<std::int32_t>(prompt.token_ids.size());
-    const int page_tokens = device_.kv_page_tokens();
-    const auto cache = device_.make_kv_cache(model_->kv_layout(), tokens / page_tokens + 1);
-    std::vector<std::int32_t> pages(cache->num_pages());
-    for (int i = 0; i < cache->num_pages(); ++i) pages[i] = i;
-    const auto states = device_.make_state_store(model_->state_layout(), 1);
-    models::Batch batch{prompt.token_ids, prompt.positions, {{0, tokens, 0, pages}}, {}, {}};
-    batch.spans[0].state_slot = 0;
-    for (const models::MediaSpan& span : prompt.media) {
-      batch.embeddings.push_back({span.begin, &images[span.image], 0, span.count});
-    }
+    const Memory memory = memory_for(tokens);
+    models::Batch batch = make_batch(prompt, images, memory);
     for (std::int32_t i = 0; i < tokens; ++i) batch.logits_rows.push_back(i);
-    const std::vector<float> logits =
-        download(model_->forward(batch, {*cache, states.get()}).logits);
+    const std::vector<float> logits = download(model_->forward(batch, memory.view()).logits);
     const std::vector<float> last(logits.end() - model_->vocab_size(), logits.end());
     EXPECT_LT(logits_deviation(
                   goldens::deviation(last, goldens::values(expected_.tensor(name + ".logits")))),

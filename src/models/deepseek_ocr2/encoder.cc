@@ -71,11 +71,9 @@ Tensor QueryEncoder::forward(nn::Device& device, const std::vector<Tensor>& view
   const auto table = device.make_span_table(0, 0);
   table->assign(spans);
   const Tensor positions = device.indices(sequences.positions).view_as({1, sequences.total});
-  layers_.forward(device, hidden_states, positions, pages.cache(), *table, Tensor());
-  const Tensor read =
-      device.empty(DType::kF32, {static_cast<std::int64_t>(sequences.queries.size()), hidden});
-  device.gather(read, hidden_states, sequences.queries);
-  return layers_.normed(device, read);
+  return layers_.normed(
+      device, layers_.forward_rows(device, hidden_states, positions, pages.cache(), *table,
+                                   Tensor(), {}, sequences.queries));
 }
 
 }  // namespace saccade::models::deepseek_ocr2
