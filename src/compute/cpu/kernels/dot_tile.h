@@ -157,14 +157,23 @@ void dot_tile(const DotTile& t) {
     } while (++chunk < end);
     finish_unit();
   }
+  // Copies, since for all the compiler knows these stores could change what `t` says.
+  float* sums = t.sums;
+  const float* scales = t.scales;
+  const auto add_to_sums = [&](auto before) {
 #pragma GCC unroll 12
-  for (int r = 0; r < kRows; ++r) {
+    for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int p = 0; p < kPanels; ++p) {
-      float* sums = t.sums + (r * kPanels + p) * kPanel;
-      const F32x16 before = t.first ? broadcast(0.0f) : load(sums);
-      store(sums, fma(acc[r][p], broadcast(t.scales[r]), before));
+      for (int p = 0; p < kPanels; ++p) {
+        float* to = sums + (r * kPanels + p) * kPanel;
+        store(to, fma(acc[r][p], broadcast(scales[r]), before(to)));
+      }
     }
+  };
+  if (t.first) {
+    add_to_sums([](const float*) { return broadcast(0.0f); });
+  } else {
+    add_to_sums([](const float* to) { return load(to); });
   }
 }
 
