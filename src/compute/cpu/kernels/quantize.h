@@ -24,6 +24,7 @@ void quantize_values(const QuantizedRows& to, std::int64_t row, std::int64_t n,
   constexpr int kVectors = kBlock / kLanes;
   const int unit_vectors = layout.unit() / kLanes;
   const bool offset = layout.has_offset();
+  const bool mins = layout.has_part_mins();
   for (std::int64_t block = 0; block * kBlock < n; ++block) {
     const std::int64_t begin = block * kBlock;
     const std::int64_t index = block * to.rows + row;
@@ -38,6 +39,7 @@ void quantize_values(const QuantizedRows& to, std::int64_t row, std::int64_t n,
     const F32x16 inverse = broadcast(largest > 0.0f ? 127.0f / largest : 0.0f);
     std::int8_t* codes = to.codes + index * kBlock;
     UnitTerm* term = to.terms + index * layout.block_units();
+    UnitTerm* const first_term = term;
     I32x16 sum_lanes = broadcast_int(0);
     for (int v = 0; v < kVectors; ++v) {
       const I32x16 rounded = to_nearest(mul(values[v], inverse));
@@ -45,7 +47,10 @@ void quantize_values(const QuantizedRows& to, std::int64_t row, std::int64_t n,
       sum_lanes = add(sum_lanes, rounded);
       if ((v + 1) % unit_vectors != 0) continue;
       const std::int32_t sum = reduce_add(sum_lanes);
-      if (offset) {
+      if (mins) {
+        first_term[(term - first_term) / 2].sums[(term - first_term) % 2] =
+            static_cast<std::int16_t>(sum);
+      } else if (offset) {
         term->sum = static_cast<float>(sum);
       } else {
         term->start = -layout.zero * sum;
