@@ -238,16 +238,18 @@ inline void unpack_parts(const std::uint8_t* record, const QuantLayout& layout, 
     case ScaleKind::kParts16Min:
       return for_parts<ScaleKind::kParts16Min>(record, with_min);
     case ScaleKind::kParts16Six:
-      for (int p = 0; p < 16; ++p) {
-        const I32x16 nibbles = load_unsigned(bytes + 16 * (p % 8));
-        const I32x16 pairs = load_unsigned(bytes + 128 + 16 * (p % 4));
-        const I32x16 low = p < 8 ? bit_and(nibbles, 15) : shift_right<4>(nibbles);
-        const I32x16 high = p < 4    ? bit_and(pairs, 3)
-                            : p < 8  ? bit_and(shift_right<2>(pairs), 3)
-                            : p < 12 ? bit_and(shift_right<4>(pairs), 3)
-                                     : shift_right<6>(pairs);
-        const I32x16 scale = add(bit_or(low, shift_left<4>(high)), broadcast_int(-32));
-        store(to.scale[p], mul(d, to_float(scale)));
+      for (int p = 0; p < 4; ++p) {
+        const I32x16 pairs = load_unsigned(bytes + 128 + 16 * p);
+        const I32x16 near = load_unsigned(bytes + 16 * p);
+        const I32x16 far = load_unsigned(bytes + 64 + 16 * p);
+        const auto six = [&](int part, I32x16 low, I32x16 high) {
+          const I32x16 scale = add(bit_or(low, shift_left<4>(high)), broadcast_int(-32));
+          store(to.scale[part], mul(d, to_float(scale)));
+        };
+        six(p, bit_and(near, 15), bit_and(pairs, 3));
+        six(p + 4, bit_and(far, 15), bit_and(shift_right<2>(pairs), 3));
+        six(p + 8, shift_right<4>(near), bit_and(shift_right<4>(pairs), 3));
+        six(p + 12, shift_right<4>(far), shift_right<6>(pairs));
       }
       return;
     default: {
