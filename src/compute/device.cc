@@ -50,6 +50,12 @@ void check_key_counts(std::string_view op, const SequenceSpan& span) {
   }
 }
 
+void check_ends(std::string_view op, std::span<const std::int64_t> ends, std::int64_t rows) {
+  if (!std::is_sorted(ends.begin(), ends.end()) || (ends.empty() ? 0 : ends.back()) != rows) {
+    fail("[{}] segments do not cover the {} rows", op, rows);
+  }
+}
+
 void check_heads(std::string_view op, const AttentionShape& shape, const KvCache& cache,
                  int layer) {
   if (cache.layout().layers[layer] != KvHeads{shape.num_kv_heads, shape.head_dim}) {
@@ -364,11 +370,33 @@ void Device::attention_segments(const Tensor& out, const Tensor& q, const Tensor
   check_matrix(kOp, "out", out, rows, q.size(1));
   check_matrix(kOp, "k", k, rows, static_cast<std::int64_t>(shape.num_kv_heads) * shape.head_dim);
   check_matrix(kOp, "v", v, rows, k.size(1));
-  if (!std::is_sorted(ends.begin(), ends.end()) || (ends.empty() ? 0 : ends.back()) != rows) {
-    fail("[{}] segments do not cover the {} rows", kOp, rows);
-  }
+  check_ends(kOp, ends, rows);
   if (work_) count_segments(shape, ends);
   do_attention_segments(out, q, k, v, shape, ends);
+}
+
+void Device::rotary_attention_segments(const Tensor& out, const Tensor& qkv, const Tensor& cos,
+                                       const Tensor& sin, const AttentionShape& shape,
+                                       std::span<const std::int64_t> ends) {
+  constexpr std::string_view kOp = "rotary_attention_segments";
+  may_pause();
+  check_attention(kOp, shape);
+  check_rotary_qkv(kOp, qkv, cos, sin, shape);
+  check_matrix(kOp, "out", out, qkv.rows(), shape.query_size());
+  check_ends(kOp, ends, qkv.rows());
+  if (work_) count_segments(shape, ends);
+  do_rotary_attention_segments(out, qkv, cos, sin, shape, ends);
+}
+
+void Device::do_rotary_attention_segments(const Tensor& out, const Tensor& qkv, const Tensor& cos,
+                                          const Tensor& sin, const AttentionShape& shape,
+                                          std::span<const std::int64_t> ends) {
+  const std::int64_t query = shape.query_size();
+  const std::int64_t key = shape.key_size();
+  // Query and key heads lie side by side and turn by the same angles.
+  do_rotary(qkv.view_columns(0, query + key), cos, sin, shape.head_dim);
+  do_attention_segments(out, qkv.view_columns(0, query), qkv.view_columns(query, key),
+                        qkv.view_columns(query + key, key), shape, ends);
 }
 
 void Device::channel_attention(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,

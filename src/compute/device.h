@@ -216,6 +216,11 @@ class Device {
   /// q, out [rows, num_heads * head_dim]; k, v [rows, num_kv_heads * head_dim].
   void attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                           const AttentionShape& shape, std::span<const std::int64_t> ends);
+  /// rotary of the queries and keys of qkv [rows, (num_heads + 2 num_kv_heads) * head_dim], then
+  /// attention_segments of them: what a layer of a tower does. What qkv holds afterwards is open.
+  void rotary_attention_segments(const Tensor& out, const Tensor& qkv, const Tensor& cos,
+                                 const Tensor& sin, const AttentionShape& shape,
+                                 std::span<const std::int64_t> ends);
   /// Attention between channels (DaViT, Ding et al., 2022): the columns of q, k, v and out [rows,
   /// channels] are cut into `groups`, and in each of them column i of out is the mean of the
   /// columns of v with the weights softmax(scale * the products of column i of q with those of k).
@@ -309,6 +314,9 @@ class Device {
   virtual void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const AttentionShape& shape,
                                      std::span<const std::int64_t> ends) = 0;
+  virtual void do_rotary_attention_segments(const Tensor& out, const Tensor& qkv, const Tensor& cos,
+                                            const Tensor& sin, const AttentionShape& shape,
+                                            std::span<const std::int64_t> ends);
   virtual void do_channel_attention(const Tensor& out, const Tensor& q, const Tensor& k,
                                     const Tensor& v, int groups, float scale) = 0;
   virtual void do_write_kv(KvCache& cache, int layer, const Tensor& k, const Tensor& v,

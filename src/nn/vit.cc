@@ -187,12 +187,15 @@ Tensor Vit::attend(Device& device, const Layer& layer, const Tensor& normed,
     device.rms_norm(query, query, layer.query_norm->weight, layer.query_norm->eps);
     device.rms_norm(key, key, layer.key_norm->weight, layer.key_norm->eps);
   }
-  if (rotary) device.rotary(qkv.view_columns(0, 2 * hidden), rotary->cos, rotary->sin, head_dim);
   Tensor attended = device.activations({normed.rows(), hidden});
-  device.attention_segments(attended, query, key, qkv.view_columns(2 * hidden, hidden),
-                            {config_.num_heads, config_.num_heads, head_dim,
-                             1.0f / std::sqrt(static_cast<float>(head_dim))},
-                            ends);
+  const compute::AttentionShape shape{config_.num_heads, config_.num_heads, head_dim,
+                                      1.0f / std::sqrt(static_cast<float>(head_dim))};
+  if (rotary) {
+    device.rotary_attention_segments(attended, qkv, rotary->cos, rotary->sin, shape, ends);
+  } else {
+    device.attention_segments(attended, query, key, qkv.view_columns(2 * hidden, hidden), shape,
+                              ends);
+  }
   return attended;
 }
 

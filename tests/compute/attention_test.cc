@@ -59,6 +59,37 @@ TEST_P(AttentionTest, SegmentsMatchReferenceOnEveryIsa) {
   expect_close(on_all_rounding_devices(attend), wanted, kRoundedTolerance);
 }
 
+TEST(SegmentAttention, TurnsOnTheWay) {
+  // The same as turning first; fewer angles turn a part of a head.
+  constexpr int kHeads = 4, kKvHeads = 2, kHeadDim = 24;
+  constexpr std::int64_t kRows = 150, kQuery = kHeads * kHeadDim, kKey = kKvHeads * kHeadDim;
+  const std::vector<std::int64_t> ends = {1, 66, 150};
+  const AttentionShape shape{kHeads, kKvHeads, kHeadDim, 0.2f};
+  const Matrix qkv = random_matrix(kRows * (kQuery + 2 * kKey), 1);
+  for (const std::int64_t half : {12, 9}) {
+    const Matrix cos = random_matrix(kRows * half, 2);
+    const Matrix sin = random_matrix(kRows * half, 3);
+    const auto attend = [&](Device& device, bool at_once) {
+      const Tensor all = upload(device, qkv, {kRows, kQuery + 2 * kKey});
+      const Tensor c = upload(device, cos, {kRows, half});
+      const Tensor s = upload(device, sin, {kRows, half});
+      const Tensor out = device.empty(DType::kF32, {kRows, kQuery});
+      if (at_once) {
+        device.rotary_attention_segments(out, all, c, s, shape, ends);
+      } else {
+        device.rotary(all.view_columns(0, kQuery + kKey), c, s, kHeadDim);
+        device.attention_segments(out, all.view_columns(0, kQuery), all.view_columns(kQuery, kKey),
+                                  all.view_columns(kQuery + kKey, kKey), shape, ends);
+      }
+      return download(device, out);
+    };
+    const auto apart = [&](Device& device) { return attend(device, false); };
+    const auto at_once = [&](Device& device) { return attend(device, true); };
+    EXPECT_EQ(on_all_devices(at_once), on_all_devices(apart));
+    EXPECT_EQ(on_all_rounding_devices(at_once), on_all_rounding_devices(apart));
+  }
+}
+
 /// SequenceSpan::end_keys and first_keys of all tokens of a sequence; either may be empty.
 struct Keys {
   std::vector<std::int64_t> ends = {};

@@ -44,9 +44,49 @@ void store_token(const Kernels& kernels, const KvBlockLayout& layout, std::byte*
 
 }  // namespace
 
+/// How queries and keys are turned on their way into attention.
+class CpuDevice::HeadRotary {
+ public:
+  /// They stay.
+  HeadRotary() = default;
+  /// By angles [rows, at most head_dim / 2], as Device::rotary does.
+  HeadRotary(const Kernels& kernels, const Tensor& cos, const Tensor& sin)
+      : kernels_(&kernels), cos_(&cos), sin_(&sin) {}
+
+  /// A head [head_dim] of a row, turned: where it lies if it stays, else `buffer`.
+  const float* operator()(float* buffer, const float* head, int head_dim, std::int64_t row) const {
+    if (!kernels_) return head;
+    std::memcpy(buffer, head, head_dim * sizeof(float));
+    kernels_->rotate(buffer, cos_->row(row), sin_->row(row), cos_->size(1));
+    return buffer;
+  }
+
+ private:
+  const Kernels* kernels_ = nullptr;
+  const Tensor* cos_ = nullptr;
+  const Tensor* sin_ = nullptr;
+};
+
 void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k,
                                       const Tensor& v, const AttentionShape& shape,
                                       std::span<const std::int64_t> ends) {
+  attend_segments(out, q, k, v, HeadRotary(), shape, ends);
+}
+
+// A pass of its own over queries and keys would read and write all of them once more.
+void CpuDevice::do_rotary_attention_segments(const Tensor& out, const Tensor& qkv,
+                                             const Tensor& cos, const Tensor& sin,
+                                             const AttentionShape& shape,
+                                             std::span<const std::int64_t> ends) {
+  const std::int64_t query = shape.query_size();
+  const std::int64_t key = shape.key_size();
+  attend_segments(out, qkv.view_columns(0, query), qkv.view_columns(query, key),
+                  qkv.view_columns(query + key, key), HeadRotary(kernels_, cos, sin), shape, ends);
+}
+
+void CpuDevice::attend_segments(const Tensor& out, const Tensor& q, const Tensor& k,
+                                const Tensor& v, const HeadRotary& turned,
+                                const AttentionShape& shape, std::span<const std::int64_t> ends) {
   check_head_dim(shape.head_dim);
   const int head_dim = shape.head_dim;
   const int group = shape.num_heads / shape.num_kv_heads;
@@ -75,13 +115,15 @@ void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
     const RowBlock& rows = row_blocks_[item % row_blocks];
     const int head = static_cast<int>(item / row_blocks);
     std::byte* block = block_at(first_block[rows.group] + rows.begin / kKeyBlock, head);
+    alignas(64) float key[kMaxHeadDim];
     for (std::int64_t t = 0; t < rows.count; ++t) {
       const std::int64_t row = begin_of(rows.group) + rows.begin + t;
       if (t + kRowsAhead < rows.count) {
         prefetch_row(k.row(row + kRowsAhead) + head * head_dim, head_dim);
         prefetch_row(v.row(row + kRowsAhead) + head * head_dim, head_dim);
       }
-      store_token(kernels_, layout, block, t, k.row(row) + head * head_dim,
+      store_token(kernels_, layout, block, t,
+                  turned(key, k.row(row) + head * head_dim, head_dim, row),
                   v.row(row) + head * head_dim);
     }
   });
@@ -90,10 +132,15 @@ void CpuDevice::do_attention_segments(const Tensor& out, const Tensor& q, const 
     const int head = static_cast<int>(item / row_blocks);
     const std::int64_t length = ends[block.group] - begin_of(block.group);
     AttentionRow queries[kMaxAttentionRows];
+    alignas(64) float buffer[kMaxAttentionRows * kMaxHeadDim];
+    const std::int64_t first_row = begin_of(block.group) + block.begin;
     for (std::int64_t r = 0; r < block.count; ++r) {
-      const std::int64_t row = begin_of(block.group) + block.begin + r;
-      queries[r] = {q.row(row) + head * head_dim, out.row(row) + head * head_dim, 0, length};
-      prefetch_row(queries[r].query, head_dim);
+      prefetch_row(q.row(first_row + r) + head * head_dim, head_dim);
+    }
+    for (std::int64_t r = 0; r < block.count; ++r) {
+      const std::int64_t row = first_row + r;
+      queries[r] = {turned(buffer + r * head_dim, q.row(row) + head * head_dim, head_dim, row),
+                    out.row(row) + head * head_dim, 0, length};
     }
     // The first rows find what was stored long before, others what the first have fetched.
     const std::int64_t key_blocks = first_block[block.group + 1] - first_block[block.group];

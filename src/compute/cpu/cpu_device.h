@@ -84,6 +84,9 @@ class CpuDevice : public Device {
   void do_depthwise_conv(const Tensor& y, const Tensor& x, const Tensor& weight, const Tensor* bias,
                          const ConvShape& shape) override;
   void do_mean_rows(const Tensor& y, const Tensor& x) override;
+  void do_rotary_attention_segments(const Tensor& out, const Tensor& qkv, const Tensor& cos,
+                                    const Tensor& sin, const AttentionShape& shape,
+                                    std::span<const std::int64_t> ends) override;
   void do_attention_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
                              const AttentionShape& shape,
                              std::span<const std::int64_t> ends) override;
@@ -109,6 +112,11 @@ class CpuDevice : public Device {
   /// A buffer that lives until the next call with the same slot; grows, never shrinks.
   float* scratch(int slot, std::int64_t floats);
 
+  class HeadRotary;
+  void attend_segments(const Tensor& out, const Tensor& q, const Tensor& k, const Tensor& v,
+                       const HeadRotary& turned, const AttentionShape& shape,
+                       std::span<const std::int64_t> ends);
+
   /// A layer's input in the forms that kernels want, each made when first asked for.
   class LinearInput;
   struct ProductItems;
@@ -126,8 +134,8 @@ class CpuDevice : public Device {
     std::int64_t count;
   };
 
-  /// x as int8 for products with a segment, in scratch.
-  QuantizedRows quantize(const Tensor& x, const PackedSegment& segment);
+  /// x as int8 for products with a segment, in scratch, normed first where `norm` says so.
+  QuantizedRows quantize(const Tensor& x, const PackedSegment& segment, const RowNorm& norm = {});
   void multiply_integers(const PackedSegment& segment, const QuantizedRows& x, std::int64_t inputs,
                          const Tensor& y, const float* bias, const LinearOptions& options);
 

@@ -28,7 +28,8 @@ std::int64_t divide_up(std::int64_t n, std::int64_t step) {
 
 }  // namespace
 
-QuantizedRows CpuDevice::quantize(const Tensor& x, const PackedSegment& segment) {
+QuantizedRows CpuDevice::quantize(const Tensor& x, const PackedSegment& segment,
+                                  const RowNorm& norm) {
   const QuantLayout& layout = *segment.layout;
   const std::int64_t rows = x.rows();
   const std::int64_t inputs = x.size(1);
@@ -40,10 +41,17 @@ QuantizedRows CpuDevice::quantize(const Tensor& x, const PackedSegment& segment)
       reinterpret_cast<UnitTerm*>(scratch(kTerms, blocks * rows * layout.block_units())), rows};
   const std::vector<std::int32_t>& order = segment.input_order;
   for_rows(rows, inputs, [&](std::int64_t row) {
-    if (order.empty()) return kernels_.quantize_row(quantized, row, x.row(row), inputs, layout);
+    if (order.empty()) {
+      return kernels_.quantize_row(quantized, row, x.row(row), inputs, layout, norm);
+    }
+    std::vector<float> normed(norm.weight ? inputs : 0);
+    if (norm.weight) {
+      kernels_.rms_norm(normed.data(), x.row(row), norm.weight, inputs, norm.eps);
+    }
+    const float* from = norm.weight ? normed.data() : x.row(row);
     std::vector<float> ordered(inputs);
-    for (std::int64_t i = 0; i < inputs; ++i) ordered[i] = x.row(row)[order[i]];
-    kernels_.quantize_row(quantized, row, ordered.data(), inputs, layout);
+    for (std::int64_t i = 0; i < inputs; ++i) ordered[i] = from[order[i]];
+    kernels_.quantize_row(quantized, row, ordered.data(), inputs, layout, {});
   });
   return quantized;
 }
@@ -52,15 +60,13 @@ bool CpuDevice::do_fused_linear(const Tensor& y, const Tensor& x, const Weight& 
                                 const LinearOptions& options) {
   const auto& segments = static_cast<const PackedMatrix&>(w).segments();
   const bool integers = segments.size() == 1 && segments[0].integer() && rounded_inputs_;
+  if (!integers) return false;
   // One row is multiplied otherwise, with little to write. Gates work on pairs of whole panels.
-  if (!integers || x.rows() < 2 || (!options.gate && !options.add)) return false;
+  if ((options.gate || options.add) && x.rows() < 2) return false;
   if (options.gate && w.outputs() % (2 * kPanel) != 0) return false;
-  Tensor normed;
-  if (options.norm_weight) {
-    normed = empty(DType::kF32, x.shape());
-    do_rms_norm(normed, x, *options.norm_weight, options.norm_eps);
-  }
-  const QuantizedRows rounded = quantize(options.norm_weight ? normed : x, segments[0]);
+  RowNorm norm;
+  if (options.norm_weight) norm = {options.norm_weight->data<float>(), options.norm_eps};
+  const QuantizedRows rounded = quantize(x, segments[0], norm);
   multiply_integers(segments[0], rounded, w.inputs(), y,
                     options.bias ? options.bias->data<float>() : nullptr, options);
   return true;

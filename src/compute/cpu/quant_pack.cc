@@ -168,11 +168,14 @@ void put_block_record(std::uint8_t* record, int output, const QuantLayout& layou
     case ScaleKind::kParts8Min:
       for (int p = 0; p < 8; ++p) {
         byte(64 + 16 * p, scales.scale[p]);
-        byte(192 + 16 * p, scales.min[p]);
+        record[192 + 32 * (p / 2) + 2 * output + p % 2] = scales.min[p];
       }
       return;
     case ScaleKind::kParts16Min:
-      for (int p = 0; p < 16; ++p) byte(64 + 16 * p, scales.scale[p] | scales.min[p] << 4);
+      for (int p = 0; p < 16; ++p) {
+        record[64 + 32 * (p / 2) + 2 * output + p % 2] =
+            static_cast<std::uint8_t>(scales.scale[p] | scales.min[p] << 4);
+      }
       return;
     case ScaleKind::kParts8:
     case ScaleKind::kParts16:

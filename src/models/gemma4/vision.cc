@@ -195,12 +195,11 @@ Tensor Vision::attend(Device& device, const Layer& layer, const Tensor& hidden_s
   layer.value_norm.forward_heads(device, stored.view_columns(query + key, key));
   const Tensor qkv = device.activations(stored.shape());
   device.gather_columns(qkv, stored, rotary_order_);
-  device.rotary(qkv.view_columns(0, query + key), rotary.cos, rotary.sin, head_dim);
   const Tensor attended = device.activations({hidden_states.rows(), query});
   const std::int64_t end = hidden_states.rows();
-  device.attention_segments(attended, qkv.view_columns(0, query), qkv.view_columns(query, key),
-                            qkv.view_columns(query + key, key),
-                            {config_.num_heads, config_.num_kv_heads, head_dim, 1.0f}, {&end, 1});
+  device.rotary_attention_segments(attended, qkv, rotary.cos, rotary.sin,
+                                   {config_.num_heads, config_.num_kv_heads, head_dim, 1.0f},
+                                   {&end, 1});
   return layer.output.forward_f32(device, attended);
 }
 

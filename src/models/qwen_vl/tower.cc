@@ -95,13 +95,11 @@ Tensor TowerAttention::attend_in_groups(compute::Device& device, const Tensor& x
     const std::int64_t width = std::int64_t{group.count} * shape.head_dim;
     const Tensor all = device.activations({x.rows(), 3 * width});
     group.qkv.forward_to(device, all, x, norm);
-    device.rotary(all.view_columns(0, 2 * width), rotary.cos, rotary.sin, shape.head_dim);
     compute::AttentionShape some = shape;
     some.num_heads = some.num_kv_heads = group.count;
-    device.attention_segments(
-        attended.view_columns(std::int64_t{group.first} * shape.head_dim, width),
-        all.view_columns(0, width), all.view_columns(width, width),
-        all.view_columns(2 * width, width), some, ends);
+    device.rotary_attention_segments(
+        attended.view_columns(std::int64_t{group.first} * shape.head_dim, width), all, rotary.cos,
+        rotary.sin, some, ends);
   }
   return attended;
 }
@@ -119,10 +117,8 @@ Tensor TowerAttention::attend(compute::Device& device, const Tensor& x, const nn
   }
   const std::int64_t hidden = x.size(1);
   const Tensor all = qkv.forward(device, x, norm);
-  device.rotary(all.view_columns(0, 2 * hidden), rotary.cos, rotary.sin, shape.head_dim);
   Tensor attended = device.activations({x.rows(), hidden});
-  device.attention_segments(attended, all.view_columns(0, hidden), all.view_columns(hidden, hidden),
-                            all.view_columns(2 * hidden, hidden), shape, ends);
+  device.rotary_attention_segments(attended, all, rotary.cos, rotary.sin, shape, ends);
   return attended;
 }
 

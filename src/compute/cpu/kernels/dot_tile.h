@@ -12,16 +12,26 @@
 
 namespace saccade::compute::cpu::SACCADE_ISA {
 
+/// What is added to products of codes and scales: nothing, an offset for every unit times the sum
+/// of its activations, or the minimums of all parts of a block (QuantLayout::has_part_mins).
+enum class Offsets : std::uint8_t { kNone, kUnits, kParts };
+
+inline Offsets offsets_of(const QuantLayout& layout) {
+  if (layout.has_part_mins()) return Offsets::kParts;
+  return layout.has_offset() ? Offsets::kUnits : Offsets::kNone;
+}
+
 /// One block of inputs for neighbouring panels and rows.
 struct DotTile {
   UnpackedPanel* panels;
-  const std::uint8_t* packed[kDotPanels];  // the panels' codes, for PackedCodes
-  const std::uint8_t* values;              // the layout's table, for PackedCodes
-  int chunks;                              // of the block
-  int unit_chunks;                         // at least 1
-  const std::int8_t* codes;                // [rows, kBlock]
-  const float* scales;                     // [rows], of activations
-  const UnitTerm* terms;                   // [rows, block_units]
+  const std::uint8_t* records[kDotPanels];  // of the block, for minimums of parts
+  const std::uint8_t* packed[kDotPanels];   // the panels' codes, for PackedCodes
+  const std::uint8_t* values;               // the layout's table, for PackedCodes
+  int chunks;                               // of the block
+  int unit_chunks;                          // at least 1
+  const std::int8_t* codes;                 // [rows, kBlock]
+  const float* scales;                      // [rows], of activations
+  const UnitTerm* terms;                    // [rows, block_units]
   int block_units;
   const std::uint8_t* ahead[kDotPanels];  // memory to ask for
   int ahead_lines;                        // of that, cache lines with each chunk
@@ -74,7 +84,7 @@ class PackedCodes {
 ///
 /// What bounds it on x86 are the two ports that 512-bit arithmetic has. Of 10 instructions for 32
 /// inputs 8 are products; starts and activations come from memory, which costs nothing there.
-template <typename Codes, int kRows, int kPanels, int kStepQuads, bool kOffset, bool kWide>
+template <typename Codes, int kRows, int kPanels, int kStepQuads, Offsets kOffsets, bool kWide>
 void dot_tile(const DotTile& t) {
   F32x16 acc[kRows][kPanels];
 #pragma GCC unroll 12
@@ -97,7 +107,8 @@ void dot_tile(const DotTile& t) {
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
       for (int p = 0; p < kPanels; ++p) {
-        products[r][p] = kOffset ? broadcast_int(0) : broadcast_int(term[r * block_units].start);
+        products[r][p] =
+            broadcast_int(kOffsets == Offsets::kNone ? term[r * block_units].start : 0);
       }
     }
   };
@@ -107,7 +118,7 @@ void dot_tile(const DotTile& t) {
 #pragma GCC unroll 2
       for (int p = 0; p < kPanels; ++p) {
         acc[r][p] = fma(to_float(products[r][p]), load(panels[p].scale[unit]), acc[r][p]);
-        if constexpr (kOffset) {
+        if constexpr (kOffsets == Offsets::kUnits) {
           const F32x16 sum = broadcast(term[r * block_units].sum);
           acc[r][p] = fma(load(panels[p].offset[unit]), sum, acc[r][p]);
         }
@@ -157,23 +168,50 @@ void dot_tile(const DotTile& t) {
     } while (++chunk < end);
     finish_unit();
   }
-#pragma GCC unroll 12
-  for (int r = 0; r < kRows; ++r) {
+  if constexpr (kOffsets == Offsets::kParts) {
+    constexpr auto kScales = kStepQuads < kQuads ? ScaleKind::kParts16Min : ScaleKind::kParts8Min;
 #pragma GCC unroll 2
     for (int p = 0; p < kPanels; ++p) {
-      float* sums = t.sums + (r * kPanels + p) * kPanel;
-      const F32x16 before = t.first ? broadcast(0.0f) : load(sums);
-      store(sums, fma(acc[r][p], broadcast(t.scales[r]), before));
+      I32x16 mins[kRows];
+#pragma GCC unroll 12
+      for (int r = 0; r < kRows; ++r) mins[r] = broadcast_int(0);
+      for (int pair = 0; pair < block_units / 2; ++pair) {
+        const I16x32 both = as_pairs(load_part_mins<kScales>(t.records[p], pair));
+#pragma GCC unroll 12
+        for (int r = 0; r < kRows; ++r) {
+          mins[r] = dot(mins[r], both, t.terms[r * block_units + pair].sums);
+        }
+      }
+#pragma GCC unroll 12
+      for (int r = 0; r < kRows; ++r) acc[r][p] = scale_parts(t.records[p], acc[r][p], mins[r]);
     }
+  }
+  // Copies, since for all the compiler knows these stores could change what `t` says.
+  float* sums = t.sums;
+  const float* scales = t.scales;
+  const auto add_to_sums = [&](auto before) {
+#pragma GCC unroll 12
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+      for (int p = 0; p < kPanels; ++p) {
+        float* to = sums + (r * kPanels + p) * kPanel;
+        store(to, fma(acc[r][p], broadcast(scales[r]), before(to)));
+      }
+    }
+  };
+  if (t.first) {
+    add_to_sums([](const float*) { return broadcast(0.0f); });
+  } else {
+    add_to_sums([](const float* to) { return load(to); });
   }
 }
 
 using DotFunction = void (*)(const DotTile&);
 
 /// dot_tile for 1 .. kDotRows rows.
-template <typename Codes, int kPanels, int kStepQuads, bool kOffset, bool kWide, int... kIndex>
+template <typename Codes, int kPanels, int kStepQuads, Offsets kOffsets, bool kWide, int... kIndex>
 constexpr std::array<DotFunction, kDotRows> make_dot_row(std::integer_sequence<int, kIndex...>) {
-  return {dot_tile<Codes, kIndex + 1, kPanels, kStepQuads, kOffset, kWide>...};
+  return {dot_tile<Codes, kIndex + 1, kPanels, kStepQuads, kOffsets, kWide>...};
 }
 
 /// The same of unpacked codes, for one panel and for kDotPanels.
@@ -182,35 +220,44 @@ struct DotTable {
   std::array<DotFunction, kDotRows> single;
 };
 
-template <int kStepQuads, bool kOffset, bool kWide>
+template <int kStepQuads, Offsets kOffsets, bool kWide>
 const DotTable& dot_table() {
   constexpr auto kRows = std::make_integer_sequence<int, kDotRows>();
   static constexpr DotTable kTable = {
-      make_dot_row<UnpackedCodes, kDotPanels, kStepQuads, kOffset, kWide>(kRows),
-      make_dot_row<UnpackedCodes, 1, kStepQuads, kOffset, kWide>(kRows)};
+      make_dot_row<UnpackedCodes, kDotPanels, kStepQuads, kOffsets, kWide>(kRows),
+      make_dot_row<UnpackedCodes, 1, kStepQuads, kOffsets, kWide>(kRows)};
   return kTable;
 }
 
 inline const DotTable& dot_table(const QuantLayout& layout) {
-  const bool offset = layout.has_offset();
+  using enum Offsets;
   const bool wide = layout.wide();
-  if (layout.chunk_parts() == 2) {
-    if (offset) return dot_table<4, true, false>();  // two and four bits alone
-    return wide ? dot_table<4, false, true>() : dot_table<4, false, false>();
+  const bool halves = layout.chunk_parts() == 2;
+  switch (offsets_of(layout)) {
+    case kUnits:
+      if (halves) return dot_table<4, kUnits, false>();  // four bits alone
+      return wide ? dot_table<8, kUnits, true>() : dot_table<8, kUnits, false>();
+    case kParts:
+      return halves ? dot_table<4, kParts, false>() : dot_table<8, kParts, false>();
+    default:
+      if (halves) return wide ? dot_table<4, kNone, true>() : dot_table<4, kNone, false>();
+      return wide ? dot_table<8, kNone, true>() : dot_table<8, kNone, false>();
   }
-  if (offset) return wide ? dot_table<8, true, true>() : dot_table<8, true, false>();
-  return wide ? dot_table<8, false, true>() : dot_table<8, false, false>();
 }
 
-/// Which inputs of a chunk share a scale: all of them or each half, with offsets or without.
-enum class ChunkScales : std::uint8_t { kWhole, kWholeOffset, kHalves, kHalvesOffset };
+/// How a chunk's inputs share scales, all of them or each half, and what is added.
+struct ChunkScales {
+  bool halves;
+  Offsets offsets;
 
-inline ChunkScales chunk_scales(const QuantLayout& layout) {
-  if (layout.chunk_parts() == 2) {
-    return layout.has_offset() ? ChunkScales::kHalvesOffset : ChunkScales::kHalves;
-  }
-  return layout.has_offset() ? ChunkScales::kWholeOffset : ChunkScales::kWhole;
-}
+  bool operator==(const ChunkScales&) const = default;
+};
+inline constexpr ChunkScales kWhole{false, Offsets::kNone};
+inline constexpr ChunkScales kWholeOffset{false, Offsets::kUnits};
+inline constexpr ChunkScales kWholeParts{false, Offsets::kParts};
+inline constexpr ChunkScales kHalves{true, Offsets::kNone};
+inline constexpr ChunkScales kHalvesOffset{true, Offsets::kUnits};
+inline constexpr ChunkScales kHalvesParts{true, Offsets::kParts};
 
 /// dot_tile for 1 .. kDotRows rows and kDotPanels panels of packed codes. Null where a tile is one
 /// row, which has nothing to hide the unpacking.
@@ -219,12 +266,10 @@ const DotFunction* packed_tiles() {
   if constexpr (kDotRows == 1) {
     return nullptr;
   } else {
-    using enum ChunkScales;
-    constexpr int kStepQuads = kScales == kHalves || kScales == kHalvesOffset ? 4 : 8;
-    constexpr bool kOffset = kScales == kWholeOffset || kScales == kHalvesOffset;
+    constexpr int kStepQuads = kScales.halves ? 4 : 8;
     constexpr bool kWide = kBits == 8 || kTable;
     static constexpr auto kFunctions =
-        make_dot_row<PackedCodes<kBits, kTable>, kDotPanels, kStepQuads, kOffset, kWide>(
+        make_dot_row<PackedCodes<kBits, kTable>, kDotPanels, kStepQuads, kScales.offsets, kWide>(
             std::make_integer_sequence<int, kDotRows>());
     return kFunctions.data();
   }
@@ -233,7 +278,7 @@ const DotFunction* packed_tiles() {
 /// Those of the layout's scales, which are one of kThere, or null.
 template <int kBits, bool kTable, ChunkScales... kThere>
 const DotFunction* packed_tiles(const QuantLayout& layout) {
-  const ChunkScales scales = chunk_scales(layout);
+  const ChunkScales scales{layout.chunk_parts() == 2, offsets_of(layout)};
   const DotFunction* found = nullptr;
   ((scales == kThere ? void(found = packed_tiles<kBits, kTable, kThere>()) : void()), ...);
   return found;
@@ -241,17 +286,17 @@ const DotFunction* packed_tiles(const QuantLayout& layout) {
 
 /// The functions for first tiles; null for scales that no format with such codes has.
 inline const DotFunction* packed_tiles(const QuantLayout& layout) {
-  using enum ChunkScales;
   switch (layout.bits) {
     case 2:
-      return packed_tiles<2, false, kWholeOffset, kHalvesOffset>(layout);
+      return packed_tiles<2, false, kWholeOffset, kHalvesParts>(layout);
     case 3:
       return packed_tiles<3, false, kWholeOffset, kHalves>(layout);
     case 4:
       if (layout.table) return packed_tiles<4, true, kWhole, kHalves>(layout);
-      return packed_tiles<4, false, kWhole, kWholeOffset, kHalves, kHalvesOffset>(layout);
+      return packed_tiles<4, false, kWhole, kWholeOffset, kWholeParts, kHalves, kHalvesOffset>(
+          layout);
     case 5:
-      return packed_tiles<5, false, kWhole, kWholeOffset>(layout);
+      return packed_tiles<5, false, kWhole, kWholeOffset, kWholeParts>(layout);
     case 6:
       return packed_tiles<6, false, kWholeOffset, kHalves>(layout);
     default:

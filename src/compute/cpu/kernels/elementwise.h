@@ -25,14 +25,19 @@ inline void store_some(float* p, F32x16 x, int lanes) {
   }
 }
 
-inline void rms_norm(float* y, const float* x, const float* weight, std::int64_t n, float eps) {
+/// 1 / sqrt(mean(x^2) + eps)
+inline float rms_scale(const float* x, std::int64_t n, float eps) {
   F32x16 squares = broadcast(0.0f);
   for_vectors(n, [&](std::int64_t i, int lanes) {
     const F32x16 value = load_some(x + i, lanes);
     squares = fma(value, value, squares);
   });
   const float mean = reduce_add(squares) / static_cast<float>(n);
-  const F32x16 scale = broadcast(1.0f / __builtin_sqrtf(mean + eps));
+  return 1.0f / __builtin_sqrtf(mean + eps);
+}
+
+inline void rms_norm(float* y, const float* x, const float* weight, std::int64_t n, float eps) {
+  const F32x16 scale = broadcast(rms_scale(x, n, eps));
   for_vectors(n, [&](std::int64_t i, int lanes) {
     const F32x16 value = mul(load_some(x + i, lanes), scale);
     store_some(y + i, mul(value, load_some(weight + i, lanes)), lanes);

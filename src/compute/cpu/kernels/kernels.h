@@ -40,6 +40,12 @@ struct GemmArgs {
 /// of weights, and unpacking that block costs 2 % of the products.
 inline constexpr int kDotBlockRows = 192;
 
+/// The RMS norm of a row with these weights, or none.
+struct RowNorm {
+  const float* weight = nullptr;
+  float eps = 0.0f;
+};
+
 /// Rows [0, rows) of y = x w^T + bias for panels [panel_begin, panel_end) of quantized weights.
 struct QuantGemmArgs {
   const std::uint8_t* weight;
@@ -168,9 +174,9 @@ struct Kernels {
   /// At most kDotBlockRows rows.
   void (*quant_gemm)(const QuantGemmArgs&);
   void (*quant_gemm_float)(const QuantGemmArgs&);
-  /// Rounds x [n] to a row of `to`.
+  /// Rounds x [n] to a row of `to`, after `norm`.
   void (*quantize_row)(const QuantizedRows& to, std::int64_t row, const float* x, std::int64_t n,
-                       const QuantLayout& layout);
+                       const QuantLayout& layout, const RowNorm& norm);
   /// The k weights of one output of a quantized matrix.
   void (*dequantize_output)(float* to, const std::uint8_t* weight, const QuantLayout& layout,
                             std::int64_t k, std::int64_t output);

@@ -67,6 +67,7 @@ class PairProducts {
     const std::int64_t first = k0 / kBlock * x.rows + a_.first_row;
     DotTile dot{unpacked_,
                 {},
+                {},
                 layout_.values,
                 static_cast<int>((depth + kChunk - 1) / kChunk),
                 std::max(1, layout_.unit() / kChunk),
@@ -81,12 +82,13 @@ class PairProducts {
     const bool packed = packed_tiles_ && width == kDotPanels;
     for (int i = 0; i < width; ++i) {
       const std::uint8_t* block = panel_data(panel_[p + i]) + k0 / kBlock * block_bytes_;
+      dot.records[i] = block;
       dot.ahead[i] = block + block_bytes_;
+      unpack_product_scales(block, k0, dot.chunks, layout_, unpacked_[i]);
       if (packed) {
-        unpack_scales(block, k0, dot.chunks, layout_, unpacked_[i]);
         dot.packed[i] = block + header_bytes_;
       } else {
-        unpack_block(panel_data(panel_[p + i]), k0, depth, layout_, unpacked_[i]);
+        unpack_codes(block + header_bytes_, dot.chunks, layout_, unpacked_[i]);
       }
     }
     multiply_tiles(dot, p, width, packed, k0 + depth == a_.k);

@@ -27,7 +27,8 @@ inline constexpr int kBlockChunks = kBlock / kChunk;
 /// two, so that products round as they would.
 inline constexpr float kE4m3Factor = 256.0f;
 
-/// What a scale record holds. Every field is an array over the panel's sixteen outputs.
+/// What a scale record holds. Every field is an array over the panel's sixteen outputs; two by two:
+/// the fields of two parts lie side by side for each output.
 enum class ScaleKind : std::uint8_t {
   kScale,        ///< scale
   kScaleOffset,  ///< scale, offset
@@ -35,11 +36,11 @@ enum class ScaleKind : std::uint8_t {
   kPanelScale,   ///< one f32 scale for the whole panel
   kE8m0,         ///< u8
   kE4m3,         ///< u8
-  kParts8Min,    ///< d f16, m f16, then u8 scale and u8 min of 8 parts
+  kParts8Min,    ///< d f16, m f16, then u8 scale of 8 parts, then their u8 min, two by two
   kParts8,       ///< d f16, then i8 scale of 8 parts
   kParts16,      ///< d f16, then i8 scale of 16 parts
   kParts16Six,   ///< d f16, then 6-bit scales, 32 too large, of 16 parts: low nibbles, high pairs
-  kParts16Min,   ///< d f16, m f16, then 4-bit scale and 4-bit min in a byte for 16 parts
+  kParts16Min,   ///< d f16, m f16, then 16 parts' 4-bit scale and min in a byte, two by two
 };
 
 enum class ScaleType : std::uint8_t { kF32, kF16, kBF16 };
@@ -59,6 +60,11 @@ struct QuantLayout {
   bool has_offset() const {
     return scales == ScaleKind::kScaleOffset || scales == ScaleKind::kScaleZero ||
            scales == ScaleKind::kParts8Min || scales == ScaleKind::kParts16Min;
+  }
+  /// The scales and minimums of a block's parts are small integers: one factor for all scales and
+  /// one for all minimums are what a block's sums are multiplied with in the end.
+  bool has_part_mins() const {
+    return scales == ScaleKind::kParts8Min || scales == ScaleKind::kParts16Min;
   }
   /// Separately scaled parts of a chunk: 1 or 2.
   int chunk_parts() const {
@@ -128,6 +134,8 @@ struct QuantLayout {
 union UnitTerm {
   std::int32_t start;  ///< -zero * the sum of its codes: where integer products start
   float sum;           ///< of its codes, for layouts with offsets
+  /// Those of units 2 i and 2 i + 1, in term i, for layouts that have minimums of parts.
+  std::int16_t sums[2];
 };
 
 /// Rows of activations rounded to int8, value = scale * code, for products with one layout.

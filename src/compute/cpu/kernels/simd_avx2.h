@@ -292,6 +292,17 @@ inline I16x32 load_words(const std::int16_t* p) {
   return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
           _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16))};
 }
+/// Bytes 2 i and 2 i + 1 as the lower and the upper half of integer i.
+inline I32x16 load_byte_pairs(const std::uint8_t* p) {
+  const auto half = [](const std::uint8_t* from) {
+    return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  };
+  return {half(p), half(p + 16)};
+}
+/// The halves of the integers.
+inline I16x32 as_pairs(I32x16 x) {
+  return {x.lo, x.hi};
+}
 /// Integers in [-2^15, 2^15) as words.
 inline void store_words(std::int16_t* p, I32x16 x) {
   // Packing works in halves of the registers: words 0-3, 8-11, 4-7, 12-15.

@@ -309,6 +309,14 @@ struct I16x32 {
 inline I16x32 load_words(const std::int16_t* p) {
   return {_mm512_loadu_si512(p)};
 }
+/// Bytes 2 i and 2 i + 1 as the lower and the upper half of integer i.
+inline I32x16 load_byte_pairs(const std::uint8_t* p) {
+  return {_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+/// The halves of the integers.
+inline I16x32 as_pairs(I32x16 x) {
+  return {x.v};
+}
 /// The lower halves of the integers.
 inline void store_words(std::int16_t* p, I32x16 x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(x.v));

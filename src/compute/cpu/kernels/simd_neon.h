@@ -276,6 +276,20 @@ struct I16x32 {
 inline I16x32 load_words(const std::int16_t* p) {
   return {{vld2q_s16(p), vld2q_s16(p + 16)}};
 }
+/// Bytes 2 i and 2 i + 1 as the lower and the upper half of integer i.
+inline I32x16 load_byte_pairs(const std::uint8_t* p) {
+  return int_quads(
+      [&](int i) { return vreinterpretq_s32_u16(vmovl_u8(vld1_u8(p + std::ptrdiff_t{8} * i))); });
+}
+/// The halves of the integers.
+inline I16x32 as_pairs(I32x16 x) {
+  const auto half = [&](int i) {
+    const int32x4_t a = x.v[2 * i], b = x.v[2 * i + 1];
+    return int16x8x2_t{{vcombine_s16(vmovn_s32(a), vmovn_s32(b)),
+                        vcombine_s16(vshrn_n_s32(a, 16), vshrn_n_s32(b, 16))}};
+  };
+  return {{half(0), half(1)}};
+}
 /// The lower halves of the integers.
 inline void store_words(std::int16_t* p, I32x16 x) {
   vst1q_s16(p, vcombine_s16(vmovn_s32(x.v[0]), vmovn_s32(x.v[1])));

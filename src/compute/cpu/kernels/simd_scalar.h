@@ -227,6 +227,19 @@ inline I16x32 load_words(const std::int16_t* p) {
   for (int i = 0; i < 32; ++i) r.v[i] = p[i];
   return r;
 }
+/// Bytes 2 i and 2 i + 1 as the lower and the upper half of integer i.
+inline I32x16 load_byte_pairs(const std::uint8_t* p) {
+  return int_lanes([&](int i) { return p[2 * i] | p[2 * i + 1] << 16; });
+}
+/// The halves of the integers.
+inline I16x32 as_pairs(I32x16 x) {
+  I16x32 r;
+  for (int i = 0; i < 16; ++i) {
+    r.v[2 * i] = static_cast<std::int16_t>(x.v[i]);
+    r.v[2 * i + 1] = static_cast<std::int16_t>(x.v[i] >> 16);
+  }
+  return r;
+}
 /// The lower halves of the integers.
 inline void store_words(std::int16_t* p, I32x16 x) {
   for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int16_t>(x.v[i]);

@@ -182,6 +182,47 @@ inline void unpack_groups(const std::uint8_t* records, std::int64_t first, int c
   }
 }
 
+/// Integer minimums of parts 2 pair and 2 pair + 1, in the halves of the integers.
+template <ScaleKind kScales>
+I32x16 load_part_mins(const std::uint8_t* record, int pair) {
+  if constexpr (kScales == ScaleKind::kParts8Min) {
+    return load_byte_pairs(record + 192 + std::ptrdiff_t{32} * pair);
+  } else {
+    const I32x16 both = load_byte_pairs(record + 64 + std::ptrdiff_t{32} * pair);
+    return bit_and(shift_right<4>(both), 0x000f000f);
+  }
+}
+
+/// Integer scales of part 2 pair + kSecond.
+template <ScaleKind kScales, int kSecond>
+I32x16 load_part_scales(const std::uint8_t* record, int pair) {
+  if constexpr (kScales == ScaleKind::kParts8Min) {
+    return load_unsigned(record + 64 + std::ptrdiff_t{32} * pair + 16 * kSecond);
+  } else {
+    const I32x16 both = load_byte_pairs(record + 64 + std::ptrdiff_t{32} * pair);
+    return bit_and(shift_right<16 * kSecond>(both), 15);
+  }
+}
+
+/// What the parts of a block come to: scales * products - minimums * sums of activations, both
+/// sums of integers (those of the first may have been rounded to float).
+inline F32x16 scale_parts(const std::uint8_t* record, F32x16 products, I32x16 mins) {
+  const F32x16 d = load_scales(record, ScaleType::kF16);
+  const F32x16 none = sub(broadcast(0.0f), load_scales(record + 32, ScaleType::kF16));
+  return fma(none, to_float(mins), mul(d, products));
+}
+
+/// Calls part(index, integer scales, integer minimums) for all parts of a record.
+template <ScaleKind kScales, typename Part>
+void for_parts(const std::uint8_t* record, const Part& part) {
+  constexpr int kParts = kScales == ScaleKind::kParts8Min ? 8 : 16;
+  for (int pair = 0; pair < kParts / 2; ++pair) {
+    const I32x16 mins = load_part_mins<kScales>(record, pair);
+    part(2 * pair, load_part_scales<kScales, 0>(record, pair), bit_and(mins, 0xffff));
+    part(2 * pair + 1, load_part_scales<kScales, 1>(record, pair), shift_right<16>(mins));
+  }
+}
+
 /// Scales of formats whose records cover 256 inputs in parts.
 inline void unpack_parts(const std::uint8_t* record, const QuantLayout& layout, PanelScales& to) {
   const F32x16 d = load_scales(record, ScaleType::kF16);
@@ -193,16 +234,9 @@ inline void unpack_parts(const std::uint8_t* record, const QuantLayout& layout, 
   const std::uint8_t* bytes = record + 32;
   switch (layout.scales) {
     case ScaleKind::kParts8Min:
-      for (int p = 0; p < 8; ++p) {
-        with_min(p, load_unsigned(record + 64 + 16 * p), load_unsigned(record + 192 + 16 * p));
-      }
-      return;
+      return for_parts<ScaleKind::kParts8Min>(record, with_min);
     case ScaleKind::kParts16Min:
-      for (int p = 0; p < 16; ++p) {
-        const I32x16 both = load_unsigned(record + 64 + 16 * p);
-        with_min(p, bit_and(both, 15), shift_right<4>(both));
-      }
-      return;
+      return for_parts<ScaleKind::kParts16Min>(record, with_min);
     case ScaleKind::kParts16Six:
       for (int p = 0; p < 16; ++p) {
         const I32x16 nibbles = load_unsigned(bytes + 16 * (p % 8));
@@ -232,6 +266,23 @@ inline void unpack_scales(const std::uint8_t* records, std::int64_t first, int c
     unpack_parts(records, layout, to);
   } else {
     unpack_groups(records, first, chunks, layout, to);
+  }
+}
+
+/// The same as integer products take them: of layouts with minimums of parts the integer scales
+/// alone, since scale_parts() does the rest.
+inline void unpack_product_scales(const std::uint8_t* records, std::int64_t first, int chunks,
+                                  const QuantLayout& layout, PanelScales& to) {
+  const auto keep = [&](int part, I32x16 scale, I32x16 /*min*/) {
+    store(to.scale[part], to_float(scale));
+  };
+  switch (layout.scales) {
+    case ScaleKind::kParts8Min:
+      return for_parts<ScaleKind::kParts8Min>(records, keep);
+    case ScaleKind::kParts16Min:
+      return for_parts<ScaleKind::kParts16Min>(records, keep);
+    default:
+      return unpack_scales(records, first, chunks, layout, to);
   }
 }
 
