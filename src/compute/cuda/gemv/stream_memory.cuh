@@ -36,8 +36,8 @@ struct StreamArgs {
 struct StreamMemory {
   static constexpr u32 kFull = 0;                        ///< barriers of stages
   static constexpr u32 kEmpty = kFull + kMaxStages * 8;  ///<
-  static constexpr u32 kFilled = kEmpty + kMaxStages * 8;
-  static constexpr u32 kSquares = kFilled + 16;
+  static constexpr u32 kReceived = kEmpty + kMaxStages * 8;
+  static constexpr u32 kSquares = kReceived + 16;
   static constexpr u32 kX = (kSquares + kMaxCluster * kMaxWarps * 4 + 127) / 128 * 128;
   u32 results, ring, end;
 
