@@ -65,10 +65,33 @@ u32 warps_alone(const void* entry) {
   return std::min(kMaxWarps, kRegisters / 2 / of_warp);
 }
 
+/// For `n` results of a row; gated as in GemvArgs.
+StreamPlan make_plan(const WeightView& w, u32 n, bool gated, const StreamKernel& kernel,
+                     int processors) {
+  StreamPlan plan{};
+  plan.half_warps = ceil_div(w.chunks, kHalfWarp);
+  const u32 most_rows = kResultBytes / (4 * plan.half_warps * (gated ? 2 : 1)) - kTeamRows;
+  const auto multiprocessors = static_cast<u32>(processors);
+  plan.blocks = std::min(n, multiprocessors * ceil_div(n, multiprocessors * most_rows));
+  plan.cluster = plan.blocks % kMaxCluster == 0 ? kMaxCluster : 1;
+  plan.rows = n / plan.blocks;
+  plan.extra = n % plan.blocks;
+  const u32 rows = ceil_div(n, plan.blocks);
+  plan.teams = best_teams(rows, plan.half_warps);
+  plan.workers = ceil_div(plan.teams * plan.half_warps, 2);
+  plan.warps = std::max(plan.workers, warps_alone(kernel.entry));
+  plan.stage_rows = kTeamRows * plan.teams;
+  plan.stage_bytes = ceil_div(plan.stage_rows * plane_bytes(w, kernel).all(), 128) * 128;
+  const u32 fixed = StreamMemory(plan, kernel.unit_bytes, gated).end;
+  plan.stages = std::clamp((kSharedBytes - fixed) / plan.stage_bytes, 1u,
+                           std::min(kMaxStages, ceil_div(rows, plan.stage_rows) * (gated ? 2 : 1)));
+  plan.ahead = std::clamp(kAheadBytes / plan.stage_bytes, 1u, plan.stages);
+  plan.shared_bytes = StreamMemory(plan, kernel.unit_bytes, gated).end;
+  return plan;
+}
+
 }  // namespace
 }  // namespace stream
-
-using stream::ceil_div;
 
 bool stream_gemv_fits(const saccade::gpu::WeightView& w) {
   const stream::StreamKernel* kernel = stream::find(w);
@@ -82,37 +105,11 @@ bool stream_gemv_fits(const saccade::gpu::WeightView& w) {
   return whole && runs_wgmma(kernel->entry);
 }
 
-StreamPlan stream_gemv_plan(const saccade::gpu::WeightView& w, std::uint32_t n, bool gated,
-                            int processors) {
-  const stream::StreamKernel& kernel = *stream::find(w);
-  StreamPlan plan{};
-  plan.half_warps = ceil_div(w.chunks, stream::kHalfWarp);
-  const std::uint32_t most_rows =
-      stream::kResultBytes / (4 * plan.half_warps * (gated ? 2 : 1)) - stream::kTeamRows;
-  const auto multiprocessors = static_cast<std::uint32_t>(processors);
-  plan.blocks = std::min(n, multiprocessors * ceil_div(n, multiprocessors * most_rows));
-  plan.cluster = plan.blocks % stream::kMaxCluster == 0 ? stream::kMaxCluster : 1;
-  plan.rows = n / plan.blocks;
-  plan.extra = n % plan.blocks;
-  const std::uint32_t rows = ceil_div(n, plan.blocks);
-  plan.teams = stream::best_teams(rows, plan.half_warps);
-  plan.workers = ceil_div(plan.teams * plan.half_warps, 2);
-  plan.warps = std::max(plan.workers, stream::warps_alone(kernel.entry));
-  plan.stage_rows = stream::kTeamRows * plan.teams;
-  plan.stage_bytes = ceil_div(plan.stage_rows * stream::plane_bytes(w, kernel).all(), 128) * 128;
-  const std::uint32_t fixed = stream::StreamMemory(plan, kernel.unit_bytes, gated).end;
-  plan.stages =
-      std::clamp((stream::kSharedBytes - fixed) / plan.stage_bytes, 1u,
-                 std::min(stream::kMaxStages, ceil_div(rows, plan.stage_rows) * (gated ? 2 : 1)));
-  plan.ahead = std::clamp(stream::kAheadBytes / plan.stage_bytes, 1u, plan.stages);
-  plan.shared_bytes = stream::StreamMemory(plan, kernel.unit_bytes, gated).end;
-  return plan;
-}
-
 cudaError_t stream_gemv(cudaStream_t stream, const saccade::gpu::GemvArgs& args, std::uint32_t rows,
                         int processors) {
   const stream::StreamKernel& kernel = *stream::find(args.weight);
-  const StreamPlan plan = stream_gemv_plan(args.weight, args.n, args.gated, processors);
+  const stream::StreamPlan plan =
+      stream::make_plan(args.weight, args.n, args.gated, kernel, processors);
   const stream::StreamArgs all{args, plan, stream::plane_bytes(args.weight, kernel)};
   const auto entry =
       reinterpret_cast<void (*)(stream::StreamArgs)>(const_cast<void*>(kernel.entry));

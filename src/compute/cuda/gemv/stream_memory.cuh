@@ -18,6 +18,23 @@ constexpr u32 kMaxCluster = 2;
 constexpr u32 kMaxThreads = 640;
 constexpr u32 kMaxWarps = kMaxThreads / kLanes - 1;  ///< beside the one that asks for weights
 
+/// How a launch cuts its work.
+struct StreamPlan {
+  u32 blocks;   ///< side by side, for the results of a row
+  u32 cluster;  ///< blocks that share the quantizing of the inputs: 1 or 2
+  u32 rows;     ///< results of a block; one more in the first `extra`
+  u32 extra;
+  u32 half_warps;  ///< that share a row of weights, a chunk for each lane
+  u32 teams;       ///< of half warps, which work at different rows
+  u32 workers;     ///< warps of the teams
+  u32 warps;       ///< that quantize, at least the workers
+  u32 stages;      ///< of shared memory
+  u32 ahead;       ///< stages that are on their way at a time
+  u32 stage_rows;  ///< of weights
+  u32 stage_bytes;
+  u32 shared_bytes;
+};
+
 /// Bytes of a row in each of the weight's arrays.
 struct PlaneBytes {
   u32 low, high, scales, parts;
@@ -34,8 +51,9 @@ struct StreamArgs {
 /// Where things lie in shared memory: barriers, sums of squares of the cluster's warps, the inputs,
 /// the sums of half warps, stages.
 struct StreamMemory {
-  static constexpr u32 kFull = 0;                        ///< barriers of stages
-  static constexpr u32 kEmpty = kFull + kMaxStages * 8;  ///<
+  // Barriers of stages, and of what the other block sends.
+  static constexpr u32 kFull = 0;
+  static constexpr u32 kEmpty = kFull + kMaxStages * 8;
   static constexpr u32 kReceived = kEmpty + kMaxStages * 8;
   static constexpr u32 kSquares = kReceived + 16;
   static constexpr u32 kX = (kSquares + kMaxCluster * kMaxWarps * 4 + 127) / 128 * 128;
