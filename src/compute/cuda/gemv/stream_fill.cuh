@@ -28,6 +28,7 @@ __device__ __forceinline__ void send(u32 to, float value, u32 barrier) {
 /// What the other block of a cluster sends, in bytes.
 template <typename Product>
 __device__ __forceinline__ u32 sent_bytes(const StreamPlan& plan) {
+  if (plan.cluster == 1) return 0;
   return plan.half_warps * kHalfWarp / kMaxCluster * Product::kUnitBytes + plan.warps * 4;
 }
 
@@ -79,7 +80,7 @@ __device__ __forceinline__ float quantize_share(const StreamArgs& args, u8* memo
       if (i >= share) continue;
       Product::store(x, units, item, columns);
       if (cluster == 1) continue;
-      const u32 barrier = there + StreamMemory::kReceived;
+      const u32 barrier = there + StreamMemory::kFilled;
       send(there + StreamMemory::kX + Product::codes_at(units, item), columns.codes, barrier);
       if (item % kChunkLanes == 0) {
         send(there + StreamMemory::kX + Product::beside_at(units, item / kChunkLanes),
@@ -110,20 +111,24 @@ __device__ __forceinline__ float quantize_share(const StreamArgs& args, u8* memo
   return 0.0f;
 }
 
-/// Waits for the launches before and fills shared memory with the inputs. What the block's own
-/// threads wrote is seen after its next barrier; what the other block sends, when kReceived
-/// completes.
+/// Waits for the launches before and fills shared memory with the inputs; they are there when
+/// barrier kFilled completes.
 template <typename Product>
 __device__ __forceinline__ void fill(const StreamArgs& args, u8* memory) {
   float square = quantize_share<Product>(args, memory);
   if (args.gemv.norm_weight) square = warp_sum(square, Group{});
   const u32 rank = blockIdx.x % args.plan.cluster;
-  if (threadIdx.x % kLanes != 0) return;
-  const u32 at = StreamMemory::kSquares + (rank * args.plan.warps + threadIdx.x / kLanes) * 4;
-  *reinterpret_cast<float*>(memory + at) = square;
-  if (args.plan.cluster == 1) return;
-  const u32 there = ptx::address_in_cluster(memory, static_cast<int>(rank ^ 1));
-  send(there + at, square, there + StreamMemory::kReceived);
+  const bool first_lane = threadIdx.x % kLanes == 0;
+  if (first_lane) {
+    const u32 at = StreamMemory::kSquares + (rank * args.plan.warps + threadIdx.x / kLanes) * 4;
+    *reinterpret_cast<float*>(memory + at) = square;
+    if (args.plan.cluster > 1) {
+      const u32 there = ptx::address_in_cluster(memory, static_cast<int>(rank ^ 1));
+      send(there + at, square, there + StreamMemory::kFilled);
+    }
+  }
+  __syncwarp();
+  if (first_lane) hopper::barrier_arrive(ptx::shared_address(memory) + StreamMemory::kFilled);
 }
 
 /// The norm's factor of the row, in every lane; 1 where there is no norm.

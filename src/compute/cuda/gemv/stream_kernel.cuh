@@ -219,11 +219,9 @@ __global__ void __launch_bounds__(kMaxThreads, 1)
       hopper::barrier_init(shared + StreamMemory::kEmpty + s * 8,
                            static_cast<int>(args.plan.workers));
     }
-    if (args.plan.cluster > 1) {
-      hopper::barrier_init(shared + StreamMemory::kReceived, 1);
-      hopper::barrier_arrive_expecting(shared + StreamMemory::kReceived,
-                                       static_cast<int>(sent_bytes<Product>(args.plan)));
-    }
+    hopper::barrier_init(shared + StreamMemory::kFilled, static_cast<int>(args.plan.warps + 1));
+    hopper::barrier_arrive_expecting(shared + StreamMemory::kFilled,
+                                     static_cast<int>(sent_bytes<Product>(args.plan)));
     hopper::barrier_init_fence();
   }
   __syncthreads();
@@ -241,8 +239,7 @@ __global__ void __launch_bounds__(kMaxThreads, 1)
     beside = gemv_beside(args.gemv, row, blockIdx.y * args.gemv.y_stride + row);
   }
   float* results = reinterpret_cast<float*>(memory + places.results);
-  hopper::named_sync(1, static_cast<int>(threads));
-  if (args.plan.cluster > 1) hopper::barrier_wait(shared + StreamMemory::kReceived, 0);
+  hopper::barrier_wait(shared + StreamMemory::kFilled, 0);
   if (threadIdx.x / kLanes < args.plan.workers) {
     multiply<Product, kCodes>(args, rows, shared, memory + places.ring, memory + StreamMemory::kX,
                               results);

@@ -51,11 +51,11 @@ struct StreamArgs {
 /// Where things lie in shared memory: barriers, sums of squares of the cluster's warps, the inputs,
 /// the sums of half warps, stages.
 struct StreamMemory {
-  // Barriers of stages, and of what the other block sends.
+  // Barriers of stages, and of the inputs.
   static constexpr u32 kFull = 0;
   static constexpr u32 kEmpty = kFull + kMaxStages * 8;
-  static constexpr u32 kReceived = kEmpty + kMaxStages * 8;
-  static constexpr u32 kSquares = kReceived + 16;
+  static constexpr u32 kFilled = kEmpty + kMaxStages * 8;
+  static constexpr u32 kSquares = kFilled + 16;
   static constexpr u32 kX = (kSquares + kMaxCluster * kMaxWarps * 4 + 127) / 128 * 128;
   u32 results, ring, end;
 
