@@ -320,6 +320,34 @@ TEST(QuantMix, GatedRowsGoOnAsTheyAreNow) {
   }
 }
 
+TEST(QuantMix, OneRowIsNormedAndGated) {
+  constexpr std::int64_t kGated = 1100, kHidden = 2048;
+  const WeightFormat format{
+      .kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64};
+  const HostMatrix gate_up = random_weights(format, 2 * kGated, kHidden, 5);
+  const Matrix x = random_matrix(kHidden, 7);
+  const Matrix norm = random_matrix(kHidden, 8);
+  const std::vector<double> normed = reference::rms_norm(x, norm, kHidden, 1e-5f);
+  const std::vector<double> sums =
+      reference::linear(Matrix(normed.begin(), normed.end()), dequantized(gate_up),
+                        Matrix(2 * kGated, 0.25f), 1, kHidden, 2 * kGated);
+  std::vector<double> wanted(kGated);
+  for (std::int64_t i = 0; i < kGated; ++i) {
+    wanted[i] = reference::silu(sums[i]) * sums[kGated + i];
+  }
+  for (const auto& device : gpu_devices(false)) {
+    SCOPED_TRACE(device->info().name);
+    const auto weight = device->pack(std::span(&gate_up, 1));
+    const Tensor n = upload(*device, norm, {kHidden});
+    const Tensor bias = upload(*device, Matrix(2 * kGated, 0.25f), {2 * kGated});
+    const Tensor gated = device->empty(DType::kF32, {1, kGated});
+    device->linear(
+        gated, upload(*device, x, {1, kHidden}), *weight,
+        {.bias = &bias, .norm_weight = &n, .norm_eps = 1e-5f, .gate = Activation::kSilu});
+    EXPECT_LT(relative_error(download(*device, gated), wanted), 0.02);
+  }
+}
+
 TEST(QuantMix, SumsGoOnToTheirNormAsTheyAreNow) {
   // A GPU may keep codes of sums for the product that norms them, once it knows that one follows.
   constexpr std::int64_t kHidden = 288, kRows = 21;

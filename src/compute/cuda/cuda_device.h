@@ -56,6 +56,7 @@ class CudaDevice : public gpu::GpuDevice {
 
  protected:
   void launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const void* args) override;
+  bool multiply_rows(const saccade::gpu::GemvArgs& args, std::int64_t rows) override;
   bool multiply_dense(const Tensor& y, const Tensor& x, const void* w, std::int64_t w_stride,
                       const Tensor* bias, bool add) override;
   bool multiplies_few(std::int64_t rows, const gpu::GpuWeight& w,

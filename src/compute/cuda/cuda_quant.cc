@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "compute/cuda/check.h"
 #include "compute/cuda/cuda_device.h"
+#include "compute/cuda/gemv/stream_gemv.h"
 #include "compute/cuda/quant_gemm/quant_gemm.h"
 #include "compute/gpu/gpu_weight.h"
 #include "compute/gpu/weight_kernels.h"
@@ -72,6 +74,15 @@ CudaDevice::QuantizedRows CudaDevice::quantize(const Tensor& x, const kernels::W
   launch_kernel(gpu::Kernel::quantize_rows, gpu::quantize_grid(x.rows(), chunks, processors()),
                 &args);
   return quantized;
+}
+
+bool CudaDevice::multiply_rows(const kernels::GemvArgs& args, std::int64_t rows) {
+  if (!stream_gemv_fits(args.weight)) return false;
+  coded_ = {};
+  make_current();
+  check(stream_gemv(stream_, args, static_cast<std::uint32_t>(rows), processors()),
+        "launching a product");
+  return true;
 }
 
 bool CudaDevice::multiplies_few(std::int64_t rows, const gpu::GpuWeight& w,

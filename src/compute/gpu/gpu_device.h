@@ -68,6 +68,10 @@ class GpuDevice : public Device {
   /// Runs a kernel of the table; `args` is the KernelArgs of it, and is read before this returns.
   virtual void launch_kernel(Kernel kernel, const Grid& grid, const void* args) = 0;
 
+  /// A product of `rows` rows of x with packed weights, its arguments complete but for how it is
+  /// cut. False where the backend leaves it to the shared kernel.
+  virtual bool multiply_rows(const saccade::gpu::GemvArgs& args, std::int64_t rows);
+
   /// y (+)= x w^T + bias with a dense w [outputs, inputs] of x's type, w_stride elements from row
   /// to row, and any number of rows: for matrix units. Inputs and strides are multiples of 16
   /// bytes. False where the backend has none for it.

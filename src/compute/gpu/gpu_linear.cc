@@ -70,6 +70,10 @@ std::shared_ptr<const Weight> GpuDevice::do_pack(std::span<const HostMatrix> par
   return std::make_shared<GpuWeight>(outputs, inputs, std::move(segments));
 }
 
+bool GpuDevice::multiply_rows(const kernels::GemvArgs&, std::int64_t) {
+  return false;
+}
+
 bool GpuDevice::multiply_dense(const Tensor&, const Tensor&, const void*, std::int64_t,
                                const Tensor*, bool) {
   return false;
@@ -110,10 +114,11 @@ void GpuDevice::gemv(const Tensor& y, const Tensor& x, const WeightView& view,
   if (options.gate) args.activation = function_of(*options.gate);
   for (std::int64_t row = 0; row < x.rows(); row += kMaxGridRows) {
     const std::int64_t rows = std::min(kMaxGridRows, x.rows() - row);
-    const GemvPlan plan = gemv_plan(view, y.size(1), args.gated, rows, processors());
-    args.tiling = plan.tiling;
     args.x = x.view_rows(row, rows).raw();
     args.y = y.view_rows(row, rows).raw();
+    if (multiply_rows(args, rows)) continue;
+    const GemvPlan plan = gemv_plan(view, y.size(1), args.gated, rows, processors());
+    args.tiling = plan.tiling;
     launch_kernel(plan.kernel, plan.grid, &args);
   }
 }

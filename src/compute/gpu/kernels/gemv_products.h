@@ -35,14 +35,28 @@ struct IntegerProduct {
   /// Quantizes eight columns of the row.
   static GPU_FN void fill(GPU_SHARED u8* x, u32 units, u32 item, GPU_THREAD const float* values,
                           Group group) {
-    const QuantizedColumns columns = quantize_columns(values, group);
+    store(x, units, item, quantize_columns(values, group));
+  }
+
+  /// Where the codes of eight columns stand, and what stands beside a unit's; in bytes.
+  static GPU_FN u32 codes_at(u32 units, u32 item) {
     const u32 unit = item / kChunkLanes, part = item % kChunkLanes;
-    ((GPU_SHARED Words2*)x)[(part / 2 * units + unit) * 2 + part % 2] = columns.codes;
-    if (part != 0) return;
-    Words2 beside;
-    beside.x = as_bits(columns.chunk.scale);
-    beside.y = columns.chunk.sums;
-    ((GPU_SHARED Words2*)(x + units * 32))[unit] = beside;
+    return ((part / 2 * units + unit) * 2 + part % 2) * 8;
+  }
+  static GPU_FN u32 beside_at(u32 units, u32 unit) { return units * 32 + unit * 8; }
+
+  static GPU_FN Words2 beside(GPU_THREAD const QuantizedColumns& columns) {
+    Words2 words;
+    words.x = as_bits(columns.chunk.scale);
+    words.y = columns.chunk.sums;
+    return words;
+  }
+
+  static GPU_FN void store(GPU_SHARED u8* x, u32 units, u32 item,
+                           GPU_THREAD const QuantizedColumns& columns) {
+    *(GPU_SHARED Words2*)(x + codes_at(units, item)) = columns.codes;
+    if (item % kChunkLanes != 0) return;
+    *(GPU_SHARED Words2*)(x + beside_at(units, item / kChunkLanes)) = beside(columns);
   }
 
   /// Activations of a unit.
