@@ -48,20 +48,24 @@ Tensor Decoder::mix(Device& device, int index, const Tensor& hidden_states,
                                     layer.memory_layer, pass.spans);
 }
 
-Tensor Decoder::project(Device& device, const Layer& layer, const Tensor& hidden_states) const {
-  Tensor projected = layer.qkv.forward(device, hidden_states, &layer.input_norm);
+void Decoder::Projected::gate(Device& device, const Tensor& attended) const {
+  if (gates == 0) return;
+  device.apply_gate(attended, all.view_columns(0, gates), compute::Activation::kSigmoid);
+}
+
+Decoder::Projected Decoder::Projected::queries_of(Device& device,
+                                                  std::span<const std::int32_t> rows) const {
+  return {gather(device, all.view_columns(0, gates + query), rows), gates, query, 0};
+}
+
+Decoder::Projected Decoder::project(Device& device, const Layer& layer,
+                                    const Tensor& hidden_states) const {
   const std::int64_t query = layer.attention.query_size();
-  const std::int64_t key = layer.attention.key_size();
-  const auto norm = [&](const std::optional<RmsNorm>& head_norm, std::int64_t first,
-                        std::int64_t columns) {
-    if (head_norm) {
-      head_norm->forward_heads(device,
-                               projected.view_columns(gate_columns(layer) + first, columns));
-    }
-  };
-  norm(layer.query_norm, 0, query);
-  norm(layer.key_norm, query, key);
-  norm(layer.value_norm, query + key, key);
+  Projected projected{layer.qkv.forward(device, hidden_states, &layer.input_norm),
+                      config_.attention_gate ? query : 0, query, layer.attention.key_size()};
+  if (layer.query_norm) layer.query_norm->forward_heads(device, projected.queries());
+  if (layer.key_norm) layer.key_norm->forward_heads(device, projected.keys());
+  if (layer.value_norm) layer.value_norm->forward_heads(device, projected.values());
   return projected;
 }
 
@@ -69,31 +73,25 @@ Tensor Decoder::attend(Device& device, int index, const Tensor& hidden_states,
                        const Pass& pass) const {
   const Layer& layer = layers_[index];
   const compute::AttentionShape& shape = layer.attention;
-  const std::int64_t query = shape.query_size();
-  const std::int64_t key = shape.key_size();
-  const std::int64_t gates = gate_columns(layer);
-  const Tensor projected = project(device, layer, hidden_states);
-  const Tensor qkv = projected.view_columns(gates, projected.size(1) - gates);
+  const Projected projected = project(device, layer, hidden_states);
   const int rotary = config_.layer_rotary[index];
   compute::KvCache& cache = pass.memory.kv;
-  Tensor attended = device.activations({hidden_states.rows(), query});
+  Tensor attended = device.activations({hidden_states.rows(), projected.query});
   if (layer.stores && rotary >= 0) {
-    device.rotary_attention(attended, cache, layer.memory_layer, qkv, pass.tables[rotary].cos,
-                            pass.tables[rotary].sin, shape, pass.spans);
+    device.rotary_attention(attended, cache, layer.memory_layer, projected.qkv(),
+                            pass.tables[rotary].cos, pass.tables[rotary].sin, shape, pass.spans);
   } else {
     if (rotary >= 0) {
-      device.rotary(qkv, pass.tables[rotary].cos, pass.tables[rotary].sin, shape.head_dim);
+      device.rotary(projected.qkv(), pass.tables[rotary].cos, pass.tables[rotary].sin,
+                    shape.head_dim);
     }
     if (layer.stores) {
-      device.write_kv(cache, layer.memory_layer, qkv.view_columns(query, key),
-                      qkv.view_columns(query + key, key), pass.spans);
+      device.write_kv(cache, layer.memory_layer, projected.keys(), projected.values(), pass.spans);
     }
-    device.attention_paged(attended, qkv.view_columns(0, query), cache, layer.memory_layer, shape,
+    device.attention_paged(attended, projected.queries(), cache, layer.memory_layer, shape,
                            pass.spans);
   }
-  if (gates > 0) {
-    device.apply_gate(attended, projected.view_columns(0, gates), compute::Activation::kSigmoid);
-  }
+  projected.gate(device, attended);
   return attended;
 }
 
@@ -105,28 +103,21 @@ Tensor Decoder::mix_rows(Device& device, int index, const Tensor& hidden_states,
     return gather(device, mix(device, index, hidden_states, pass), rows);
   }
   const compute::AttentionShape& shape = layer.attention;
-  const std::int64_t query = shape.query_size();
-  const std::int64_t key = shape.key_size();
-  const std::int64_t gates = gate_columns(layer);
-  const Tensor projected = project(device, layer, hidden_states);
-  const Tensor qkv = projected.view_columns(gates, projected.size(1) - gates);
+  const Projected projected = project(device, layer, hidden_states);
   const int rotary = config_.layer_rotary[index];
   compute::KvCache& cache = pass.memory.kv;
   if (rotary >= 0) {
-    device.rotary_write_kv(cache, layer.memory_layer, qkv, pass.tables[rotary].cos,
+    device.rotary_write_kv(cache, layer.memory_layer, projected.qkv(), pass.tables[rotary].cos,
                            pass.tables[rotary].sin, shape, pass.spans);
   } else {
-    device.write_kv(cache, layer.memory_layer, qkv.view_columns(query, key),
-                    qkv.view_columns(query + key, key), pass.spans);
+    device.write_kv(cache, layer.memory_layer, projected.keys(), projected.values(), pass.spans);
   }
   if (rows.empty()) return {};
-  const Tensor queries = gather(device, projected.view_columns(0, gates + query), rows);
-  Tensor attended = device.activations({queries.rows(), query});
-  device.attention_paged(attended, queries.view_columns(gates, query), cache, layer.memory_layer,
-                         shape, selected.spans);
-  if (gates > 0) {
-    device.apply_gate(attended, queries.view_columns(0, gates), compute::Activation::kSigmoid);
-  }
+  const Projected wanted = projected.queries_of(device, rows);
+  Tensor attended = device.activations({selected.spans.rows(), shape.query_size()});
+  device.attention_paged(attended, wanted.queries(), cache, layer.memory_layer, shape,
+                         selected.spans);
+  wanted.gate(device, attended);
   return attended;
 }
 

@@ -198,17 +198,29 @@ class Decoder {
   /// mix of all rows, for the selected ones; `selected` is the pass of these alone.
   Tensor mix_rows(Device& device, int index, const Tensor& hidden_states, const Pass& pass,
                   const RowSelection& selection, const Pass& selected) const;
-  /// Gates if there are any, queries, keys and values of hidden_states, heads normed.
-  Tensor project(Device& device, const Layer& layer, const Tensor& hidden_states) const;
+  /// Gates if there are any, queries, keys and values of rows, side by side, heads normed. In
+  /// layers that store neither, there are no keys and values.
+  struct Projected {
+    Tensor all;
+    std::int64_t gates;  // columns
+    std::int64_t query;
+    std::int64_t key;
+
+    Tensor qkv() const { return all.view_columns(gates, all.size(1) - gates); }
+    Tensor queries() const { return all.view_columns(gates, query); }
+    Tensor keys() const { return all.view_columns(gates + query, key); }
+    Tensor values() const { return all.view_columns(gates + query + key, key); }
+    /// What queries gathered, behind their gates.
+    void gate(Device& device, const Tensor& attended) const;
+    /// Gates and queries of some rows alone.
+    Projected queries_of(Device& device, std::span<const std::int32_t> rows) const;
+  };
+  Projected project(Device& device, const Layer& layer, const Tensor& hidden_states) const;
   /// What the heads gather for hidden_states, [rows, num_heads * head_dim].
   Tensor attend(Device& device, int index, const Tensor& hidden_states, const Pass& pass) const;
   /// What follows a layer's heads.
   void finish_layer(Device& device, int index, const Tensor& hidden_states, const Tensor& mixed,
                     const Pass& pass) const;
-  /// Columns of gates before those of queries.
-  std::int64_t gate_columns(const Layer& layer) const {
-    return config_.attention_gate ? layer.attention.query_size() : 0;
-  }
   void add_mlp(Device& device, const Layer& layer, const Tensor& hidden_states) const;
   /// What an MLP and experts give together, f32 [rows, hidden_size].
   Tensor mlp_with_experts(Device& device, const Layer& layer, const Tensor& hidden_states) const;
