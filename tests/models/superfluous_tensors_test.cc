@@ -84,7 +84,7 @@ TEST_P(SuperfluousTensors, WhatChangesNoAnswerIsAccepted) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Goldens, SuperfluousTensors, testing::ValuesIn(goldens::all_checkpoints()),
-                         [](const auto& info) { return goldens::test_name(info.param); });
+                         [](const auto& test) { return goldens::test_name(test.param); });
 
 TEST(SuperfluousTensor, ABiasThatTheArchitectureHasNotIsNamed) {
   const std::string bias = "model.layers.0.mlp.down_proj.bias";
