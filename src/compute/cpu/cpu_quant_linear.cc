@@ -61,8 +61,7 @@ bool CpuDevice::do_fused_linear(const Tensor& y, const Tensor& x, const Weight& 
   const auto& segments = static_cast<const PackedMatrix&>(w).segments();
   const bool integers = segments.size() == 1 && segments[0].integer() && rounded_inputs_;
   if (!integers) return false;
-  // One row is multiplied otherwise, with little to write. Gates work on pairs of whole panels.
-  if ((options.gate || options.add) && x.rows() < 2) return false;
+  // Gates work on pairs of whole panels.
   if (options.gate && w.outputs() % (2 * kPanel) != 0) return false;
   RowNorm norm;
   if (options.norm_weight) norm = {options.norm_weight->data<float>(), options.norm_eps};

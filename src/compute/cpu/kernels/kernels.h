@@ -61,7 +61,7 @@ struct QuantGemmArgs {
   std::int64_t y_stride;
   std::int64_t panel_begin;
   std::int64_t panel_end;
-  // What is done with integer products of several rows before they are written:
+  // What is done with integer products before they are written:
   bool gated =
       false;  // y = gate(product) * product outputs / 2 further on; panels of the first half
   ActivationKind gate = ActivationKind::kSilu;

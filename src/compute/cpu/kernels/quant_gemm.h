@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "compute/cpu/kernels/dot_tile.h"
+#include "compute/cpu/kernels/e4m3_gemv.h"
 #include "compute/cpu/kernels/elementwise.h"
 #include "compute/cpu/kernels/gemm.h"
 #include "compute/cpu/kernels/kernels.h"

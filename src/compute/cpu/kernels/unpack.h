@@ -193,14 +193,14 @@ I32x16 load_part_mins(const std::uint8_t* record, int pair) {
   }
 }
 
-/// Integer scales of part 2 pair + kSecond.
-template <ScaleKind kScales, int kSecond>
-I32x16 load_part_scales(const std::uint8_t* record, int pair) {
+/// Integer scales of a part. kOdd: whether its number is; where parts are chunks, nobody asks.
+template <ScaleKind kScales, int kOdd>
+I32x16 load_part_scales(const std::uint8_t* record, int part) {
   if constexpr (kScales == ScaleKind::kParts8Min) {
-    return load_unsigned(record + 64 + std::ptrdiff_t{32} * pair + 16 * kSecond);
+    return load_unsigned(record + 64 + std::ptrdiff_t{16} * part);
   } else {
-    const I32x16 both = load_byte_pairs(record + 64 + std::ptrdiff_t{32} * pair);
-    return bit_and(shift_right<16 * kSecond>(both), 15);
+    const I32x16 both = load_byte_pairs(record + 64 + std::ptrdiff_t{32} * (part / 2));
+    return bit_and(shift_right<16 * kOdd>(both), 15);
   }
 }
 
@@ -218,8 +218,8 @@ void for_parts(const std::uint8_t* record, const Part& part) {
   constexpr int kParts = kScales == ScaleKind::kParts8Min ? 8 : 16;
   for (int pair = 0; pair < kParts / 2; ++pair) {
     const I32x16 mins = load_part_mins<kScales>(record, pair);
-    part(2 * pair, load_part_scales<kScales, 0>(record, pair), bit_and(mins, 0xffff));
-    part(2 * pair + 1, load_part_scales<kScales, 1>(record, pair), shift_right<16>(mins));
+    part(2 * pair, load_part_scales<kScales, 0>(record, 2 * pair), bit_and(mins, 0xffff));
+    part(2 * pair + 1, load_part_scales<kScales, 1>(record, 2 * pair + 1), shift_right<16>(mins));
   }
 }
 
