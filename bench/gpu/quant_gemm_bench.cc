@@ -8,7 +8,7 @@
 //   quant_gemm_bench check_streamed      the products of src/compute/cuda/stream_gemm
 //   quant_gemm_bench check_streamed_few  fewer, for compute-sanitizer
 //   quant_gemm_bench time [rows..]  the linear maps of Qwen2.5-VL-7B in 4 bits, as chains in graphs
-//   quant_gemm_bench stream [rows..]  the same, streamed where that fits
+//   quant_gemm_bench stream [rows..]  the same, streamed where that pays
 //   quant_gemm_bench cuts [rows..]  other cuts of streamed products
 //   quant_gemm_bench plans [rows..] other plans for the same matrices
 //   quant_gemm_bench formats        one matrix in other formats

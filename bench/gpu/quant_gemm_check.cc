@@ -358,9 +358,9 @@ const WeightFormat kHalfAffine = {
 
 int check_streamed_few() {
   ThreadPool threads(12);
-  check_streamed_format(affine(4), 200, 2048, threads, {3, 12});
-  check_streamed_format(WeightFormat::blocks(GgmlType::kQ4_0), 100, 768, threads, {16});
-  check_streamed_codes(320, 2048, threads, {5, 16});
+  check_streamed_format(affine(4), 72, 768, threads, {3, 12});
+  check_streamed_format(WeightFormat::blocks(GgmlType::kQ4_0), 40, 512, threads, {16});
+  check_streamed_codes(128, 768, threads, {5, 16});
   std::printf(failures == 0 ? "all good\n" : "%d FAILURES\n", failures);
   return failures;
 }

@@ -203,7 +203,9 @@ void time_model(const std::vector<int>& rows_list, bool streamed) {
     const auto how = [&](int i) -> How {
       const WeightView& w = i == 4 ? weights.back().view : weights[i].view;
       const bool gated = kQwen7B[i].gated;
-      if (!streamed || !stream_gemm_fits(w)) return {quant_gemm_plan(w, gated, multiprocessors())};
+      if (!streamed || !stream_gemm_pays(w, rows, gated, multiprocessors())) {
+        return {quant_gemm_plan(w, gated, multiprocessors())};
+      }
       return {{}, stream_gemm_cut(w, gated, kQwen7B[i].coded, multiprocessors())};
     };
     std::vector<Launch> step;

@@ -121,8 +121,9 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
       order = segment.view.input_order;
     }
     const bool gated = options.gate.has_value();
-    const bool streamed = x.rows() <= kStreamGemmRows && !options_.batch_invariant &&
-                          stream_gemm_pays(segment.view, gated, processors());
+    // Whose bits are not quant_gemm's, which takes any number of rows.
+    const bool streamed =
+        !options_.batch_invariant && stream_gemm_pays(segment.view, x.rows(), gated, processors());
     const QuantGemmPlan plan = quant_gemm_plan(segment.view, gated, processors());
     std::shared_ptr<QuantizedRows> results;
     if (((gated && y.dtype() == DType::kF16) || next_norm) &&

@@ -18,9 +18,13 @@ constexpr u32 kSharedBytes = 226 << 10;
 /// As much as is on its way when memory is busy, twice.
 constexpr u32 kAheadBytes = 66000;
 
-/// Of weights, of a multiprocessor. With fewer a launch's beginning and end are most of it:
-/// Qwen2.5- VL-7B's 4608 and 3584 rows of 3584 take 5 to 15 % longer than by quant_gemm on an H200.
+/// Rows of weights for a multiprocessor. With fewer a launch's beginning and end are most of it:
+/// the 4608 and 3584 rows of Qwen2.5-VL-7B's smaller matrices take 4 to 20 % longer than by
+/// quant_gemm on an H200.
 constexpr u32 kLeastOutputs = 128;
+/// Warps that multiply for more than 8 rows: with the 8 that rows of 2048 inputs make, gate and up
+/// of the 3B model take 7 % longer than by quant_gemm.
+constexpr u32 kLeastWorkers = 12;
 
 using Entry = void (*)(KernelArgs);
 
@@ -165,16 +169,18 @@ bool stream_gemm_fits(const saccade::gpu::WeightView& weight) {
   return runs_wgmma(reinterpret_cast<const void*>(entry));
 }
 
-bool stream_gemm_pays(const saccade::gpu::WeightView& weight, bool gated, int multiprocessors) {
-  if (weight.outputs < streamed::kLeastOutputs * static_cast<std::uint32_t>(multiprocessors) ||
+bool stream_gemm_pays(const saccade::gpu::WeightView& weight, std::int64_t rows, bool gated,
+                      int multiprocessors) {
+  const auto processors = static_cast<std::uint32_t>(multiprocessors);
+  if (rows > kStreamGemmRows || weight.outputs < streamed::kLeastOutputs * processors ||
       !stream_gemm_fits(weight)) {
     return false;
   }
   // With codes is the harder case.
   const bool coded = stream_gemm_quantizes(weight, gated);
-  return std::ranges::any_of(streamed::kCuts, [&](const StreamGemmCut& cut) {
-    return stream_gemm_can_cut(weight, gated, coded, cut, multiprocessors);
-  });
+  const StreamGemmCut cut = stream_gemm_cut(weight, gated, coded, multiprocessors);
+  const streamed::Plan plan = streamed::make_plan(weight, gated, coded, cut, processors);
+  return streamed::fits(plan) && (rows <= 8 || plan.workers() >= streamed::kLeastWorkers);
 }
 
 bool stream_gemm_quantizes(const saccade::gpu::WeightView& weight, bool gated) {

@@ -1,12 +1,15 @@
-// y = x W^T of 4-bit weights for 2 to 16 rows of activations on Hopper: weights stream through
-// shared memory once, as in gemv/stream_gemv.h, and tensor cores multiply their codes with the int8
-// activations of quant_gemm/quant_gemm.h, whose arguments and results these products share.
+// y = x W^T of 4-bit weights for up to 16 rows of activations on Hopper: weights stream through
+// shared memory once, as in gemv/stream_gemv.h. Arguments and results are those of
+// quant_gemm/quant_gemm.h: activations arrive as int8 with a scale for each chunk.
 //
-// A warp keeps the activations of 256 inputs in registers for the whole launch and takes these
-// inputs of every output. One warp asks for weights, another adds up what warps have of the same
-// outputs, and nobody else waits for anybody but for weights: where quant_gemm's warps meet at a
-// barrier after every 256 inputs, these run on.
+// A warp keeps the activations of 256 inputs in registers for the whole launch, as f16, and takes
+// these inputs of every output. One warp asks for weights, another adds up what warps have of the
+// same outputs, and nobody else waits for anybody but for weights: where quant_gemm's warps meet at
+// a barrier after every 256 inputs, these run on. Rounding to f16 moves a result by about 4e-4,
+// relatively, a tenth of what int8 costs.
 #pragma once
+
+#include <cstdint>
 
 #include "compute/cuda/quant_gemm/quant_gemm.h"
 
@@ -25,9 +28,11 @@ struct StreamGemmCut {
 /// Whether there is a kernel for the weight that runs on the current device.
 bool stream_gemm_fits(const saccade::gpu::WeightView& weight);
 
-/// Whether such a product is expected to be faster than quant_gemm's: there is a kernel, and each
-/// multiprocessor has enough outputs to be worth taking the activations into registers for.
-bool stream_gemm_pays(const saccade::gpu::WeightView& weight, bool gated, int multiprocessors);
+/// Whether such a product of `rows` rows is expected to be faster than quant_gemm's: there is a
+/// kernel, and each multiprocessor has enough outputs to be worth taking the activations into
+/// registers for, and enough warps to multiply.
+bool stream_gemm_pays(const saccade::gpu::WeightView& weight, std::int64_t rows, bool gated,
+                      int multiprocessors);
 
 /// The cut that is expected to be the fastest. `coded`: results are written as codes as well.
 StreamGemmCut stream_gemm_cut(const saccade::gpu::WeightView& weight, bool gated, bool coded,
