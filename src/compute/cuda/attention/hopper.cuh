@@ -126,12 +126,6 @@ __device__ __forceinline__ void store_matrices(std::uint32_t to, std::uint32_t a
                : "memory");
 }
 
-/// Adds to two neighbours in device memory, at a multiple of 8 bytes.
-__device__ __forceinline__ void add_pair(float* to, float low, float high) {
-  asm volatile("red.relaxed.gpu.global.add.v2.f32 [%0], {%1, %2};" ::"l"(to), "f"(low), "f"(high)
-               : "memory");
-}
-
 __device__ __forceinline__ int rank_in_cluster() {
   std::uint32_t rank;
   asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
@@ -196,14 +190,11 @@ __device__ __forceinline__ void pin(float (&d)[kTiles][4]) {
   SACCADE_NUMBERS_64                                                                        \
   ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, " \
   "%81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
-#define SACCADE_NUMBERS_112                                                                  \
-  SACCADE_NUMBERS_96                                                                         \
-  ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, " \
-  "%111"
-#define SACCADE_NUMBERS_128                                                                \
-  SACCADE_NUMBERS_112                                                                      \
-  ", %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, " \
-  "%126, %127"
+#define SACCADE_NUMBERS_128                                                              \
+  SACCADE_NUMBERS_96                                                                     \
+  ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, "   \
+  "%110, %111, %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, " \
+  "%124, %125, %126, %127"
 
 // Both operands in shared memory, both with k contiguous. r0 to r2: numbers of the operands that
 // follow the accumulators.
@@ -227,22 +218,15 @@ template <int kTiles>
 __device__ __forceinline__ void wgmma_shared(float (&d)[kTiles][4], std::uint64_t a,
                                              std::uint64_t b, int add) {
 #ifdef SACCADE_SM90A
-  static_assert(kTiles == 8 || kTiles == 16 || kTiles == 24 || kTiles == 28 || kTiles == 32);
+  static_assert(kTiles == 8 || kTiles == 16 || kTiles == 24);
   if constexpr (kTiles == 8) {
     SACCADE_WGMMA_SHARED(64, SACCADE_NUMBERS_32, 32, 33, 34, SACCADE_TILES_8(0));
   } else if constexpr (kTiles == 16) {
     SACCADE_WGMMA_SHARED(128, SACCADE_NUMBERS_64, 64, 65, 66, SACCADE_TILES_8(0),
                          SACCADE_TILES_8(8));
-  } else if constexpr (kTiles == 24) {
+  } else {
     SACCADE_WGMMA_SHARED(192, SACCADE_NUMBERS_96, 96, 97, 98, SACCADE_TILES_8(0),
                          SACCADE_TILES_8(8), SACCADE_TILES_8(16));
-  } else if constexpr (kTiles == 28) {
-    SACCADE_WGMMA_SHARED(224, SACCADE_NUMBERS_112, 112, 113, 114, SACCADE_TILES_8(0),
-                         SACCADE_TILES_8(8), SACCADE_TILES_8(16), SACCADE_TILES_2(24),
-                         SACCADE_TILES_2(26));
-  } else {
-    SACCADE_WGMMA_SHARED(256, SACCADE_NUMBERS_128, 128, 129, 130, SACCADE_TILES_8(0),
-                         SACCADE_TILES_8(8), SACCADE_TILES_8(16), SACCADE_TILES_8(24));
   }
 #endif
 }
@@ -279,7 +263,6 @@ __device__ __forceinline__ void wgmma_registers(float (&d)[kTiles][4], const std
 #undef SACCADE_NUMBERS_48
 #undef SACCADE_NUMBERS_64
 #undef SACCADE_NUMBERS_96
-#undef SACCADE_NUMBERS_112
 #undef SACCADE_NUMBERS_128
 #undef SACCADE_WGMMA_SHARED
 #undef SACCADE_WGMMA_REGISTERS

@@ -1,5 +1,5 @@
-// Products of many rows with dense f16 weights on Hopper, and what follows them in the same pass:
-// gates, biases, sums. cuBLASLt has no product that gates its own results.
+// Products of many rows with dense f16 weights on Hopper, which gate their own results or add a
+// bias to them. cuBLASLt has no product that gates.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -13,17 +13,16 @@ namespace saccade::compute::cuda {
 enum class GemmEpilogue {
   kGate,   ///< y f16 = activation(x w^T + bias) * (x u^T + up_bias)
   kStore,  ///< y f16 = x w^T + bias
-  kAdd,    ///< y f32 += x w^T + bias
 };
 
-/// Matrices lie row after row in device memory. Strides are elements from row to row; those of x
-/// and w, and of y where it is f16, are multiples of 8, and these begin at multiples of 16 bytes (y
-/// of kAdd: multiples of 2 and 8 bytes).
+/// Matrices of f16 lie row after row in device memory and begin at multiples of 16 bytes. Strides
+/// are elements from row to row, multiples of 8. What f16 cannot hold becomes its largest number;
+/// not-a-numbers stay.
 struct DenseGemmArgs {
   GemmEpilogue epilogue = GemmEpilogue::kStore;
   void* y = nullptr;        ///< [rows, columns]
-  const void* x = nullptr;  ///< f16 [rows, inputs]
-  const void* w = nullptr;  ///< f16 [columns, inputs]
+  const void* x = nullptr;  ///< [rows, inputs]
+  const void* w = nullptr;  ///< [columns, inputs]
   /// Of kGate: u [columns, inputs] begins so many rows after w.
   std::int64_t up_row = 0;
   const float* bias = nullptr;     ///< [columns]; null: none

@@ -10,9 +10,7 @@ namespace saccade::compute::cuda::gemm {
 struct EpilogueArgs {
   const float* bias;     // null: none
   const float* up_bias;  // of kGate, where there is a bias
-  float* sums;           // y of kAdd
-  std::int64_t sums_stride;
-  int rows, columns;  // of y
+  int columns;           // of y
   saccade::gpu::Function activation;
 };
 
@@ -39,12 +37,8 @@ struct Epilogue {
   __device__ __forceinline__ void operator()(Sums& d, int row, int column) const {
     if (args.bias != nullptr) add_bias(d, column);
     if constexpr (kKind == GemmEpilogue::kGate) gate(d);
-    if constexpr (kKind == GemmEpilogue::kAdd) {
-      add(d, row, column);
-    } else {
 #pragma unroll
-      for (int i = 0; i < kColumns / 8; i += kPartTiles) store(&d[i], row, column + i * 8);
-    }
+    for (int i = 0; i < kColumns / 8; i += kPartTiles) store(&d[i], row, column + i * 8);
   }
 
  private:
@@ -125,22 +119,6 @@ struct Epilogue {
 
   static __device__ __forceinline__ std::uint32_t held(float low, float high) {
     return ptx::hold(ptx::pack(low, high));
-  }
-
-  /// By the second cache, once for each element.
-  __device__ __forceinline__ void add(const Sums& d, int row, int column) const {
-    const int thread = threadIdx.x % 128;
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int at_row = row + thread / 32 * 16 + thread % 32 / 4 + half * 8;
-      if (at_row >= args.rows) continue;
-      float* to = args.sums + at_row * args.sums_stride;
-#pragma unroll
-      for (int i = 0; i < Tile::kAccumulators; ++i) {
-        const int at = column + i * 8 + lane_column();
-        if (at < args.columns) hopper::add_pair(to + at, d[i][2 * half], d[i][2 * half + 1]);
-      }
-    }
   }
 };
 

@@ -1,7 +1,7 @@
 // Dense products by wgmma, after CUTLASS's persistent "ping-pong" kernels for Hopper: one thread
 // copies operands through the tensor memory accelerator, and two warpgroups take turns at the
-// tensor cores, so that these never wait for the end of a tile. Blocks of a cluster share operands:
-// each copies a part of them to all that need it.
+// tensor cores, so that these never wait for the end of a tile. Two blocks of a cluster share an
+// operand: each copies half of it to both.
 #pragma once
 
 #include "compute/cuda/gemm/gemm_epilogue.cuh"
@@ -15,59 +15,33 @@ struct KernelArgs {
   int half_rows;  // of the weights, from the first half of a tile to the second
 };
 
-/// A block's place in its cluster, and those beside it.
-struct ClusterPlace {
-  int rank, row, column;
-  int size;
-
-  __device__ __forceinline__ explicit ClusterPlace(const TileOrder& order)
-      : rank(hopper::rank_in_cluster()),
-        row(rank % order.cluster_rows),
-        column(rank / order.cluster_rows),
-        size(order.cluster_rows * order.cluster_columns) {}
-
-  /// Blocks that this one's stages depend on: itself, and its neighbours.
-  static __device__ __forceinline__ int sharing(const TileOrder& order) {
-    return order.cluster_rows + order.cluster_columns - 1;
-  }
-  /// The one that `lane` tells of a free stage.
-  __device__ __forceinline__ int partner(int lane) const {
-    return lane == 0 ? rank : lane == 1 ? rank ^ 1 : rank ^ 2;
-  }
-};
-
 __device__ __forceinline__ void produce(const Tile& tile, const KernelArgs& args,
                                         const CUtensorMap* x, const CUtensorMap* w,
                                         int columns_of_tile) {
-  const TileOrder& order = args.order;
-  const ClusterPlace here(order);
-  const auto bit = [](int rank) { return static_cast<std::uint16_t>(1 << rank); };
-  const std::uint16_t same_row = bit(here.rank) | bit(here.rank ^ order.cluster_rows);
-  const std::uint16_t same_column = bit(here.rank) | bit(here.rank ^ 1);
+  constexpr std::uint16_t kBoth = 3;
+  const int rank = hopper::rank_in_cluster();
   Ring ring(0);
-  for (int group = blockIdx.x / here.size; group < order.groups(); group += gridDim.x / here.size) {
-    const TilePlace place = order.place(group, here.rank);
-    const int row = place.row * Tile::kRows;
-    const int column = place.column * columns_of_tile;
+  for (int pair = blockIdx.x / Tile::kCluster; pair < args.order.pairs();
+       pair += gridDim.x / Tile::kCluster) {
+    const TilePlace place = args.order.place(pair, rank);
+    const auto row = [&](int half) { return place.row * Tile::kRows + half * (Tile::kRows / 2); };
+    const auto column = [&](int half) {
+      return place.column * columns_of_tile + half * args.half_rows;
+    };
     for (int k = 0; k < args.depth; ++k, ring.advance()) {
       hopper::barrier_wait(tile.empty(ring.stage), ring.parity ^ 1);
       const std::uint32_t full = tile.full(ring.stage);
       hopper::barrier_arrive_expecting(full, Tile::kStageBytes);
       const int input = k * Tile::kDepth;
-      const auto rows_at = [&](int half) { return row + half * (Tile::kRows / 2); };
-      if (order.cluster_columns == 2) {
-        hopper::copy_box_to_cluster(tile.rows(ring.stage, here.column), x, input,
-                                    rows_at(here.column), full, same_row);
+      if (args.order.pair_rows) {
+        hopper::copy_box(tile.rows(ring.stage, 0), x, input, row(0), full);
+        hopper::copy_box(tile.rows(ring.stage, 1), x, input, row(1), full);
+        hopper::copy_box_to_cluster(tile.weights(ring.stage, rank), w, input, column(rank), full,
+                                    kBoth);
       } else {
-        hopper::copy_box(tile.rows(ring.stage, 0), x, input, rows_at(0), full);
-        hopper::copy_box(tile.rows(ring.stage, 1), x, input, rows_at(1), full);
-      }
-      if (order.cluster_rows == 2) {
-        hopper::copy_box_to_cluster(tile.weights(ring.stage, here.row), w, input,
-                                    column + here.row * args.half_rows, full, same_column);
-      } else {
-        hopper::copy_box(tile.weights(ring.stage, 0), w, input, column, full);
-        hopper::copy_box(tile.weights(ring.stage, 1), w, input, column + args.half_rows, full);
+        hopper::copy_box_to_cluster(tile.rows(ring.stage, rank), x, input, row(rank), full, kBoth);
+        hopper::copy_box(tile.weights(ring.stage, 0), w, input, column(0), full);
+        hopper::copy_box(tile.weights(ring.stage, 1), w, input, column(1), full);
       }
     }
   }
@@ -94,21 +68,19 @@ template <GemmEpilogue kKind>
 __device__ __forceinline__ void consume(const Tile& tile, const KernelArgs& args,
                                         const CUtensorMap* y, int consumer) {
   const TileOrder& order = args.order;
-  const ClusterPlace here(order);
   const int lane = threadIdx.x % 32;
-  const bool tells = lane < ClusterPlace::sharing(order);
-  const int partner = here.partner(lane);
   const auto release = [&](int stage) {
-    if (tells) hopper::barrier_arrive_in_cluster(tile.empty(stage), partner);
+    if (lane < Tile::kCluster) hopper::barrier_arrive_in_cluster(tile.empty(stage), lane);
   };
   const Epilogue<kKind> epilogue{tile, args.epilogue, y, consumer};
-  const int clusters = gridDim.x / here.size;
+  const int rank = hopper::rank_in_cluster();
+  const int clusters = gridDim.x / Tile::kCluster;
   const int other = consumer ^ 1;
   // Consumer 0 begins.
   if (consumer == 1) hopper::named_arrive(Tile::kTurnBarrier + other, 256);
   unsigned index = consumer;  // of the block's tiles
-  for (int group = blockIdx.x / here.size + consumer * clusters; group < order.groups();
-       group += 2 * clusters, index += 2) {
+  for (int pair = blockIdx.x / Tile::kCluster + consumer * clusters; pair < order.pairs();
+       pair += 2 * clusters, index += 2) {
     float d[Tile::kBlocks][Tile::kAccumulators][4];
     Ring ring(index * args.depth);
     int last = 0;
@@ -122,12 +94,12 @@ __device__ __forceinline__ void consume(const Tile& tile, const KernelArgs& args
       }
       last = ring.stage;
     }
-    if (group + clusters < order.groups()) hopper::named_arrive(Tile::kTurnBarrier + other, 256);
+    if (pair + clusters < order.pairs()) hopper::named_arrive(Tile::kTurnBarrier + other, 256);
     hopper::wgmma_wait<0>();
 #pragma unroll
     for (int block = 0; block < Tile::kBlocks; ++block) hopper::pin(d[block]);
     release(last);
-    const TilePlace place = order.place(group, here.rank);
+    const TilePlace place = order.place(pair, rank);
 #pragma unroll
     for (int block = 0; block < Tile::kBlocks; ++block) {
       epilogue(d[block], place.row * Tile::kRows + block * 64, place.column * columns_of_y(kKind));
@@ -143,9 +115,10 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
 #ifdef SACCADE_SM90A
   extern __shared__ unsigned char shared[];
   const Tile tile(shared);
-  tile.init_barriers(ClusterPlace::sharing(args.order));
+  tile.init_barriers();
   ptx::wait_for_previous_kernels();
   if (threadIdx.x / 128 == 0) {
+    // 65,536 registers: 168 a thread at the start, then 232 for those that multiply.
     hopper::give_registers<40>();
     if (threadIdx.x == 0) {
       produce(tile, args, &x, &w, columns_of_y(kKind));

@@ -8,23 +8,24 @@ struct TilePlace {
   int row, column;
 };
 
-/// A cluster of blocks does tiles that lie side by side, and takes every n-th such group. Groups
-/// that are done at the same time should share operands in the second cache: they are taken from
-/// bands of `band` groups of rows, all rows of a band before the next column.
+/// Two blocks of a cluster do a pair of tiles that share an operand, and a cluster takes every n-th
+/// pair. Pairs that are done at the same time should share operands in the second cache: they are
+/// taken from bands of `band` rows of pairs, all rows of a band before the next column.
 struct TileOrder {
-  int rows, columns;                  ///< in groups
-  int band;                           ///< in groups
-  int cluster_rows, cluster_columns;  ///< of a group, in tiles: 1 or 2
+  int rows, columns;  ///< in pairs
+  int band;
+  bool pair_rows;  ///< a pair has two tiles of rows and one's weights; otherwise the reverse
 
-  __device__ __forceinline__ int groups() const { return rows * columns; }
+  __device__ __forceinline__ int pairs() const { return rows * columns; }
 
   /// Of block `rank` of the cluster.
-  __device__ __forceinline__ TilePlace place(int group, int rank) const {
-    const int first = group / (band * columns) * band;
+  __device__ __forceinline__ TilePlace place(int pair, int rank) const {
+    const int first = pair / (band * columns) * band;
     const int height = min(band, rows - first);
-    const int within = group - first * columns;
-    return {(first + within % height) * cluster_rows + rank % cluster_rows,
-            within / height * cluster_columns + rank / cluster_rows};
+    const int within = pair - first * columns;
+    const int row = first + within % height;
+    const int column = within / height;
+    return pair_rows ? TilePlace{2 * row + rank, column} : TilePlace{row, 2 * column + rank};
   }
 };
 

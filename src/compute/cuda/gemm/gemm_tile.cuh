@@ -27,6 +27,7 @@ struct Tile {
   static constexpr int kConsumers = 2;
   static constexpr int kThreads = (kConsumers + 1) * 128;
   static constexpr int kDepth = 64;  ///< inputs of a stage: a row of the swizzle's pattern
+  static constexpr int kCluster = 2;
 
   using HalfRows = hopper::PartedTile<kRows / 2, kDepth>;
   using Weights = hopper::PartedTile<kColumns, kDepth>;
@@ -40,6 +41,7 @@ struct Tile {
   /// 1024 more than needed: the begin is rounded up to the pattern of the swizzle.
   static constexpr int kSharedBytes =
       1024 + kStages * (kStageBytes + 2 * 8) + kConsumers * kOutputBytes;
+  static_assert(kSharedBytes <= 227 << 10);
 
   // Named barriers, of each consumer; 0 is __syncthreads'.
   static constexpr int kTurnBarrier = 1;
@@ -64,12 +66,13 @@ struct Tile {
   }
   __device__ __forceinline__ std::uint32_t empty(int stage) const { return full(kStages + stage); }
 
-  /// By all threads, before anything else. `sharing`: blocks that a block's stages depend on.
-  __device__ __forceinline__ void init_barriers(int sharing) const {
+  /// By all threads, before anything else.
+  __device__ __forceinline__ void init_barriers() const {
     if (threadIdx.x == 0) {
       for (int stage = 0; stage < kStages; ++stage) {
         hopper::barrier_init(full(stage), 1);
-        hopper::barrier_init(empty(stage), sharing * 4);  // warps
+        // Warps of one consumer in each block: what a block copies may be in use in the other.
+        hopper::barrier_init(empty(stage), kCluster * 4);
       }
       hopper::barrier_init_fence();
     }
