@@ -69,6 +69,10 @@ __device__ float plain_sum(const DenseGemmArgs& args, std::int64_t row, std::int
   return sum;
 }
 
+__device__ float rounded(float value) {
+  return __half2float(__float2half_rn(value));
+}
+
 /// What args.y [rows, columns] should be, in f32.
 __global__ void plain_product(float* y, DenseGemmArgs args) {
   const std::int64_t column = blockIdx.x * 32ll + threadIdx.x;
@@ -79,7 +83,8 @@ __global__ void plain_product(float* y, DenseGemmArgs args) {
     DenseGemmArgs up = args;
     up.w = static_cast<const F16*>(args.w) + args.up_row * args.w_stride;
     up.bias = args.up_bias;
-    sum = saccade::gpu::apply(args.activation, sum, 0.0f) * plain_sum(up, row, column);
+    sum = saccade::gpu::apply(args.activation, rounded(sum), 0.0f) *
+          rounded(plain_sum(up, row, column));
   }
   y[row * args.columns + column] = sum;
 }

@@ -95,7 +95,7 @@ TEST_F(LargeProducts, GateTheirResults) {
     const Tensor y =
         device_->gated_linear(upload(*device_, x, {rows, inputs}), *w.pack(*device_, 2 * inner),
                               {.bias = with_bias ? &b : nullptr, .gate = activation});
-    expect_close(in_f32(*device_, y), wanted, 1e-3);
+    expect_close(in_f32(*device_, y), wanted, 1.5e-3);  // rounded three times
   }
 }
 

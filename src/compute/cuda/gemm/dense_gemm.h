@@ -17,7 +17,8 @@ enum class GemmEpilogue {
 
 /// Matrices of f16 lie row after row in device memory and begin at multiples of 16 bytes. Strides
 /// are elements from row to row, multiples of 8. What f16 cannot hold becomes its largest number;
-/// not-a-numbers stay.
+/// not-a-numbers stay. Results are rounded to f16 before they gate or are gated, as they would be
+/// if that were done afterwards.
 struct DenseGemmArgs {
   GemmEpilogue epilogue = GemmEpilogue::kStore;
   void* y = nullptr;        ///< [rows, columns]

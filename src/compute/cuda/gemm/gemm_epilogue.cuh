@@ -60,14 +60,23 @@ struct Epilogue {
     }
   }
 
+  /// Two sums as they would be between a product and its gates.
+  static __device__ __forceinline__ float2 as_f16(const float* sums) {
+    const std::uint32_t pair = held(sums[0], sums[1]);
+    return __half22float2(reinterpret_cast<const __half2&>(pair));
+  }
+
   template <saccade::gpu::Function kFunction>
   static __device__ __forceinline__ void gate_by(Sums& d) {
     constexpr int kHalf = Tile::kAccumulators / 2;
 #pragma unroll
     for (int i = 0; i < kHalf; ++i) {
 #pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        d[i][j] = saccade::gpu::apply(kFunction, d[i][j], 0.0f) * d[i + kHalf][j];
+      for (int j = 0; j < 4; j += 2) {
+        const float2 gates = as_f16(&d[i][j]);
+        const float2 up = as_f16(&d[i + kHalf][j]);
+        d[i][j] = saccade::gpu::apply(kFunction, gates.x, 0.0f) * up.x;
+        d[i][j + 1] = saccade::gpu::apply(kFunction, gates.y, 0.0f) * up.y;
       }
     }
   }
