@@ -5,10 +5,12 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <random>
 #include <vector>
 
 #include "compute/cuda/quant_gemm/quant_gemm.h"
+#include "compute/cuda/stream_gemm/stream_gemm.h"
 #include "compute/gpu/weight_pack.h"
 #include "packed_weights.h"
 #include "random_weights.h"
@@ -63,6 +65,23 @@ inline int multiprocessors() {
   return count;
 }
 
+/// Which kernel multiplies, and how it cuts the work: streamed where there is a cut.
+struct How {
+  QuantGemmPlan plan;
+  std::optional<StreamGemmCut> cut = std::nullopt;
+};
+
+inline void multiply(const QuantGemmArgs& args, const How& how, cudaStream_t stream) {
+  if (how.cut) {
+    CHECK(stream_gemm(args, *how.cut, multiprocessors(), stream));
+  } else {
+    quant_gemm(args, how.plan, stream);
+  }
+}
+
+/// All that stream_gemm_cut chooses from.
+inline const std::vector<StreamGemmCut> kCuts = {{1, false}, {2, false}, {2, true}};
+
 /// Activations as int8, as the quantizing kernel makes them, and as numbers.
 struct Activations {
   std::vector<std::int8_t> codes;
@@ -107,8 +126,13 @@ inline WeightFormat affine(int bits) {
 int check();
 /// The same for a few formats, for compute-sanitizer.
 int check_few();
+/// Streamed products: formats, rows, cuts, all epilogues, codes of results.
+int check_streamed();
+/// Fewer of them, for compute-sanitizer.
+int check_streamed_few();
 
-void time_model(const std::vector<int>& rows_list);
+void time_model(const std::vector<int>& rows_list, bool streamed);
+void time_cuts(const std::vector<int>& rows_list);
 void time_plans(const std::vector<int>& rows_list);
 void time_formats();
 void profile(const std::vector<int>& rows_list);

@@ -88,8 +88,8 @@ struct Case {
   }
 
   /// Results [count, width] of the first `count` rows, as floats.
-  std::vector<float> run(const QuantGemmPlan& plan, int count, QuantGemmOutput output,
-                         bool with_bias, Function activation = Function::kSilu) const {
+  std::vector<float> run(const How& how, int count, QuantGemmOutput output, bool with_bias,
+                         Function activation = Function::kSilu) const {
     const bool gated = output == QuantGemmOutput::kGateF32 || output == QuantGemmOutput::kGateF16;
     const bool half = output == QuantGemmOutput::kGateF16 || output == QuantGemmOutput::kF16;
     const std::int64_t width = gated ? view.outputs / 2 : view.outputs;
@@ -103,7 +103,7 @@ struct Case {
       zeros.fill(0);
       return zeros;
     }();
-    if (quant_gemm_workspace_bytes(view, count, plan) > kWorkspace) std::exit(1);
+    if (!how.cut && quant_gemm_workspace_bytes(view, count, how.plan) > kWorkspace) std::exit(1);
     QuantGemmArgs args;
     args.weight = view;
     args.codes = codes.get();
@@ -115,11 +115,11 @@ struct Case {
     args.output = output;
     args.activation = activation;
     args.workspace = workspace.get();
-    quant_gemm(args, plan, nullptr);
+    multiply(args, how, nullptr);
     CHECK(cudaDeviceSynchronize());
     if (output == QuantGemmOutput::kAddF32) {  // once more: the workspace must be usable again
       y.fill(0x3f);
-      quant_gemm(args, plan, nullptr);
+      multiply(args, how, nullptr);
       CHECK(cudaDeviceSynchronize());
     }
     std::vector<float> values(count * width);
@@ -187,7 +187,7 @@ void check_format(const WeightFormat& format, std::int64_t outputs, std::int64_t
   for (const QuantGemmPlan& plan : plans) {
     std::vector<float> first;
     for (const int rows : {1, 2, 8, 9, 16, 17, 32, 40, 64, 70, 7}) {
-      const std::vector<float> y = c.run(plan, rows, QuantGemmOutput::kF32, rows % 2 == 0);
+      const std::vector<float> y = c.run({plan}, rows, QuantGemmOutput::kF32, rows % 2 == 0);
       const double error = c.error(y, rows, QuantGemmOutput::kF32, rows % 2 == 0);
       worst = std::max(worst, std::isnan(error) ? 1e9 : error);
       if (rows % 2 == 0) continue;  // with the bias
@@ -207,14 +207,14 @@ void check_outputs(ThreadPool& threads) {
   for (const QuantGemmPlan plan : {QuantGemmPlan{3, 1, 4, 2}, {8, 2, 1, 3}}) {
     for (const int rows : {3, 40}) {
       for (const auto output : {QuantGemmOutput::kF16, QuantGemmOutput::kAddF32}) {
-        const double error = c.error(c.run(plan, rows, output, true), rows, output, true);
+        const double error = c.error(c.run({plan}, rows, output, true), rows, output, true);
         expect(error < (output == QuantGemmOutput::kF16 ? 3e-3 : 3e-6), "output", error);
       }
       for (const auto kind : {Function::kSilu, Function::kGelu, Function::kGeluTanh,
                               Function::kQuickGelu, Function::kRelu}) {
         for (const auto output : {QuantGemmOutput::kGateF32, QuantGemmOutput::kGateF16}) {
           const double error =
-              c.error(c.run(plan, rows, output, true, kind), rows, output, true, kind);
+              c.error(c.run({plan}, rows, output, true, kind), rows, output, true, kind);
           expect(error < (output == QuantGemmOutput::kGateF16 ? 3e-3 : 1e-5), "gate", error);
         }
       }
@@ -222,7 +222,169 @@ void check_outputs(ThreadPool& threads) {
   }
 }
 
+/// Streamed products of a weight: rows, cuts, outputs.
+void check_streamed_format(const WeightFormat& format, std::int64_t outputs, std::int64_t inputs,
+                           ThreadPool& threads, const std::vector<int>& rows_list) {
+  const Case c(format, outputs, inputs, kStreamGemmRows, threads);
+  const std::string name = "streamed " + format.name() + " [" + std::to_string(outputs) + ", " +
+                           std::to_string(inputs) + "]";
+  if (!stream_gemm_fits(c.view)) {
+    std::printf("%-40s not supported\n", name.c_str());
+    return;
+  }
+  double worst = 0.0;
+  int cuts = 0;
+  for (const StreamGemmCut& cut : kCuts) {
+    for (const bool gated : {false, true}) {
+      if (!stream_gemm_can_cut(c.view, gated, false, cut, multiprocessors())) continue;
+      ++cuts;
+      std::vector<float> first;
+      for (const int rows : rows_list) {
+        const bool bias = rows % 2 == 0;
+        const auto output = gated           ? QuantGemmOutput::kGateF32
+                            : rows % 3 == 0 ? QuantGemmOutput::kAddF32
+                                            : QuantGemmOutput::kF32;
+        const std::vector<float> y = c.run({{}, cut}, rows, output, bias);
+        const double error = c.error(y, rows, output, bias);
+        worst = std::max(worst, std::isnan(error) ? 1e9 : error);
+        if (bias || output == QuantGemmOutput::kAddF32) continue;
+        const std::size_t width = y.size() / rows;
+        if (first.empty()) first.assign(y.begin(), y.begin() + width);
+        expect(std::memcmp(first.data(), y.data(), width * 4) == 0,
+               (name + ": a row's bits depend on other rows").c_str(), rows);
+      }
+    }
+  }
+  // Activations are f16; rounding them to 8 bits, which the reference has as well, costs ten times
+  // as much.
+  expect(worst < 1e-3, name.c_str(), worst);
+  std::printf("%-40s %d cuts, error %.2g\n", name.c_str(), cuts, worst);
+}
+
+/// Codes that a product leaves besides, against the numbers that it leaves.
+void check_streamed_codes(std::int64_t outputs, std::int64_t inputs, ThreadPool& threads,
+                          const std::vector<int>& rows_list) {
+  const Case c(affine(4), outputs, inputs, kStreamGemmRows, threads);
+  const Buffer norm(random_bias(outputs));
+  const auto norm_values = norm.read<float>();
+  // Any squares are those of a norm.
+  const std::vector<float> squares_of_x(kStreamGemmRows * c.view.chunks, 2.5f);
+  const Buffer squares_in(squares_of_x);
+  int cuts = 0;
+  for (const StreamGemmCut& cut : kCuts) {
+    for (const bool gated : {false, true}) {
+      if (!stream_gemm_can_cut(c.view, gated, true, cut, multiprocessors())) continue;
+      ++cuts;
+      for (const int rows : rows_list) {
+        const std::int64_t width = gated ? outputs / 2 : outputs;
+        const Buffer y(rows * width * 4), codes(rows * width), chunks(rows * width / 32 * 8),
+            squares(rows * width / 32 * 4);
+        for (const Buffer* b : {&codes, &chunks, &squares}) b->fill(0xff);
+        y.fill(gated ? 0xff : 0x3f);
+        QuantGemmArgs args;
+        args.weight = c.view;
+        args.codes = c.codes.get();
+        args.chunks = reinterpret_cast<const ActivationChunk*>(c.chunks.get());
+        args.squares = reinterpret_cast<const float*>(squares_in.get());
+        args.y = y.get();
+        args.y_stride = width;
+        args.rows = rows;
+        args.output = gated ? QuantGemmOutput::kGateF16 : QuantGemmOutput::kAddF32;
+        args.y_codes = codes.get();
+        args.y_chunks = reinterpret_cast<ActivationChunk*>(chunks.get());
+        if (!gated) {
+          args.y_norm = reinterpret_cast<const float*>(norm.get());
+          args.y_squares = reinterpret_cast<float*>(squares.get());
+        }
+        CHECK(stream_gemm(args, cut, multiprocessors(), nullptr));
+        CHECK(cudaDeviceSynchronize());
+        std::vector<float> values;
+        if (gated) {
+          for (const std::uint16_t bits : y.read<std::uint16_t>())
+            values.push_back(f16_value(bits));
+        } else {
+          values = y.read<float>();
+        }
+        const auto found = codes.read<std::int8_t>();
+        const auto beside = chunks.read<ActivationChunk>();
+        const auto sums_of_squares = squares.read<float>();
+        const float factor =
+            1.0f / std::sqrt(2.5f * static_cast<float>(c.view.chunks) / static_cast<float>(inputs));
+        double difference = 0.0, all = 0.0;
+        for (std::int64_t chunk = 0; chunk < rows * width / 32; ++chunk) {
+          int sums[2] = {0, 0};
+          double square = 0.0;
+          for (std::int64_t i = 0; i < 32; ++i) {
+            const std::int64_t at = chunk * 32 + i;
+            const std::int64_t row = at / width, o = at % width;
+            const auto product = [&](std::int64_t of) {
+              return factor * c.products[row * outputs + of];
+            };
+            const double want =
+                gated ? std::clamp(
+                            reference_activate(static_cast<float>(product(o)), Function::kSilu) *
+                                product(o + width),
+                            -65504.0, 65504.0)
+                      : product(o) + std::bit_cast<float>(0x3f3f3f3fu);
+            difference += (want - values[at]) * (want - values[at]);
+            all += want * want;
+            const float coded = gated ? values[at] : values[at] * norm_values[o];
+            const float scale = beside[chunk].scale;
+            expect(std::abs(coded - scale * found[at]) <= 0.502f * scale, "code", at);
+            sums[i / 16] += found[at];
+            square += static_cast<double>(values[at]) * values[at];
+          }
+          const bool same = saccade::gpu::half_sum(beside[chunk].sums, 0) == sums[0] &&
+                            saccade::gpu::half_sum(beside[chunk].sums, 1) == sums[1];
+          expect(same, "sums of codes", static_cast<double>(chunk));
+          if (!gated) {
+            expect(std::abs(sums_of_squares[chunk] - square) < 1e-5 * square, "squares",
+                   static_cast<double>(chunk));
+          }
+        }
+        const double error = std::sqrt(difference / all);
+        expect(error < (gated ? 3e-3 : 1e-3), "results beside codes", error);
+      }
+    }
+  }
+  std::printf("streamed codes [%d, %d]: %d cuts\n", static_cast<int>(outputs),
+              static_cast<int>(inputs), cuts);
+}
+
+const WeightFormat kHalfAffine = {
+    .kind = WeightFormat::Kind::kAffine, .dtype = DType::kF16, .bits = 4, .group_size = 64};
+
 }  // namespace
+
+int check_streamed_few() {
+  ThreadPool threads(12);
+  check_streamed_format(affine(4), 72, 768, threads, {3, 12});
+  check_streamed_format(WeightFormat::blocks(GgmlType::kQ4_0), 40, 512, threads, {16});
+  check_streamed_codes(128, 768, threads, {5, 16});
+  std::printf(failures == 0 ? "all good\n" : "%d FAILURES\n", failures);
+  return failures;
+}
+
+int check_streamed() {
+  ThreadPool threads(12);
+  const std::vector<int> all_rows = {1, 2, 3, 5, 7, 8, 9, 11, 13, 15, 16};
+  for (const WeightFormat& format :
+       {affine(4), kHalfAffine, WeightFormat::blocks(GgmlType::kQ4_0)}) {
+    check_streamed_format(format, 74, 256, threads, all_rows);
+    check_streamed_format(format, 202, 1024, threads, all_rows);
+    check_streamed_format(format, 1000, 3584, threads, {1, 7, 16});
+  }
+  check_streamed_format(affine(4), 4610, 2048, threads, {1, 7, 13});
+  check_streamed_format(affine(4), 96, 6400, threads, {1, 7, 13});
+  check_streamed_format(affine(4), 20000, 768, threads, {1, 7, 13});
+  check_streamed_codes(64, 256, threads, all_rows);
+  check_streamed_codes(2112, 1024, threads, all_rows);
+  check_streamed_codes(18944, 768, threads, {3, 16});
+  check_streamed_codes(320, 6400, threads, {3, 16});
+  check_streamed_codes(3584, 3584, threads, {16});
+  std::printf(failures == 0 ? "all good\n" : "%d FAILURES\n", failures);
+  return failures;
+}
 
 int check_few() {
   ThreadPool threads(12);

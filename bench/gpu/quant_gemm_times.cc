@@ -11,13 +11,13 @@ namespace {
 struct Linear {
   const char* name;
   std::int64_t outputs, inputs;
-  bool gated;
+  bool gated, coded;
 };
-const Linear kQwen7B[] = {{"qkv", 4608, 3584, false},
-                          {"o", 3584, 3584, false},
-                          {"gate_up", 37888, 3584, true},
-                          {"down", 3584, 18944, false},
-                          {"head", 152064, 3584, false}};
+const Linear kQwen7B[] = {{"qkv", 4608, 3584, false, false},
+                          {"o", 3584, 3584, false, true},
+                          {"gate_up", 37888, 3584, true, true},
+                          {"down", 3584, 18944, false, true},
+                          {"head", 152064, 3584, false, false}};
 constexpr int kLayers = 28;
 
 /// Random memory for a weight, without packing one.
@@ -61,12 +61,13 @@ struct RandomWeight {
 
 struct Launch {
   const RandomWeight* weight;
-  bool gated;
-  QuantGemmPlan plan;
+  bool gated, coded;
+  How how;
 };
 
 /// Everything a chain of launches needs besides weights.
 struct Bed {
+  Buffer y_codes{64 * 18944}, y_chunks{64 * 592 * 8}, squares{64 * 592 * 4}, norm{18944 * 4};
   Buffer codes{64 * 18944}, chunks{64 * 592 * 8}, y{std::size_t{64} * 152064 * 4},
       workspace{64 << 20};
   cudaStream_t stream{};
@@ -76,6 +77,8 @@ struct Bed {
     CHECK(cudaMemcpy(codes.get(), x.codes.data(), x.codes.size(), cudaMemcpyHostToDevice));
     CHECK(cudaMemcpy(chunks.get(), x.chunks.data(), x.chunks.size() * 8, cudaMemcpyHostToDevice));
     workspace.fill(0);
+    norm.fill(0);
+    y.fill(0);
     CHECK(cudaStreamCreate(&stream));
   }
 
@@ -87,10 +90,20 @@ struct Bed {
     args.y = y.get();
     args.y_stride = args.weight.outputs;
     args.rows = rows;
-    args.output = l.gated ? QuantGemmOutput::kGateF16 : QuantGemmOutput::kF32;
+    args.output = l.gated   ? QuantGemmOutput::kGateF16
+                  : l.coded ? QuantGemmOutput::kAddF32
+                            : QuantGemmOutput::kF32;
+    if (l.coded) {
+      args.y_codes = y_codes.get();
+      args.y_chunks = reinterpret_cast<ActivationChunk*>(y_chunks.get());
+    }
+    if (l.coded && !l.gated) {
+      args.y_norm = reinterpret_cast<const float*>(norm.get());
+      args.y_squares = reinterpret_cast<float*>(squares.get());
+    }
     args.workspace = workspace.get();
     args.overlap = overlap;
-    quant_gemm(args, l.plan, stream);
+    multiply(args, l.how, stream);
   }
 
   /// Microseconds of a chain, replayed as a graph; the median.
@@ -152,23 +165,31 @@ std::vector<RandomWeight> copies(const WeightFormat& format, const Linear& l) {
   return weights;
 }
 
-double time_one(const Bed& bed, const std::vector<RandomWeight>& weights, bool gated,
-                const QuantGemmPlan& plan, int rows, bool overlap) {
+double time_one(const Bed& bed, const std::vector<RandomWeight>& weights, bool gated, bool coded,
+                const How& how, int rows, bool overlap) {
   std::vector<Launch> chain;
-  for (int i = 0; i < 28; ++i) chain.push_back({&weights[i % weights.size()], gated, plan});
+  for (int i = 0; i < 28; ++i) chain.push_back({&weights[i % weights.size()], gated, coded, how});
   return bed.time(chain, rows, overlap, 5) / 28.0;
 }
 
-void print_line(const char* name, int rows, const QuantGemmPlan& plan, double us, double bytes,
+void print_line(const char* name, int rows, const How& how, double us, double bytes,
                 double bandwidth) {
-  std::printf("%-10s rows %2d  plan %3d x %d x %d, %d stages  %8.2f us  %5.2f TB/s  %3.0f%%\n",
-              name, rows, plan.workers, plan.depth_warps, plan.output_warps, plan.stages, us,
-              bytes / us / 1e6, 100.0 * bytes / us * 1e6 / bandwidth);
+  std::printf("%-10s rows %2d  ", name, rows);
+  if (how.cut) {
+    std::printf("clusters of %d share %s", how.cut->cluster,
+                how.cut->shares_inputs ? "inputs " : "outputs");
+  } else {
+    const QuantGemmPlan& plan = how.plan;
+    std::printf("plan %3d x %d x %d, %d stages  ", plan.workers, plan.depth_warps,
+                plan.output_warps, plan.stages);
+  }
+  std::printf("  %8.2f us  %5.2f TB/s  %3.0f%%\n", us, bytes / us / 1e6,
+              100.0 * bytes / us * 1e6 / bandwidth);
 }
 
 }  // namespace
 
-void time_model(const std::vector<int>& rows_list) {
+void time_model(const std::vector<int>& rows_list, bool streamed) {
   const double bandwidth = copy_bandwidth();
   std::printf("copy: %.2f TB/s\n", bandwidth / 1e12);
   const Bed bed;
@@ -179,15 +200,19 @@ void time_model(const std::vector<int>& rows_list) {
   }
   weights.emplace_back(affine(4), kQwen7B[4].outputs, kQwen7B[4].inputs);
   for (const int rows : rows_list) {
-    const auto plan = [&](int i) {
-      const RandomWeight& w = i == 4 ? weights.back() : weights[i];
-      return quant_gemm_plan(w.view, kQwen7B[i].gated, multiprocessors());
+    const auto how = [&](int i) -> How {
+      const WeightView& w = i == 4 ? weights.back().view : weights[i].view;
+      const bool gated = kQwen7B[i].gated;
+      if (!streamed || !stream_gemm_pays(w, rows, gated, multiprocessors())) {
+        return {quant_gemm_plan(w, gated, multiprocessors())};
+      }
+      return {{}, stream_gemm_cut(w, gated, kQwen7B[i].coded, multiprocessors())};
     };
     std::vector<Launch> step;
     double bytes = 0.0;
     for (std::size_t i = 0; i < weights.size(); ++i) {
       const int l = i + 1 == weights.size() ? 4 : static_cast<int>(i % 4);
-      step.push_back({&weights[i], kQwen7B[l].gated, plan(l)});
+      step.push_back({&weights[i], kQwen7B[l].gated, kQwen7B[l].coded, how(l)});
       bytes += static_cast<double>(weights[i].layout.bytes);
     }
     for (int l = 0; l < 5; ++l) {
@@ -198,7 +223,7 @@ void time_model(const std::vector<int>& rows_list) {
         for (int layer = 0; layer < kLayers; ++layer) chain.push_back(step[4 * layer + l]);
       }
       const double n = static_cast<double>(chain.size());
-      print_line(kQwen7B[l].name, rows, chain[0].plan, bed.time(chain, rows, true, 10) / n,
+      print_line(kQwen7B[l].name, rows, chain[0].how, bed.time(chain, rows, true, 10) / n,
                  static_cast<double>(chain[0].weight->layout.bytes), bandwidth);
     }
     const double plain = bed.time(step, rows, false, 10);
@@ -222,8 +247,8 @@ void time_plans(const std::vector<int>& rows_list) {
     for (const int rows : rows_list) {
       for (const QuantGemmPlan& plan : plans[l]) {
         try {
-          print_line(kQwen7B[l].name, rows, plan,
-                     time_one(bed, weights, kQwen7B[l].gated, plan, rows, true),
+          print_line(kQwen7B[l].name, rows, {plan},
+                     time_one(bed, weights, kQwen7B[l].gated, false, {plan}, rows, true),
                      static_cast<double>(weights[0].layout.bytes), 4.2e12);
         } catch (const std::exception& e) {
           cudaStreamEndCapture(bed.stream, nullptr);
@@ -231,6 +256,32 @@ void time_plans(const std::vector<int>& rows_list) {
           std::printf("%s\n", e.what());
           return;
         }
+      }
+    }
+  }
+}
+
+void time_cuts(const std::vector<int>& rows_list) {
+  const Bed bed;
+  std::vector<Linear> all(std::begin(kQwen7B), std::end(kQwen7B));
+  all.push_back({"3B gate_up", 22016, 2048, true, true});
+  all.push_back({"3B head", 151936, 2048, false, false});
+  all.push_back({"8B qkv", 6144, 4096, false, false});
+  all.push_back({"8B gate_up", 24576, 4096, true, true});
+  for (const Linear& l : all) {
+    const auto weights = copies(affine(4), l);
+    const WeightView& w = weights[0].view;
+    const auto bytes = static_cast<double>(weights[0].layout.bytes);
+    std::vector<How> hows = {{quant_gemm_plan(w, l.gated, multiprocessors())}};
+    for (const StreamGemmCut& cut : kCuts) {
+      if (stream_gemm_fits(w) && stream_gemm_can_cut(w, l.gated, l.coded, cut, multiprocessors())) {
+        hows.push_back({{}, cut});
+      }
+    }
+    for (const int rows : rows_list) {
+      for (const How& how : hows) {
+        print_line(l.name, rows, how, time_one(bed, weights, l.gated, l.coded, how, rows, true),
+                   bytes, 4.2e12);
       }
     }
   }
@@ -247,8 +298,9 @@ void time_formats() {
   for (const WeightFormat& format : formats) {
     const auto weights = copies(format, kQwen7B[2]);
     for (const int rows : {16, 64}) {
-      const QuantGemmPlan plan = quant_gemm_plan(weights[0].view, true, multiprocessors());
-      print_line(format.name().c_str(), rows, plan, time_one(bed, weights, true, plan, rows, true),
+      const How how{quant_gemm_plan(weights[0].view, true, multiprocessors())};
+      print_line(format.name().c_str(), rows, how,
+                 time_one(bed, weights, true, false, how, rows, true),
                  static_cast<double>(weights[0].layout.bytes), 4.2e12);
     }
   }
@@ -259,8 +311,10 @@ void profile(const std::vector<int>& rows_list) {
   for (const int l : {0, 1, 2, 3}) {
     const RandomWeight weight(affine(4), kQwen7B[l].outputs, kQwen7B[l].inputs);
     for (const int rows : rows_list) {
-      bed.launch({&weight, kQwen7B[l].gated,
-                  quant_gemm_plan(weight.view, kQwen7B[l].gated, multiprocessors())},
+      bed.launch({&weight,
+                  kQwen7B[l].gated,
+                  false,
+                  {quant_gemm_plan(weight.view, kQwen7B[l].gated, multiprocessors())}},
                  rows, false);
       CHECK(cudaDeviceSynchronize());
     }

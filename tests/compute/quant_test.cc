@@ -290,14 +290,16 @@ TEST(QuantMix, PartsOfDifferentFormatsStandSideBySide) {
 
 TEST(QuantMix, GatedRowsGoOnAsTheyAreNow) {
   // A GPU may keep codes of gated results for the product that follows: of what is there by then.
-  constexpr std::int64_t kGated = 256, kRows = 5;
+  constexpr std::int64_t kRows = 5;
   const WeightFormat format{
       .kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64};
-  const HostMatrix gate_up = random_weights(format, 2 * kGated, kInputs, 5);
-  const HostMatrix down = random_weights(format, kOutputs, kGated, 6);
   const Matrix x = random_matrix(kRows * kInputs, 7);
   for (const auto& device : gpu_devices(false)) {
     SCOPED_TRACE(device->info().name);
+    // With more, Hopper has a kernel of its own.
+    const std::int64_t kGated = device->info().name == "host-gpu" ? 256 : 8832;
+    const HostMatrix gate_up = random_weights(format, 2 * kGated, kInputs, 5);
+    const HostMatrix down = random_weights(format, kOutputs, kGated, 6);
     const auto first = device->pack(std::span(&gate_up, 1));
     const auto second = device->pack(std::span(&down, 1));
     const auto multiplied = [&](const Tensor& rows) {
@@ -345,6 +347,49 @@ TEST(QuantMix, OneRowIsNormedAndGated) {
         gated, upload(*device, x, {1, kHidden}), *weight,
         {.bias = &bias, .norm_weight = &n, .norm_eps = 1e-5f, .gate = Activation::kSilu});
     EXPECT_LT(relative_error(download(*device, gated), wanted), 0.02);
+  }
+}
+
+TEST(QuantMix, AFewRowsByManyOutputs) {
+  // So many that each multiprocessor of a GPU has a good number of them; see stream_gemm_pays().
+  // Two lengths of rows: a block takes all of the shorter ones.
+  constexpr std::int64_t kGated = 8832;
+  const WeightFormat affine{
+      .kind = WeightFormat::Kind::kAffine, .dtype = DType::kBF16, .bits = 4, .group_size = 64};
+  for (const auto& device : gpu_devices(false)) {
+    if (device->info().name == "host-gpu") continue;  // slow, and no kernel of its own
+    for (const WeightFormat& format : {affine, WeightFormat::blocks(GgmlType::kQ4_0)}) {
+      for (const std::int64_t inputs : {256, 3840}) {
+        SCOPED_TRACE(fmt::format("{} [{}]", format.name(), inputs));
+        const HostMatrix gate_up = random_weights(format, 2 * kGated, inputs, 5);
+        const Matrix values = dequantized(gate_up);
+        const Matrix norm = random_matrix(inputs, 8);
+        const auto weight = device->pack(std::span(&gate_up, 1));
+        const Tensor n = upload(*device, norm, {inputs});
+        const Tensor bias = upload(*device, Matrix(2 * kGated, 0.25f), {2 * kGated});
+        for (const std::int64_t rows : {2, 16}) {
+          const Matrix x = random_matrix(rows * inputs, 7);
+          const std::vector<double> normed = reference::rms_norm(x, norm, inputs, 1e-5f);
+          const std::vector<double> sums =
+              reference::linear(Matrix(normed.begin(), normed.end()), values,
+                                Matrix(2 * kGated, 0.25f), rows, inputs, 2 * kGated);
+          std::vector<double> wanted(rows * kGated);
+          for (std::int64_t i = 0; i < rows * kGated; ++i) {
+            const double* row = &sums[i / kGated * 2 * kGated];
+            wanted[i] = reference::silu(row[i % kGated]) * row[kGated + i % kGated];
+          }
+          const LinearOptions options{.bias = &bias, .norm_weight = &n, .norm_eps = 1e-5f};
+          const Tensor both = device->empty(DType::kF32, {rows, 2 * kGated});
+          device->linear(both, upload(*device, x, {rows, inputs}), *weight, options);
+          EXPECT_LT(relative_error(download(*device, both), sums), 0.02) << rows;
+          LinearOptions gate = options;
+          gate.gate = Activation::kSilu;
+          const Tensor gated = device->empty(DType::kF32, {rows, kGated});
+          device->linear(gated, upload(*device, x, {rows, inputs}), *weight, gate);
+          EXPECT_LT(relative_error(download(*device, gated), wanted), 0.02) << rows;
+        }
+      }
+    }
   }
 }
 

@@ -228,33 +228,6 @@ void CudaDevice::launch_kernel(gpu::Kernel kernel, const gpu::Grid& grid, const 
   check(launch(kernel, grid, args, stream_), "launching a kernel");
 }
 
-bool CudaDevice::multiply_dense(const Tensor& y, const Tensor& x, const void* w,
-                                std::int64_t w_stride, const Tensor* bias, bool add) {
-  coded_ = {};
-  // cuBLASLt wants the bias in the type of the result.
-  Tensor narrow_bias;
-  if (bias && y.dtype() != DType::kF32) {
-    narrow_bias = empty(y.dtype(), bias->shape());
-    convert(narrow_bias.view_as({1, bias->size(0)}), bias->view_as({1, bias->size(0)}));
-    bias = &narrow_bias;
-  }
-  blas_.multiply({.y = y.raw(),
-                  .x = x.raw(),
-                  .w = w,
-                  .bias = bias ? bias->raw() : nullptr,
-                  .rows = x.rows(),
-                  .outputs = y.size(1),
-                  .inputs = x.size(1),
-                  .y_stride = y.row_stride(),
-                  .x_stride = x.row_stride(),
-                  .w_stride = w_stride,
-                  .x_type = x.dtype(),
-                  .y_type = y.dtype(),
-                  .add = add,
-                  .invariant = options_.batch_invariant});
-  return true;
-}
-
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& options) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);

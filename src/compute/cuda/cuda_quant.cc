@@ -6,6 +6,7 @@
 #include "compute/cuda/cuda_device.h"
 #include "compute/cuda/gemv/stream_gemv.h"
 #include "compute/cuda/quant_gemm/quant_gemm.h"
+#include "compute/cuda/stream_gemm/stream_gemm.h"
 #include "compute/gpu/gpu_weight.h"
 #include "compute/gpu/weight_kernels.h"
 
@@ -119,16 +120,18 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
       quantized = quantize(x, segment.view, options);
       order = segment.view.input_order;
     }
-    const QuantGemmPlan plan =
-        quant_gemm_plan(segment.view, options.gate.has_value(), processors());
-    const std::size_t bytes =
-        quant_gemm_workspace_bytes(segment.view, static_cast<int>(x.rows()), plan);
+    const bool gated = options.gate.has_value();
+    // Whose bits are not quant_gemm's, which takes any number of rows.
+    const bool streamed =
+        !options_.batch_invariant && stream_gemm_pays(segment.view, x.rows(), gated, processors());
+    const QuantGemmPlan plan = quant_gemm_plan(segment.view, gated, processors());
     std::shared_ptr<QuantizedRows> results;
-    if (((options.gate && y.dtype() == DType::kF16) || next_norm) &&
-        quant_gemm_quantizes(segment.view, options.gate.has_value(), plan)) {
+    if (((gated && y.dtype() == DType::kF16) || next_norm) &&
+        (streamed ? stream_gemm_quantizes(segment.view, gated)
+                  : quant_gemm_quantizes(segment.view, gated, plan))) {
       results = coded_rows(y);
     }
-    const Tensor part = options.gate ? y.view() : y.view_columns(segment.first, segment.outputs);
+    const Tensor part = gated ? y.view() : y.view_columns(segment.first, segment.outputs);
     QuantGemmArgs args;
     args.weight = segment.view;
     args.codes = quantized.codes.raw();
@@ -150,9 +153,18 @@ bool CudaDevice::multiply_few(const Tensor& y, const Tensor& x, const gpu::GpuWe
       args.y_norm = next_norm->data<float>();
       args.y_squares = results->squares.data<float>();
     }
-    args.workspace = cleared_workspace(quant_workspaces_, static_cast<std::int64_t>(bytes));
     args.overlap = true;
-    quant_gemm(args, plan, stream_);
+    if (streamed) {
+      make_current();
+      const StreamGemmCut cut =
+          stream_gemm_cut(segment.view, gated, results != nullptr, processors());
+      check(stream_gemm(args, cut, processors(), stream_), "launching a streamed product");
+    } else {
+      const std::size_t bytes =
+          quant_gemm_workspace_bytes(segment.view, static_cast<int>(x.rows()), plan);
+      args.workspace = cleared_workspace(quant_workspaces_, static_cast<std::int64_t>(bytes));
+      quant_gemm(args, plan, stream_);
+    }
     if (results) {
       coded_ = {y.raw(), y.rows(), y.size(1), next_norm ? next_norm->raw() : nullptr,
                 std::move(results)};

@@ -22,6 +22,16 @@ Kernel typed(const Tensor& x, Kernel f32, Kernel f16);
 /// The kernels' name for an activation.
 saccade::gpu::Function function_of(Activation activation);
 
+/// The weights of a gated product in device memory: dense matrices of the activation type, row
+/// after row.
+struct GatedMatrices {
+  const void* gates = nullptr;        ///< [outputs, inputs]
+  std::int64_t up_row = 0;            ///< what gates multiply begins so many rows after them
+  std::int64_t stride = 0;            ///< elements from row to row
+  const float* gates_bias = nullptr;  ///< [outputs]; null: none
+  const float* up_bias = nullptr;     ///< the same, where gates have one
+};
+
 /// A device whose operations are launches of the shared kernels (gpu/kernels). A backend brings
 /// memory, copies and launches, and takes over what its matrix units do better. Operations return
 /// when they are launched; launches are done one after the other.
@@ -77,6 +87,12 @@ class GpuDevice : public Device {
   /// bytes. False where the backend has none for it.
   virtual bool multiply_dense(const Tensor& y, const Tensor& x, const void* w,
                               std::int64_t w_stride, const Tensor* bias, bool add);
+  /// Whether multiply_gated is there for so many rows.
+  virtual bool multiplies_gated(std::int64_t rows) const;
+  /// y = activation(gates of x) * (x times what they multiply), in one pass. Inputs and strides are
+  /// multiples of 16 bytes. False where the backend has none for these matrices.
+  virtual bool multiply_gated(const Tensor& y, const Tensor& x, const GatedMatrices& w,
+                              Activation activation);
   /// Whether multiply_few takes so many rows.
   virtual bool multiplies_few(std::int64_t rows, const GpuWeight& w,
                               const LinearOptions& options) const;
@@ -164,6 +180,12 @@ class GpuDevice : public Device {
                         const Tensor* bias, bool add);
   void multiply_segments(const Tensor& y, const Tensor& x, const GpuWeight& w,
                          const LinearOptions& options);
+  /// Whether gated_product takes so many rows.
+  bool takes_gated_product(std::int64_t rows, const GpuWeight& w,
+                           const LinearOptions& options) const;
+  /// A gated product by multiply_gated; false where that does not take it.
+  bool gated_product(const Tensor& y, const Tensor& x, const GpuWeight& w,
+                     const LinearOptions& options);
 
   bool exact_;
   std::deque<Segments> segments_;  // used lately first

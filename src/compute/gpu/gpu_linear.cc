@@ -16,8 +16,11 @@ using kernels::u64;
 
 // Packed at a time: enough for the copy to run at full speed.
 constexpr std::int64_t kStagingBytes = std::int64_t{32} << 20;
-// Weights are dequantized for matrix units in pieces of at most this size.
-constexpr std::int64_t kDenseBytes = std::int64_t{128} << 20;
+// Weights are dequantized for matrix units in pieces of at most this size. (Gates of Qwen2.5-VL-7B
+// and what they multiply are two.)
+constexpr std::int64_t kDenseBytes = std::int64_t{136} << 20;
+// Outputs of pieces are multiples of this.
+constexpr std::int64_t kPieceOutputs = 256;
 // Groups side by side in the second dimension of a grid.
 constexpr std::int64_t kMaxGridRows = 65535;
 
@@ -76,6 +79,14 @@ bool GpuDevice::multiply_rows(const kernels::GemvArgs&, std::int64_t) {
 
 bool GpuDevice::multiply_dense(const Tensor&, const Tensor&, const void*, std::int64_t,
                                const Tensor*, bool) {
+  return false;
+}
+
+bool GpuDevice::multiplies_gated(std::int64_t) const {
+  return false;
+}
+
+bool GpuDevice::multiply_gated(const Tensor&, const Tensor&, const GatedMatrices&, Activation) {
   return false;
 }
 
@@ -151,8 +162,9 @@ void GpuDevice::multiply_segment(const Tensor& y, const Tensor& x, const GpuSegm
   if (view.codes == same && !view.input_order) return product(y, view.low, view.stride, bias);
   const std::int64_t inputs = x.size(1);  // filled up with zeros
   const std::int64_t bytes_of_row = inputs * static_cast<std::int64_t>(dtype_bytes(dtype));
-  const std::int64_t step = std::min(
-      segment.outputs, std::max<std::int64_t>(256, kDenseBytes / bytes_of_row / 256 * 256));
+  const std::int64_t step =
+      std::min(segment.outputs,
+               std::max(kPieceOutputs, kDenseBytes / bytes_of_row / kPieceOutputs * kPieceOutputs));
   const Tensor dense = empty(dtype, {step, inputs});
   for (std::int64_t first = 0; first < segment.outputs; first += step) {
     const std::int64_t count = std::min(step, segment.outputs - first);
@@ -183,6 +195,49 @@ void GpuDevice::multiply_segments(const Tensor& y, const Tensor& x, const GpuWei
   }
 }
 
+bool GpuDevice::takes_gated_product(std::int64_t rows, const GpuWeight& w,
+                                    const LinearOptions& options) const {
+  return options.gate && !options.add && w.segments().size() == 1 &&
+         w.outputs() / 2 % row_unit() == 0 && multiplies_gated(rows);
+}
+
+bool GpuDevice::gated_product(const Tensor& y, const Tensor& x, const GpuWeight& w,
+                              const LinearOptions& options) {
+  if (!takes_gated_product(x.rows(), w, options) || y.dtype() != activation_dtype()) return false;
+  const WeightView& view = w.segments()[0].view;
+  const Tensor input = aligned_input(x);
+  const std::int64_t outputs = y.size(1);
+  const auto with_biases = [&](GatedMatrices matrices, std::int64_t first) {
+    if (options.bias) {
+      matrices.gates_bias = options.bias->data<float>() + first;
+      matrices.up_bias = matrices.gates_bias + outputs;
+    }
+    return matrices;
+  };
+  const CodeKind same = exact_ ? CodeKind::kF32 : CodeKind::kF16;
+  if (view.codes == same && !view.input_order) {
+    return multiply_gated(y, input, with_biases({view.low, outputs, view.stride}, 0),
+                          *options.gate);
+  }
+  const std::int64_t inputs = input.size(1);
+  const std::int64_t bytes_of_row =
+      2 * inputs * static_cast<std::int64_t>(dtype_bytes(activation_dtype()));
+  const std::int64_t pieces = (outputs * bytes_of_row + kDenseBytes - 1) / kDenseBytes;
+  const std::int64_t units = (outputs + kPieceOutputs - 1) / kPieceOutputs;
+  const std::int64_t step = std::min(outputs, (units + pieces - 1) / pieces * kPieceOutputs);
+  const Tensor dense = empty(activation_dtype(), {2 * step, inputs});
+  for (std::int64_t first = 0; first < outputs; first += step) {
+    const std::int64_t count = std::min(step, outputs - first);
+    dequantize(dense.view_rows(0, count), view, nullptr, first);
+    dequantize(dense.view_rows(step, count), view, nullptr, outputs + first);
+    if (!multiply_gated(y.view_columns(first, count), input,
+                        with_biases({dense.raw(), step, inputs}, first), *options.gate)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool GpuDevice::do_fused_linear(const Tensor& y, const Tensor& x, const Weight& weight,
                                 const LinearOptions& options) {
   const auto& w = static_cast<const GpuWeight&>(weight);
@@ -206,7 +261,7 @@ bool GpuDevice::do_fused_linear(const Tensor& y, const Tensor& x, const Weight& 
     apply_linear(y, normed, w, rest);
     return true;
   }
-  if (options.gate) return false;
+  if (options.gate) return gated_product(y, x, w, options);
   multiply_segments(y, x, w, options);
   return true;
 }
@@ -214,7 +269,8 @@ bool GpuDevice::do_fused_linear(const Tensor& y, const Tensor& x, const Weight& 
 bool GpuDevice::fuses_gate(std::int64_t rows, const Weight& weight,
                            const LinearOptions& options) const {
   const auto& w = static_cast<const GpuWeight&>(weight);
-  return takes_gemv(w, rows, options) || multiplies_few(rows, w, options);
+  return takes_gemv(w, rows, options) || multiplies_few(rows, w, options) ||
+         takes_gated_product(rows, w, options);
 }
 
 void GpuDevice::do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) {

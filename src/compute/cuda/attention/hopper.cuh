@@ -56,7 +56,8 @@ __device__ __forceinline__ void named_arrive(int id, int threads) {
   asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
-/// Shared memory that this thread wrote may be read by wgmma after the next barrier.
+/// Shared memory that this thread wrote may be read by wgmma, and by copies out of it, after the
+/// next barrier.
 __device__ __forceinline__ void fence_for_wgmma() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
@@ -69,6 +70,66 @@ __device__ __forceinline__ void copy_box(std::uint32_t to, const CUtensorMap* ma
       "[%1, {%3, %4}], [%2];" ::"r"(to),
       "l"(map), "r"(barrier), "r"(column), "r"(row)
       : "memory");
+}
+
+/// copy_box to the blocks of the cluster that `blocks` has a bit for: to the same place in each,
+/// completing on the same barrier of each.
+__device__ __forceinline__ void copy_box_to_cluster(std::uint32_t to, const CUtensorMap* map,
+                                                    int column, int row, std::uint32_t barrier,
+                                                    std::uint16_t blocks) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
+      ".multicast::cluster [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
+      "l"(map), "r"(barrier), "r"(column), "r"(row), "h"(blocks)
+      : "memory");
+}
+
+/// Shared memory to a box of the map's matrix at (column, row); what is outside of the matrix is
+/// left out. Part of the thread's group of copies that store_commit ends.
+__device__ __forceinline__ void store_box(std::uint32_t from, const CUtensorMap* map, int column,
+                                          int row) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map),
+      "r"(from), "r"(column), "r"(row)
+      : "memory");
+}
+
+__device__ __forceinline__ void store_commit() {
+  asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+}
+
+/// Waits until this thread's stores have read shared memory.
+__device__ __forceinline__ void store_wait() {
+  asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
+}
+
+/// Arrives at the barrier that block `rank` of the cluster has where this one has `barrier`. Says
+/// nothing to the other block about memory: release at the cluster's scope is a fence that waits
+/// for everything that is on its way.
+__device__ __forceinline__ void barrier_arrive_in_cluster(std::uint32_t barrier, int rank) {
+  asm volatile(
+      "{\n"
+      ".reg .b32 there;\n"
+      "mapa.shared::cluster.u32 there, %0, %1;\n"
+      "mbarrier.arrive.shared::cluster.b64 _, [there];\n"
+      "}" ::"r"(barrier),
+      "r"(rank)
+      : "memory");
+}
+
+/// Four matrices of 8 by 8 f16, a row of each where a lane says: lanes 0 to 7 of the first, and so
+/// on. A lane's registers hold two neighbours of row lane / 4.
+__device__ __forceinline__ void store_matrices(std::uint32_t to, std::uint32_t a, std::uint32_t b,
+                                               std::uint32_t c, std::uint32_t d) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(a),
+               "r"(b), "r"(c), "r"(d)
+               : "memory");
+}
+
+__device__ __forceinline__ int rank_in_cluster() {
+  std::uint32_t rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return static_cast<int>(rank);
 }
 
 template <int kRegisters>
@@ -125,12 +186,15 @@ __device__ __forceinline__ void pin(float (&d)[kTiles][4]) {
 #define SACCADE_NUMBERS_64 \
   SACCADE_NUMBERS_48       \
   ", %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define SACCADE_NUMBERS_128                                                                    \
-  SACCADE_NUMBERS_64                                                                           \
-  ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, "    \
-  "%81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, %96, %97, %98, " \
-  "%99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, %112, %113, "  \
-  "%114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
+#define SACCADE_NUMBERS_96                                                                  \
+  SACCADE_NUMBERS_64                                                                        \
+  ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, %80, " \
+  "%81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
+#define SACCADE_NUMBERS_128                                                              \
+  SACCADE_NUMBERS_96                                                                     \
+  ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, "   \
+  "%110, %111, %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, " \
+  "%124, %125, %126, %127"
 
 // Both operands in shared memory, both with k contiguous. r0 to r2: numbers of the operands that
 // follow the accumulators.
@@ -154,12 +218,15 @@ template <int kTiles>
 __device__ __forceinline__ void wgmma_shared(float (&d)[kTiles][4], std::uint64_t a,
                                              std::uint64_t b, int add) {
 #ifdef SACCADE_SM90A
-  static_assert(kTiles == 8 || kTiles == 16);
+  static_assert(kTiles == 8 || kTiles == 16 || kTiles == 24);
   if constexpr (kTiles == 8) {
     SACCADE_WGMMA_SHARED(64, SACCADE_NUMBERS_32, 32, 33, 34, SACCADE_TILES_8(0));
-  } else {
+  } else if constexpr (kTiles == 16) {
     SACCADE_WGMMA_SHARED(128, SACCADE_NUMBERS_64, 64, 65, 66, SACCADE_TILES_8(0),
                          SACCADE_TILES_8(8));
+  } else {
+    SACCADE_WGMMA_SHARED(192, SACCADE_NUMBERS_96, 96, 97, 98, SACCADE_TILES_8(0),
+                         SACCADE_TILES_8(8), SACCADE_TILES_8(16));
   }
 #endif
 }
@@ -195,6 +262,7 @@ __device__ __forceinline__ void wgmma_registers(float (&d)[kTiles][4], const std
 #undef SACCADE_NUMBERS_40
 #undef SACCADE_NUMBERS_48
 #undef SACCADE_NUMBERS_64
+#undef SACCADE_NUMBERS_96
 #undef SACCADE_NUMBERS_128
 #undef SACCADE_WGMMA_SHARED
 #undef SACCADE_WGMMA_REGISTERS

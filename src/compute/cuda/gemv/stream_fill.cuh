@@ -3,27 +3,9 @@
 #pragma once
 
 #include "compute/cuda/gemv/stream_memory.cuh"
+#include "compute/cuda/gemv/transfers.cuh"
 
 namespace saccade::compute::cuda::stream {
-
-/// Writes to another block's shared memory; completes on `barrier` there.
-__device__ __forceinline__ void send(u32 to, const Words2& words, u32 barrier) {
-#ifdef SACCADE_SM90A
-  asm volatile(
-      "st.async.shared::cluster.mbarrier::complete_tx::bytes.v2.u32 [%0], {%1, %2}, [%3];" ::"r"(
-          to),
-      "r"(words.x), "r"(words.y), "r"(barrier)
-      : "memory");
-#endif
-}
-__device__ __forceinline__ void send(u32 to, float value, u32 barrier) {
-#ifdef SACCADE_SM90A
-  asm volatile(
-      "st.async.shared::cluster.mbarrier::complete_tx::bytes.u32 [%0], %1, [%2];" ::"r"(to),
-      "r"(as_bits(value)), "r"(barrier)
-      : "memory");
-#endif
-}
 
 /// What the other block of a cluster sends, in bytes.
 template <typename Product>
@@ -81,10 +63,12 @@ __device__ __forceinline__ float quantize_share(const StreamArgs& args, u8* memo
       Product::store(x, units, item, columns);
       if (cluster == 1) continue;
       const u32 barrier = there + StreamMemory::kFilled;
-      send(there + StreamMemory::kX + Product::codes_at(units, item), columns.codes, barrier);
+      hopper::send(there + StreamMemory::kX + Product::codes_at(units, item), columns.codes.x,
+                   columns.codes.y, barrier);
       if (item % kChunkLanes == 0) {
-        send(there + StreamMemory::kX + Product::beside_at(units, item / kChunkLanes),
-             Product::beside(columns), barrier);
+        const Words2 beside = Product::beside(columns);
+        hopper::send(there + StreamMemory::kX + Product::beside_at(units, item / kChunkLanes),
+                     beside.x, beside.y, barrier);
       }
     }
   }
@@ -124,7 +108,7 @@ __device__ __forceinline__ void fill(const StreamArgs& args, u8* memory) {
     *reinterpret_cast<float*>(memory + at) = square;
     if (args.plan.cluster > 1) {
       const u32 there = ptx::address_in_cluster(memory, static_cast<int>(rank ^ 1));
-      send(there + at, square, there + StreamMemory::kFilled);
+      hopper::send(there + at, as_bits(square), there + StreamMemory::kFilled);
     }
   }
   __syncwarp();

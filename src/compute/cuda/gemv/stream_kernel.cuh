@@ -11,17 +11,6 @@
 
 namespace saccade::compute::cuda::stream {
 
-/// `bytes`, a multiple of 16, to shared memory; completes on `barrier`.
-__device__ __forceinline__ void copy_bytes(u32 to, const u8* from, u32 bytes, u32 barrier) {
-#ifdef SACCADE_SM90A
-  asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
-          "r"(to),
-      "l"(from), "r"(bytes), "r"(barrier)
-      : "memory");
-#endif
-}
-
 /// One thread: the weights of the block, stage by stage.
 __device__ inline void ask_for_weights(const StreamArgs& args, const BlockRows& rows, u32 shared,
                                        u32 ring) {
@@ -46,7 +35,7 @@ __device__ inline void ask_for_weights(const StreamArgs& args, const BlockRows& 
     u32 to = ring + slot * args.plan.stage_bytes;
     const auto copy = [&](const u8* plane, u32 bytes) {
       if (bytes == 0) return;
-      copy_bytes(to, plane + row * bytes, count * bytes, barrier);
+      hopper::copy_bytes(to, plane + row * bytes, count * bytes, barrier);
       to += rows.step * bytes;
     };
     copy(w.low, args.planes.low);

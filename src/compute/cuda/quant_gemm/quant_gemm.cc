@@ -99,6 +99,28 @@ void check(cudaError_t status, const char* what) {
 
 }  // namespace
 
+QuantGemmKernelArgs kernel_args(const QuantGemmArgs& args) {
+  QuantGemmKernelArgs a{};
+  a.w = args.weight;
+  a.codes = static_cast<const u8*>(args.codes);
+  a.chunks = args.chunks;
+  a.squares = args.squares;
+  a.eps = args.eps;
+  a.bias = args.bias;
+  a.y = args.y;
+  a.y_codes = static_cast<u32*>(args.y_codes);
+  a.y_chunks = args.y_chunks;
+  a.y_norm = args.y_norm;
+  a.y_squares = args.y_squares;
+  a.y_stride = static_cast<u64>(args.y_stride);
+  a.rows = static_cast<u32>(args.rows);
+  a.pair_distance = gated(args.output) ? args.weight.outputs / 2 : 0;
+  a.output = args.output;
+  a.activation = args.activation;
+  a.aligned = args.y_stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(args.y) % 16 == 0;
+  return a;
+}
+
 bool quant_gemm_supported(const WeightView& weight) {
   return weight.codes <= CodeKind::kTable4 && weight.scale_kind != ScaleKind::kNone;
 }
@@ -177,27 +199,10 @@ void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream
   if (std::size_t{workers} * t.rows * sizeof(u32) > kQuantGemmCounterBytes) {
     fail("[cuda] {} workers are too many for a quantized product", workers);
   }
-  QuantGemmKernelArgs a{};
-  a.w = w;
-  a.codes = static_cast<const u8*>(args.codes);
-  a.chunks = args.chunks;
-  a.squares = args.squares;
-  a.eps = args.eps;
-  a.bias = args.bias;
-  a.y = args.y;
-  a.y_codes = static_cast<u32*>(args.y_codes);
-  a.y_chunks = args.y_chunks;
-  a.y_norm = args.y_norm;
-  a.y_squares = args.y_squares;
-  a.y_stride = static_cast<u64>(args.y_stride);
-  a.rows = static_cast<u32>(args.rows);
-  a.pair_distance = gated(args.output) ? w.outputs / 2 : 0;
+  QuantGemmKernelArgs a = kernel_args(args);
   a.tiles = t.outputs;
   a.depth_warps = static_cast<u32>(plan.depth_warps);
   a.stages = static_cast<u32>(plan.stages);
-  a.output = args.output;
-  a.activation = args.activation;
-  a.aligned = args.y_stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(args.y) % 16 == 0;
   a.counters = static_cast<u32*>(args.workspace);
   a.partials = reinterpret_cast<float*>(static_cast<u8*>(args.workspace) + kQuantGemmCounterBytes);
   const u32 shared = shared_bytes(chosen, plan);

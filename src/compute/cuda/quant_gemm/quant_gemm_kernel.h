@@ -53,6 +53,13 @@ SACCADE_EVERYWHERE constexpr u32 result_stride(u32 outputs) {
   return outputs + 4;
 }
 
+/// 1.5 * 2^23: an integer below 2^22 added to these bits is the float of both's sum.
+constexpr u32 kMagicBits = 0x4b400000u;
+constexpr float kMagic = 12582912.0f;
+
+/// What kernels get of a call, but for what depends on how they cut the work.
+QuantGemmKernelArgs kernel_args(const QuantGemmArgs& args);
+
 /// A kernel of QuantGemmKernelArgs and what it needs.
 struct QuantGemmKernel {
   const void* kernel = nullptr;

@@ -80,10 +80,6 @@ GPU_FN u32 load_word(u32 address) {
   return word;
 }
 
-/// 1.5 * 2^23: an integer below 2^22 added to these bits is the float of both's sum.
-constexpr u32 kMagicBits = 0x4b400000u;
-constexpr float kMagic = 12582912.0f;
-
 /// Products of a chunk's codes, four results of each lane, as floats that are kMagic too large.
 template <bool kSigned>
 GPU_FN void multiply32(u32* d, const u32* a, u32 b0, u32 b1) {
