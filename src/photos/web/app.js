@@ -235,26 +235,35 @@ for (const [name, run] of [
 ])
   photoSection.querySelector(name).addEventListener('click', run);
 
+let toldProgress = 0;
+/** What is told while the answer is on its way is newer than the answer. */
+async function fetchProgress() {
+  const told = toldProgress;
+  const state = await api.progress();
+  if (told === toldProgress) progress.show(state);
+}
+
 arrive(true);
 let lost = false;
 listen({
   photo: ({ id }) => changed(id),
   action: ({ photo }) => changed(photo),
   photos: () => list.refresh(),
-  progress: (state) => progress.show(state),
+  progress: (state) => {
+    toldProgress++;
+    progress.show(state);
+  },
   connected: (now) => {
     element('offline').hidden = now;
+    // What happened until now was not told. (Progress is of the whole library, which takes a while
+    // where it is large: after the deck is seen.)
+    if (now || !lost) deckSeen.then(fetchProgress).catch(complain);
     if (now && lost) {
-      // what happened meanwhile was not told
       list.refresh();
       if (place.photo !== null) details.touch(place.photo, true);
     }
     lost = !now;
   },
 });
-// These look at the whole library, which takes a while where it is large: after the deck is seen.
-deckSeen.then(() => {
-  api.progress().then((state) => progress.show(state), complain);
-  fetchFacets();
-});
+deckSeen.then(fetchFacets); // of the whole library, too
 document.documentElement.dataset.ready = 'yes';
