@@ -28,6 +28,7 @@ class StoredScales {
   void open(const std::uint8_t* record, std::int64_t first, int chunks, const QuantLayout& layout) {
     unpack_scales(record, first, chunks, layout, scales_);
   }
+  /// `kHalf`: which of them the unit is where a chunk has two, otherwise 0.
   template <int kHalf>
   F32x16 scale(int unit) const {
     return load(scales_.scale[unit]);

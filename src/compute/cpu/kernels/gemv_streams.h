@@ -25,8 +25,8 @@ struct Streams {
 inline constexpr Streams kFourStreams{4, 1024};
 /// Two Zen 5 cores read formats of 3 to 6 bits so at 89 to 97 % of what they can where other guests
 /// leave them 45 to 50 GB/s, and at 81 to 89 % where they leave them 79. One stream, or half as
-/// many bytes ahead, is 1 to 3 points more in the first case and 2 to 11 less in the second. Older
-/// cores of AMD were not measured.
+/// many bytes ahead, is 1 to 3 points more in the first case, and in the second between 1 more and
+/// 11 less. Older cores of AMD were not measured.
 inline constexpr Streams kTwoStreams{2, 4096};
 
 #if defined(__AVX2__)
