@@ -35,6 +35,7 @@ ThreadPool::ThreadPool(int num_threads) {
   if (num_threads < 1 || num_threads > 1024) {
     fail_usage("threads: wanted a number from 1 to 1024, found {}", num_threads);
   }
+  taken_ = std::make_unique<Taken[]>(num_threads);
   workers_.reserve(num_threads - 1);
   for (int i = 1; i < num_threads; ++i) workers_.emplace_back([this] { work(); });
 }

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -37,7 +38,33 @@ class ThreadPool {
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 
+  /// Calls body(range, slice) for each of `slices` slices of num_threads() ranges, as parallel_for
+  /// does. A thread goes through a range from its first slice to its last, so that it reads memory
+  /// in one long stream, and then helps with the ranges of those that are slower.
+  template <typename Body>
+  void parallel_ranges(std::int64_t slices, Body&& body) {
+    const int ranges = num_threads();
+    for (int range = 0; range < ranges; ++range) {
+      taken_[range].slices.store(0, std::memory_order_relaxed);
+    }
+    parallel_for(ranges, [&](std::int64_t first) {
+      for (int i = 0; i < ranges; ++i) {
+        const std::int64_t range = (first + i) % ranges;
+        std::atomic<std::int64_t>& taken = taken_[range].slices;
+        while (taken.load(std::memory_order_relaxed) < slices) {
+          const std::int64_t slice = taken.fetch_add(1, std::memory_order_relaxed);
+          if (slice < slices) body(range, slice);
+        }
+      }
+    });
+  }
+
  private:
+  /// How many slices of a range are taken; on a cache line of its own.
+  struct alignas(64) Taken {
+    std::atomic<std::int64_t> slices;
+  };
+
   using Call = void (*)(void*, std::int64_t);
 
   void run(std::int64_t count, Call call, void* self);
@@ -45,6 +72,7 @@ class ThreadPool {
   void drain();
 
   std::vector<std::jthread> workers_;
+  std::unique_ptr<Taken[]> taken_;
 
   // The loop in hand. Written before generation_ is advanced, read by workers after they see it.
   Call call_ = nullptr;

@@ -61,6 +61,34 @@ TEST(ThreadPool, PassesOnAnExceptionAndGoesOn) {
   EXPECT_EQ(count, 10);
 }
 
+TEST(ThreadPool, RunsEverySliceOfEveryRangeOnce) {
+  for (const int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    for (int slices = 0; slices < 40; ++slices) {
+      std::vector<std::atomic<int>> hits(threads * slices);
+      pool.parallel_ranges(slices, [&](std::int64_t range, std::int64_t slice) {
+        hits[range * slices + slice].fetch_add(1);
+      });
+      for (const auto& hit : hits) ASSERT_EQ(hit.load(), 1);
+    }
+  }
+}
+
+TEST(ThreadPool, HelpsWithTheRangesOfSlowerThreads) {
+  constexpr int kSlices = 20;
+  ThreadPool pool(2);
+  std::atomic<int> others{0};
+  // Whoever has slice 0 of range 0 keeps it until the other one has done all that is left.
+  pool.parallel_ranges(kSlices, [&](std::int64_t range, std::int64_t slice) {
+    if (range != 0 || slice != 0) {
+      ++others;
+      return;
+    }
+    while (others < 2 * kSlices - 1) std::this_thread::yield();
+  });
+  EXPECT_EQ(others, 2 * kSlices - 1);
+}
+
 TEST(ThreadPool, RefusesNonsense) {
   EXPECT_THROW(ThreadPool(0), Error);
 }

@@ -17,6 +17,10 @@ constexpr std::int64_t kMinBlockRows = 72;
 constexpr std::int64_t kRowStep = 8;
 static_assert(kDotBlockRows % kRowStep == 0);  // so that no block grows beyond the most
 
+/// Of a thread's part of one row's product.
+constexpr std::int64_t kMinSlicePanels = 4;
+constexpr std::int64_t kMaxSlices = 8;
+
 // Slots of CpuDevice::scratch.
 constexpr int kCodes = 2;
 constexpr int kScales = 3;
@@ -75,30 +79,58 @@ void CpuDevice::multiply_integers(const PackedSegment& segment, const QuantizedR
                                   std::int64_t inputs, const Tensor& y, const float* bias,
                                   const LinearOptions& options) {
   const std::int64_t all_panels = options.gate ? segment.panels() / 2 : segment.panels();
+  QuantGemmArgs all{static_cast<const std::uint8_t*>(segment.data.get()),
+                    &*segment.layout,
+                    nullptr,
+                    &x,
+                    0,
+                    y.row(0) + segment.first,
+                    bias,
+                    inputs,
+                    segment.outputs,
+                    x.rows,
+                    y.row_stride(),
+                    0,
+                    all_panels,
+                    options.gate.has_value(),
+                    kernel_kind(options.gate.value_or(Activation::kSilu)),
+                    options.add};
+  if (x.rows == 1) return multiply_row(all);
   // Rows in even blocks, each with all panels before the next, so that its codes stay in a cache.
-  // Panels are split finely, so that a thread that is late costs little: sixteen items a thread, or
-  // four where there is one row and an item is a few microseconds.
+  // Panels are split finely, sixteen items a thread, so that a thread that is late costs little.
   const std::int64_t block_rows =
       std::clamp<std::int64_t>(kRowBlockBytes / inputs, kMinBlockRows, kDotBlockRows);
   const std::int64_t row_blocks = divide_up(x.rows, block_rows);
   const auto block_begin = [&](std::int64_t block) {
     return std::min(x.rows, divide_up(x.rows * block / row_blocks, kRowStep) * kRowStep);
   };
-  const std::int64_t wanted = threads_.num_threads() * (x.rows == 1 ? 4 : 16);
-  std::int64_t panels = divide_up(all_panels, wanted);
-  // A row is multiplied with up to four panels at a time, several with two.
-  panels = x.rows == 1 ? divide_up(panels, 4) * 4 : std::clamp<std::int64_t>(panels / 2 * 2, 2, 8);
+  const std::int64_t wanted = divide_up(all_panels, std::int64_t{16} * threads_.num_threads());
+  const std::int64_t panels = std::clamp<std::int64_t>(wanted / 2 * 2, 2, 8);
   const std::int64_t panel_items = divide_up(all_panels, panels);
   threads_.parallel_for(row_blocks * panel_items, [&](std::int64_t item) {
     const std::int64_t block = item / panel_items;
-    const std::int64_t row = block_begin(block);
-    const std::int64_t row_end = block_begin(block + 1);
-    const std::int64_t panel = item % panel_items * panels;
-    kernels_.quant_gemm({static_cast<const std::uint8_t*>(segment.data.get()), &*segment.layout,
-                         nullptr, &x, row, y.row(row) + segment.first, bias, inputs,
-                         segment.outputs, row_end - row, y.row_stride(), panel,
-                         std::min(all_panels, panel + panels), options.gate.has_value(),
-                         kernel_kind(options.gate.value_or(Activation::kSilu)), options.add});
+    QuantGemmArgs args = all;
+    args.first_row = block_begin(block);
+    args.rows = block_begin(block + 1) - args.first_row;
+    args.y += args.first_row * args.y_stride;
+    args.panel_begin = item % panel_items * panels;
+    args.panel_end = std::min(all_panels, args.panel_begin + panels);
+    kernels_.quant_gemm(args);
+  });
+}
+
+void CpuDevice::multiply_row(const QuantGemmArgs& all) {
+  const std::int64_t ranges = threads_.num_threads();
+  // A slice is some microseconds of reading: short beside a loop's time, long beside its own start.
+  const std::int64_t slices =
+      std::clamp<std::int64_t>(all.panel_end / ranges / kMinSlicePanels, 1, kMaxSlices);
+  threads_.parallel_ranges(slices, [&](std::int64_t range, std::int64_t slice) {
+    QuantGemmArgs args = all;
+    args.panel_begin = all.panel_end * range / ranges;
+    args.panel_end = all.panel_end * (range + 1) / ranges;
+    args.slice = slice;
+    args.slices = slices;
+    kernels_.quant_gemm(args);
   });
 }
 

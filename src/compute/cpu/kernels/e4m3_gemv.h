@@ -60,7 +60,7 @@ void e4m3_gemv_panels(const QuantGemmArgs& a, const PanelList<kPanels>& panels) 
 }
 
 inline void e4m3_gemv(const QuantGemmArgs& a) {
-  for_panels(a, [&]<int kPanels, int kAhead>(const PanelList<kPanels>& panels) {
+  for_panels<8>(a, [&]<int kPanels, int kAhead>(const PanelList<kPanels>& panels) {
     e4m3_gemv_panels<kPanels, kAhead>(a, panels);
   });
 }

@@ -11,26 +11,28 @@
 
 namespace saccade::compute::cpu::SACCADE_ISA {
 
-/// How a core reads weights: `panels` side by side, each from a part of the item of its own and so
-/// a stream to the hardware's prefetching, and in each stream `ahead` bytes before they are
-/// multiplied. A stream goes on from one panel to the next, so that this is always what is read
-/// soon.
+/// How a core reads weights: `panels` side by side, each from a part of the range of its own and so
+/// a stream to the hardware's prefetching; `ahead` bytes of all streams are asked for before they
+/// are multiplied. A stream goes on from one panel to the next, so that this is always what is read
+/// soon. A gate and what it gates are two streams at least.
 struct Streams {
   int panels;
   int ahead;
 };
 
 /// One stream brings a Sapphire Rapids core no more than two thirds of what it can read. With four,
-/// Q4_0 reaches 90 % of what two cores can with 1024 bytes, 85 % with 4096, and 71 % without.
-inline constexpr Streams kFourStreams{4, 1024};
-/// Two Zen 5 cores read formats of 3 to 6 bits so at 89 to 97 % of what they can where other guests
-/// leave them 45 to 50 GB/s, and at 81 to 89 % where they leave them 79. One stream, or half as
-/// many bytes ahead, is 1 to 3 points more in the first case, and in the second between 1 more and
-/// 11 less. Older cores of AMD were not measured.
-inline constexpr Streams kTwoStreams{2, 4096};
+/// Q4_0 reaches 90 % of what two cores can with 1024 bytes each, 85 % with 4096, and 71 % without.
+inline constexpr Streams kFourStreams{4, 4096};
+/// Two Zen 5 cores decode 0 to 4 % faster so than with two streams of 4096 bytes each (the 3B shape
+/// in Q4_0, Q6_K and 4-bit MLX, steps in turns), and so than with one of 4096 or 8192. Codes of 2
+/// and 3 bits take longer to multiply, which two panels do sooner: where other guests leave 54 GB/s
+/// Q2_K is 5 % faster with two streams, where they leave 35 to 45 it is the same. Older cores of
+/// AMD were not measured.
+inline constexpr Streams kOneStream{1, 6144};
+inline constexpr Streams kTwoStreams{2, 8192};
 
 #if defined(__AVX2__)
-inline bool reads_two_streams() {
+inline bool is_amd() {
   static const bool amd = __builtin_cpu_is("amd") > 0;
   return amd;
 }
@@ -71,11 +73,12 @@ void store_outputs(const QuantGemmArgs& a, const PanelList<kPanels>& panels,
 }
 
 /// Calls run<panels, ahead>(list) for lists of panels that are as far apart as they can be, and for
-/// those that are left. A gate and what it gates are two streams.
+/// those that are left.
 template <bool kGated, Streams kStreams, typename Run>
 void for_lists(const QuantGemmArgs& a, const Run& run) {
   constexpr int kRoles = kGated ? 2 : 1;
-  constexpr int kColumns = kStreams.panels / kRoles;
+  constexpr int kColumns = std::max(1, kStreams.panels / kRoles);
+  constexpr int kAhead = kStreams.ahead / (kColumns * kRoles);
   const std::int64_t half = a.outputs / 2 / kPanel;
   const std::int64_t stride = (a.panel_end - a.panel_begin) / kColumns;
   const auto run_list = [&]<int kCount>(std::int64_t panel) {
@@ -83,22 +86,30 @@ void for_lists(const QuantGemmArgs& a, const Run& run) {
     for (int p = 0; p < kCount * kRoles; ++p) {
       list[p] = panel + p % kCount * stride + p / kCount * half;
     }
-    run.template operator()<kCount * kRoles, kStreams.ahead>(list);
+    run.template operator()<kCount * kRoles, kAhead>(list);
   };
-  std::int64_t panel = a.panel_begin;
-  for (; panel < a.panel_begin + stride; ++panel) run_list.template operator()<kColumns>(panel);
-  panel += (kColumns - 1) * stride;
-  for (; panel < a.panel_end; ++panel) run_list.template operator()<1>(panel);
+  const std::int64_t end = a.panel_begin + stride * (a.slice + 1) / a.slices;
+  for (std::int64_t panel = a.panel_begin + stride * a.slice / a.slices; panel < end; ++panel) {
+    run_list.template operator()<kColumns>(panel);
+  }
+  if (a.slice + 1 < a.slices) return;
+  for (std::int64_t panel = a.panel_begin + kColumns * stride; panel < a.panel_end; ++panel) {
+    run_list.template operator()<1>(panel);
+  }
 }
 
-template <typename Run>
+template <Streams kStreams, typename Run>
+void for_lists(const QuantGemmArgs& a, const Run& run) {
+  a.gated ? for_lists<true, kStreams>(a, run) : for_lists<false, kStreams>(a, run);
+}
+
+/// kBits: of a code.
+template <int kBits, typename Run>
 void for_panels(const QuantGemmArgs& a, const Run& run) {
 #if defined(__AVX2__)
-  if (reads_two_streams()) {
-    return a.gated ? for_lists<true, kTwoStreams>(a, run) : for_lists<false, kTwoStreams>(a, run);
-  }
+  if (is_amd()) return for_lists<(kBits <= 3 ? kTwoStreams : kOneStream)>(a, run);
 #endif
-  a.gated ? for_lists<true, kFourStreams>(a, run) : for_lists<false, kFourStreams>(a, run);
+  for_lists<kFourStreams>(a, run);
 }
 
 }  // namespace saccade::compute::cpu::SACCADE_ISA

@@ -66,6 +66,10 @@ struct QuantGemmArgs {
       false;  // y = gate(product) * product outputs / 2 further on; panels of the first half
   ActivationKind gate = ActivationKind::kSilu;
   bool add = false;  // the results are added to y
+  // Of one row: only this of so many even slices of each of the streams in which the panels are
+  // read (gemv_streams.h). Slices one after the other go on with the same streams.
+  std::int64_t slice = 0;
+  std::int64_t slices = 1;
 };
 
 /// One query row: attends to keys [first_key, end_key) of its sequence.

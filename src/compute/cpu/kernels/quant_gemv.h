@@ -144,7 +144,7 @@ void gemv_panels(const QuantGemmArgs& a, const PanelList<kPanels>& panels) {
 
 template <int kBits, bool kTable, int kUnitChunks, typename Scales>
 void gemv_row(const QuantGemmArgs& a) {
-  for_panels(a, [&]<int kPanels, int kAhead>(const PanelList<kPanels>& panels) {
+  for_panels<kBits>(a, [&]<int kPanels, int kAhead>(const PanelList<kPanels>& panels) {
     gemv_panels<kBits, kTable, kUnitChunks, Scales, kPanels, kAhead>(a, panels);
   });
 }
