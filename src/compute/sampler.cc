@@ -1,6 +1,8 @@
 #include "compute/sampler.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -10,9 +12,47 @@ namespace saccade::compute {
 namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+// The exponential of what is lower is nothing beside 1 in double precision: below 2^-53.
+constexpr double kLowest = -37.0;
 
+/// An integer that grows with a number; -0 is 0. The largest of integers is found with vectors,
+/// that of floats one by one, since one of them might be no number.
+std::int32_t order_of(float x) {
+  const auto bits = std::bit_cast<std::int32_t>(x + 0.0f);
+  return bits ^ (bits >> 31 & std::numeric_limits<std::int32_t>::max());
+}
+
+/// The largest number(logit). Sixteen are looked for side by side: vectors that need not wait for
+/// one another.
+template <typename Number>
+std::int32_t largest(std::span<const float> logits, const Number& number) {
+  constexpr std::size_t kLanes = 16;
+  std::array<std::int32_t, kLanes> lanes;
+  lanes.fill(std::numeric_limits<std::int32_t>::min());
+  std::size_t i = 0;
+  for (; i + kLanes <= logits.size(); i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] = std::max(lanes[lane], number(logits[i + lane]));
+    }
+  }
+  for (; i < logits.size(); ++i) lanes[0] = std::max(lanes[0], number(logits[i]));
+  return *std::ranges::max_element(lanes);
+}
+
+/// The first of the largest.
 std::int32_t argmax(std::span<const float> logits) {
-  return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  constexpr std::size_t kBlock = 1024;
+  std::size_t first = 0;
+  std::int32_t highest = std::numeric_limits<std::int32_t>::min();
+  for (std::size_t begin = 0; begin < logits.size(); begin += kBlock) {
+    const std::span block = logits.subspan(begin, std::min(kBlock, logits.size() - begin));
+    const std::int32_t order = largest(block, order_of);
+    if (order <= highest) continue;
+    highest = order;
+    first = begin;
+  }
+  while (order_of(logits[first]) != highest) ++first;
+  return static_cast<std::int32_t>(first);
 }
 
 /// The ids of logits, the largest first and the lower id first among equals; sorted as far as
@@ -77,6 +117,13 @@ void Sampler::note(std::span<const std::int32_t> ids) {
   if (params_.repetition_penalty != 1.0) seen_.insert(ids.begin(), ids.end());
 }
 
+bool all_finite(std::span<const float> logits) {
+  constexpr std::int32_t kMagnitude = 0x7fffffff;
+  constexpr std::int32_t kInfinity = 0x7f800000;
+  const auto magnitude = [](float x) { return std::bit_cast<std::int32_t>(x) & kMagnitude; };
+  return largest(logits, magnitude) < kInfinity;
+}
+
 std::int32_t Sampler::choose(std::span<float> logits) {
   const auto penalty = static_cast<float>(params_.repetition_penalty);
   for (const std::int32_t id : seen_) {
@@ -109,7 +156,10 @@ std::int32_t Sampler::draw(std::span<const float> logits) {
   double total = 0.0;
   if (ranking.size() == logits.size()) {
     // Of all there are no more sorted than are looked at below.
-    for (const float logit : logits) total += std::exp((logit - top) / params_.temperature);
+    for (const float logit : logits) {
+      const double exponent = (logit - top) / params_.temperature;
+      if (exponent > kLowest) total += std::exp(exponent);
+    }
   } else {
     for (std::size_t i = 0; i < ranking.size(); ++i) total += weight_of(ranking[i]);
   }

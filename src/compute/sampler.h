@@ -31,6 +31,9 @@ class Random {
   std::uint64_t state_;
 };
 
+/// Whether all of them are numbers, and none is infinite.
+bool all_finite(std::span<const float> logits);
+
 /// Chooses one sequence's tokens, on the processor. Cuts are applied in the order of transformers:
 /// repetition penalty (Keskar et al., 2019), temperature, top-k, top-p (Holtzman et al., 2019),
 /// min-p (Nguyen et al., 2024).

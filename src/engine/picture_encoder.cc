@@ -10,9 +10,9 @@ namespace saccade::engine {
 PictureEncoder::PictureEncoder(compute::Device& device, VisionCache& cache, Tower tower, Now now)
     : device_(device), cache_(cache), tower_(std::move(tower)), now_(std::move(now)) {
   pause_ = [this] {
-    const Clock::time_point now = now_();
-    longest_operation_ = std::max(longest_operation_, now - operation_began_);
-    if (now + longest_operation_ > turn_ends_) {
+    const Clock::time_point ended = now_();
+    longest_operation_ = std::max(longest_operation_, ended - operation_began_);
+    if (ended + longest_operation_ > turn_ends_) {
       give_turn();
       take_turn();
     }

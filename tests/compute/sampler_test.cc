@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
 
 namespace saccade::compute {
@@ -33,6 +34,36 @@ const std::vector<float> kLogits = {std::log(0.3f), std::log(0.1f), std::log(0.4
 
 TEST(Sampler, GreedyTakesTheLowestIdAmongEquals) {
   EXPECT_THAT(support(histogram({}, {1.0f, 3.0f, 3.0f}, 10)), ElementsAre(1));
+}
+
+TEST(Sampler, GreedyFindsTheFirstOfTheLargestAnywhere) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr int kSize = 5000;
+  for (const int at : {0, 1, 1023, 1024, 4095, 4999}) {
+    for (const float largest : {-0.5f, 0.0f, 2.0f}) {
+      std::vector<float> logits(kSize, largest - 1.0f);
+      logits[at] = largest;
+      logits[kSize - 1] = largest;
+      EXPECT_THAT(support(histogram({}, logits, 1)), ElementsAre(at)) << largest;
+    }
+  }
+  std::vector<float> zeros(kSize, -kInfinity);
+  zeros[3] = -0.0f;
+  zeros[2000] = 0.0f;  // no larger than the one before
+  EXPECT_THAT(support(histogram({}, zeros, 1)), ElementsAre(3));
+}
+
+TEST(Sampler, KnowsWhatIsNoFiniteNumber) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<float> logits(1000, -std::numeric_limits<float>::max());
+  EXPECT_TRUE(all_finite(logits));
+  for (const float bad : {kInfinity, -kInfinity, std::nanf(""), -std::nanf("")}) {
+    for (const int at : {0, 500, 999}) {
+      std::vector<float> with = logits;
+      with[at] = bad;
+      EXPECT_FALSE(all_finite(with)) << bad << " at " << at;
+    }
+  }
 }
 
 TEST(Sampler, DrawsInProportion) {

@@ -177,7 +177,10 @@ void CpuDevice::do_write_kv(KvCache& cache, int layer, const Tensor& k, const Te
     }
   }
   const auto row_blocks = static_cast<std::int64_t>(row_blocks_.size());
-  threads_.parallel_for(row_blocks * num_kv_heads, [&, head_dim = head_dim](std::int64_t item) {
+  const std::int64_t tokens = k.rows() / std::max<std::int64_t>(1, row_blocks);
+  // Every element of a key has a cache line of its own: some sixteen times the work of others.
+  const std::int64_t elements = 16 * 2 * head_dim * tokens;
+  for_rows(row_blocks * num_kv_heads, elements, [&, head_dim = head_dim](std::int64_t item) {
     const RowBlock& rows = row_blocks_[item % row_blocks];
     const auto head = static_cast<int>(item / row_blocks);
     const SequenceSpan& span = spans[rows.group];

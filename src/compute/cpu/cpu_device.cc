@@ -229,8 +229,8 @@ void CpuDevice::do_sample(const Tensor& ids, const Tensor& logits, SamplerSlots&
   auto* id = ids.data<std::int32_t>();
   threads_.parallel_for(logits.rows(), [&](std::int64_t row) {
     const std::span<float> values(logits.row(row), vocab_size);
-    const bool finite = std::ranges::all_of(values, [](float x) { return std::isfinite(x); });
-    id[row] = slot[row] >= 0 && finite ? samplers.at(slot[row]).choose(values) : -1;
+    const bool chooses = slot[row] >= 0 && all_finite(values);
+    id[row] = chooses ? samplers.at(slot[row]).choose(values) : -1;
   });
 }
 
