@@ -8,6 +8,7 @@
 // operand.
 #pragma once
 
+#include "compute/cuda/attention/ptx.cuh"
 #include "compute/cuda/quant_gemm/quant_gemm_scales.cuh"
 
 namespace saccade::compute::cuda {
@@ -59,6 +60,20 @@ GPU_FN void commit_copies() {
 }
 /// Waits until at most `pending` of this thread's groups of copies are on their way.
 GPU_FN void wait_copies(u32 pending) {
+/// The same of weights, which nobody else reads in this step but blocks of other rows.
+template <u32 kBytes>
+GPU_FN void copy_weights_async(u32 to, const u8* from, bool valid) {
+#if __CUDA_ARCH__ >= 900
+  if constexpr (kBytes == 16) {
+    const u64 policy = gridDim.y == 1 ? ptx::kReadOnce : ptx::kReadAgain;
+    asm volatile(
+        "cp.async.cg.shared.global.L2::cache_hint.L2::128B [%0], [%1], 16, %2, %3;" ::"r"(to),
+        "l"(from), "r"(valid ? 16u : 0u), "l"(policy));
+    return;
+  }
+#endif
+  copy_async<kBytes>(to, from, valid);
+}
   if (pending == 0) {
     asm volatile("cp.async.wait_group 0;" ::: "memory");
   } else if (pending == 1) {
@@ -272,9 +287,10 @@ class WarpProduct {
       for (u32 i = 0; i < kPieces; ++i) {
         const u32 row = i * kStep;
         const u32 place = kBytes == 16 ? piece ^ ((row + lane_row) % 8) : piece;
-        copy_async<kPieceBytes>(to + (row + lane_row) * plane_stride(kBytes) + place * kPieceBytes,
-                                (row < 16 ? from : second) + row % 16 * row_bytes,
-                                all || i32(row % 16) < (row < 16 ? rest : second_rest));
+        copy_weights_async<kPieceBytes>(
+            to + (row + lane_row) * plane_stride(kBytes) + place * kPieceBytes,
+            (row < 16 ? from : second) + row % 16 * row_bytes,
+            all || i32(row % 16) < (row < 16 ? rest : second_rest));
       }
     };
     if (rest >= 16 && second_rest >= 16) {

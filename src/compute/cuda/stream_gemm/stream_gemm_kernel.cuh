@@ -51,10 +51,10 @@ __device__ inline void ask_for_weights(const KernelArgs& args, const BlockWork& 
     for (u32 t = 0; t < 2; ++t) {
       const int row = static_cast<int>(first + t * second);
       const u32 tile = place.at * 2 + t;
-      hopper::copy_box(shared + places.codes + tile * plan.tile_codes(), &args.codes, 0, row, oct,
-                       full);
-      hopper::copy_box(shared + places.scales + tile * plan.tile_scales(), &args.scales, oct * 4,
-                       row, 0, full);
+      hopper::copy_box_once(shared + places.codes + tile * plan.tile_codes(), &args.codes, 0, row,
+                            oct, full);
+      hopper::copy_box_once(shared + places.scales + tile * plan.tile_scales(), &args.scales,
+                            oct * 4, row, 0, full);
     }
   }
 }
