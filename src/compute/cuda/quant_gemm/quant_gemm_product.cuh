@@ -32,16 +32,21 @@ struct TeamLayout {
   static constexpr u32 kActivations = kWarps * kWarpWeights;
   static constexpr u32 kActivationChunks = kActivations + kRows * kStageChunks * kChunk;
   static constexpr u32 kStageBytes = kActivationChunks + kRows * kStageChunks * 8;
-  // Scales as floats: of weights (scale, offset) [warps][units][outputs], of activations
-  // (scale, -kMagic * scale) [chunks][rows], and sums of activations [units][rows].
+  // Scales as floats: of weights (scale, offset) [warps][units][outputs], of activations [pairs of
+  // chunks][pairs of rows][chunk][row], and sums of activations [units][rows].
   static constexpr u32 kWarpScales = kWarpOutputs * kUnits * 8;
   static constexpr u32 kActivationScales = kWarps * kWarpScales;
-  static constexpr u32 kActivationSums = kActivationScales + kRows * kStageChunks * 8;
+  /// Floats of a pair of chunks; lanes store to different banks.
+  static constexpr u32 kPairScales = kRows * 2 + 8;
+  static constexpr u32 kActivationSums =
+      kActivationScales + kStageChunks / 2 * kPairScales * sizeof(float);
   static constexpr u32 kScaleBytes = (kActivationSums + kRows * kUnits * 4 + 255) / 256 * 256;
 
-  /// Scales are there twice: those of the next stage are stored while slow warps use this one's.
+  /// Of several warps scales are there twice: those of the next stage are stored while slow warps
+  /// use this one's.
+  static constexpr u32 kScaleSlots = kWarps > 1 ? 2 : 1;
   SACCADE_EVERYWHERE static constexpr u32 bytes(u32 stages) {
-    return stages * kStageBytes + 2 * kScaleBytes;
+    return stages * kStageBytes + kScaleSlots * kScaleBytes;
   }
 };
 
@@ -55,11 +60,6 @@ GPU_FN void copy_async(u32 to, const u8* from, bool valid) {
                  "r"(valid ? kBytes : 0u), "n"(kBytes));
   }
 }
-GPU_FN void commit_copies() {
-  asm volatile("cp.async.commit_group;" ::: "memory");
-}
-/// Waits until at most `pending` of this thread's groups of copies are on their way.
-GPU_FN void wait_copies(u32 pending) {
 /// The same of weights, which nobody else reads in this step but blocks of other rows.
 template <u32 kBytes>
 GPU_FN void copy_weights_async(u32 to, const u8* from, bool valid) {
@@ -74,6 +74,11 @@ GPU_FN void copy_weights_async(u32 to, const u8* from, bool valid) {
 #endif
   copy_async<kBytes>(to, from, valid);
 }
+GPU_FN void commit_copies() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+/// Waits until at most `pending` of this thread's groups of copies are on their way.
+GPU_FN void wait_copies(u32 pending) {
   if (pending == 0) {
     asm volatile("cp.async.wait_group 0;" ::: "memory");
   } else if (pending == 1) {
@@ -158,8 +163,9 @@ class WarpProduct {
     address_ = u32(__cvta_generic_to_shared(shared_));
     first_output_ = (tile * kWarps + warp_) * (a_.pair_distance ? kWarpOutputs / 2 : kWarpOutputs);
     const u32 begin = team_ * (last - first) / a_.depth_warps;
+    const bool helps = team_ >= a_.depth_warps;
     first_chunk_ = (first + begin) * kStageChunks;
-    stages_ = (team_ + 1) * (last - first) / a_.depth_warps - begin;
+    stages_ = helps ? 0 : (team_ + 1) * (last - first) / a_.depth_warps - begin;
     GPU_UNROLL
     for (u32 m = 0; m < 2; ++m) {
       GPU_UNROLL
@@ -187,7 +193,8 @@ class WarpProduct {
     u32 slot = 0, free_slot = ahead;
     for (u32 s = 0; s < stages_; ++s) {
       const u32 stage = slot * Layout::kStageBytes;
-      u8* to = shared_ + a_.stages * Layout::kStageBytes + s % 2 * Layout::kScaleBytes;
+      u8* to =
+          shared_ + a_.stages * Layout::kStageBytes + s % Layout::kScaleSlots * Layout::kScaleBytes;
       wait_copies(ahead - 1);
       store_scales<kUnit, kFixed>(a_.w, scales_,
                                   (float2*)(to + warp_ * Layout::kWarpScales) + lane_);
@@ -360,7 +367,7 @@ class WarpProduct {
     }
   }
   GPU_FN void store_activation_scales(const u8* chunks, u8* to) {
-    float2* scales = (float2*)(to + Layout::kActivationScales);
+    float* scales = (float*)(to + Layout::kActivationScales);
     float* sums = (float*)(to + Layout::kActivationSums);
     const u32 thread = warp_ * kLanes + lane_;
     GPU_UNROLL
@@ -376,7 +383,7 @@ class WarpProduct {
       for (u32 j = 0; j < 2; ++j) {
         // With two bits less, the product with kMagic is exact, and so is the difference.
         const float scale = as_float(as_bits(from[j].scale) & ~3u);
-        scales[(2 * pair + j) * kRows + row] = make_float2(scale, -kMagic * scale);
+        scales[pair * Layout::kPairScales + row / 2 * 4 + j * 2 + row % 2] = scale;
         const i32 first = half_sum(from[j].sums, 0);
         const i32 second = half_sum(from[j].sums, 1);
         sum[j][0] =
@@ -475,8 +482,9 @@ class WarpProduct {
       for (u32 n = 0; n < kTiles; ++n) {
         u32 b[4];
         load_matrices(b, (activations ^ (chunk * 32)) + n * 8 * kStageChunks * kChunk);
-        const float4 first = scales[(chunk * kRows + n * 8) / 2];
-        const float4 second = scales[((chunk + 1) * kRows + n * 8) / 2];
+        const float4 both = scales[chunk / 2 * (Layout::kPairScales / 4) + n * 4];
+        const float4 first = make_float4(both.x, -kMagic * both.x, both.y, -kMagic * both.y);
+        const float4 second = make_float4(both.z, -kMagic * both.z, both.w, -kMagic * both.w);
         float2 unit_sums[kPairUnits];
         GPU_UNROLL
         for (u32 u = 0; u < kPairUnits; ++u) {

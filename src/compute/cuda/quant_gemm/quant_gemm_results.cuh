@@ -107,12 +107,12 @@ constexpr u32 kSquareLanes = 8;
 constexpr u32 kSquareReads = 16;
 
 /// What multiplies a row's results: 1 / sqrt(mean(x^2) + eps) of an RMS norm, or 1. The order of
-/// the sum depends on the number of chunks alone. The first `threads` of a block call it.
+/// the sum depends on the number of chunks alone. `thread`: of the `threads` that call it.
 template <u32 kRows>
-GPU_FN void find_factors(const QuantGemmKernelArgs& a, u32 first_row, u32 rows, u32 threads,
-                         float* factors) {
-  const u32 lane = threadIdx.x % kSquareLanes;
-  for (u32 row = threadIdx.x / kSquareLanes; row < kRows; row += threads / kSquareLanes) {
+GPU_FN void find_factors(const QuantGemmKernelArgs& a, u32 first_row, u32 rows, u32 thread,
+                         u32 threads, float* factors) {
+  const u32 lane = thread % kSquareLanes;
+  for (u32 row = thread / kSquareLanes; row < kRows; row += threads / kSquareLanes) {
     float sum = 0.0f;
     if (a.squares && row < rows) {
       const float* squares = a.squares + u64(first_row + row) * a.w.chunks;

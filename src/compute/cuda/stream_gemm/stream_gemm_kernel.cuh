@@ -259,7 +259,7 @@ __global__ void __launch_bounds__(kMaxThreads, 1)
     add_up<kTiles>(args, work, places, memory, shared);
   } else {
     ptx::wait_for_previous_kernels();
-    find_factors<kRows>(args.gemm, 0, args.gemm.rows, workers * kLanes,
+    find_factors<kRows>(args.gemm, 0, args.gemm.rows, threadIdx.x, workers * kLanes,
                         reinterpret_cast<float*>(memory + Memory::kFactors));
     multiply_stages<WarpProduct<kScales, kNumber, kTiles>, kTiles>(args, work, places, memory,
                                                                    shared);
