@@ -1,6 +1,7 @@
 // The kernel of quant_gemm.h: sums of products, and what becomes of them.
 #pragma once
 
+#include "compute/cuda/quant_gemm/quant_gemm_end_reads.cuh"
 #include "compute/cuda/quant_gemm/quant_gemm_product.cuh"
 #include "compute/cuda/quant_gemm/quant_gemm_results.cuh"
 
@@ -99,43 +100,6 @@ GPU_FN bool leave_part(const BlockSums& sums, float* part, u32* counter, u32 par
 constexpr u32 most_threads(u32 tiles, u32 warps) {
   return warps == 1 && tiles <= 2 ? 512 : 256;
 }
-
-/// What a warp does that has no inputs of its own: it reads what the end of a tile needs, which has
-/// long left the second cache and would take a microsecond then.
-template <u32 kOutputs>
-class EndReads {
- public:
-  GPU_FN EndReads(const QuantGemmKernelArgs& a, u32 tile)
-      : a_(a), first_(tile * kOutputs), lane_(threadIdx.x % kLanes) {}
-
-  /// Weights, which no other launch writes.
-  GPU_FN void read_weights() {
-    if (a_.bias) read(a_.bias, lane_);
-    if (a_.y_norm) read(a_.y_norm, lane_);
-  }
-  /// What sums are added to.
-  GPU_FN void read_results(u32 first_row, u32 rows) {
-    if (a_.output != QuantGemmOutput::kAddF32) return;
-    for (u32 i = lane_; i < rows * kSectors; i += kLanes) {
-      read((const float*)a_.y + u64(first_row + i / kSectors) * a_.y_stride, i % kSectors);
-    }
-  }
-  /// What depends on all that was read.
-  GPU_FN u32 bits() const { return bits_; }
-
- private:
-  /// Floats that are fetched at once.
-  static constexpr u32 kSector = 8;
-  static constexpr u32 kSectors = kOutputs / kSector;
-
-  GPU_FN void read(const float* row, u32 sector) {
-    const u32 output = first_ + sector * kSector;
-    if (sector < kSectors && output < a_.w.outputs) bits_ ^= as_bits(row[output]);
-  }
-
-  const QuantGemmKernelArgs& a_;
-  u32 first_, lane_, bits_ = 0;
-};
 
 /// Blocks: x are the workers, y tiles of rows.
 template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed, u32 kTiles, u32 kWarps>
