@@ -181,7 +181,8 @@ void check_format(const WeightFormat& format, std::int64_t outputs, std::int64_t
              {13, 3, 1, 2},
              {7, 2, 1, 1},
              {3, 2, 4, 2},
-             {100, 1, 1, 2}};
+             {100, 1, 1, 2},
+             {20, 10, 1, 1}};
   }
   double worst = 0.0;
   for (const QuantGemmPlan& plan : plans) {

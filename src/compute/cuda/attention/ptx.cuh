@@ -20,6 +20,13 @@ __device__ __forceinline__ void copy_async_16(std::uint32_t to, const void* from
                : "memory");
 }
 
+/// What Hopper's second cache is to do with memory that a step reads once: give it up first, before
+/// what several launches read (hidden states, norms, tables, code). The policy that
+/// `createpolicy.fractional.L2::evict_first` makes of all; as a constant it takes no registers.
+constexpr std::uint64_t kReadOnce = 0x12f0000000000000;
+/// And the one of memory that it is to treat as any other.
+constexpr std::uint64_t kReadAgain = 0x1000000000000000;
+
 __device__ __forceinline__ void copy_async_4(std::uint32_t to, const void* from, int valid) {
   asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(valid)
                : "memory");

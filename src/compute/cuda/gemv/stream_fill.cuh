@@ -102,8 +102,7 @@ __device__ __forceinline__ void fill(const StreamArgs& args, u8* memory) {
   float square = quantize_share<Product>(args, memory);
   if (args.gemv.norm_weight) square = warp_sum(square, Group{});
   const u32 rank = blockIdx.x % args.plan.cluster;
-  const bool first_lane = threadIdx.x % kLanes == 0;
-  if (first_lane) {
+  if (threadIdx.x % kLanes == 0) {
     const u32 at = StreamMemory::kSquares + (rank * args.plan.warps + threadIdx.x / kLanes) * 4;
     *reinterpret_cast<float*>(memory + at) = square;
     if (args.plan.cluster > 1) {
@@ -111,8 +110,8 @@ __device__ __forceinline__ void fill(const StreamArgs& args, u8* memory) {
       hopper::send(there + at, as_bits(square), there + StreamMemory::kFilled);
     }
   }
-  __syncwarp();
-  if (first_lane) hopper::barrier_arrive(ptx::shared_address(memory) + StreamMemory::kFilled);
+  // Every lane, since compute-sanitizer's racecheck (CUDA 13.0) counts what each thread arrives at.
+  hopper::barrier_arrive(ptx::shared_address(memory) + StreamMemory::kFilled);
 }
 
 /// The norm's factor of the row, in every lane; 1 where there is no norm.

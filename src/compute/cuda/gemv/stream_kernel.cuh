@@ -208,7 +208,7 @@ __global__ void __launch_bounds__(kMaxThreads, 1)
       hopper::barrier_init(shared + StreamMemory::kEmpty + s * 8,
                            static_cast<int>(args.plan.workers));
     }
-    hopper::barrier_init(shared + StreamMemory::kFilled, static_cast<int>(args.plan.warps + 1));
+    hopper::barrier_init(shared + StreamMemory::kFilled, static_cast<int>(threads + 1));
     hopper::barrier_arrive_expecting(shared + StreamMemory::kFilled,
                                      static_cast<int>(sent_bytes<Product>(args.plan)));
     hopper::barrier_init_fence();

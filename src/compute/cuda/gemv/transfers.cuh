@@ -27,6 +27,16 @@ __device__ __forceinline__ void copy_box(std::uint32_t to, const CUtensorMap* ma
       : "memory");
 }
 
+/// The same of an array that is read once.
+__device__ __forceinline__ void copy_box_once(std::uint32_t to, const CUtensorMap* map, int x,
+                                              int y, int z, std::uint32_t barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
+      "[%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
+      "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z), "l"(ptx::kReadOnce)
+      : "memory");
+}
+
 /// Writes to the shared memory of a block of the cluster (ptx::address_in_cluster); completes on
 /// `barrier` there.
 __device__ __forceinline__ void send(std::uint32_t to, std::uint32_t word, std::uint32_t barrier) {

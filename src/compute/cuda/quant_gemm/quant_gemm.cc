@@ -77,10 +77,20 @@ u32 shared_bytes(const QuantGemmKernel& kernel, const QuantGemmPlan& plan) {
                           kernel.rows * result_stride(outputs) * static_cast<u32>(sizeof(float)));
 }
 
+/// A block's. Where every warp is alone with its inputs, one more helps.
+u32 threads_of(const QuantGemmPlan& plan) {
+  const int helpers = plan.output_warps == 1 ? 1 : 0;
+  return static_cast<u32>(plan.output_warps * plan.depth_warps + helpers) * saccade::gpu::kLanes;
+}
+
+bool fits(const QuantGemmKernel& kernel, const QuantGemmPlan& plan) {
+  return shared_bytes(kernel, plan) <= kSharedMost && threads_of(plan) <= kernel.threads;
+}
+
 /// The kernel for the most rows up to `rows` that fits into a multiprocessor.
 QuantGemmKernel fitting_kernel(const WeightView& w, int rows, const QuantGemmPlan& plan) {
   QuantGemmKernel kernel = choose_kernel(w, rows, plan.output_warps);
-  while (shared_bytes(kernel, plan) > kSharedMost && kernel.rows > 8) {
+  while (!fits(kernel, plan) && kernel.rows > 8) {
     kernel = choose_kernel(w, static_cast<int>(kernel.rows / 2), plan.output_warps);
   }
   return kernel;
@@ -144,16 +154,20 @@ QuantGemmPlan quant_gemm_plan(const WeightView& weight, bool gated, int multipro
     // A block for 32 outputs, whose warps share the inputs. Splitting outputs among blocks instead
     // costs more than it gives: on an H200, 7 blocks along 3584 inputs of 4608 outputs took 12 us
     // instead of 8, and 10 along 18944 inputs of 3584 outputs 25 us instead of 20 (16 rows).
-    const u32 rounds = (blocks + 7) / 8;
     plan.output_warps = 1;
-    plan.depth_warps = static_cast<int>((blocks + rounds - 1) / rounds);
     plan.workers = static_cast<int>(narrow);
-    // Two blocks fit into a multiprocessor where some get two.
-    if (narrow > sms) plan.stages = 1;
+    // All of the inputs at once, if a multiprocessor has room for that and need not take two
+    // blocks.
+    plan.depth_warps = static_cast<int>(blocks);
+    plan.stages = 1;
+    if (narrow > sms || !fits(choose_kernel(weight, 16, 1), plan)) {
+      const u32 rounds = (blocks + 7) / 8;
+      plan.depth_warps = static_cast<int>((blocks + rounds - 1) / rounds);
+      plan.stages = narrow > sms ? 1 : 2;
+    }
   }
   // Weights should be read once for 16 rows.
-  while (plan.depth_warps > 1 &&
-         shared_bytes(choose_kernel(weight, 16, plan.output_warps), plan) > kSharedMost) {
+  while (plan.depth_warps > 1 && !fits(choose_kernel(weight, 16, plan.output_warps), plan)) {
     --plan.depth_warps;
   }
   return plan;
@@ -214,7 +228,7 @@ void quant_gemm(const QuantGemmArgs& args, const QuantGemmPlan& plan, cudaStream
   overlap.val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(workers, t.rows);
-  config.blockDim = dim3(static_cast<u32>(plan.output_warps * plan.depth_warps) * 32);
+  config.blockDim = dim3(threads_of(plan));
   config.dynamicSmemBytes = shared;
   config.stream = stream;
   config.attrs = &overlap;

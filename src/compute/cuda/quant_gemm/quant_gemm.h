@@ -34,7 +34,8 @@ enum class QuantGemmOutput : std::uint8_t {
 /// How the work is cut. Bits depend on all but `stages`.
 struct QuantGemmPlan {
   int workers = 1;       ///< thread blocks; each has the same share of outputs times inputs
-  int depth_warps = 1;   ///< warps of a block along the inputs; at most 8 warps in all
+  int depth_warps = 1;   ///< warps of a block along the inputs; at most 8 warps in all, or 15 where
+                         ///< output_warps is 1
   int output_warps = 4;  ///< warps of a block along the outputs, each of 32: 1 or 4
   int stages = 2;        ///< pieces of 256 inputs in flight for each warp along the inputs, 1 .. 3;
                          ///< at least 2 where output_warps is 4

@@ -1,6 +1,7 @@
 // The kernel of quant_gemm.h: sums of products, and what becomes of them.
 #pragma once
 
+#include "compute/cuda/quant_gemm/quant_gemm_end_reads.cuh"
 #include "compute/cuda/quant_gemm/quant_gemm_product.cuh"
 #include "compute/cuda/quant_gemm/quant_gemm_results.cuh"
 
@@ -95,14 +96,22 @@ GPU_FN bool leave_part(const BlockSums& sums, float* part, u32* counter, u32 par
   return last;
 }
 
+/// Of a block, at most: with 512, registers are as many as for two blocks of 256.
+constexpr u32 most_threads(u32 tiles, u32 warps) {
+  return warps == 1 && tiles <= 2 ? 512 : 256;
+}
+
 /// Blocks: x are the workers, y tiles of rows.
 template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed, u32 kTiles, u32 kWarps>
-__global__ void __launch_bounds__(kQuantGemmThreads, kTiles <= 2 ? 2 : 1)
+__global__ void __launch_bounds__(most_threads(kTiles, kWarps), kTiles <= 2 && kWarps > 1 ? 2 : 1)
     quant_gemm_kernel(const __grid_constant__ QuantGemmKernelArgs a) {
   extern __shared__ __align__(256) u8 shared[];
   __shared__ float factors[kTiles * 8];
+  __shared__ u32 end_bits[kLanes];  // nobody reads them: so that nothing is left out
   constexpr u32 kRows = kTiles * 8;
   constexpr u32 kOutputs = kWarps * kWarpOutputs;
+  const u32 threads = a.depth_warps * kWarps * kLanes;  // that multiply
+  const bool helps = kWarps == 1 && threadIdx.x >= threads;
   constexpr u32 kStride = result_stride(kOutputs);
   const u32 first_row = blockIdx.y * kRows;
   const u32 rows = a.rows - first_row < kRows ? a.rows - first_row : kRows;
@@ -119,11 +128,18 @@ __global__ void __launch_bounds__(kQuantGemmThreads, kTiles <= 2 ? 2 : 1)
     {
       WarpProduct<kCodes, kUnit, kFixed, kTiles, kWarps> product(a, shared, tile, first, last,
                                                                  first_row);
+      EndReads<kOutputs> reads(a, tile);
+      if (helps) reads.read_weights();
       product.start();
-      if (unit == begin) find_factors<kRows>(a, first_row, rows, blockDim.x, factors);
+      if (helps) reads.read_results(first_row, rows);
+      if (unit == begin && (helps || kWarps > 1)) {
+        find_factors<kRows>(a, first_row, rows, helps ? threadIdx.x - threads : threadIdx.x,
+                            helps ? kLanes : threads, factors);
+      }
+      if (helps) end_bits[threadIdx.x % kLanes] = reads.bits();
       product.run();
       __syncthreads();
-      product.store_results(results, kStride);
+      if (!helps) product.store_results(results, kStride);
     }
     __syncthreads();
     const BlockSums sums = {results, kStride, kRows * kStride, a.depth_warps};
@@ -150,6 +166,7 @@ __global__ void __launch_bounds__(kQuantGemmThreads, kTiles <= 2 ? 2 : 1)
 template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed, u32 kTiles, u32 kWarps>
 QuantGemmKernel make_quant_gemm_kernel() {
   return {(const void*)quant_gemm_kernel<kCodes, kUnit, kFixed, kTiles, kWarps>, kTiles * 8,
+          most_threads(kTiles, kWarps),
           [](u32 stages) { return TeamLayout<kCodes, kUnit, kTiles, kWarps>::bytes(stages); }};
 }
 

@@ -21,9 +21,6 @@ constexpr u32 kStageChunks = 8;
 /// Outputs of a warp.
 constexpr u32 kWarpOutputs = 32;
 
-/// Of a block, at most.
-constexpr u32 kQuantGemmThreads = 256;
-
 struct QuantGemmKernelArgs {
   WeightView w;
   const u8* codes;
@@ -63,7 +60,8 @@ QuantGemmKernelArgs kernel_args(const QuantGemmArgs& args);
 /// A kernel of QuantGemmKernelArgs and what it needs.
 struct QuantGemmKernel {
   const void* kernel = nullptr;
-  u32 rows = 0;  ///< of activations, of a block
+  u32 rows = 0;     ///< of activations, of a block
+  u32 threads = 0;  ///< of a block, at most
   /// Of shared memory for the warps that share a range of inputs.
   u32 (*team_bytes)(u32 stages) = nullptr;
 };

@@ -8,108 +8,10 @@
 // operand.
 #pragma once
 
-#include "compute/cuda/quant_gemm/quant_gemm_scales.cuh"
+#include "compute/cuda/quant_gemm/quant_gemm_instructions.cuh"
+#include "compute/cuda/quant_gemm/quant_gemm_layout.cuh"
 
 namespace saccade::compute::cuda {
-
-/// Shared bytes from row to row of a plane with `bytes` for a chunk, such that eight rows lie in
-/// different banks; rows of 16 bytes a chunk are permuted instead.
-SACCADE_EVERYWHERE constexpr u32 plane_stride(u32 bytes) {
-  return kStageChunks * bytes + (bytes == 16 ? 0 : 16);
-}
-
-/// Where things are in a team's shared memory. All sizes are multiples of 256.
-template <CodeKind kCodes, ScaleUnit kUnit, u32 kTiles, u32 kWarps>
-struct TeamLayout {
-  using P = Planes<kCodes>;
-  static constexpr u32 kRows = kTiles * 8;
-  static constexpr u32 kUnits = units_of_stage(kUnit);
-  static constexpr u32 kLowStride = plane_stride(P::kLowWords * 4);
-  static constexpr u32 kHighStride = P::kHighWords > 0 ? plane_stride(P::kHighWords * 4) : 0;
-  static constexpr u32 kWarpWeights = kWarpOutputs * (kLowStride + kHighStride);
-  // A stage: weights, codes of activations, and what stands beside these.
-  static constexpr u32 kActivations = kWarps * kWarpWeights;
-  static constexpr u32 kActivationChunks = kActivations + kRows * kStageChunks * kChunk;
-  static constexpr u32 kStageBytes = kActivationChunks + kRows * kStageChunks * 8;
-  // Scales as floats: of weights (scale, offset) [warps][units][outputs], of activations
-  // (scale, -kMagic * scale) [chunks][rows], and sums of activations [units][rows].
-  static constexpr u32 kWarpScales = kWarpOutputs * kUnits * 8;
-  static constexpr u32 kActivationScales = kWarps * kWarpScales;
-  static constexpr u32 kActivationSums = kActivationScales + kRows * kStageChunks * 8;
-  static constexpr u32 kScaleBytes = (kActivationSums + kRows * kUnits * 4 + 255) / 256 * 256;
-
-  /// Scales are there twice: those of the next stage are stored while slow warps use this one's.
-  SACCADE_EVERYWHERE static constexpr u32 bytes(u32 stages) {
-    return stages * kStageBytes + 2 * kScaleBytes;
-  }
-};
-
-template <u32 kBytes>
-GPU_FN void copy_async(u32 to, const u8* from, bool valid) {
-  if constexpr (kBytes == 16) {
-    asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from),
-                 "r"(valid ? 16u : 0u));
-  } else {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %3, %2;" ::"r"(to), "l"(from),
-                 "r"(valid ? kBytes : 0u), "n"(kBytes));
-  }
-}
-GPU_FN void commit_copies() {
-  asm volatile("cp.async.commit_group;" ::: "memory");
-}
-/// Waits until at most `pending` of this thread's groups of copies are on their way.
-GPU_FN void wait_copies(u32 pending) {
-  if (pending == 0) {
-    asm volatile("cp.async.wait_group 0;" ::: "memory");
-  } else if (pending == 1) {
-    asm volatile("cp.async.wait_group 1;" ::: "memory");
-  } else {
-    asm volatile("cp.async.wait_group 2;" ::: "memory");
-  }
-}
-
-GPU_FN void load_matrices(u32* to, u32 address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(address)
-               : "memory");
-}
-GPU_FN u32 load_word(u32 address) {
-  u32 word;
-  asm volatile("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(address) : "memory");
-  return word;
-}
-
-/// Products of a chunk's codes, four results of each lane, as floats that are kMagic too large.
-template <bool kSigned>
-GPU_FN void multiply32(u32* d, const u32* a, u32 b0, u32 b1) {
-  if (kSigned) {
-    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-        "{%8, %9}, {%10, %10, %10, %10};"
-        : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(kMagicBits));
-  } else {
-    asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-        "{%8, %9}, {%10, %10, %10, %10};"
-        : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(kMagicBits));
-  }
-}
-/// The same of half a chunk.
-template <bool kSigned>
-GPU_FN void multiply16(u32* d, u32 a0, u32 a1, u32 b) {
-  if (kSigned) {
-    asm("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "
-        "{%7, %7, %7, %7};"
-        : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
-        : "r"(a0), "r"(a1), "r"(b), "r"(kMagicBits));
-  } else {
-    asm("mma.sync.aligned.m16n8k16.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "
-        "{%7, %7, %7, %7};"
-        : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
-        : "r"(a0), "r"(a1), "r"(b), "r"(kMagicBits));
-  }
-}
 
 /// A warp's work on its share of the inputs.
 template <CodeKind kCodes, ScaleUnit kUnit, ScaleKind kFixed, u32 kTiles, u32 kWarps>
@@ -143,8 +45,9 @@ class WarpProduct {
     address_ = u32(__cvta_generic_to_shared(shared_));
     first_output_ = (tile * kWarps + warp_) * (a_.pair_distance ? kWarpOutputs / 2 : kWarpOutputs);
     const u32 begin = team_ * (last - first) / a_.depth_warps;
+    const bool helps = team_ >= a_.depth_warps;
     first_chunk_ = (first + begin) * kStageChunks;
-    stages_ = (team_ + 1) * (last - first) / a_.depth_warps - begin;
+    stages_ = helps ? 0 : (team_ + 1) * (last - first) / a_.depth_warps - begin;
     GPU_UNROLL
     for (u32 m = 0; m < 2; ++m) {
       GPU_UNROLL
@@ -172,7 +75,8 @@ class WarpProduct {
     u32 slot = 0, free_slot = ahead;
     for (u32 s = 0; s < stages_; ++s) {
       const u32 stage = slot * Layout::kStageBytes;
-      u8* to = shared_ + a_.stages * Layout::kStageBytes + s % 2 * Layout::kScaleBytes;
+      u8* to =
+          shared_ + a_.stages * Layout::kStageBytes + s % Layout::kScaleSlots * Layout::kScaleBytes;
       wait_copies(ahead - 1);
       store_scales<kUnit, kFixed>(a_.w, scales_,
                                   (float2*)(to + warp_ * Layout::kWarpScales) + lane_);
@@ -272,9 +176,10 @@ class WarpProduct {
       for (u32 i = 0; i < kPieces; ++i) {
         const u32 row = i * kStep;
         const u32 place = kBytes == 16 ? piece ^ ((row + lane_row) % 8) : piece;
-        copy_async<kPieceBytes>(to + (row + lane_row) * plane_stride(kBytes) + place * kPieceBytes,
-                                (row < 16 ? from : second) + row % 16 * row_bytes,
-                                all || i32(row % 16) < (row < 16 ? rest : second_rest));
+        copy_weights_async<kPieceBytes>(
+            to + (row + lane_row) * plane_stride(kBytes) + place * kPieceBytes,
+            (row < 16 ? from : second) + row % 16 * row_bytes,
+            all || i32(row % 16) < (row < 16 ? rest : second_rest));
       }
     };
     if (rest >= 16 && second_rest >= 16) {
@@ -344,7 +249,7 @@ class WarpProduct {
     }
   }
   GPU_FN void store_activation_scales(const u8* chunks, u8* to) {
-    float2* scales = (float2*)(to + Layout::kActivationScales);
+    float* scales = (float*)(to + Layout::kActivationScales);
     float* sums = (float*)(to + Layout::kActivationSums);
     const u32 thread = warp_ * kLanes + lane_;
     GPU_UNROLL
@@ -360,7 +265,7 @@ class WarpProduct {
       for (u32 j = 0; j < 2; ++j) {
         // With two bits less, the product with kMagic is exact, and so is the difference.
         const float scale = as_float(as_bits(from[j].scale) & ~3u);
-        scales[(2 * pair + j) * kRows + row] = make_float2(scale, -kMagic * scale);
+        scales[pair * Layout::kPairScales + row / 2 * 4 + j * 2 + row % 2] = scale;
         const i32 first = half_sum(from[j].sums, 0);
         const i32 second = half_sum(from[j].sums, 1);
         sum[j][0] =
@@ -459,8 +364,9 @@ class WarpProduct {
       for (u32 n = 0; n < kTiles; ++n) {
         u32 b[4];
         load_matrices(b, (activations ^ (chunk * 32)) + n * 8 * kStageChunks * kChunk);
-        const float4 first = scales[(chunk * kRows + n * 8) / 2];
-        const float4 second = scales[((chunk + 1) * kRows + n * 8) / 2];
+        const float4 both = scales[chunk / 2 * (Layout::kPairScales / 4) + n * 4];
+        const float4 first = make_float4(both.x, -kMagic * both.x, both.y, -kMagic * both.y);
+        const float4 second = make_float4(both.z, -kMagic * both.z, both.w, -kMagic * both.w);
         float2 unit_sums[kPairUnits];
         GPU_UNROLL
         for (u32 u = 0; u < kPairUnits; ++u) {

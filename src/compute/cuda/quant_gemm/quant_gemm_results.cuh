@@ -24,16 +24,15 @@ GPU_FN void put_numbers(const QuantGemmKernelArgs& a, u32 row, u32 output, u32 e
     }
     return;
   }
-  const float values[4] = {v.x, v.y, v.z, v.w};
-  GPU_UNROLL
-  for (u32 i = 0; i < 4; ++i) {
-    if (output + i >= end) return;
+#pragma unroll 1
+  for (u32 i = 0; i < 4 && output + i < end; ++i) {
     if (half) {
-      ((f16*)a.y)[to + i] = Rounded<f16>::from(values[i]);
+      ((f16*)a.y)[to + i] = Rounded<f16>::from(v.x);
     } else {
       float* y = (float*)a.y + to + i;
-      *y = add ? *y + values[i] : values[i];
+      *y = add ? *y + v.x : v.x;
     }
+    v = make_float4(v.y, v.z, v.w, 0.0f);
   }
 }
 
@@ -108,12 +107,12 @@ constexpr u32 kSquareLanes = 8;
 constexpr u32 kSquareReads = 16;
 
 /// What multiplies a row's results: 1 / sqrt(mean(x^2) + eps) of an RMS norm, or 1. The order of
-/// the sum depends on the number of chunks alone. The first `threads` of a block call it.
+/// the sum depends on the number of chunks alone. `thread`: of the `threads` that call it.
 template <u32 kRows>
-GPU_FN void find_factors(const QuantGemmKernelArgs& a, u32 first_row, u32 rows, u32 threads,
-                         float* factors) {
-  const u32 lane = threadIdx.x % kSquareLanes;
-  for (u32 row = threadIdx.x / kSquareLanes; row < kRows; row += threads / kSquareLanes) {
+GPU_FN void find_factors(const QuantGemmKernelArgs& a, u32 first_row, u32 rows, u32 thread,
+                         u32 threads, float* factors) {
+  const u32 lane = thread % kSquareLanes;
+  for (u32 row = thread / kSquareLanes; row < kRows; row += threads / kSquareLanes) {
     float sum = 0.0f;
     if (a.squares && row < rows) {
       const float* squares = a.squares + u64(first_row + row) * a.w.chunks;
@@ -143,6 +142,18 @@ GPU_FN float4 operator*(float factor, float4 v) {
                      rounded_product(factor, v.z), rounded_product(factor, v.w));
 }
 
+/// The usual function by itself, so that four numbers are on their way at once.
+GPU_FN float4 activated(Function function, float4 v) {
+  if (function == Function::kSilu) {
+    return make_float4(v.x * sigmoid(v.x), v.y * sigmoid(v.y), v.z * sigmoid(v.z),
+                       v.w * sigmoid(v.w));
+  }
+  // Of the others' instructions there is one copy.
+#pragma unroll 1
+  for (u32 i = 0; i < 4; ++i) v = make_float4(v.y, v.z, v.w, apply(function, v.x, 0.0f));
+  return v;
+}
+
 /// Four sums of a row, times its factor, to where they belong: results `output` to `output` + 3, of
 /// which those from `end` on are none. `up` are the sums that gates multiply, of gated products.
 GPU_FN void put_sums(const QuantGemmKernelArgs& a, u32 row, u32 output, u32 end, float4 sums,
@@ -157,9 +168,8 @@ GPU_FN void put_sums(const QuantGemmKernelArgs& a, u32 row, u32 output, u32 end,
     return;
   }
   up = add_bias(a, up, output + a.pair_distance, end + a.pair_distance);
-  result = make_float4(
-      apply(a.activation, result.x, 0.0f) * up.x, apply(a.activation, result.y, 0.0f) * up.y,
-      apply(a.activation, result.z, 0.0f) * up.z, apply(a.activation, result.w, 0.0f) * up.w);
+  const float4 gates = activated(a.activation, result);
+  result = make_float4(gates.x * up.x, gates.y * up.y, gates.z * up.z, gates.w * up.w);
   put_numbers(a, row, output, end, result);
   if (a.y_codes) put_gated_codes(a, row, output, result);
 }

@@ -160,13 +160,14 @@ inline void count_slots(Plan& plan) {
 /// are in registers the first slots; the other slots; what warps have of stages; weights, the codes
 /// of all stages and then the scales.
 struct Memory {
-  // Barriers of stages, of buffers, of the activations and of what other blocks send.
+  // Barriers of stages, of buffers, of the activations, of what other blocks send and of all sums.
   static constexpr u32 kFull = 0;
   static constexpr u32 kEmpty = kFull + kMaxStages * 8;
   static constexpr u32 kFree = kEmpty + kMaxStages * 8;
   static constexpr u32 kFilled = kFree + kMaxBuffers * 8;
   static constexpr u32 kReceived = kFilled + 8;
-  static constexpr u32 kFactors = kReceived + 8;
+  static constexpr u32 kDone = kReceived + 8;
+  static constexpr u32 kFactors = kDone + 8;
   /// Eight rows of 128 bytes, in which 16-byte pieces are swizzled.
   static constexpr u32 kAlignment = 1024;
   static constexpr u32 kX = kAlignment;
@@ -198,9 +199,8 @@ struct Memory {
 };
 
 /// Named barriers of the warps that multiply and the one that adds up: when activations are in
-/// registers, when sums are there; and of buffers.
+/// registers, and of buffers.
 constexpr int kReadBarrier = 1;
-constexpr int kDoneBarrier = 2;
-constexpr int kBufferBarriers = 3;
+constexpr int kBufferBarriers = 2;
 
 }  // namespace saccade::compute::cuda::streamed
