@@ -23,11 +23,11 @@ struct Streams {
 /// One stream brings a Sapphire Rapids core no more than two thirds of what it can read. With four,
 /// Q4_0 reaches 90 % of what two cores can with 1024 bytes each, 85 % with 4096, and 71 % without.
 inline constexpr Streams kFourStreams{4, 4096};
-/// Two Zen 5 cores decode 0 to 4 % faster so than with two streams of 4096 bytes each (the 3B shape
-/// in Q4_0, Q6_K and 4-bit MLX, steps in turns), and so than with one of 4096 or 8192. Codes of 2
-/// and 3 bits take longer to multiply, which two panels do sooner: where other guests leave 54 GB/s
-/// Q2_K is 5 % faster with two streams, where they leave 35 to 45 it is the same. Older cores of
-/// AMD were not measured.
+/// Two Zen 5 cores decode 0 to 2 % faster so than with two streams of 4096 bytes each (the 3B shape
+/// in Q4_0, Q6_K and 4-bit MLX, steps in turns; IQ4_XS 1 % slower), and 5 % faster than with 4096
+/// bytes of one. Codes of 2 and 3 bits take longest to multiply, which two panels do sooner: with
+/// two streams Q2_K is 5 % faster where other guests leave 54 GB/s, and it and Q3_K are 0 to 4 %
+/// slower where they leave 35 to 45. Older cores of AMD were not measured.
 inline constexpr Streams kOneStream{1, 6144};
 inline constexpr Streams kTwoStreams{2, 8192};
 
