@@ -16,7 +16,7 @@ import { PhotoList } from './photo_list.js';
 import { PhotoView } from './photo_view.js';
 import { Progress } from './progress.js';
 import { Review } from './review.js';
-import { go, parse } from './router.js';
+import { bindLinks, go, parse } from './router.js';
 import { announce, complain, say } from './say.js';
 import { bindSheets, toggleSheet } from './sheet.js';
 import { Tags } from './tags.js';
@@ -185,6 +185,7 @@ filters.addEventListener('filter', (event) => go({ filters: event.detail }));
 element('filters').addEventListener('opened', fetchFacets);
 window.addEventListener('hashchange', () => arrive());
 
+bindLinks();
 bindSheets();
 bindSearch(
   element('search'),

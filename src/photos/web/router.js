@@ -43,14 +43,26 @@ export function address({ photo = null, at = null, filters }) {
   return `#/${photo === null ? '' : `photo/${photo}`}${search ? `?${search}` : ''}`;
 }
 
-/** Goes somewhere; `replace`: without a step that "back" would go to. */
+/**
+ * Goes somewhere; `replace`: without a step that "back" would go to. The page is there when this
+ * returns, so that the next key is for what one came to: of a hash that is set the browser tells
+ * later.
+ */
 export function go(place, { replace = false } = {}) {
   const hash = address(place);
   if (hash === location.hash) return;
-  if (replace) {
-    history.replaceState(null, '', hash);
-    window.dispatchEvent(new HashChangeEvent('hashchange'));
-  } else {
-    location.hash = hash;
-  }
+  history[replace ? 'replaceState' : 'pushState'](null, '', hash);
+  window.dispatchEvent(new HashChangeEvent('hashchange'));
+}
+
+/** Has links to places in the page go there in the same way. */
+export function bindLinks() {
+  document.addEventListener('click', (event) => {
+    if (event.defaultPrevented || event.button !== 0) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return; // another tab
+    const hash = event.target.closest('a')?.getAttribute('href');
+    if (!hash?.startsWith('#/')) return;
+    event.preventDefault();
+    go(parse(hash));
+  });
 }
