@@ -256,10 +256,10 @@ listen({
   },
   connected: (now) => {
     element('offline').hidden = now;
-    // What happened until now was not told. (Progress is of the whole library, which takes a while
-    // where it is large: after the deck is seen.)
+    // What happened until now was not told, after the first answers came either. (Progress is of the
+    // whole library, which takes a while where it is large: after the deck is seen.)
     if (now || !lost) deckSeen.then(fetchProgress).catch(complain);
-    if (now && lost) {
+    if (now) {
       list.refresh();
       if (place.photo !== null) details.touch(place.photo, true);
     }

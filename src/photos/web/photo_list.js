@@ -19,7 +19,7 @@ export class PhotoList extends EventTarget {
   #loading = new Set();
   #wanted = [0, 0]; // pages, first and last
   #abort = new AbortController();
-  #changes = 0; // how many photos changed so far
+  #changes = 0; // how often something changed so far
   #refreshedAt = 0;
   #timer = 0;
 
@@ -66,8 +66,9 @@ export class PhotoList extends EventTarget {
     this.#load();
   }
 
-  /** Photos came: every page may hold others now. */
+  /** Photos came, or may have come: every page may hold others now, those on their way too. */
   refresh() {
+    this.#changes++;
     for (const page of this.#pages.values()) page.stale = true;
     this.#load();
   }
