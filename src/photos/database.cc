@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <chrono>
+#include <thread>
 
 #include "photos/schema.h"
 
@@ -43,12 +45,25 @@ void dot(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
   sqlite3_result_double(context, static_cast<double>(sum));
 }
 
+/// Has changes written to a log first. Another program may do so at the same time, for which SQLite
+/// does not wait by itself: each of the two would wait for the other.
+void use_log(Connection& connection) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(kBusyTimeoutMs);
+  for (;;) {
+    const int result = connection.tryExec("PRAGMA journal_mode = WAL");
+    if (result == SQLITE_OK) return;
+    if (result != SQLITE_BUSY || std::chrono::steady_clock::now() > until) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  connection.exec("PRAGMA journal_mode = WAL");  // which says what is wrong
+}
+
 }  // namespace
 
 Database::Database(std::filesystem::path path) : path_(std::move(path)) {
   guarded([&] {
     writer_ = open(SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    writer_->exec("PRAGMA journal_mode = WAL");
+    use_log(*writer_);
     begin(*writer_);
     Rollback rollback{*writer_};
     migrate(*writer_, path_.string());
