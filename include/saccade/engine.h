@@ -42,8 +42,8 @@ class Listener {
 /// How values between and inside layers are held.
 enum class Activations {
   /// The fastest: inputs of quantized layers rounded to 8 bits, each 256 with a scale of their own,
-  /// so that products are of integers, and queries, keys and values to 16-bit integers; on a GPU,
-  /// float16 between layers.
+  /// so that products are of integers, and queries, keys and values to integers (KvPrecision); on a
+  /// GPU, float16 between layers.
   kInt8,
   /// float32 throughout: on the CPU the results of the dequantized model, bit for bit.
   kF32,
@@ -57,12 +57,24 @@ enum class TowerPrecision {
   kInt8,
 };
 
+/// Of how many bits the keys and values are that a sequence leaves in memory.
+enum class KvPrecision {
+  /// On a processor, 8 where the decoder's weights are quantized, unless activations are f32;
+  /// otherwise 16, or 32 with them.
+  kAuto,
+  kInt16,  ///< as good as float32; float16 on a GPU. Not with f32 activations.
+  /// About half the memory, and faster. docs/quantization.md tells what it costs. On a processor
+  /// only, and not with f32 activations.
+  kInt8,
+};
+
 struct EngineOptions {
   std::string mmproj;  ///< GGUF file of the vision tower; empty: the one beside the model
   /// "auto": the first GPU that works, otherwise the CPU; "cpu"; "cuda" or "cuda:N".
   std::string device = "auto";
   Activations activations = Activations::kInt8;
   TowerPrecision tower_precision = TowerPrecision::kStored;
+  KvPrecision kv_precision = KvPrecision::kAuto;
   /// Answers are the same bits whatever else is answered at the same time. The CPU's always are; a
   /// GPU is slower then.
   bool batch_invariant = false;

@@ -125,6 +125,7 @@ void add_model_options(CLI::App& command, CommandOptions& options) {
       ->type_name("TYPE");
   add_mmproj_option(command, options.engine);
   add_tower_precision_option(command, "--tower-precision", options.engine);
+  add_kv_bits_option(command, "--kv-bits", options.engine);
   add_activations_option(command, "--activations",
                          "Inputs of quantized layers: int8 (the default) or f32", options.engine);
   add_device_options(command, options.engine);

@@ -78,6 +78,7 @@ void add_model_options(CLI::App& command, const std::string& letter, CompareMode
                          "Inputs of quantized layers of " + name + ": int8 (the default) or f32",
                          model.engine);
   add_tower_precision_option(command, "--tower-precision-" + letter, model.engine);
+  add_kv_bits_option(command, "--kv-bits-" + letter, model.engine);
 }
 
 void add_options(CLI::App& command, CommandOptions& options) {

@@ -38,6 +38,13 @@ TowerPrecision parse_tower_precision(const std::string& name, const std::string&
   throw Error(name + ": wanted stored or int8, found \"" + text + "\"", ErrorKind::kUsage);
 }
 
+KvPrecision parse_kv_precision(const std::string& name, const std::string& text) {
+  if (text == "auto") return KvPrecision::kAuto;
+  if (text == "16") return KvPrecision::kInt16;
+  if (text == "8") return KvPrecision::kInt8;
+  throw Error(name + ": wanted auto, 16 or 8, found \"" + text + "\"", ErrorKind::kUsage);
+}
+
 /// The options that `add` adds.
 std::vector<const CLI::Option*> added_options(const CLI::App& command,
                                               const std::function<void()>& add) {
@@ -119,11 +126,12 @@ void add_engine_options(CLI::App& command, EngineOptions& engine) {
   add_decode_option(command, engine);
   add_mmproj_option(command, engine);
   add_tower_precision_option(command, "--tower-precision", engine);
-  add_activations_option(
-      command, "--activations",
-      "Inputs of quantized layers and of attention: int8 (rounded to 8 and 16 bits; fastest; the "
-      "default) or f32 (exactly the dequantized model)",
-      engine);
+  add_kv_bits_option(command, "--kv-bits", engine);
+  add_activations_option(command, "--activations",
+                         "Inputs of quantized layers and of attention: int8 (rounded to integers; "
+                         "fastest; the default) "
+                         "or f32 (exactly the dequantized model)",
+                         engine);
   add_device_options(command, engine);
   add_threads_option(command, engine);
 }
@@ -140,6 +148,15 @@ void add_tower_precision_option(CLI::App& command, const std::string& name, Engi
             "(rounded to 8 bits: faster on a processor)",
             [name, &engine](const std::string& text) {
               engine.tower_precision = parse_tower_precision(name, text);
+            });
+}
+
+void add_kv_bits_option(CLI::App& command, const std::string& name, EngineOptions& engine) {
+  add_value(command, name, "N",
+            "Bits of keys and values: 8 (about half the memory, and faster; a processor only), 16, "
+            "or auto (8 on a processor where the decoder's weights are quantized; the default)",
+            [name, &engine](const std::string& text) {
+              engine.kv_precision = parse_kv_precision(name, text);
             });
 }
 

@@ -57,7 +57,8 @@ void add_constraint_options(CLI::App& command, Request& request);
 void add_sampling_options(CLI::App& command, Request& request);
 /// --fast-decode
 void add_decode_option(CLI::App& command, EngineOptions& engine);
-/// How the vision tower is held, under the name that the command gives the option.
+/// How keys and values, and the vision tower, are held, under the names that the command gives.
+void add_kv_bits_option(CLI::App& command, const std::string& name, EngineOptions& engine);
 void add_tower_precision_option(CLI::App& command, const std::string& name, EngineOptions& engine);
 void add_mmproj_option(CLI::App& command, EngineOptions& engine);
 void add_threads_option(CLI::App& command, EngineOptions& engine);

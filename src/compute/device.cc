@@ -413,7 +413,7 @@ void Device::channel_attention(const Tensor& out, const Tensor& q, const Tensor&
   if (work_) {
     const auto products = static_cast<double>(q.rows()) * static_cast<double>(q.size(1));
     // In the device's floats, even where other attentions round to integers.
-    work_->operations[Device::attention_arithmetic()] +=
+    work_->operations[Device::attention_arithmetic(KvPrecision::kDefault)] +=
         4.0 * products * static_cast<double>(q.size(1) / groups);
   }
   do_channel_attention(out, q, k, v, groups, scale);
@@ -481,7 +481,7 @@ void Device::rotary_attention(const Tensor& out, KvCache& cache, int layer, cons
   check_spans(kOp, spans, qkv.rows(), cache, layer);
   check_heads(kOp, shape, cache, layer);
   check_key_ranges(kOp, spans, shape);
-  if (work_) count_attention(shape, spans);
+  if (work_) count_attention(cache, shape, spans);
   do_rotary_attention(out, cache, layer, qkv, cos, sin, shape, spans);
 }
 
@@ -501,7 +501,7 @@ void Device::attention_paged(const Tensor& out, const Tensor& q, const KvCache& 
   check_spans(kOp, spans, q.rows(), cache, layer);
   check_heads(kOp, shape, cache, layer);
   check_key_ranges(kOp, spans, shape);
-  if (work_) count_attention(shape, spans);
+  if (work_) count_attention(cache, shape, spans);
   do_attention_paged(out, q, cache, layer, shape, spans);
 }
 

@@ -97,8 +97,8 @@ class Device {
   virtual void update_roofline(Roofline& /*roofline*/) {}
   /// Adds up what the operations that follow amount to, until this is called with null.
   void count_work(Work* work) { work_ = work; }
-  /// What attention, and products with a matrix, are made of here.
-  virtual Arithmetic attention_arithmetic() const;
+  /// What attention with keys and values like these, and products with a matrix, are made of here.
+  virtual Arithmetic attention_arithmetic(KvPrecision precision) const;
   virtual Arithmetic product_arithmetic(const Weight& w) const;
 
   /// The energy that the device has used since some moment, where it is reported.
@@ -117,6 +117,9 @@ class Device {
   virtual std::unique_ptr<Readback> read_back(const Tensor& from);
   /// int32 [ids.size()] on the device.
   Tensor indices(std::span<const std::int32_t> ids);
+  /// Whether keys and values of 8 bits are kept here; a layout that asks for them elsewhere is an
+  /// error.
+  virtual bool has_int8_kv() const { return false; }
   /// Zeroed pages; memory is committed as pages are used.
   virtual std::unique_ptr<KvCache> make_kv_cache(const KvLayout& layout, int num_pages) = 0;
   /// Bytes one token costs in a cache of this layout.
@@ -347,7 +350,7 @@ class Device {
                         const Tensor& sin, const AttentionShape& shape) const;
   void count_product(std::int64_t rows, const Weight& w);
   void count_segments(const AttentionShape& shape, std::span<const std::int64_t> ends);
-  void count_attention(const AttentionShape& shape, const SpanTable& spans);
+  void count_attention(const KvCache& cache, const AttentionShape& shape, const SpanTable& spans);
   void count_state(const StateStore& states, const SpanTable& spans);
 
   void may_pause() const {

@@ -17,6 +17,12 @@ struct KvHeads {
   bool operator==(const KvHeads&) const = default;
 };
 
+/// Of how many bits keys and values are.
+enum class KvPrecision {
+  kDefault,  ///< the device's: that of its activations or as good for all purposes
+  kInt8,     ///< rounded to 8 bits, on devices that have them (Device::has_int8_kv)
+};
+
 /// What a decoder needs of its key-value memory: the heads of every layer that stores any.
 struct KvLayout {
   KvLayout() = default;
@@ -26,6 +32,7 @@ struct KvLayout {
   explicit KvLayout(std::vector<KvHeads> heads) : layers(std::move(heads)) {}
 
   std::vector<KvHeads> layers;
+  KvPrecision precision = KvPrecision::kDefault;
 
   bool operator==(const KvLayout&) const = default;
 };

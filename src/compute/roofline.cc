@@ -127,7 +127,7 @@ std::string_view arithmetic_name(Arithmetic arithmetic) {
   return "";
 }
 
-Arithmetic Device::attention_arithmetic() const {
+Arithmetic Device::attention_arithmetic(KvPrecision /*precision*/) const {
   return activation_dtype() == DType::kF16 ? Arithmetic::kF16 : Arithmetic::kF32;
 }
 
@@ -135,7 +135,7 @@ Arithmetic Device::product_arithmetic(const Weight& w) const {
   constexpr double kBits = 12.0;  // fewer are quantized
   const double weights = static_cast<double>(w.outputs()) * static_cast<double>(w.inputs());
   if (8.0 * static_cast<double>(w.bytes()) < kBits * weights) return Arithmetic::kQuantized;
-  return attention_arithmetic();
+  return attention_arithmetic(KvPrecision::kDefault);
 }
 
 void Device::count_product(std::int64_t rows, const Weight& w) {
@@ -148,14 +148,17 @@ void Device::count_segments(const AttentionShape& shape, std::span<const std::in
   std::int64_t begin = 0;
   for (const std::int64_t end : ends) {
     const auto rows = static_cast<double>(end - begin);
-    work_->operations[attention_arithmetic()] += flops_a_key(shape) * rows * rows;
+    work_->operations[attention_arithmetic(KvPrecision::kDefault)] +=
+        flops_a_key(shape) * rows * rows;
     begin = end;
   }
 }
 
-void Device::count_attention(const AttentionShape& shape, const SpanTable& spans) {
-  const auto key_bytes =
-      static_cast<double>(kv_bytes_per_token({1, shape.num_kv_heads, shape.head_dim}));
+void Device::count_attention(const KvCache& cache, const AttentionShape& shape,
+                             const SpanTable& spans) {
+  KvLayout layer(1, shape.num_kv_heads, shape.head_dim);
+  layer.precision = cache.layout().precision;
+  const auto key_bytes = static_cast<double>(kv_bytes_per_token(layer));
   for (const SequenceSpan& span : spans.spans()) {
     double pairs = 0.0;
     KeyRange all{span.start, span.start};  // that some token sees
@@ -164,7 +167,7 @@ void Device::count_attention(const AttentionShape& shape, const SpanTable& spans
       pairs += static_cast<double>(keys.end - keys.begin);
       all = {std::min(all.begin, keys.begin), std::max(all.end, keys.end)};
     }
-    work_->operations[attention_arithmetic()] += flops_a_key(shape) * pairs;
+    work_->operations[attention_arithmetic(layer.precision)] += flops_a_key(shape) * pairs;
     work_->kv_bytes += key_bytes * static_cast<double>(all.end - all.begin);
   }
 }
@@ -205,7 +208,7 @@ Roofline measure_by_operations(Device& device) {
   roofline.bytes_per_second = copy_bandwidth(device);
   roofline.bandwidth =
       fmt::format("copy of {} MiB, bytes read and written", sizes.copy_bytes() >> 20);
-  roofline.operations[device.attention_arithmetic()] =
+  roofline.operations[device.attention_arithmetic(KvPrecision::kDefault)] =
       product_rate(device, WeightFormat::floating(DType::kBF16));
   roofline.operations[Arithmetic::kQuantized] = product_rate(device, four_bits);
   roofline.products =

@@ -226,13 +226,13 @@ Result Engine::score(const Request& request, std::span<const std::int32_t> token
 
 ModelInfo inspect_model(const std::string& model, const EngineOptions& options) {
   const checkpoint::Checkpoint checkpoint = open_checkpoint(model, options);
-  return engine::describe_model(checkpoint, *make_device(options));
+  return engine::describe_model(checkpoint, *make_device(options), options);
 }
 
 TokenMath count_tokens(const std::string& model, const Request& request,
                        const EngineOptions& options) {
   const checkpoint::Checkpoint checkpoint = open_checkpoint(model, options);
-  const ModelInfo info = engine::describe_model(checkpoint, *make_device(options));
+  const ModelInfo info = engine::describe_model(checkpoint, *make_device(options), options);
   const auto processor = models::family_of(checkpoint).load_processor(checkpoint);
   const engine::PreparedPrompt prepared =
       engine::prepare_prompt(*processor, request, options, nullptr);

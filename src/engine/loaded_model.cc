@@ -65,6 +65,24 @@ std::int64_t sequence_memory(const EngineOptions& options, const compute::Device
       static_cast<std::int64_t>(kKvShare * static_cast<double>(available)));
 }
 
+/// What keys and values are kept in. Rounding them to 8 bits costs no more than rounding the inputs
+/// of quantized weights does.
+compute::KvPrecision kv_precision(const models::Description& description,
+                                  const compute::Device& device, const EngineOptions& options) {
+  const auto wants = [&](KvPrecision precision) { return options.kv_precision == precision; };
+  if (!wants(KvPrecision::kAuto) && options.activations == Activations::kF32) {
+    fail_usage("keys and values are of 32 bits with f32 activations, not of {}",
+               wants(KvPrecision::kInt8) ? 8 : 16);
+  }
+  if (wants(KvPrecision::kInt8) && !device.has_int8_kv()) {
+    fail_usage("keys and values of 8 bits are kept on a processor, not on {}", device.info().name);
+  }
+  const bool rounded = wants(KvPrecision::kAuto)
+                           ? device.has_int8_kv() && description.quantized_decoder()
+                           : wants(KvPrecision::kInt8);
+  return rounded ? compute::KvPrecision::kInt8 : compute::KvPrecision::kDefault;
+}
+
 /// Slots for recurrent states, as many as can be used or as their share of the memory has.
 int count_states(const ModelInfo& info, std::int64_t budget) {
   if (info.state_bytes_per_sequence == 0) return 0;
@@ -92,8 +110,10 @@ compute::DeviceOptions device_options(const EngineOptions& options) {
           options.activations == Activations::kF32, options.batch_invariant};
 }
 
-ModelInfo describe_model(const checkpoint::Checkpoint& checkpoint, const compute::Device& device) {
-  const models::Description description = models::family_of(checkpoint).describe(checkpoint);
+ModelInfo describe_model(const checkpoint::Checkpoint& checkpoint, const compute::Device& device,
+                         const EngineOptions& options) {
+  models::Description description = models::family_of(checkpoint).describe(checkpoint);
+  description.kv_layout.precision = kv_precision(description, device, options);
   ModelInfo info;
   info.directory = checkpoint.where();
   info.family = description.family;
@@ -129,7 +149,7 @@ LoadedModel::LoadedModel(checkpoint::Checkpoint checkpoint, const EngineOptions&
     : options_(options),
       device_(compute::make_device(device_options(options))),
       checkpoint_(std::move(checkpoint)),
-      info_(describe_model(checkpoint_, *device_)),
+      info_(describe_model(checkpoint_, *device_, options_)),
       memory_before_(device_->info().available_memory_bytes),
       vision_cache_(options.vision_cache_bytes),
       picture_index_(kKnownPictures) {
@@ -178,8 +198,10 @@ void LoadedModel::make_pools() {
   states_ =
       std::make_unique<StatePool>(*device_, model_->state_layout(), count_states(info_, budget));
   const std::int64_t taken = states_->num_slots() * info_.state_bytes_per_sequence;
-  pool_ = std::make_unique<KvPool>(*device_, model_->kv_layout(),
-                                   count_pages(info_, *device_, budget - taken));
+  compute::KvLayout layout = model_->kv_layout();
+  layout.precision =
+      kv_precision(models::family_of(checkpoint_).describe(checkpoint_), *device_, options_);
+  pool_ = std::make_unique<KvPool>(*device_, layout, count_pages(info_, *device_, budget - taken));
   if (options_.prefix_cache) prefix_cache_ = std::make_unique<PrefixCache>(*pool_, states_.get());
 }
 

@@ -28,7 +28,8 @@ namespace saccade::engine {
 compute::DeviceOptions device_options(const EngineOptions& options);
 
 /// What `inspect` says of a checkpoint on a device.
-ModelInfo describe_model(const checkpoint::Checkpoint& checkpoint, const compute::Device& device);
+ModelInfo describe_model(const checkpoint::Checkpoint& checkpoint, const compute::Device& device,
+                         const EngineOptions& options);
 
 /// Where the tokens of a prepared prompt come from.
 TokenMath count_prompt(const models::Processor& processor, const ModelInfo& info,

@@ -93,9 +93,10 @@ std::string model_fingerprint(const checkpoint::Checkpoint& checkpoint,
   if (files.empty()) fail("{}: a model without files has no cache on a disk", checkpoint.where());
   std::ranges::sort(files, {}, [](const fs::path& path) { return path.filename(); });
   Checksum all;
-  all.add(fmt::format("{}\n{}\n{}\n{} {} {}\n", kEntryFormat, build_id(), device_kind(device),
+  all.add(fmt::format("{}\n{}\n{}\n{} {} {} {}\n", kEntryFormat, build_id(), device_kind(device),
                       static_cast<int>(options.activations),
-                      static_cast<int>(options.tower_precision), options.batch_invariant));
+                      static_cast<int>(options.tower_precision),
+                      static_cast<int>(options.kv_precision), options.batch_invariant));
   for (const fs::path& path : files) {
     all.add(fmt::format("{} {}\n", path.filename().string(), known_digest(path, store)));
   }

@@ -83,6 +83,13 @@ std::unique_ptr<Model> load_model(const checkpoint::Checkpoint& checkpoint, comp
   return model;
 }
 
+bool Description::quantized_decoder() const {
+  constexpr std::int64_t kBits = 12;  // fewer are quantized
+  return std::ranges::any_of(parts, [](const PartDescription& part) {
+    return part.name == "decoder" && 8 * part.bytes < kBits * part.parameters;
+  });
+}
+
 PartDescription describe_part(const checkpoint::Checkpoint& checkpoint, std::string name,
                               std::string summary, const std::vector<std::string>& prefixes) {
   PartDescription part{std::move(name), std::move(summary), 0, 0, {}};

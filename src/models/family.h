@@ -30,6 +30,9 @@ struct Description {
   std::int64_t context_length = 0;
   compute::KvLayout kv_layout;
   compute::StateLayout state_layout;
+
+  /// Whether the decoder's layers take fewer bits than floats of 16.
+  bool quantized_decoder() const;
 };
 
 /// How one family is described, loaded and fed.

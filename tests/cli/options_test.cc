@@ -70,10 +70,15 @@ TEST(Options, EachReachesItsField) {
                                        "--fast-decode",
                                        "--tower-precision",
                                        "int8",
+                                       "--kv-bits",
+                                       "16",
                                        "--threads",
                                        "3"});
   EXPECT_TRUE(options.engine.fast_decode);
   EXPECT_EQ(options.engine.tower_precision, TowerPrecision::kInt8);
+  EXPECT_EQ(options.engine.kv_precision, KvPrecision::kInt16);
+  EXPECT_EQ(parse({"model"}).engine.kv_precision, KvPrecision::kAuto);
+  EXPECT_EQ(parse({"model", "--kv-bits", "8"}).engine.kv_precision, KvPrecision::kInt8);
   EXPECT_EQ(options.prompt, "What?");
   EXPECT_EQ(options.system, "Be brief.");
   const Request& request = options.request;
@@ -121,6 +126,7 @@ TEST(Options, ValuesThatMakeNoSenseAreUsageErrors) {
     EXPECT_THROW(parse({"model", option, "warm"}), Error) << option;
   }
   EXPECT_THROW(parse({"model", "--tower-precision", "int7"}), Error);
+  EXPECT_THROW(parse({"model", "--kv-bits", "4"}), Error);
   EXPECT_THROW(parse({"model", "--threads", "0"}), Error);
   EXPECT_THROW(parse({"model", "--threads", "1025"}), Error);
   EXPECT_THROW(parse({}), CLI::ParseError);

@@ -100,6 +100,7 @@ TEST(Usage, AServerTakesNoOptionsOfAModelHere) {
     refused(command, {"--server", server, "--fast-decode"}, "--fast-decode");
     refused(command, {"--server", server, "--max-image-pixels", "9"}, "--max-image-pixels");
     refused(command, {"--server", server, "--tower-precision", "int8"}, "--tower-precision");
+    refused(command, {"--server", server, "--kv-bits", "8"}, "--kv-bits");
     refused(command, {"--server", server, "--cache-dir", "here"}, "--cache-dir");
     refused(command, {"--server", server, "--cache-dir-size", "1G"}, "--cache-dir-size");
   }

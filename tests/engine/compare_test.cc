@@ -149,6 +149,16 @@ TEST(Compare, TellsWhatARoundedTowerCosts) {
   EXPECT_GT(report.divergence.mean, 0.0);
 }
 
+TEST(Compare, TellsWhatKeysAndValuesOf8BitsCost) {
+  CompareOptions options = questions("qwen2_5_vl/saved_f32", "qwen2_5_vl/saved_f32");
+  options.images = {golden("images/odd_61x97.png"), golden("images/even_112x84.png")};
+  options.b.engine.device = "cpu";
+  options.b.engine.kv_precision = KvPrecision::kInt8;
+  const CompareReport report = compare(options);
+  EXPECT_GT(report.divergence.mean, 0.0);
+  EXPECT_LT(report.divergence.mean, 1e-3);
+}
+
 TEST(Compare, QuantizedActivationsAreNearAndNotTheSame) {
   CompareOptions options = questions("gguf/llama_quantized.gguf", "gguf/llama_quantized.gguf");
   options.a.engine.activations = Activations::kF32;

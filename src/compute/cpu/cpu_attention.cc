@@ -31,8 +31,8 @@ constexpr std::int64_t kFarBytes = std::int64_t{4} << 20;
 /// Stores a token's key and value [head_dim] as number `slot` of a block.
 void store_token(const Kernels& kernels, const KvBlockLayout& layout, std::byte* block,
                  std::int64_t slot, const float* key, const float* value) {
-  if (layout.rounded) {
-    kernels.store_rounded_token(block, static_cast<int>(slot), key, value, layout.head_dim);
+  if (layout.codes != KvCodes::kFloat) {
+    kernels.store_rounded_token(layout, block, static_cast<int>(slot), key, value);
     return;
   }
   auto* keys = reinterpret_cast<float*>(block);
@@ -90,7 +90,7 @@ void CpuDevice::attend_segments(const Tensor& out, const Tensor& q, const Tensor
   check_head_dim(shape.head_dim);
   const int head_dim = shape.head_dim;
   const int group = shape.num_heads / shape.num_kv_heads;
-  const KvBlockLayout layout{head_dim, rounded_inputs_};
+  const KvBlockLayout layout{head_dim, kv_codes(KvPrecision::kDefault)};
   // Keys and values of every segment and head, rearranged into blocks; then the rows in blocks.
   const auto begin_of = [&](std::int64_t s) { return s == 0 ? 0 : ends[s - 1]; };
   const auto segments = static_cast<std::int64_t>(ends.size());
@@ -148,7 +148,7 @@ void CpuDevice::attend_segments(const Tensor& out, const Tensor& q, const Tensor
     kernels_.attend({queries,
                      static_cast<int>(block.count),
                      {block_at(first_block[block.group], head / group), layout.bytes(), nullptr},
-                     layout.rounded,
+                     layout.codes,
                      far,
                      head_dim,
                      shape.scale,
@@ -235,8 +235,8 @@ void CpuDevice::do_attention_paged(const Tensor& out, const Tensor& q, const KvC
     const std::int64_t key_blocks = (span.start + block.begin) / kKeyBlock + 1;
     const bool far =
         block.begin + block.count == span.count || key_blocks * layout.bytes() > kFarBytes;
-    kernels_.attend({queries, count, pages.blocks(layer, kv_head, span.pages.data()),
-                     layout.rounded, far, shape.head_dim, shape.scale, shape.softcap});
+    kernels_.attend({queries, count, pages.blocks(layer, kv_head, span.pages.data()), layout.codes,
+                     far, shape.head_dim, shape.scale, shape.softcap});
   });
 }
 

@@ -58,12 +58,20 @@ void CpuDevice::download(void* to, const Tensor& from) {
   if (from.bytes() > 0) std::memcpy(to, from.raw(), from.bytes());
 }
 
+KvCodes CpuDevice::kv_codes(KvPrecision precision) const {
+  if (precision == KvPrecision::kInt8) {
+    if (!has_int8_kv()) fail("keys and values of 8 bits need rounded inputs");
+    return KvCodes::kInt8;
+  }
+  return rounded_inputs_ ? KvCodes::kInt16 : KvCodes::kFloat;
+}
+
 std::unique_ptr<KvCache> CpuDevice::make_kv_cache(const KvLayout& layout, int num_pages) {
-  return std::make_unique<PagedKv>(layout, rounded_inputs_, num_pages);
+  return std::make_unique<PagedKv>(layout, kv_codes(layout.precision), num_pages);
 }
 
 std::int64_t CpuDevice::kv_bytes_per_token(const KvLayout& layout) const {
-  return PagedKv::page_bytes(layout, rounded_inputs_) / kKeyBlock;
+  return PagedKv::page_bytes(layout, kv_codes(layout.precision)) / kKeyBlock;
 }
 
 std::shared_ptr<const Weight> CpuDevice::do_pack(std::span<const HostMatrix> parts) {

@@ -42,12 +42,13 @@ class CpuDevice : public Device {
   Roofline measure_roofline() override;
   /// Memory is read where weights lie, if there are enough of them.
   void update_roofline(Roofline& roofline) override;
-  Arithmetic attention_arithmetic() const override;
+  Arithmetic attention_arithmetic(KvPrecision precision) const override;
   Arithmetic product_arithmetic(const Weight& w) const override;
   std::optional<Energy> energy() override;
   Tensor empty(DType dtype, const Shape& shape) override;
   void upload(const Tensor& to, const void* from) override;
   void download(void* to, const Tensor& from) override;
+  bool has_int8_kv() const override { return rounded_inputs_; }
   std::unique_ptr<KvCache> make_kv_cache(const KvLayout& layout, int num_pages) override;
   std::int64_t kv_bytes_per_token(const KvLayout& layout) const override;
   int kv_page_tokens() const override { return kKeyBlock; }
@@ -142,6 +143,9 @@ class CpuDevice : public Device {
   void multiply_row(const QuantGemmArgs& all);
 
   const Kernels& kernels_;
+  /// What keys and values are kept as.
+  KvCodes kv_codes(KvPrecision precision) const;
+
   bool rounded_inputs_;
   std::optional<RaplMeter> energy_meter_;  // made when first asked for
   ThreadPool threads_;

@@ -162,8 +162,16 @@ std::optional<Energy> CpuDevice::energy() {
   return energy_meter_->read();
 }
 
-Arithmetic CpuDevice::attention_arithmetic() const {
-  return rounded_inputs_ ? Arithmetic::kInt16 : Arithmetic::kF32;
+Arithmetic CpuDevice::attention_arithmetic(KvPrecision precision) const {
+  switch (kv_codes(precision)) {
+    case KvCodes::kFloat:
+      return Arithmetic::kF32;
+    case KvCodes::kInt16:
+      return Arithmetic::kInt16;
+    case KvCodes::kInt8:
+      return Arithmetic::kInt8;
+  }
+  return Arithmetic::kF32;
 }
 
 Arithmetic CpuDevice::product_arithmetic(const Weight& w) const {

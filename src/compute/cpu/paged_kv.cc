@@ -7,21 +7,21 @@
 
 namespace saccade::compute::cpu {
 
-std::int64_t PagedKv::page_bytes(const KvLayout& layout, bool rounded) {
+std::int64_t PagedKv::page_bytes(const KvLayout& layout, KvCodes codes) {
   std::int64_t bytes = 0;
   for (const auto& [num_kv_heads, head_dim] : layout.layers) {
-    bytes += KvBlockLayout{head_dim, rounded}.bytes() * num_kv_heads;
+    bytes += KvBlockLayout{head_dim, codes}.bytes() * num_kv_heads;
   }
   return bytes;
 }
 
-PagedKv::PagedKv(const KvLayout& layout, bool rounded, int num_pages)
+PagedKv::PagedKv(const KvLayout& layout, KvCodes codes, int num_pages)
     : KvCache(layout, kKeyBlock, num_pages) {
   for (const auto& [num_kv_heads, head_dim] : layout.layers) {
     if (head_dim > kMaxHeadDim) {
       fail("attention heads of size {}: the CPU kernels take at most {}", head_dim, kMaxHeadDim);
     }
-    const KvBlockLayout block{head_dim, rounded};
+    const KvBlockLayout block{head_dim, codes};
     layers_.push_back({block, page_bytes_});
     page_bytes_ += block.bytes() * num_kv_heads;
   }

@@ -11,10 +11,10 @@
 namespace saccade::compute::cpu {
 
 /// One page holds kKeyBlock tokens of all layers: for each layer and head a block as KvBlockLayout
-/// says for the layer's heads, all of them float32 or all of them rounded.
+/// says for the layer's heads, all of them of the same codes.
 class PagedKv : public KvCache {
  public:
-  PagedKv(const KvLayout& layout, bool rounded, int num_pages);
+  PagedKv(const KvLayout& layout, KvCodes codes, int num_pages);
 
   const KvBlockLayout& block_layout(int layer) const { return layers_[layer].block; }
   std::byte* block(std::int32_t page, int layer, int head) const {
@@ -32,7 +32,7 @@ class PagedKv : public KvCache {
   void copy_page(std::int32_t from, std::int32_t to);
 
   /// Bytes of one page of this layout.
-  static std::int64_t page_bytes(const KvLayout& layout, bool rounded);
+  static std::int64_t page_bytes(const KvLayout& layout, KvCodes codes);
 
  private:
   struct Layer {

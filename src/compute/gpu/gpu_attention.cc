@@ -57,6 +57,7 @@ void check_head_dim(int head_dim) {
 }  // namespace
 
 std::unique_ptr<KvCache> GpuDevice::make_kv_cache(const KvLayout& layout, int num_pages) {
+  if (layout.precision == KvPrecision::kInt8) fail("a GPU keeps no keys and values of 8 bits");
   return std::make_unique<GpuKvCache>(*this, layout, num_pages);
 }
 

@@ -9,10 +9,10 @@ namespace {
 /// All that shapes an engine.
 auto key_of(const EngineOptions& options) {
   return std::tie(options.mmproj, options.device, options.activations, options.tower_precision,
-                  options.batch_invariant, options.threads, options.instruction_set,
-                  options.kv_memory_bytes, options.max_image_pixels, options.fast_decode,
-                  options.max_batch_tokens, options.prefix_cache, options.vision_cache_bytes,
-                  options.cache_dir, options.cache_dir_bytes);
+                  options.kv_precision, options.batch_invariant, options.threads,
+                  options.instruction_set, options.kv_memory_bytes, options.max_image_pixels,
+                  options.fast_decode, options.max_batch_tokens, options.prefix_cache,
+                  options.vision_cache_bytes, options.cache_dir, options.cache_dir_bytes);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 // which pages were cached.
 #pragma once
 
+#include <cstring>
 #include <utility>
 
 #include "compute/cpu/kernels/attention_tiles.h"
@@ -17,23 +18,6 @@ namespace saccade::compute::cpu::SACCADE_ISA {
 /// Of what is not seen.
 inline constexpr float kLowest = -3e38f;
 inline constexpr float kLog2E = 1.44269504088896341f;
-
-/// Stores a token's rounded key and value, [head_dim] each, as number `slot` of a block.
-inline void store_rounded_token(std::byte* block, int slot, const float* key, const float* value,
-                                int head_dim) {
-  const KvBlockLayout layout{head_dim, true};
-  alignas(64) std::int16_t codes[kMaxHeadDim + kLanes];
-  auto* scales = reinterpret_cast<float*>(block + layout.scales_offset());
-  scales[slot] = round_by_norm(codes, key, head_dim);
-  const int pairs = (head_dim + 1) / 2;  // codes after the last are zero
-  for (int i = 0; i < pairs; ++i) {
-    __builtin_memcpy(block + (i * kKeyBlock + slot) * 4, codes + 2 * i, 4);
-  }
-  scales[kKeyBlock + slot] = round_by_largest(codes, value, head_dim);
-  auto* values = reinterpret_cast<std::int16_t*>(block + layout.values_offset()) +
-                 static_cast<std::int64_t>(slot / 2) * layout.width() * 2 + slot % 2;
-  for (int i = 0; i < layout.width(); ++i) values[2 * i] = codes[i];
-}
 
 /// Keys of a block that a row sees.
 struct KeyRange {
@@ -51,7 +35,7 @@ struct AttentionWork {
 
   // Leaves the arrays as they are: clearing them would cost as much as a block of keys.
   explicit AttentionWork(const AttentionArgs& arguments)
-      : args(arguments), layout{arguments.head_dim, P::kRounded}, width(layout.width()) {}
+      : args(arguments), layout{arguments.head_dim, P::kCodes}, width(layout.width()) {}
 
   const AttentionArgs& args;
   KvBlockLayout layout;
@@ -70,6 +54,12 @@ struct AttentionWork {
   alignas(64) float lanes[kRows * kLanes];  // each row's largest scores, then sums of weights
   alignas(64) float corrections[kRows];     // what earlier results are multiplied with
   alignas(64) float scales[kRows];          // the same of this block's
+
+  // Of bytes: what the first key of a block adds to scores.
+  static constexpr int kWords = P::kCodes == KvCodes::kInt8 ? kRows * kMaxHeadDim : 1;
+  alignas(64) std::int16_t words[kWords];  // queries of 16 bits: [width / 2, kRows, 2]
+  alignas(64) float base_factors[kRows];
+  alignas(64) float bases[kRows];
 };
 
 inline KeyRange keys_in_block(const AttentionRow& row, std::int64_t block) {
@@ -107,12 +97,33 @@ void adjust_scores(AttentionWork<P>& w, int r) {
 /// Scores of rows [row, row + kRows) with the keys of a block.
 template <typename P, int kRows>
 void score_rows(AttentionWork<P>& w, const std::byte* block, int row) {
-  score_tile<P, kRows>(
-      w.scores + row * kKeyBlock, w.lanes + row * kLanes, w.queries + row * w.width, w.width,
-      reinterpret_cast<const typename P::Element*>(block),
-      reinterpret_cast<const float*>(block + w.layout.scales_offset()), w.args.head_dim);
+  score_tile<P, kRows>(w.scores + row * kKeyBlock, w.lanes + row * kLanes,
+                       w.queries + row * w.width, w.width, BlockKeys<P>(w.layout, block),
+                       w.bases + row, w.args.head_dim);
   for (int r = row; r < row + kRows; ++r) {
     if (w.args.softcap > 0.0f || !w.ranges[r].all()) adjust_scores(w, r);
+  }
+}
+
+/// The scores of all rows with the first key of a block, of which the others are told apart. Sums
+/// of products are exact, so they may be added in any order: in four chains.
+inline void score_anchor(AttentionWork<ByteProducts>& w, const std::byte* block) {
+  constexpr int kChains = 4;
+  const auto* anchor = reinterpret_cast<const std::int16_t*>(block + w.layout.anchor_offset());
+  const F32x16 scale =
+      broadcast(*reinterpret_cast<const float*>(block + w.layout.anchor_scale_offset()));
+  for (int r = 0; r < w.args.num_rows; r += kLanes) {
+    I32x16 sums[kChains];
+    for (I32x16& sum : sums) sum = broadcast_int(0);
+    for (int i = 0; i < w.width / 2; i += kChains) {
+#pragma GCC unroll 4
+      for (int c = 0; c < kChains; ++c) {
+        const std::int16_t* words = w.words + ((i + c) * w.kRows + r) * 2;
+        sums[c] = dot(sums[c], load_words(words), anchor + 2 * (i + c));
+      }
+    }
+    const I32x16 sum = add(add(sums[0], sums[1]), add(sums[2], sums[3]));
+    store(w.bases + r, mul(mul(to_float(sum), scale), load(w.base_factors + r)));
   }
 }
 
@@ -124,7 +135,7 @@ void make_weights(AttentionWork<P>& w, int r, const float* value_scales) {
   const F32x16 factor = broadcast(w.factors[r]);
   const F32x16 minus_max = broadcast(-w.max[r]);
   F32x16 sums = mul(load(w.sums + r * kLanes), broadcast(w.corrections[r]));
-  F32x16 total = broadcast(0.0f);
+  F32x16 size = broadcast(0.0f);  // of all weights, by which they are rounded
 #pragma GCC unroll 4
   for (int v = 0; v < kBlockVectors; ++v) {
     F32x16 weight = exp2(fma(load(scores + v * kLanes), factor, minus_max));
@@ -133,31 +144,55 @@ void make_weights(AttentionWork<P>& w, int r, const float* value_scales) {
     if constexpr (P::kRounded) {
       weight = mul(weight, load(value_scales + v * kLanes));
       if constexpr (kMasked) weight = keep_range(weight, v, w.ranges[r], broadcast(0.0f));
-      total = add(total, weight);
+      size = P::kCodes == KvCodes::kInt8 ? max(size, weight) : add(size, weight);
       store(scores + v * kLanes, weight);
     } else {
       store(w.weights + r * kKeyBlock + v * kLanes, weight);
     }
   }
   store(w.sums + r * kLanes, sums);
-  store(w.lanes + r * kLanes, total);
+  store(w.lanes + r * kLanes, size);
 }
 
-/// Rounds the weights of all rows, to codes whose sum is at most kLargest.
-inline void round_weights(AttentionWork<RoundedProducts>& w) {
-  alignas(64) float inverses[kMaxAttentionRows];
+/// The factors from weights to codes, for sizes of which each becomes `most`; what a code stands
+/// for goes to scales.
+template <typename P>
+void scale_weights(AttentionWork<P>& w, float* inverses, float most) {
+  const F32x16 zero = broadcast(0.0f);
   for (int r = 0; r < w.args.num_rows; r += kLanes) {
-    const F32x16 total = reduce_add_rows(w.lanes + r * kLanes);
-    const F32x16 zero = broadcast(0.0f);
-    store(inverses + r, select_less(zero, total, div(broadcast(kLargest), total), zero));
-    store(w.scales + r, mul(total, broadcast(1.0f / kLargest)));
+    const float* lanes = w.lanes + r * kLanes;
+    const F32x16 size =
+        P::kCodes == KvCodes::kInt8 ? reduce_max_rows(lanes) : reduce_add_rows(lanes);
+    store(inverses + r, select_less(zero, size, div(broadcast(most), size), zero));
+    store(w.scales + r, mul(size, broadcast(1.0f / most)));
   }
+}
+
+/// Rounds the weights of all rows, to codes whose sum is at most kLargestWord.
+inline void round_weights(AttentionWork<WordProducts>& w) {
+  alignas(64) float inverses[kMaxAttentionRows];
+  scale_weights(w, inverses, kLargestWord);
   for (int r = 0; r < w.args.num_rows; ++r) {
     const F32x16 inverse = broadcast(inverses[r]);
 #pragma GCC unroll 4
     for (int v = 0; v < kBlockVectors; ++v) {
       const int i = r * kKeyBlock + v * kLanes;
       store_words(w.weights + i, to_nearest(mul(load(w.scores + i), inverse)));
+    }
+  }
+}
+
+/// The same to codes of at most kLargestUnsigned each, up or down by the thresholds of the keys.
+inline void round_weights(AttentionWork<ByteProducts>& w) {
+  alignas(64) float inverses[kMaxAttentionRows];
+  scale_weights(w, inverses, kLargestUnsigned);
+  for (int r = 0; r < w.args.num_rows; ++r) {
+    const F32x16 inverse = broadcast(inverses[r]);
+#pragma GCC unroll 4
+    for (int v = 0; v < kBlockVectors; ++v) {
+      const int i = r * kKeyBlock + v * kLanes;
+      const F32x16 threshold = load(kThresholds.data() + v * kLanes);
+      store_bytes(w.weights + i, to_nearest(fma(load(w.scores + i), inverse, threshold)));
     }
   }
 }
@@ -194,7 +229,7 @@ void value_rows(AttentionWork<P>& w, const std::byte* block, int row) {
   }
   if (keys == 0) return;
   const auto* values =
-      reinterpret_cast<const typename P::Element*>(block + w.layout.values_offset());
+      reinterpret_cast<const typename P::Stored*>(block + w.layout.values_offset());
   add_values<P, kRows>(w.acc + row * w.width, w.weights + row * kKeyBlock, w.corrections + row,
                        w.scales + row, values, keys, w.width);
 }
@@ -253,23 +288,45 @@ void attend_block(AttentionWork<P>& w, const std::byte* block, const std::byte* 
       functions[num_rows * (group + 1) / groups - row - 1](w, block, row);
     }
   };
+  if constexpr (P::kCodes == KvCodes::kInt8) score_anchor(w, block);
   for_groups(kFunctions.score);
   weigh_rows(w, block);
   for_groups(kFunctions.add);
 }
 
-/// Copies or rounds the queries, and clears what is summed up.
+/// Copies or rounds a query to row r; returns its scale.
+inline float start_query(AttentionWork<FloatProducts>& w, int r, const float* query) {
+  for (int d = 0; d < w.args.head_dim; ++d) w.queries[r * w.width + d] = query[d];
+  return 1.0f;
+}
+inline float start_query(AttentionWork<WordProducts>& w, int r, const float* query) {
+  return round_by_norm(w.queries + r * w.width, query, w.args.head_dim);
+}
+inline float start_query(AttentionWork<ByteProducts>& w, int r, const float* query) {
+  const int n = w.args.head_dim;
+  alignas(64) float turned[kMaxHeadDim];
+  std::memcpy(turned, query, n * sizeof(float));
+  turn(turned, n);
+  alignas(64) std::int16_t words[kMaxHeadDim];
+  const float word_scale = round_by_norm(words, turned, n);
+  for (int i = 0; i < w.width / 2; ++i) {
+    std::memcpy(w.words + (i * w.kRows + r) * 2, words + 2 * i, 4);
+  }
+  alignas(64) std::int8_t codes[kMaxHeadDim];
+  const float scale = round_bytes(codes, turned, n);
+  w.base_factors[r] = scale > 0.0f ? word_scale / scale : 0.0f;
+  for (int i = 0; i < w.width; ++i) {
+    w.queries[r * w.width + i] = static_cast<std::uint8_t>(codes[i] + kByteMiddle);
+  }
+  return scale / static_cast<float>(turned_piece(n));
+}
+
+/// Rounds the queries, and clears what is summed up.
 template <typename P>
 void start_rows(AttentionWork<P>& w) {
   const AttentionArgs& a = w.args;
   for (int r = 0; r < a.num_rows; ++r) {
-    auto* to = w.queries + r * w.width;
-    w.query_scales[r] = a.scale;
-    if constexpr (P::kRounded) {
-      w.query_scales[r] *= round_by_norm(to, a.rows[r].query, a.head_dim);
-    } else {
-      for (int d = 0; d < a.head_dim; ++d) to[d] = a.rows[r].query[d];
-    }
+    w.query_scales[r] = a.scale * start_query(w, r, a.rows[r].query);
     // With a cap, scores become powers of two behind it.
     w.factors[r] = (a.softcap > 0.0f ? 1.0f : w.query_scales[r]) * kLog2E;
     for (int d = 0; d < w.width; ++d) w.acc[r * w.width + d] = 0.0f;
@@ -316,7 +373,14 @@ void attend_with(const AttentionArgs& a) {
 }
 
 inline void attend(const AttentionArgs& a) {
-  a.rounded ? attend_with<RoundedProducts>(a) : attend_with<FloatProducts>(a);
+  switch (a.codes) {
+    case KvCodes::kFloat:
+      return attend_with<FloatProducts>(a);
+    case KvCodes::kInt16:
+      return attend_with<WordProducts>(a);
+    case KvCodes::kInt8:
+      return attend_with<ByteProducts>(a);
+  }
 }
 
 }  // namespace saccade::compute::cpu::SACCADE_ISA

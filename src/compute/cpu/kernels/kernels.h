@@ -96,8 +96,8 @@ struct AttentionArgs {
   const AttentionRow* rows;
   int num_rows;
   KvBlocks blocks;
-  bool rounded;  // what the blocks hold
-  bool far;      // the blocks are in memory rather than in a cache
+  KvCodes codes;  // what the blocks hold
+  bool far;       // the blocks are in memory rather than in a cache
   int head_dim;
   float scale;
   float softcap;  // 0: none
@@ -185,9 +185,10 @@ struct Kernels {
   void (*dequantize_output)(float* to, const std::uint8_t* weight, const QuantLayout& layout,
                             std::int64_t k, std::int64_t output);
   void (*attend)(const AttentionArgs&);
-  /// Stores a token's key and value [head_dim] as number `slot` of a rounded block.
-  void (*store_rounded_token)(std::byte* block, int slot, const float* key, const float* value,
-                              int head_dim);
+  /// Stores a token's key and value [head_dim] as number `slot` of a block of integers. Of 8 bits
+  /// it is stored after the block's first.
+  void (*store_rounded_token)(const KvBlockLayout& layout, std::byte* block, int slot,
+                              const float* key, const float* value);
   /// y[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]
   void (*rms_norm)(float* y, const float* x, const float* weight, std::int64_t n, float eps);
   /// y[i] = (x[i] - mean) / sqrt(variance + eps) * weight[i] + bias[i]; bias may be null.

@@ -106,6 +106,17 @@ inline float reduce_max(F32x16 x) {
   return _mm_cvtss_f32(_mm_max_ss(by2, _mm_shuffle_ps(by2, by2, 1)));
 }
 
+/// Lane i is lane i ^ kStep of x, for steps of 1, 2, 4 and 8.
+template <int kStep>
+F32x16 swap_lanes(F32x16 x) {
+  if constexpr (kStep == 8) return {x.hi, x.lo};
+  const auto half = [](__m256 lanes) {
+    if constexpr (kStep == 4) return _mm256_permute2f128_ps(lanes, lanes, 0x01);
+    return _mm256_permute_ps(lanes, kStep == 2 ? 0x4e : 0xb1);
+  };
+  return {half(x.lo), half(x.hi)};
+}
+
 inline F32x16 load_weights(const float* p) {
   return load(p);
 }
@@ -141,6 +152,10 @@ struct U8x64 {
 inline I32x16 broadcast_int(std::int32_t x) {
   return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
 }
+inline I32x16 load_ints(const std::int32_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
+}
 inline __m128i eight_bytes(const std::uint8_t* p) {
   return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
 }
@@ -156,6 +171,15 @@ inline void store_bytes(std::int8_t* p, I32x16 x) {
   // Packing works in halves of the registers; the permutation puts the quarters in order.
   const __m256i words = _mm256_packs_epi32(x.lo, x.hi);
   const __m256i bytes = _mm256_packs_epi16(words, words);
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(bytes, order)));
+}
+/// Integers in [0, 255] as bytes.
+inline void store_bytes(std::uint8_t* p, I32x16 x) {
+  // As above.
+  const __m256i words = _mm256_packs_epi32(x.lo, x.hi);
+  const __m256i bytes = _mm256_packus_epi16(words, words);
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(bytes, order)));
@@ -281,6 +305,43 @@ inline SignedFour load_four(const std::int8_t* p) {
 template <bool kWide>
 I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
   return {dot<kWide>(sums.lo, x.lo, four.v), dot<kWide>(sums.hi, x.hi, four.v)};
+}
+
+/// Sixty-four signed bytes.
+struct S8x64 {
+  __m256i lo;
+  __m256i hi;
+};
+inline S8x64 load_bytes(const std::int8_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+}
+/// Four bytes of at most 254, for every lane.
+struct UnsignedFour {
+  __m256i v;
+};
+inline UnsignedFour load_four(const std::uint8_t* p) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, p, sizeof word);
+  return {_mm256_set1_epi32(word)};
+}
+inline __m256i dot_signed(__m256i sums, __m256i x, UnsignedFour four) {
+#if defined(SACCADE_ISA_AVX_VNNI)
+  asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sums) : "x"(four.v), "x"(x));  // as above
+  return sums;
+#else
+  // Pairs of products fit 16 bits where a factor is at most 127: twice, then.
+  const __m256i low = _mm256_min_epu8(four.v, _mm256_set1_epi8(127));
+  const auto products = [&](__m256i factors) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(factors, x), _mm256_set1_epi16(1));
+  };
+  const __m256i rest = products(_mm256_sub_epi8(four.v, low));
+  return _mm256_add_epi32(sums, _mm256_add_epi32(products(low), rest));
+#endif
+}
+/// sums[i] + the products of the signed bytes 4i .. 4i + 3 with the four.
+inline I32x16 dot(I32x16 sums, S8x64 x, UnsignedFour four) {
+  return {dot_signed(sums.lo, x.lo, four), dot_signed(sums.hi, x.hi, four)};
 }
 
 /// Thirty-two 16-bit integers, in pairs.

@@ -54,6 +54,14 @@ inline void store_first(float* p, F32x16 x, int n) {
 inline F32x16 keep_first(F32x16 x, int n, F32x16 other) {
   return {_mm512_mask_mov_ps(other.v, first(n), x.v)};
 }
+/// Lane i is lane i ^ kStep of x, for steps of 1, 2, 4 and 8.
+template <int kStep>
+F32x16 swap_lanes(F32x16 x) {
+  if constexpr (kStep == 8) return {_mm512_shuffle_f32x4(x.v, x.v, 0x4e)};
+  if constexpr (kStep == 4) return {_mm512_shuffle_f32x4(x.v, x.v, 0xb1)};
+  if constexpr (kStep == 2) return {_mm512_permute_ps(x.v, 0x4e)};
+  if constexpr (kStep == 1) return {_mm512_permute_ps(x.v, 0xb1)};
+}
 
 inline F32x16 add(F32x16 a, F32x16 b) {
   return {_mm512_add_ps(a.v, b.v)};
@@ -185,6 +193,9 @@ struct U8x64 {
 inline I32x16 broadcast_int(std::int32_t x) {
   return {_mm512_set1_epi32(x)};
 }
+inline I32x16 load_ints(const std::int32_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
 /// Sixteen bytes as integers.
 inline I32x16 load_unsigned(const std::uint8_t* p) {
   return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
@@ -194,6 +205,10 @@ inline I32x16 load_signed(const std::uint8_t* p) {
 }
 /// Integers in [-128, 127] as bytes.
 inline void store_bytes(std::int8_t* p, I32x16 x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x.v));
+}
+/// Integers in [0, 255] as bytes.
+inline void store_bytes(std::uint8_t* p, I32x16 x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x.v));
 }
 inline I32x16 add(I32x16 a, I32x16 b) {
@@ -299,6 +314,38 @@ I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
   const __m512i low = products(field<0, 7>(x).v);
   const __m512i high = products(field<7, 1>(x).v);
   return {_mm512_add_epi32(sums.v, _mm512_add_epi32(low, _mm512_slli_epi32(high, 7)))};
+#endif
+}
+
+/// Sixty-four signed bytes.
+struct S8x64 {
+  __m512i v;
+};
+inline S8x64 load_bytes(const std::int8_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
+/// Four bytes of at most 254, for every lane.
+struct UnsignedFour {
+  __m512i v;
+};
+inline UnsignedFour load_four(const std::uint8_t* p) {
+  std::int32_t word = 0;
+  __builtin_memcpy(&word, p, sizeof word);
+  return {_mm512_set1_epi32(word)};
+}
+/// sums[i] + the products of the signed bytes 4i .. 4i + 3 with the four.
+inline I32x16 dot(I32x16 sums, S8x64 x, UnsignedFour four) {
+#if defined(SACCADE_ISA_AVX512_VNNI) || defined(SACCADE_ISA_AVX512_BF16)
+  asm("vpdpbusd %2, %1, %0" : "+v"(sums.v) : "v"(four.v), "v"(x.v));  // as above
+  return sums;
+#else
+  // Pairs of products fit 16 bits where a factor is at most 127: twice, then.
+  const __m512i low = _mm512_min_epu8(four.v, _mm512_set1_epi8(127));
+  const auto products = [&](__m512i factors) {
+    return _mm512_madd_epi16(_mm512_maddubs_epi16(factors, x.v), _mm512_set1_epi16(1));
+  };
+  const __m512i rest = products(_mm512_sub_epi8(four.v, low));
+  return {_mm512_add_epi32(sums.v, _mm512_add_epi32(products(low), rest))};
 #endif
 }
 

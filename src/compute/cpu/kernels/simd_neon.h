@@ -103,6 +103,14 @@ inline F32x16 load_weights(const F16* p) {
   });
 }
 
+/// Lane i is lane i ^ kStep of x, for steps of 1, 2, 4 and 8.
+template <int kStep>
+F32x16 swap_lanes(F32x16 x) {
+  if constexpr (kStep >= 4) return quads([&](int i) { return x.v[i ^ (kStep / 4)]; });
+  if constexpr (kStep == 2) return quads([&](int i) { return vextq_f32(x.v[i], x.v[i], 2); });
+  if constexpr (kStep == 1) return quads([&](int i) { return vrev64q_f32(x.v[i]); });
+}
+
 /// Sixteen integers.
 struct I32x16 {
   int32x4_t v[4];
@@ -123,6 +131,9 @@ inline __attribute__((always_inline)) U8x64 byte_quads(F&& f) {
 
 inline I32x16 broadcast_int(std::int32_t x) {
   return int_quads([&](int) { return vdupq_n_s32(x); });
+}
+inline I32x16 load_ints(const std::int32_t* p) {
+  return int_quads([&](int i) { return vld1q_s32(p + std::ptrdiff_t{4} * i); });
 }
 /// Sixteen bytes as integers.
 inline I32x16 load_unsigned(const std::uint8_t* p) {
@@ -146,6 +157,12 @@ inline void store_bytes(std::int8_t* p, I32x16 x) {
   const int16x8_t low = vcombine_s16(vmovn_s32(x.v[0]), vmovn_s32(x.v[1]));
   const int16x8_t high = vcombine_s16(vmovn_s32(x.v[2]), vmovn_s32(x.v[3]));
   vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+}
+/// Integers in [0, 255] as bytes.
+inline void store_bytes(std::uint8_t* p, I32x16 x) {
+  const int16x8_t low = vcombine_s16(vmovn_s32(x.v[0]), vmovn_s32(x.v[1]));
+  const int16x8_t high = vcombine_s16(vmovn_s32(x.v[2]), vmovn_s32(x.v[3]));
+  vst1q_u8(p, vcombine_u8(vqmovun_s16(low), vqmovun_s16(high)));
 }
 inline I32x16 add(I32x16 a, I32x16 b) {
   return int_quads([&](int i) { return vaddq_s32(a.v[i], b.v[i]); });
@@ -259,6 +276,48 @@ I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
   return int_quads([&](int i) {
     const int16x8_t low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(x.v[i])));
     const int16x8_t high = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(x.v[i])));
+    const int16x4_t four_factors = vget_low_s16(factors);
+    const int32x4_t a = vmull_s16(vget_low_s16(low), four_factors);
+    const int32x4_t b = vmull_s16(vget_high_s16(low), four_factors);
+    const int32x4_t c = vmull_s16(vget_low_s16(high), four_factors);
+    const int32x4_t d = vmull_s16(vget_high_s16(high), four_factors);
+    return vaddq_s32(sums.v[i], vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
+  });
+#endif
+}
+
+/// Sixty-four signed bytes.
+struct S8x64 {
+  int8x16_t v[4];
+};
+inline S8x64 load_bytes(const std::int8_t* p) {
+  return {{vld1q_s8(p), vld1q_s8(p + 16), vld1q_s8(p + 32), vld1q_s8(p + 48)}};
+}
+/// Four bytes of at most 254, for every lane.
+struct UnsignedFour {
+  uint8x16_t v;
+};
+inline UnsignedFour load_four(const std::uint8_t* p) {
+  std::uint32_t word = 0;
+  __builtin_memcpy(&word, p, sizeof word);
+  return {vreinterpretq_u8_u32(vdupq_n_u32(word))};
+}
+/// sums[i] + the products of the signed bytes 4i .. 4i + 3 with the four.
+inline I32x16 dot(I32x16 sums, S8x64 x, UnsignedFour four) {
+#if defined(SACCADE_ISA_NEON_I8MM)
+  return int_quads([&](int i) { return vusdotq_s32(sums.v[i], four.v, x.v[i]); });
+#elif defined(SACCADE_ISA_NEON_DOTPROD)
+  // As signed bytes in two parts.
+  const uint8x16_t most = vminq_u8(four.v, vdupq_n_u8(127));
+  const int8x16_t low = vreinterpretq_s8_u8(most);
+  const int8x16_t rest = vreinterpretq_s8_u8(vsubq_u8(four.v, most));
+  return int_quads(
+      [&](int i) { return vdotq_s32(vdotq_s32(sums.v[i], x.v[i], low), x.v[i], rest); });
+#else
+  const int16x8_t factors = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(four.v)));
+  return int_quads([&](int i) {
+    const int16x8_t low = vmovl_s8(vget_low_s8(x.v[i]));
+    const int16x8_t high = vmovl_s8(vget_high_s8(x.v[i]));
     const int16x4_t four_factors = vget_low_s16(factors);
     const int32x4_t a = vmull_s16(vget_low_s16(low), four_factors);
     const int32x4_t b = vmull_s16(vget_high_s16(low), four_factors);

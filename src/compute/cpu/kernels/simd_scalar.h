@@ -89,6 +89,12 @@ inline F32x16 load_weights(const F16* p) {
   return lanes([&](int i) { return f16_to_f32(p[i].bits); });
 }
 
+/// Lane i is lane i ^ kStep of x, for steps of 1, 2, 4 and 8.
+template <int kStep>
+F32x16 swap_lanes(F32x16 x) {
+  return lanes([&](int i) { return x.v[i ^ kStep]; });
+}
+
 /// Sixteen integers.
 struct I32x16 {
   std::int32_t v[16];
@@ -114,6 +120,9 @@ U8x64 byte_lanes(F&& f) {
 inline I32x16 broadcast_int(std::int32_t x) {
   return int_lanes([&](int) { return x; });
 }
+inline I32x16 load_ints(const std::int32_t* p) {
+  return int_lanes([&](int i) { return p[i]; });
+}
 /// Sixteen bytes as integers.
 inline I32x16 load_unsigned(const std::uint8_t* p) {
   return int_lanes([&](int i) { return p[i]; });
@@ -124,6 +133,10 @@ inline I32x16 load_signed(const std::uint8_t* p) {
 /// Integers in [-128, 127] as bytes.
 inline void store_bytes(std::int8_t* p, I32x16 x) {
   for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int8_t>(x.v[i]);
+}
+/// Integers in [0, 255] as bytes.
+inline void store_bytes(std::uint8_t* p, I32x16 x) {
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::uint8_t>(x.v[i]);
 }
 inline I32x16 add(I32x16 a, I32x16 b) {
   return int_lanes([&](int i) { return a.v[i] + b.v[i]; });
@@ -211,6 +224,31 @@ inline SignedFour load_four(const std::int8_t* p) {
 /// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes.
 template <bool kWide>
 I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
+  return int_lanes([&](int i) {
+    std::int32_t sum = sums.v[i];
+    for (int j = 0; j < 4; ++j) sum += x.v[4 * i + j] * four.v[j];
+    return sum;
+  });
+}
+
+/// Sixty-four signed bytes.
+struct S8x64 {
+  std::int8_t v[64];
+};
+inline S8x64 load_bytes(const std::int8_t* p) {
+  S8x64 r;
+  for (int i = 0; i < 64; ++i) r.v[i] = p[i];
+  return r;
+}
+/// Four bytes of at most 254, for every lane.
+struct UnsignedFour {
+  std::uint8_t v[4];
+};
+inline UnsignedFour load_four(const std::uint8_t* p) {
+  return {{p[0], p[1], p[2], p[3]}};
+}
+/// sums[i] + the products of the signed bytes 4i .. 4i + 3 with the four.
+inline I32x16 dot(I32x16 sums, S8x64 x, UnsignedFour four) {
   return int_lanes([&](int i) {
     std::int32_t sum = sums.v[i];
     for (int j = 0; j < 4; ++j) sum += x.v[4 * i + j] * four.v[j];
