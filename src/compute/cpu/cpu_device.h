@@ -19,9 +19,9 @@ struct CpuOptions {
   std::string_view isa = {};  ///< empty: the best this processor has
   /// Inputs of products are rounded to what the processor multiplies fastest: with quantized
   /// weights to int8, each 256 with a scale of their own, so that products are integers; with bf16
-  /// and f16 weights to bf16 where there are bf16 dot products; in attention to 16-bit integers
-  /// with a scale for each head of a token. Without, weights are dequantized and all products are
-  /// of float32.
+  /// and f16 weights to bf16 where there are bf16 dot products; in attention to integers
+  /// (KvPrecision), with a scale for each head of a token. Without, weights are dequantized and all
+  /// products are of float32.
   bool rounded_inputs = true;
 };
 

@@ -48,10 +48,12 @@ struct AttentionWork {
   alignas(64) float max[kRows];                      // of scores so far, as powers of two
   alignas(64) float sums[kRows * kLanes];            // of weights, a lane each
 
+  bool whole = false;  // all rows see all keys of the block
   KeyRange ranges[kRows];
   alignas(64) float scores[kRows * kKeyBlock];
   alignas(64) Element weights[kRows * kKeyBlock];
   alignas(64) float lanes[kRows * kLanes];  // each row's largest scores, then sums of weights
+  bool corrected = false;                   // whether one of these is not one:
   alignas(64) float corrections[kRows];     // what earlier results are multiplied with
   alignas(64) float scales[kRows];          // the same of this block's
 
@@ -100,6 +102,7 @@ void score_rows(AttentionWork<P>& w, const std::byte* block, int row) {
   score_tile<P, kRows>(w.scores + row * kKeyBlock, w.lanes + row * kLanes,
                        w.queries + row * w.width, w.width, BlockKeys<P>(w.layout, block),
                        w.bases + row, w.args.head_dim);
+  if (w.whole && w.args.softcap == 0.0f) return;
   for (int r = row; r < row + kRows; ++r) {
     if (w.args.softcap > 0.0f || !w.ranges[r].all()) adjust_scores(w, r);
   }
@@ -138,7 +141,9 @@ void make_weights(AttentionWork<P>& w, int r, const float* value_scales) {
   F32x16 size = broadcast(0.0f);  // of all weights, by which they are rounded
 #pragma GCC unroll 4
   for (int v = 0; v < kBlockVectors; ++v) {
-    F32x16 weight = exp2(fma(load(scores + v * kLanes), factor, minus_max));
+    // Codes of 8 bits stand for 1/254 of the largest weight: three terms are near enough.
+    constexpr int kTerms = P::kCodes == KvCodes::kInt8 ? 3 : 5;
+    F32x16 weight = exp2<kTerms>(fma(load(scores + v * kLanes), factor, minus_max));
     if constexpr (kMasked) weight = keep_range(weight, v, w.ranges[r], broadcast(0.0f));
     sums = add(sums, weight);
     if constexpr (P::kRounded) {
@@ -201,17 +206,24 @@ inline void round_weights(AttentionWork<ByteProducts>& w) {
 /// waits for its own.
 template <typename P>
 void weigh_rows(AttentionWork<P>& w, const std::byte* block) {
+  // A maximum stays as long as no weight is above 2^8, which floats hold as well: then what was
+  // added up so far needs no correction (FlashAttention-4, 2025).
+  const F32x16 slack = broadcast(8.0f);
+  F32x16 changes = broadcast(0.0f);
   for (int r = 0; r < w.args.num_rows; r += kLanes) {
     const F32x16 before = load(w.max + r);
-    const F32x16 largest = reduce_max_rows(w.lanes + r * kLanes);
-    const F32x16 now = max(before, mul(largest, load(w.factors + r)));
+    const F32x16 largest = mul(reduce_max_rows(w.lanes + r * kLanes), load(w.factors + r));
+    const F32x16 now = select_less(add(before, slack), largest, largest, before);
+    const F32x16 change = sub(before, now);
     store(w.max + r, now);
-    store(w.corrections + r, exp2(sub(before, now)));
+    store(w.corrections + r, exp2(change));
+    changes = min(changes, change);
   }
+  w.corrected = reduce_max(sub(broadcast(0.0f), changes)) > 0.0f;
   const float* value_scales =
       reinterpret_cast<const float*>(block + w.layout.scales_offset()) + kKeyBlock;
   for (int r = 0; r < w.args.num_rows; ++r) {
-    if (w.ranges[r].all()) {
+    if (w.whole || w.ranges[r].all()) {
       make_weights<P, false>(w, r, value_scales);
     } else {
       make_weights<P, true>(w, r, value_scales);
@@ -223,15 +235,16 @@ void weigh_rows(AttentionWork<P>& w, const std::byte* block) {
 /// Adds what the values of a block give to rows [row, row + kRows).
 template <typename P, int kRows>
 void value_rows(AttentionWork<P>& w, const std::byte* block, int row) {
-  int keys = 0;
-  for (int r = row; r < row + kRows; ++r) {
+  int keys = w.whole ? kKeyBlock : 0;
+  for (int r = row; r < row + kRows && keys < kKeyBlock; ++r) {
     if (!w.ranges[r].none() && w.ranges[r].high > keys) keys = w.ranges[r].high;
   }
   if (keys == 0) return;
   const auto* values =
       reinterpret_cast<const typename P::Stored*>(block + w.layout.values_offset());
-  add_values<P, kRows>(w.acc + row * w.width, w.weights + row * kKeyBlock, w.corrections + row,
-                       w.scales + row, values, keys, w.width);
+  add_values<P, kRows>(w.acc + row * w.width, w.weights + row * kKeyBlock,
+                       w.corrected ? w.corrections + row : nullptr, w.scales + row, values, keys,
+                       w.width);
 }
 
 /// The functions for 1 .. kScoreRows rows.
@@ -305,8 +318,7 @@ inline float start_query(AttentionWork<WordProducts>& w, int r, const float* que
 inline float start_query(AttentionWork<ByteProducts>& w, int r, const float* query) {
   const int n = w.args.head_dim;
   alignas(64) float turned[kMaxHeadDim];
-  std::memcpy(turned, query, n * sizeof(float));
-  turn(turned, n);
+  turn(turned, query, n);
   alignas(64) std::int16_t words[kMaxHeadDim];
   const float word_scale = round_by_norm(words, turned, n);
   for (int i = 0; i < w.width / 2; ++i) {
@@ -356,9 +368,10 @@ void attend_with(const AttentionArgs& a) {
     all_end = a.rows[r].end_key < all_end ? a.rows[r].end_key : all_end;
   }
   for (std::int64_t block = first / kKeyBlock; block * kKeyBlock < end; ++block) {
-    const bool whole = block * kKeyBlock >= all_first && (block + 1) * kKeyBlock <= all_end;
-    for (int r = 0; r < a.num_rows; ++r) {
-      w.ranges[r] = whole ? KeyRange{0, kKeyBlock} : keys_in_block(a.rows[r], block);
+    const bool was_whole = w.whole;
+    w.whole = block * kKeyBlock >= all_first && (block + 1) * kKeyBlock <= all_end;
+    for (int r = 0; r < a.num_rows && !(w.whole && was_whole); ++r) {
+      w.ranges[r] = keys_in_block(a.rows[r], block);
     }
     const bool ahead = a.far && (block + 1) * kKeyBlock < end;
     attend_block(w, a.blocks.at(block), ahead ? a.blocks.at(block + 1) : nullptr);

@@ -127,9 +127,9 @@ constexpr int turned_piece(int head_dim) {
   return head_dim & -head_dim;
 }
 
-/// Turns x [head_dim], whose memory is whole vectors; it becomes longer, by the root of
-/// turned_piece(head_dim). The fast Walsh-Hadamard transform.
-inline void turn(float* x, int head_dim) {
+/// y [head_dim], to whole vectors, is x turned, and longer by the root of turned_piece(head_dim).
+/// The fast Walsh-Hadamard transform.
+inline void turn(float* y, const float* x, int head_dim) {
   const int piece = turned_piece(head_dim);
   for_parts(head_dim, [&](int i, int lanes) {
     F32x16 part = mul(load_first(x + i, lanes), load(kSigns.data() + i));
@@ -137,14 +137,14 @@ inline void turn(float* x, int head_dim) {
     if (piece > 2) part = turn_lanes<2>(part);
     if (piece > 4) part = turn_lanes<4>(part);
     if (piece > 8) part = turn_lanes<8>(part);
-    store(x + i, part);
+    store(y + i, part);
   });
   for (int step = kLanes; step < piece; step *= 2) {
     for (int i = 0; i < head_dim; i += kLanes) {
       if ((i & step) != 0) continue;
-      const F32x16 a = load(x + i), b = load(x + i + step);
-      store(x + i, add(a, b));
-      store(x + i + step, sub(a, b));
+      const F32x16 a = load(y + i), b = load(y + i + step);
+      store(y + i, add(a, b));
+      store(y + i + step, sub(a, b));
     }
   }
 }
@@ -195,8 +195,7 @@ inline void bytes(const KvBlockLayout& layout, std::byte* block, int slot, const
                   const float* value) {
   const int n = layout.head_dim;
   alignas(64) float turned[kMaxHeadDim];
-  std::memcpy(turned, key, n * sizeof(float));
-  turn(turned, n);
+  turn(turned, key, n);
   auto* anchor = at<std::int16_t>(block, layout.anchor_offset());
   float& anchor_scale = *at<float>(block, layout.anchor_scale_offset());
   if (slot == 0) anchor_scale = round_by_norm(anchor, turned, n);

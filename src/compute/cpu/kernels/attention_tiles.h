@@ -122,8 +122,8 @@ void score_tile(float* scores, float* largest, const typename P::Element* querie
 }
 
 /// acc[r] = acc[r] * corrections[r] + scales[r] * sum over t of weights[r][t] * values[t], in
-/// kVectors groups of lanes; weights [kRows, kKeyBlock]. `keys` is one past the last key that any
-/// row looks at (memory after it may hold anything).
+/// kVectors groups of lanes; null corrections are ones, weights [kRows, kKeyBlock]. `keys` is one
+/// past the last key that any row looks at (memory after it may hold anything).
 template <typename P, int kRows, int kVectors>
 void value_tile(float* acc, const typename P::Element* weights, const float* corrections,
                 const float* scales, const typename P::Stored* values, int keys, int width) {
@@ -149,8 +149,16 @@ void value_tile(float* acc, const typename P::Element* weights, const float* cor
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    const F32x16 correction = broadcast(corrections[r]);
     const F32x16 scale = broadcast(scales[r]);
+    if (corrections == nullptr) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        float* to = acc + r * width + v * kLanes;
+        store(to, fma(P::to_floats(sum[r][v]), scale, load(to)));
+      }
+      continue;
+    }
+    const F32x16 correction = broadcast(corrections[r]);
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
       float* to = acc + r * width + v * kLanes;

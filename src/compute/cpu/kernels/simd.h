@@ -69,19 +69,31 @@ inline F32x16 exp(F32x16 x) {
   return select_less(x, broadcast(-87.0f), broadcast(0.0f), result);
 }
 
-/// 2^x for x <= 0 to 3e-7 relative, below -126 not less than 2^-126. On [-1/2, 1/2] 1 + x p(x), p
-/// of degree 4 fitted at the Chebyshev points, so that 2^0 is exactly 1.
-inline F32x16 exp2(F32x16 x) {
+/// What 1 + x p(x) takes to be 2^x on [-1/2, 1/2], the highest power first: p fitted at the
+/// Chebyshev points, so that 2^0 is exactly 1.
+template <int kTerms>
+struct Exp2Terms;
+template <>
+struct Exp2Terms<5> {  // 3e-7 relative
+  static constexpr float kValues[5] = {0.001338130254f, 0.009666368515f, 0.05550381014f,
+                                       0.2402234904f, 0.6931471806f};
+};
+template <>
+struct Exp2Terms<3> {  // 2e-4 relative
+  static constexpr float kValues[3] = {0.05575464978f, 0.2420353302f, 0.6931471806f};
+};
+
+/// 2^x for x <= 126, as near as the terms are, below -126 not less than 2^-126.
+template <int kTerms = 5>
+F32x16 exp2(F32x16 x) {
   // x is the second operand, so a NaN comes through, as in exp.
   const F32x16 clamped = max(broadcast(-126.0f), x);
   const F32x16 magic = broadcast(12582912.0f);
   const F32x16 biased = add(clamped, magic);
   const F32x16 r = sub(clamped, sub(biased, magic));
-  F32x16 p = broadcast(0.001338130254f);
-  p = fma(p, r, broadcast(0.009666368515f));
-  p = fma(p, r, broadcast(0.05550381014f));
-  p = fma(p, r, broadcast(0.2402234904f));
-  p = fma(p, r, broadcast(0.6931471806f));
+  F32x16 p = broadcast(Exp2Terms<kTerms>::kValues[0]);
+#pragma GCC unroll 8
+  for (int i = 1; i < kTerms; ++i) p = fma(p, r, broadcast(Exp2Terms<kTerms>::kValues[i]));
   p = fma(p, r, broadcast(1.0f));
   return mul(p, power_of_two(biased));
 }
