@@ -106,7 +106,7 @@ class Meter {
  public:
   /// `other_ms`: of the time between the first token and the last, what was not the model's.
   void add(const Result& result, double other_ms) {
-    prompt_tokens_ += result.usage.prompt_tokens;
+    prompt_tokens_ += result.usage.prompt_tokens - result.usage.cached_tokens;
     next_tokens_ += result.usage.completion_tokens - 1;
     prefill_ms_ += result.timings.prefill_ms;
     decode_ms_ += result.timings.decode_ms - other_ms;
@@ -129,7 +129,7 @@ class Meter {
     return ms > 0.0 ? static_cast<double>(tokens) * 1000.0 / ms : 0.0;
   }
 
-  std::int64_t prompt_tokens_ = 0;
+  std::int64_t prompt_tokens_ = 0;  // that were read, not found in the prefix cache
   std::int64_t next_tokens_ = 0;
   double prefill_ms_ = 0.0;
   double decode_ms_ = 0.0;
