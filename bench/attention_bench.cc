@@ -3,7 +3,8 @@
 //   cmake --build build/release --target attention_bench
 //   build/release/bin/attention_bench
 // The counters are arithmetic (a query-key product and a weighted value are 4 head_dim operations)
-// and bytes of keys and values a second. `rounded` is what requests use unless they ask for f32.
+// and bytes of keys and values a second. `bits` is 16 or 8 as `--kv-bits` has them, 32 where
+// requests ask for f32.
 #include <benchmark/benchmark.h>
 
 #include <numeric>
@@ -27,15 +28,27 @@ Tensor random_tensor(Device& device, const Shape& shape) {
   return tensor;
 }
 
+/// A device with this many threads whose queries, keys and values are of so many bits.
+cpu::CpuDevice device_of(std::int64_t threads, std::int64_t bits) {
+  return cpu::CpuDevice({static_cast<int>(threads), {}, bits != 32});
+}
+
+void count_operations(benchmark::State& state, const Work& work) {
+  double operations = 0.0;
+  for (const Arithmetic arithmetic : kAllArithmetics) operations += work.operations[arithmetic];
+  state.counters["operations"] = Counter(operations, Counter::kIsIterationInvariantRate);
+}
+
 /// Sequences of one length in a cache of one layer, as in Qwen2.5-VL-3B: 16 query heads of 128
 /// share 2 key-value heads.
 class Sequences {
  public:
   static constexpr AttentionShape kShape{16, 2, 128, 0.0884f};
 
-  Sequences(Device& device, std::int64_t count, std::int64_t tokens)
+  Sequences(Device& device, std::int64_t count, std::int64_t tokens, std::int64_t bits)
       : device_(device), pages_((tokens + 63) / 64) {
-    const KvLayout layout{1, kShape.num_kv_heads, kShape.head_dim};
+    KvLayout layout{1, kShape.num_kv_heads, kShape.head_dim};
+    if (bits == 8) layout.precision = KvPrecision::kInt8;
     cache_ = device.make_kv_cache(layout, static_cast<int>(count * pages_));
     page_ids_.resize(count * pages_);
     std::iota(page_ids_.begin(), page_ids_.end(), 0);
@@ -74,28 +87,28 @@ void run_paged(benchmark::State& state, Device& device, const Sequences& sequenc
   device.attention_paged(out, q, sequences.cache(), 0, shape, *table);
   device.count_work(nullptr);
   for (auto _ : state) device.attention_paged(out, q, sequences.cache(), 0, shape, *table);
-  state.counters["flop"] = Counter(work.float_flops, Counter::kIsIterationInvariantRate);
+  count_operations(state, work);
   state.counters["kv_bytes"] = Counter(work.kv_bytes, Counter::kIsIterationInvariantRate);
 }
 
 /// The last 512 tokens of a prompt.
 void bench_prefill(benchmark::State& state) {
   const std::int64_t tokens = state.range(0);
-  cpu::CpuDevice device({static_cast<int>(state.range(1)), {}, state.range(2) != 0});
-  const Sequences sequences(device, 1, tokens);
+  cpu::CpuDevice device = device_of(state.range(1), state.range(2));
+  const Sequences sequences(device, 1, tokens, state.range(2));
   run_paged(state, device, sequences, {{0, 512, tokens - 512, sequences.pages_of(0)}});
 }
 BENCHMARK(bench_prefill)
-    ->ArgNames({"tokens", "threads", "rounded"})
-    ->ArgsProduct({{512, 4096}, {2}, {0, 1}})
+    ->ArgNames({"tokens", "threads", "bits"})
+    ->ArgsProduct({{512, 4096}, {2}, {32, 16, 8}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
 /// One token of each sequence.
 void bench_decode(benchmark::State& state) {
   const std::int64_t count = state.range(0), tokens = state.range(1);
-  cpu::CpuDevice device({2, {}, state.range(2) != 0});
-  const Sequences sequences(device, count, tokens);
+  cpu::CpuDevice device = device_of(2, state.range(2));
+  const Sequences sequences(device, count, tokens, state.range(2));
   std::vector<SequenceSpan> spans;
   for (std::int64_t i = 0; i < count; ++i) {
     spans.push_back({i, 1, tokens - 1, sequences.pages_of(i)});
@@ -103,15 +116,15 @@ void bench_decode(benchmark::State& state) {
   run_paged(state, device, sequences, spans);
 }
 BENCHMARK(bench_decode)
-    ->ArgNames({"sequences", "tokens", "rounded"})
-    ->ArgsProduct({{1, 16}, {4096}, {0, 1}})
+    ->ArgNames({"sequences", "tokens", "bits"})
+    ->ArgsProduct({{1, 16}, {4096}, {32, 16, 8}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
 /// A block of Qwen2.5-VL's tower, 16 heads of 80: all patches in one segment, or in windows of 64.
 void bench_tower(benchmark::State& state) {
   const std::int64_t rows = state.range(0), window = state.range(1);
-  cpu::CpuDevice device({2, {}, state.range(2) != 0});
+  cpu::CpuDevice device = device_of(2, state.range(2));
   constexpr AttentionShape kShape{16, 16, 80, 0.1118f};
   constexpr std::int64_t kWidth = std::int64_t{kShape.num_heads} * kShape.head_dim;
   const Tensor qkv = random_tensor(device, {rows, 3 * kWidth});
@@ -128,11 +141,11 @@ void bench_tower(benchmark::State& state) {
   attend();
   device.count_work(nullptr);
   for (auto _ : state) attend();
-  state.counters["flop"] = Counter(work.float_flops, Counter::kIsIterationInvariantRate);
+  count_operations(state, work);
 }
 BENCHMARK(bench_tower)
-    ->ArgNames({"patches", "window", "rounded"})
-    ->ArgsProduct({{1564}, {64, 1564}, {0, 1}})
+    ->ArgNames({"patches", "window", "bits"})
+    ->ArgsProduct({{1564}, {64, 1564}, {32, 16}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 

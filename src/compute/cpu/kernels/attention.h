@@ -45,14 +45,14 @@ struct AttentionWork {
   float query_scales[kRows];                         // of scores
   alignas(64) float factors[kRows];                  // what makes scores powers of two
   alignas(64) float acc[kRows * kMaxHeadDim];        // [num_rows, width]
-  alignas(64) float max[kRows];                      // of scores so far, as powers of two
+  alignas(64) float max[kRows];                      // of scores so far, to 8, as powers of two
   alignas(64) float sums[kRows * kLanes];            // of weights, a lane each
 
   bool whole = false;  // all rows see all keys of the block
   KeyRange ranges[kRows];
   alignas(64) float scores[kRows * kKeyBlock];
   alignas(64) Element weights[kRows * kKeyBlock];
-  alignas(64) float lanes[kRows * kLanes];  // each row's largest scores, then sums of weights
+  alignas(64) float lanes[kRows * kLanes];  // each row's largest scores, then weights' sizes
   bool corrected = false;                   // whether one of these is not one:
   alignas(64) float corrections[kRows];     // what earlier results are multiplied with
   alignas(64) float scales[kRows];          // the same of this block's
