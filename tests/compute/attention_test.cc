@@ -486,10 +486,13 @@ TEST(PagedAttention, RoundsWithinWhatWeightsOfAnySizeAllow) {
 
 TEST(PagedAttention, IgnoresWhatAPageHeldBefore) {
   // A page given back full of NaN must not reach the sequence that uses it next.
-  for (const bool rounded : {false, true}) {
-    cpu::CpuDevice device({1, {}, rounded});
+  for (const int bits : {32, 16, 8}) {
+    SCOPED_TRACE(bits);
+    cpu::CpuDevice device({1, {}, bits != 32});
     const AttentionShape shape{1, 1, 16, 1.0f};
-    const auto cache = device.make_kv_cache({1, 1, 16}, 1);
+    KvLayout layout{1, 1, 16};
+    if (bits == 8) layout.precision = KvPrecision::kInt8;
+    const auto cache = device.make_kv_cache(layout, 1);
     const std::vector<std::int32_t> pages = {0};
     const Matrix nan(64 * 16, std::numeric_limits<float>::quiet_NaN());
     const Tensor bad = upload(device, nan, {64, 16});

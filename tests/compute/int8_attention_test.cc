@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "base/error.h"
 #include "op_testing.h"
@@ -162,24 +161,6 @@ TEST(Int8Attention, ManySmallWeightsKeepTheirSum) {
     wanted_sum += wanted[63 * kHeadDim + d];
   }
   EXPECT_NEAR(sum / wanted_sum, 1.0, 0.1);
-}
-
-TEST(Int8Attention, IgnoresWhatAPageHeldBefore) {
-  cpu::CpuDevice device({1, {}});
-  const AttentionShape shape{1, 1, 16, 1.0f};
-  KvLayout layout{1, 1, 16};
-  layout.precision = KvPrecision::kInt8;
-  const auto cache = device.make_kv_cache(layout, 1);
-  const std::vector<std::int32_t> pages = {0};
-  const Matrix nan(64 * 16, std::numeric_limits<float>::quiet_NaN());
-  const Tensor bad = upload(device, nan, {64, 16});
-  device.write_kv(*cache, 0, bad, bad, *span_table(device, {{0, 64, 0, pages}}));
-  const Tensor good = upload(device, random_matrix(3 * 16, 1), {3, 16});
-  const auto spans = span_table(device, {{0, 3, 0, pages}});
-  device.write_kv(*cache, 0, good, good, *spans);
-  const Tensor out = device.empty(DType::kF32, {3, 16});
-  device.attention_paged(out, good, *cache, 0, shape, *spans);
-  for (const float value : download(device, out)) EXPECT_TRUE(std::isfinite(value));
 }
 
 TEST(Int8Attention, KeysOfZerosAndQueriesOfZeros) {

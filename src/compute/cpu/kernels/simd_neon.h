@@ -253,6 +253,14 @@ inline SignedFour load_four(const std::int8_t* p) {
   __builtin_memcpy(&word, p, sizeof word);
   return {vreinterpretq_s8_s32(vdupq_n_s32(word))};
 }
+/// sums[i] + the products of four of sixteen words with the four factors: without byte products.
+inline int32x4_t dot_words(int32x4_t sums, int16x8_t low, int16x8_t high, int16x4_t factors) {
+  const int32x4_t a = vmull_s16(vget_low_s16(low), factors);
+  const int32x4_t b = vmull_s16(vget_high_s16(low), factors);
+  const int32x4_t c = vmull_s16(vget_low_s16(high), factors);
+  const int32x4_t d = vmull_s16(vget_high_s16(high), factors);
+  return vaddq_s32(sums, vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
+}
 /// sums[i] + the products of bytes 4i .. 4i + 3 with the four signed bytes. Bytes of x stay below
 /// 128 unless kWide.
 template <bool kWide>
@@ -272,16 +280,10 @@ I32x16 dot(I32x16 sums, U8x64 x, SignedFour four) {
     return vaddq_s32(vdotq_s32(sums.v[i], bytes, four.v), rest);
   });
 #else
-  const int16x8_t factors = vmovl_s8(vget_low_s8(four.v));
+  const int16x4_t factors = vget_low_s16(vmovl_s8(vget_low_s8(four.v)));
   return int_quads([&](int i) {
-    const int16x8_t low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(x.v[i])));
-    const int16x8_t high = vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(x.v[i])));
-    const int16x4_t four_factors = vget_low_s16(factors);
-    const int32x4_t a = vmull_s16(vget_low_s16(low), four_factors);
-    const int32x4_t b = vmull_s16(vget_high_s16(low), four_factors);
-    const int32x4_t c = vmull_s16(vget_low_s16(high), four_factors);
-    const int32x4_t d = vmull_s16(vget_high_s16(high), four_factors);
-    return vaddq_s32(sums.v[i], vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
+    return dot_words(sums.v[i], vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(x.v[i]))),
+                     vreinterpretq_s16_u16(vmovl_u8(vget_high_u8(x.v[i]))), factors);
   });
 #endif
 }
@@ -314,16 +316,10 @@ inline I32x16 dot(I32x16 sums, S8x64 x, UnsignedFour four) {
   return int_quads(
       [&](int i) { return vdotq_s32(vdotq_s32(sums.v[i], x.v[i], low), x.v[i], rest); });
 #else
-  const int16x8_t factors = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(four.v)));
+  const int16x4_t factors = vget_low_s16(vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(four.v))));
   return int_quads([&](int i) {
-    const int16x8_t low = vmovl_s8(vget_low_s8(x.v[i]));
-    const int16x8_t high = vmovl_s8(vget_high_s8(x.v[i]));
-    const int16x4_t four_factors = vget_low_s16(factors);
-    const int32x4_t a = vmull_s16(vget_low_s16(low), four_factors);
-    const int32x4_t b = vmull_s16(vget_high_s16(low), four_factors);
-    const int32x4_t c = vmull_s16(vget_low_s16(high), four_factors);
-    const int32x4_t d = vmull_s16(vget_high_s16(high), four_factors);
-    return vaddq_s32(sums.v[i], vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
+    return dot_words(sums.v[i], vmovl_s8(vget_low_s8(x.v[i])), vmovl_s8(vget_high_s8(x.v[i])),
+                     factors);
   });
 #endif
 }
