@@ -129,8 +129,7 @@ void add_engine_options(CLI::App& command, EngineOptions& engine) {
   add_kv_bits_option(command, "--kv-bits", engine);
   add_activations_option(command, "--activations",
                          "Inputs of quantized layers and of attention: int8 (rounded to integers; "
-                         "fastest; the default) "
-                         "or f32 (exactly the dequantized model)",
+                         "fastest; the default) or f32 (exactly the dequantized model)",
                          engine);
   add_device_options(command, engine);
   add_threads_option(command, engine);
