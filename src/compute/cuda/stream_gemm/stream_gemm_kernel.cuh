@@ -143,8 +143,6 @@ __device__ __forceinline__ void add_up(const KernelArgs& args, const BlockWork& 
     hopper::copy_box(shared + places.x_chunks, &args.x_chunks, 0, 0, oct, filled);
   }
   __syncwarp();
-  // What is sent to the other block needs its barrier.
-  if (plan.cluster_shift > 0) ptx::cluster_wait();
   hopper::named_sync(kReadBarrier, static_cast<int>((plan.workers() + 1) * kLanes));
   RingPlace buffer;
 #pragma unroll 1
@@ -254,8 +252,13 @@ __global__ void __launch_bounds__(kMaxThreads, 1)
   if (plan.cluster_shift > 0) ptx::cluster_arrive_relaxed();
   if (warp == workers + 1) {
     if (threadIdx.x % kLanes == 0) ask_for_weights(args, work, places, shared);
+    __syncwarp();
+    if (plan.cluster_shift > 0) ptx::cluster_wait();
     return;
   }
+  // What is sent to the other block needs its barrier. All warps wait: where one does alone,
+  // racecheck (CUDA 13.0) waits for ever.
+  if (plan.cluster_shift > 0) ptx::cluster_wait();
   if (warp == workers) {
     add_up<kTiles>(args, work, places, memory, shared);
   } else {
