@@ -262,88 +262,125 @@ void check_streamed_format(const WeightFormat& format, std::int64_t outputs, std
   std::printf("%-40s %d cuts, error %.2g\n", name.c_str(), cuts, worst);
 }
 
+/// Of each chunk of activations whose norm's factor a product takes: any squares are those of a
+/// norm.
+constexpr float kChunkSquares = 2.5f;
+
+/// A product's results, and what it leaves besides for the product after it.
+struct CodedResults {
+  bool gated;
+  std::int64_t width;
+  std::vector<float> values;            // [rows, width]
+  std::vector<std::int8_t> codes;       // [rows, width], of values times norm if not gated
+  std::vector<ActivationChunk> chunks;  // [rows, width / 32]
+  std::vector<float> squares;           // [rows, width / 32], if not gated
+};
+
+CodedResults run_coded(const Case& c, const Buffer& norm, const StreamGemmCut& cut, bool gated,
+                       int rows) {
+  const std::int64_t width = gated ? c.matrix.outputs / 2 : c.matrix.outputs;
+  const Buffer squares_in(std::vector<float>(kStreamGemmRows * c.view.chunks, kChunkSquares));
+  const Buffer y(rows * width * 4), codes(rows * width), chunks(rows * width / 32 * 8),
+      squares(rows * width / 32 * 4);
+  for (const Buffer* b : {&codes, &chunks, &squares}) b->fill(0xff);
+  y.fill(gated ? 0xff : 0x3f);
+  QuantGemmArgs args;
+  args.weight = c.view;
+  args.codes = c.codes.get();
+  args.chunks = reinterpret_cast<const ActivationChunk*>(c.chunks.get());
+  args.squares = reinterpret_cast<const float*>(squares_in.get());
+  args.y = y.get();
+  args.y_stride = width;
+  args.rows = rows;
+  args.output = gated ? QuantGemmOutput::kGateF16 : QuantGemmOutput::kAddF32;
+  args.y_codes = codes.get();
+  args.y_chunks = reinterpret_cast<ActivationChunk*>(chunks.get());
+  if (!gated) {
+    args.y_norm = reinterpret_cast<const float*>(norm.get());
+    args.y_squares = reinterpret_cast<float*>(squares.get());
+  }
+  CHECK(stream_gemm(args, cut, multiprocessors(), nullptr));
+  CHECK(cudaDeviceSynchronize());
+  std::vector<float> values;
+  if (gated) {
+    for (const std::uint16_t bits : y.read<std::uint16_t>()) values.push_back(f16_value(bits));
+  } else {
+    values = y.read<float>();
+  }
+  values.resize(rows * width);
+  return {gated,
+          width,
+          std::move(values),
+          codes.read<std::int8_t>(),
+          chunks.read<ActivationChunk>(),
+          squares.read<float>()};
+}
+
+/// Codes within half a step of the numbers that they stand for; their sums; the numbers' squares.
+void check_coded_chunk(const CodedResults& results, const std::vector<float>& norm,
+                       std::int64_t chunk) {
+  const ActivationChunk& beside = results.chunks[chunk];
+  int sums[2] = {0, 0};
+  double square = 0.0;
+  for (std::int64_t i = 0; i < 32; ++i) {
+    const std::int64_t at = chunk * 32 + i;
+    const float value = results.values[at];
+    const float coded = results.gated ? value : value * norm[at % results.width];
+    expect(std::abs(coded - beside.scale * results.codes[at]) <= 0.502f * beside.scale, "code", at);
+    sums[i / 16] += results.codes[at];
+    square += static_cast<double>(value) * value;
+  }
+  const bool same = saccade::gpu::half_sum(beside.sums, 0) == sums[0] &&
+                    saccade::gpu::half_sum(beside.sums, 1) == sums[1];
+  expect(same, "sums of codes", static_cast<double>(chunk));
+  if (!results.gated) {
+    expect(std::abs(results.squares[chunk] - square) < 1e-5 * square, "squares",
+           static_cast<double>(chunk));
+  }
+}
+
+/// |values - reference| / |reference|, the activations' norm having kChunkSquares.
+double coded_error(const Case& c, const CodedResults& results, int rows) {
+  const float factor = 1.0f / std::sqrt(kChunkSquares * static_cast<float>(c.view.chunks) /
+                                        static_cast<float>(c.matrix.inputs));
+  double difference = 0.0, all = 0.0;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const auto product = [&](std::int64_t o) {
+      return factor * c.products[row * c.matrix.outputs + o];
+    };
+    for (std::int64_t o = 0; o < results.width; ++o) {
+      const double want =
+          results.gated
+              ? std::clamp(reference_activate(static_cast<float>(product(o)), Function::kSilu) *
+                               product(o + results.width),
+                           -65504.0, 65504.0)
+              : product(o) + std::bit_cast<float>(0x3f3f3f3fu);
+      const double d = want - results.values[row * results.width + o];
+      difference += d * d;
+      all += want * want;
+    }
+  }
+  return std::sqrt(difference / all);
+}
+
 /// Codes that a product leaves besides, against the numbers that it leaves.
 void check_streamed_codes(std::int64_t outputs, std::int64_t inputs, ThreadPool& threads,
                           const std::vector<int>& rows_list) {
   const Case c(affine(4), outputs, inputs, kStreamGemmRows, threads);
-  const Buffer norm(random_bias(outputs));
-  const auto norm_values = norm.read<float>();
-  // Any squares are those of a norm.
-  const std::vector<float> squares_of_x(kStreamGemmRows * c.view.chunks, 2.5f);
-  const Buffer squares_in(squares_of_x);
+  const std::vector<float> norm = random_bias(outputs);
+  const Buffer norm_memory(norm);
   int cuts = 0;
   for (const StreamGemmCut& cut : kCuts) {
     for (const bool gated : {false, true}) {
       if (!stream_gemm_can_cut(c.view, gated, true, cut, multiprocessors())) continue;
       ++cuts;
       for (const int rows : rows_list) {
-        const std::int64_t width = gated ? outputs / 2 : outputs;
-        const Buffer y(rows * width * 4), codes(rows * width), chunks(rows * width / 32 * 8),
-            squares(rows * width / 32 * 4);
-        for (const Buffer* b : {&codes, &chunks, &squares}) b->fill(0xff);
-        y.fill(gated ? 0xff : 0x3f);
-        QuantGemmArgs args;
-        args.weight = c.view;
-        args.codes = c.codes.get();
-        args.chunks = reinterpret_cast<const ActivationChunk*>(c.chunks.get());
-        args.squares = reinterpret_cast<const float*>(squares_in.get());
-        args.y = y.get();
-        args.y_stride = width;
-        args.rows = rows;
-        args.output = gated ? QuantGemmOutput::kGateF16 : QuantGemmOutput::kAddF32;
-        args.y_codes = codes.get();
-        args.y_chunks = reinterpret_cast<ActivationChunk*>(chunks.get());
-        if (!gated) {
-          args.y_norm = reinterpret_cast<const float*>(norm.get());
-          args.y_squares = reinterpret_cast<float*>(squares.get());
+        const CodedResults results = run_coded(c, norm_memory, cut, gated, rows);
+        const auto chunks = static_cast<std::int64_t>(results.chunks.size());
+        for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
+          check_coded_chunk(results, norm, chunk);
         }
-        CHECK(stream_gemm(args, cut, multiprocessors(), nullptr));
-        CHECK(cudaDeviceSynchronize());
-        std::vector<float> values;
-        if (gated) {
-          for (const std::uint16_t bits : y.read<std::uint16_t>())
-            values.push_back(f16_value(bits));
-        } else {
-          values = y.read<float>();
-        }
-        const auto found = codes.read<std::int8_t>();
-        const auto beside = chunks.read<ActivationChunk>();
-        const auto sums_of_squares = squares.read<float>();
-        const float factor =
-            1.0f / std::sqrt(2.5f * static_cast<float>(c.view.chunks) / static_cast<float>(inputs));
-        double difference = 0.0, all = 0.0;
-        for (std::int64_t chunk = 0; chunk < rows * width / 32; ++chunk) {
-          int sums[2] = {0, 0};
-          double square = 0.0;
-          for (std::int64_t i = 0; i < 32; ++i) {
-            const std::int64_t at = chunk * 32 + i;
-            const std::int64_t row = at / width, o = at % width;
-            const auto product = [&](std::int64_t of) {
-              return factor * c.products[row * outputs + of];
-            };
-            const double want =
-                gated ? std::clamp(
-                            reference_activate(static_cast<float>(product(o)), Function::kSilu) *
-                                product(o + width),
-                            -65504.0, 65504.0)
-                      : product(o) + std::bit_cast<float>(0x3f3f3f3fu);
-            difference += (want - values[at]) * (want - values[at]);
-            all += want * want;
-            const float coded = gated ? values[at] : values[at] * norm_values[o];
-            const float scale = beside[chunk].scale;
-            expect(std::abs(coded - scale * found[at]) <= 0.502f * scale, "code", at);
-            sums[i / 16] += found[at];
-            square += static_cast<double>(values[at]) * values[at];
-          }
-          const bool same = saccade::gpu::half_sum(beside[chunk].sums, 0) == sums[0] &&
-                            saccade::gpu::half_sum(beside[chunk].sums, 1) == sums[1];
-          expect(same, "sums of codes", static_cast<double>(chunk));
-          if (!gated) {
-            expect(std::abs(sums_of_squares[chunk] - square) < 1e-5 * square, "squares",
-                   static_cast<double>(chunk));
-          }
-        }
-        const double error = std::sqrt(difference / all);
+        const double error = coded_error(c, results, rows);
         expect(error < (gated ? 3e-3 : 1e-3), "results beside codes", error);
       }
     }
