@@ -153,8 +153,8 @@ void Device::run(Recording&, const std::function<void()>& body) {
   body();
 }
 
-std::shared_ptr<const Weight> Device::pack(std::span<const HostMatrix> parts) {
-  std::shared_ptr<const Weight> packed = do_pack(parts);
+std::shared_ptr<const Weight> Device::pack(std::span<const HostMatrix> parts, WeightUse use) {
+  std::shared_ptr<const Weight> packed = do_pack(parts, use);
   *packed_bytes_ += packed->bytes();
   const Weight* weight = packed.get();
   return {weight, [packed = std::move(packed), total = packed_bytes_](const Weight*) mutable {

@@ -146,7 +146,7 @@ class Device {
 
   /// Packs matrices [outputs_i, inputs], stacked along the outputs, each in its own format. Throws
   /// Error for a format that has no kernels here.
-  std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts);
+  std::shared_ptr<const Weight> pack(std::span<const HostMatrix> parts, WeightUse use = {});
   /// Memory of the packed matrices that there are now.
   std::int64_t packed_bytes() const { return *packed_bytes_; }
   /// A dense f32 copy of a tensor in host memory.
@@ -287,7 +287,8 @@ class Device {
                           const LinearOptions& /*options*/) const {
     return true;
   }
-  virtual std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts) = 0;
+  virtual std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts,
+                                                WeightUse use) = 0;
   virtual void do_embed(const Tensor& y, const Weight& w, const Tensor& ids) = 0;
   /// Columns of x and y in stretches of as many as the weight has, each normed by itself.
   virtual void do_rms_norm(const Tensor& y, const Tensor& x, const Tensor& weight, float eps) = 0;

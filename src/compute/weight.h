@@ -13,6 +13,13 @@ struct OutputRange {
   std::int64_t count;
 };
 
+/// What a matrix is for, where a device may lay it out accordingly. It does all products whatever
+/// this says.
+struct WeightUse {
+  /// The first half of the outputs gates the second: LinearOptions::gate.
+  bool gated = false;
+};
+
 /// A packed matrix [outputs, inputs], made by Device::pack. What lies inside is the device's
 /// affair.
 class Weight {

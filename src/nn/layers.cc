@@ -24,8 +24,8 @@ std::int64_t inner_size(const WeightLoader& weights, const std::vector<std::stri
 }  // namespace
 
 Linear Linear::load(WeightLoader& weights, const std::string& name, std::int64_t outputs,
-                    std::int64_t inputs, bool with_bias) {
-  return load_stacked(weights, {name}, {outputs}, inputs, with_bias);
+                    std::int64_t inputs, bool with_bias, compute::WeightUse use) {
+  return load_padded(weights, {name}, {outputs}, inputs, {outputs}, inputs, with_bias, use);
 }
 
 Linear Linear::load_stacked(WeightLoader& weights, const std::vector<std::string>& names,
@@ -50,14 +50,14 @@ Linear Linear::load_reordered(WeightLoader& weights, const std::vector<std::stri
 Linear Linear::load_padded(WeightLoader& weights, const std::vector<std::string>& names,
                            const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                            const std::vector<std::int64_t>& padded_outputs,
-                           std::int64_t padded_inputs, bool with_bias) {
+                           std::int64_t padded_inputs, bool with_bias, compute::WeightUse use) {
   std::vector<std::string> matrices;
   std::vector<std::string> biases;
   for (const std::string& name : names) {
     matrices.push_back(name + ".weight");
     biases.push_back(name + ".bias");
   }
-  return {weights.linear_map(matrices, outputs, inputs, padded_outputs, padded_inputs),
+  return {weights.linear_map(matrices, outputs, inputs, padded_outputs, padded_inputs, use),
           with_bias ? weights.joined(biases, outputs, padded_outputs) : Tensor()};
 }
 
@@ -220,7 +220,7 @@ GatedMlp GatedMlp::load(WeightLoader& weights, const std::string& name, std::int
   const std::string down = name + ".down_proj";
   const std::int64_t inner = inner_size(weights, {gate, up, down}, hidden_size, intermediate_size);
   return {Linear::load_padded(weights, {gate, up}, {intermediate_size, intermediate_size},
-                              hidden_size, {inner, inner}, hidden_size, with_bias),
+                              hidden_size, {inner, inner}, hidden_size, with_bias, {.gated = true}),
           Linear::load_padded(weights, {down}, {outputs}, intermediate_size, {outputs}, inner,
                               with_bias),
           activation};
@@ -229,10 +229,10 @@ GatedMlp GatedMlp::load(WeightLoader& weights, const std::string& name, std::int
 GatedMlp GatedMlp::load_fused(WeightLoader& weights, const std::string& name,
                               std::int64_t hidden_size, std::int64_t intermediate_size,
                               bool with_bias, compute::Activation activation) {
-  return {
-      Linear::load(weights, name + ".gate_up_proj", 2 * intermediate_size, hidden_size, with_bias),
-      Linear::load(weights, name + ".down_proj", hidden_size, intermediate_size, with_bias),
-      activation};
+  return {Linear::load(weights, name + ".gate_up_proj", 2 * intermediate_size, hidden_size,
+                       with_bias, {.gated = true}),
+          Linear::load(weights, name + ".down_proj", hidden_size, intermediate_size, with_bias),
+          activation};
 }
 
 Tensor GatedMlp::inner(Device& device, const Tensor& x, const RmsNorm* norm) const {

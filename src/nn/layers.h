@@ -42,7 +42,7 @@ struct Linear {
 
   /// Loads `name`.weight and, when wanted, `name`.bias.
   static Linear load(WeightLoader& weights, const std::string& name, std::int64_t outputs,
-                     std::int64_t inputs, bool with_bias);
+                     std::int64_t inputs, bool with_bias, compute::WeightUse use = {});
   /// Loads several maps of one input as one map whose outputs stand side by side.
   static Linear load_stacked(WeightLoader& weights, const std::vector<std::string>& names,
                              const std::vector<std::int64_t>& outputs, std::int64_t inputs,
@@ -55,7 +55,8 @@ struct Linear {
   static Linear load_padded(WeightLoader& weights, const std::vector<std::string>& names,
                             const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                             const std::vector<std::int64_t>& padded_outputs,
-                            std::int64_t padded_inputs, bool with_bias);
+                            std::int64_t padded_inputs, bool with_bias,
+                            compute::WeightUse use = {});
 
   /// Some outputs, range after range, as a map of its own that shares this one's weights; nothing
   /// where the device's layout does not allow it.

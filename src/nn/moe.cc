@@ -91,7 +91,8 @@ void MixtureOfExperts::load_experts(WeightLoader& weights, const std::string& na
   const std::string fused = name + ".experts.gate_up_proj";
   if (weights.has(fused)) {
     const std::int64_t inner = config_.intermediate_size;
-    auto gate_up = weights.experts(fused, config_.num_experts, 2 * inner, hidden_size);
+    auto gate_up =
+        weights.experts(fused, config_.num_experts, 2 * inner, hidden_size, {.gated = true});
     auto down =
         weights.experts(name + ".experts.down_proj", config_.num_experts, hidden_size, inner);
     for (int i = 0; i < config_.num_experts; ++i) {

@@ -64,15 +64,15 @@ bool WeightLoader::fills(const std::vector<std::string>& names) const {
 LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
                                     const std::vector<std::int64_t>& outputs, std::int64_t inputs,
                                     const std::vector<std::int64_t>& padded_outputs,
-                                    std::int64_t padded_inputs) {
+                                    std::int64_t padded_inputs, compute::WeightUse weight_use) {
   const bool fill = padded_outputs != outputs || padded_inputs != inputs;
   if (of_decoder_ || (!options_.int8_towers && !options_.deferred && !fill)) {
-    return stacked(names, outputs, inputs);
+    return stacked(names, outputs, inputs, {}, weight_use);
   }
   for (std::size_t i = 0; i < names.size(); ++i) check(names[i], outputs[i], inputs);
   const bool round = rounded_group(padded_inputs) > 0 && rounds(names);
-  return late(names, [names, padded_outputs, padded_inputs, round, fill,
-                      threads = options_.threads](const checkpoint::Checkpoint& checkpoint) {
+  const auto make_parts = [names, padded_outputs, padded_inputs, round, fill,
+                           threads = options_.threads](const checkpoint::Checkpoint& checkpoint) {
     std::vector<HostMatrix> parts;
     for (std::size_t i = 0; i < names.size(); ++i) {
       std::vector<HostMatrix> stored = checkpoint.matrix(names[i]);
@@ -86,10 +86,12 @@ LateWeight WeightLoader::linear_map(const std::vector<std::string>& names,
       std::ranges::move(stored, std::back_inserter(parts));
     }
     return parts;
-  });
+  };
+  return late(names, make_parts, weight_use);
 }
 
-LateWeight WeightLoader::late(const std::vector<std::string>& names, MakeParts parts) {
+LateWeight WeightLoader::late(const std::vector<std::string>& names, MakeParts parts,
+                              compute::WeightUse weight_use) {
   std::int64_t bytes = 0;
   for (const std::string& name : names) {
     bytes += checkpoint_.info(name).bytes;
@@ -97,11 +99,12 @@ LateWeight WeightLoader::late(const std::vector<std::string>& names, MakeParts p
   }
   // Holds on to the files by itself: the loader is gone when a deferred weight is packed.
   if (!shared_) shared_ = std::make_shared<checkpoint::Checkpoint>(checkpoint_);
-  LateWeight weight([checkpoint = shared_, &device = device_, names, parts = std::move(parts)] {
-    auto packed = device.pack(parts(*checkpoint));
-    for (const std::string& name : names) checkpoint->release(name);
-    return packed;
-  });
+  LateWeight weight(
+      [checkpoint = shared_, &device = device_, names, parts = std::move(parts), weight_use] {
+        auto packed = device.pack(parts(*checkpoint), weight_use);
+        for (const std::string& name : names) checkpoint->release(name);
+        return packed;
+      });
   if (options_.deferred) {
     options_.deferred->add(weight, bytes);
   } else {
@@ -157,7 +160,7 @@ std::shared_ptr<const compute::Weight> WeightLoader::matrix(const std::string& n
 
 std::shared_ptr<const compute::Weight> WeightLoader::stacked(
     const std::vector<std::string>& names, const std::vector<std::int64_t>& outputs,
-    std::int64_t inputs, std::span<const std::int64_t> order) {
+    std::int64_t inputs, std::span<const std::int64_t> order, compute::WeightUse weight_use) {
   std::vector<HostMatrix> parts;
   for (std::size_t i = 0; i < names.size(); ++i) {
     std::vector<HostMatrix> more = checked(names[i], outputs[i], inputs);
@@ -170,15 +173,14 @@ std::shared_ptr<const compute::Weight> WeightLoader::stacked(
     }
     std::move(more.begin(), more.end(), std::back_inserter(parts));
   }
-  auto packed = device_.pack(parts);
+  auto packed = device_.pack(parts, weight_use);
   for (const std::string& name : names) loaded(name, checkpoint_.info(name).bytes);
   return packed;
 }
 
-std::vector<std::shared_ptr<const compute::Weight>> WeightLoader::experts(const std::string& name,
-                                                                          std::int64_t count,
-                                                                          std::int64_t outputs,
-                                                                          std::int64_t inputs) {
+std::vector<std::shared_ptr<const compute::Weight>> WeightLoader::experts(
+    const std::string& name, std::int64_t count, std::int64_t outputs, std::int64_t inputs,
+    compute::WeightUse weight_use) {
   const HostTensor tensor = checkpoint_.tensor(name);
   const bool as_applied = tensor.shape == Shape{count, outputs, inputs};
   if (!as_applied && tensor.shape != Shape{count, inputs, outputs}) {
@@ -196,7 +198,7 @@ std::vector<std::shared_ptr<const compute::Weight>> WeightLoader::experts(const 
       data = turned.data();
     }
     const HostMatrix matrix = float_matrix({tensor.dtype, {outputs, inputs}, data, tensor.storage});
-    matrices.push_back(device_.pack({&matrix, 1}));
+    matrices.push_back(device_.pack({&matrix, 1}, weight_use));
   }
   loaded(name, checkpoint_.info(name).bytes);
   return matrices;

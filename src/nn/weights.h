@@ -62,21 +62,23 @@ class WeightLoader {
   std::shared_ptr<const compute::Weight> stacked(const std::vector<std::string>& names,
                                                  const std::vector<std::int64_t>& outputs,
                                                  std::int64_t inputs,
-                                                 std::span<const std::int64_t> order = {});
+                                                 std::span<const std::int64_t> order = {},
+                                                 compute::WeightUse weight_use = {});
   /// The matrices [outputs, inputs] of experts that a file holds as one tensor [experts, outputs,
   /// inputs] or, as some are published, [experts, inputs, outputs]. Told apart by the shape alone,
   /// as transformers does; where both fit, it is the former.
   std::vector<std::shared_ptr<const compute::Weight>> experts(const std::string& name,
                                                               std::int64_t count,
                                                               std::int64_t outputs,
-                                                              std::int64_t inputs);
+                                                              std::int64_t inputs,
+                                                              compute::WeightUse weight_use = {});
   /// The same for a linear map, which may be packed later and rounded to 8 bits. Each matrix is
   /// filled up with zeros to padded_outputs[i], all to padded_inputs; other than the true
   /// sizes they may be where fills(names).
   LateWeight linear_map(const std::vector<std::string>& names,
                         const std::vector<std::int64_t>& outputs, std::int64_t inputs,
-                        const std::vector<std::int64_t>& padded_outputs,
-                        std::int64_t padded_inputs);
+                        const std::vector<std::int64_t>& padded_outputs, std::int64_t padded_inputs,
+                        compute::WeightUse weight_use = {});
   /// The kernel [outputs, channels, kernel, kernel] of a convolution as the linear map of windows
   /// that Device::im2col makes: [outputs, kernel * kernel * channels]. Packed and rounded like
   /// linear_map's.
@@ -114,7 +116,8 @@ class WeightLoader {
   /// A matrix of the tensors `names`, packed later if that is asked for. `parts` makes of the
   /// checkpoint what is packed.
   using MakeParts = std::function<std::vector<HostMatrix>(const checkpoint::Checkpoint&)>;
-  LateWeight late(const std::vector<std::string>& names, MakeParts parts);
+  LateWeight late(const std::vector<std::string>& names, MakeParts parts,
+                  compute::WeightUse weight_use = {});
   void check_shape(const std::string& name, const Shape& wanted) const;
 
   void check(const std::string& name, std::int64_t outputs, std::int64_t inputs) const;

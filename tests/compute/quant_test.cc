@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "compute/cpu/cpu_device.h"
 #include "compute/cpu/isa.h"
+#include "compute/cpu/packed_matrix.h"
 #include "op_testing.h"
 #include "random_weights.h"
 
@@ -112,6 +113,33 @@ TEST_P(QuantTest, PartsOfAMatrixGiveItsOutputs) {
         const std::int64_t output = i < kOutputs - 32 ? 32 + i : i - (kOutputs - 32);
         ASSERT_EQ(some.row(row)[i], all.row(row)[output]) << isa << " output " << output;
       }
+    }
+  }
+}
+
+TEST_P(QuantTest, GatesBesideWhatTheyGateChangeNoBit) {
+  constexpr std::int64_t kGated = 48;
+  const HostMatrix gate_up = random_weights(GetParam(), 2 * kGated, kInputs, 5);
+  for (const std::string& isa : isas_here()) {
+    cpu::CpuDevice device({2, isa});
+    const auto plain = device.pack(std::span(&gate_up, 1));
+    const auto beside = device.pack(std::span(&gate_up, 1), {.gated = true});
+    const auto& segment = static_cast<const cpu::PackedMatrix&>(*beside).segments()[0];
+    EXPECT_EQ(segment.layout->gates, segment.integer() ? kGated / 16 : 0);
+    for (const std::int64_t rows : {1, 7}) {
+      SCOPED_TRACE(fmt::format("{}, {} rows", isa, rows));
+      const Tensor x = upload(device, random_matrix(rows * kInputs, 7), {rows, kInputs});
+      const Tensor bias = upload(device, random_matrix(2 * kGated, 8), {2 * kGated});
+      const auto results = [&](const Weight& weight) {
+        const Tensor all = device.empty(DType::kF32, {rows, 2 * kGated});
+        device.linear(all, x, weight, {.bias = &bias});
+        const Tensor gated = device.empty(DType::kF32, {rows, kGated});
+        device.linear(gated, x, weight, {.bias = &bias, .gate = Activation::kSilu});
+        const Tensor row = device.empty(DType::kF32, {2, kInputs});
+        device.embed(row, weight, std::array{std::int32_t{17}, std::int32_t{kGated + 17}});
+        return std::array{download(device, all), download(device, gated), download(device, row)};
+      };
+      EXPECT_EQ(results(*beside), results(*plain));
     }
   }
 }

@@ -74,9 +74,9 @@ std::int64_t CpuDevice::kv_bytes_per_token(const KvLayout& layout) const {
   return PagedKv::page_bytes(layout, kv_codes(layout.precision)) / kKeyBlock;
 }
 
-std::shared_ptr<const Weight> CpuDevice::do_pack(std::span<const HostMatrix> parts) {
+std::shared_ptr<const Weight> CpuDevice::do_pack(std::span<const HostMatrix> parts, WeightUse use) {
   auto packed =
-      std::make_shared<PackedMatrix>(parts, rounded_inputs_ && kernels_.pack_pairs, threads_);
+      std::make_shared<PackedMatrix>(parts, use, rounded_inputs_ && kernels_.pack_pairs, threads_);
   std::erase_if(packed_, [](const auto& other) { return other.expired(); });
   packed_.push_back(packed);
   return packed;

@@ -56,7 +56,7 @@ class CpuDevice : public Device {
   Tensor to_f32(const HostTensor& tensor) override;
 
  protected:
-  std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts) override;
+  std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts, WeightUse use) override;
   void do_linear(const Tensor& y, const Tensor& x, const Weight& w, const Tensor* bias) override;
   bool do_fused_linear(const Tensor& y, const Tensor& x, const Weight& w,
                        const LinearOptions& options) override;

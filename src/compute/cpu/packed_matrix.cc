@@ -132,7 +132,8 @@ WeightType weight_type(DType dtype) {
   }
 }
 
-PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, bool bf16_pairs, ThreadPool& threads)
+PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, WeightUse use, bool bf16_pairs,
+                           ThreadPool& threads)
     : Weight(total_outputs(parts), parts[0].inputs) {
   for (std::size_t begin = 0, end = 0; begin < parts.size(); begin = end) {
     PackedSegment segment;
@@ -144,6 +145,9 @@ PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, bool bf16_pairs, T
     const std::span<const HostMatrix> run = parts.subspan(begin, end - begin);
     if (run[0].format.quantized()) {
       segment.layout = quant_layout(run[0]);
+      const bool whole_pairs = segment.outputs == outputs() && outputs() % (2 * kPanel) == 0;
+      if (use.gated && whole_pairs && segment.integer())
+        segment.layout->gates = outputs() / 2 / kPanel;
       segment.data = pack_quantized(run, *segment.layout, threads);
       if (const std::int32_t* order = run[0].input_order) {
         segment.input_order.assign(order, order + inputs());
@@ -169,6 +173,7 @@ std::optional<PackedSegment> PackedMatrix::panels_of(const OutputRange& range) c
   const std::int64_t end = begin + range.count;
   if (begin % kPanel != 0 || (end % kPanel != 0 && end != whole.outputs)) return std::nullopt;
   if (end > whole.outputs) return std::nullopt;
+  if (whole.layout && whole.layout->gates > 0) return std::nullopt;
   const std::int64_t panel_bytes = whole.bytes(inputs()) / whole.panels();
   PackedSegment segment = whole;
   segment.outputs = range.count;

@@ -43,10 +43,11 @@ class PackedMatrix : public Weight {
   /// Stacks `parts` ([outputs_i, inputs] each) and packs them in parallel. With `bf16_pairs`, bf16
   /// and f16 become pairs for bf16 dot products; what f16 has more digits is rounded off then, to
   /// the nearest with ties to even, as the inputs of such products are.
-  PackedMatrix(std::span<const HostMatrix> parts, bool bf16_pairs, ThreadPool& threads);
+  PackedMatrix(std::span<const HostMatrix> parts, WeightUse use, bool bf16_pairs,
+               ThreadPool& threads);
 
   std::int64_t bytes() const override;
-  /// Ranges of whole panels.
+  /// Ranges of whole panels, which lie in order.
   std::shared_ptr<const Weight> part(std::span<const OutputRange> ranges) const override;
   const std::vector<PackedSegment>& segments() const { return segments_; }
   /// The segment that holds an output.

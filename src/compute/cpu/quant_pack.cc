@@ -326,7 +326,7 @@ std::shared_ptr<void> pack_quantized(std::span<const HostMatrix> parts, const Qu
   threads.parallel_for(panels, [&](std::int64_t panel) {
     const std::int64_t first = panel * kPanel;
     const std::int64_t count = std::min<std::int64_t>(kPanel, outputs - first);
-    packer.pack(static_cast<std::uint8_t*>(data.get()) + panel * panel_bytes,
+    packer.pack(static_cast<std::uint8_t*>(data.get()) + layout.place(panel) * panel_bytes,
                 std::span(rows).subspan(first, count));
   });
   return data;

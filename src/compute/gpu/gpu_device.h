@@ -71,7 +71,7 @@ class GpuDevice : public Device {
   virtual void copy_out(void* to, const void* from, std::int64_t bytes) = 0;
 
  protected:
-  std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts) override;
+  std::shared_ptr<const Weight> do_pack(std::span<const HostMatrix> parts, WeightUse use) override;
   bool exact() const { return exact_; }
   ThreadPool& threads() { return threads_; }
 

@@ -50,7 +50,8 @@ WeightView dense_view(DType dtype, const void* data, std::int64_t outputs, std::
 
 }  // namespace
 
-std::shared_ptr<const Weight> GpuDevice::do_pack(std::span<const HostMatrix> parts) {
+std::shared_ptr<const Weight> GpuDevice::do_pack(std::span<const HostMatrix> parts,
+                                                 WeightUse /*use*/) {
   std::vector<GpuSegment> segments;
   std::int64_t outputs = 0;
   for (const SegmentLayout& layout : weight_layout(parts, !exact_)) {

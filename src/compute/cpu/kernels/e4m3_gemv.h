@@ -14,7 +14,8 @@
 namespace saccade::compute::cpu::SACCADE_ISA {
 
 template <int kPanels, int kAhead>
-void e4m3_gemv_panels(const QuantGemmArgs& a, const PanelList<kPanels>& panels) {
+void e4m3_gemv_panels(const QuantGemmArgs& a, const PanelList<kPanels>& panels,
+                      F32x16 (&acc)[kPanels]) {
   const QuantLayout& layout = *a.layout;
   const int unit_bits = std::countr_zero(static_cast<unsigned>(layout.unit()));
   const std::int64_t panel_bytes = layout.panel_bytes(a.k);
@@ -22,9 +23,8 @@ void e4m3_gemv_panels(const QuantGemmArgs& a, const PanelList<kPanels>& panels) 
   const std::int64_t block_bytes = layout.block_bytes();
   PanelScales scales[kPanels];
   const std::uint8_t* data[kPanels];
-  F32x16 acc[kPanels];
   for (int p = 0; p < kPanels; ++p) {
-    data[p] = a.weight + panels[p] * panel_bytes;
+    data[p] = a.weight + layout.place(panels[p]) * panel_bytes;
     acc[p] = broadcast(0.0f);
   }
   for (std::int64_t k0 = 0; k0 < a.k; k0 += kBlock) {
@@ -56,13 +56,13 @@ void e4m3_gemv_panels(const QuantGemmArgs& a, const PanelList<kPanels>& panels) 
     }
     for (int p = 0; p < kPanels; ++p) data[p] += block_bytes;
   }
-  store_outputs<kPanels>(a, panels, acc);
 }
 
 inline void e4m3_gemv(const QuantGemmArgs& a) {
-  for_panels<8>(a, [&]<int kPanels, int kAhead>(const PanelList<kPanels>& panels) {
-    e4m3_gemv_panels<kPanels, kAhead>(a, panels);
-  });
+  for_panels<8>(
+      a, [&]<int kPanels, int kAhead>(const PanelList<kPanels>& panels, F32x16(&sums)[kPanels]) {
+        e4m3_gemv_panels<kPanels, kAhead>(a, panels, sums);
+      });
 }
 
 }  // namespace saccade::compute::cpu::SACCADE_ISA

@@ -14,7 +14,7 @@ namespace saccade::compute::cpu::SACCADE_ISA {
 /// How a core reads weights: `panels` side by side, each from a part of the range of its own and so
 /// a stream to the hardware's prefetching; `ahead` bytes of all streams are asked for before they
 /// are multiplied. A stream goes on from one panel to the next, so that this is always what is read
-/// soon. A gate and what it gates are two streams at least.
+/// soon.
 struct Streams {
   int panels;
   int ahead;
@@ -43,64 +43,60 @@ void prefetch_lines(const std::uint8_t* from, std::int64_t bytes) {
   for (std::int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(from + line + kAhead);
 }
 
-/// Panels that are multiplied side by side; of a gated product its gates, and then what they gate.
+/// Panels that are multiplied side by side.
 template <int kPanels>
 using PanelList = std::array<std::int64_t, kPanels>;
 
-/// Writes the outputs of the panels as the arguments want them.
-template <int kPanels>
-void store_outputs(const QuantGemmArgs& a, const PanelList<kPanels>& panels,
-                   const F32x16 (&sums)[kPanels]) {
-  const auto store_panel = [&](std::int64_t panel, F32x16 value) {
-    const std::int64_t column = panel * kPanel;
-    const int columns = static_cast<int>(std::min<std::int64_t>(kPanel, a.outputs - column));
-    if (a.add) value = add(load_first(a.y + column, columns), value);
-    store_first(a.y + column, value, columns);
-  };
-  const auto product = [&](int p) {
-    if (!a.bias) return sums[p];
-    const std::int64_t column = panels[p] * kPanel;
-    const int columns = static_cast<int>(std::min<std::int64_t>(kPanel, a.outputs - column));
-    return add(sums[p], load_first(a.bias + column, columns));
-  };
-  if (a.gated) {
-    for (int p = 0; p < kPanels / 2; ++p) {
-      store_panel(panels[p], mul(apply(product(p), a.gate), product(p + kPanels / 2)));
-    }
-  } else {
-    for (int p = 0; p < kPanels; ++p) store_panel(panels[p], product(p));
-  }
+/// A panel's results as the arguments want them.
+inline void store_panel(const QuantGemmArgs& a, std::int64_t panel, F32x16 value) {
+  const std::int64_t column = panel * kPanel;
+  const int columns = static_cast<int>(std::min<std::int64_t>(kPanel, a.outputs - column));
+  if (a.add) value = add(load_first(a.y + column, columns), value);
+  store_first(a.y + column, value, columns);
 }
 
-/// Calls run<panels, ahead>(list) for lists of panels that are as far apart as they can be, and for
-/// those that are left.
-template <bool kGated, Streams kStreams, typename Run>
+inline F32x16 with_bias(const QuantGemmArgs& a, std::int64_t panel, F32x16 sums) {
+  if (!a.bias) return sums;
+  const std::int64_t column = panel * kPanel;
+  const int columns = static_cast<int>(std::min<std::int64_t>(kPanel, a.outputs - column));
+  return add(sums, load_first(a.bias + column, columns));
+}
+
+/// Calls run<panels, ahead>(list, sums) for lists of panels that are as far apart as they can be,
+/// and for those that are left; and for what gates gate, after them: the panels of both lie in one
+/// stream where the layout was made for that.
+template <Streams kStreams, typename Run>
 void for_lists(const QuantGemmArgs& a, const Run& run) {
-  constexpr int kRoles = kGated ? 2 : 1;
-  constexpr int kColumns = std::max(1, kStreams.panels / kRoles);
-  constexpr int kAhead = kStreams.ahead / (kColumns * kRoles);
+  constexpr int kAhead = kStreams.ahead / kStreams.panels;
   const std::int64_t half = a.outputs / 2 / kPanel;
-  const std::int64_t stride = (a.panel_end - a.panel_begin) / kColumns;
+  const std::int64_t stride = (a.panel_end - a.panel_begin) / kStreams.panels;
   const auto run_list = [&]<int kCount>(std::int64_t panel) {
-    PanelList<kCount * kRoles> list;
-    for (int p = 0; p < kCount * kRoles; ++p) {
-      list[p] = panel + p % kCount * stride + p / kCount * half;
+    PanelList<kCount> list;
+    for (int p = 0; p < kCount; ++p) list[p] = panel + p * stride;
+    F32x16 sums[kCount];
+    run.template operator()<kCount, kAhead>(list, sums);
+    if (!a.gated) {
+      for (int p = 0; p < kCount; ++p) store_panel(a, list[p], with_bias(a, list[p], sums[p]));
+      return;
     }
-    run.template operator()<kCount * kRoles, kAhead>(list);
+    PanelList<kCount> others;
+    for (int p = 0; p < kCount; ++p) others[p] = list[p] + half;
+    F32x16 gated[kCount];
+    run.template operator()<kCount, kAhead>(others, gated);
+    for (int p = 0; p < kCount; ++p) {
+      const F32x16 gates = apply(with_bias(a, list[p], sums[p]), a.gate);
+      store_panel(a, list[p], mul(gates, with_bias(a, others[p], gated[p])));
+    }
   };
   const std::int64_t end = a.panel_begin + stride * (a.slice + 1) / a.slices;
   for (std::int64_t panel = a.panel_begin + stride * a.slice / a.slices; panel < end; ++panel) {
-    run_list.template operator()<kColumns>(panel);
+    run_list.template operator()<kStreams.panels>(panel);
   }
   if (a.slice + 1 < a.slices) return;
-  for (std::int64_t panel = a.panel_begin + kColumns * stride; panel < a.panel_end; ++panel) {
+  for (std::int64_t panel = a.panel_begin + kStreams.panels * stride; panel < a.panel_end;
+       ++panel) {
     run_list.template operator()<1>(panel);
   }
-}
-
-template <Streams kStreams, typename Run>
-void for_lists(const QuantGemmArgs& a, const Run& run) {
-  a.gated ? for_lists<true, kStreams>(a, run) : for_lists<false, kStreams>(a, run);
 }
 
 /// kBits: of a code.

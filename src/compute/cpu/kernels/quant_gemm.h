@@ -59,7 +59,7 @@ class PairProducts {
   static constexpr int kLine = 64;
 
   const std::uint8_t* panel_data(std::int64_t panel) const {
-    return a_.weight + panel * panel_bytes_;
+    return a_.weight + layout_.place(panel) * panel_bytes_;
   }
 
   /// Adds the products of the block at k0 for panels p .. p + width - 1.
@@ -206,7 +206,8 @@ inline void quant_gemm_float(const QuantGemmArgs& a) {
     for (std::int64_t k0 = 0; k0 < a.k; k0 += kBlock) {
       const std::int64_t depth = std::min<std::int64_t>(kBlock, a.k - k0);
       for (int p = 0; p < group; ++p) {
-        unpack_block(a.weight + (panel + p) * panel_bytes, k0, depth, layout, unpacked);
+        const std::uint8_t* data = a.weight + layout.place(panel + p) * panel_bytes;
+        unpack_block(data, k0, depth, layout, unpacked);
         dequantize_panel(unpacked, depth, layout, weights[p]);
       }
       for (std::int64_t row = 0; row < a.rows; row += kTileRows) {
@@ -236,7 +237,7 @@ inline void dequantize_output(float* to, const std::uint8_t* weight, const Quant
                               std::int64_t k, std::int64_t output) {
   UnpackedPanel unpacked;
   alignas(64) float weights[kBlock * kPanel];
-  const std::uint8_t* panel = weight + output / kPanel * layout.panel_bytes(k);
+  const std::uint8_t* panel = weight + layout.place(output / kPanel) * layout.panel_bytes(k);
   for (std::int64_t k0 = 0; k0 < k; k0 += kBlock) {
     const std::int64_t depth = std::min<std::int64_t>(kBlock, k - k0);
     unpack_block(panel, k0, depth, layout, unpacked);

@@ -130,15 +130,15 @@ template <int kBits, bool kTable, int kUnitChunks, typename Scales, int kPanels,
   }
 }
 
+/// sums = the products of the panels.
 template <int kBits, bool kTable, int kUnitChunks, typename Scales, int kPanels, int kAhead>
-void gemv_panels(const QuantGemmArgs& a, const PanelShape& shape,
-                 const PanelList<kPanels>& panels) {
+void gemv_panels(const QuantGemmArgs& a, const PanelShape& shape, const PanelList<kPanels>& panels,
+                 F32x16 (&sums)[kPanels]) {
   const QuantLayout& layout = *a.layout;
   const QuantizedRows& x = *a.inputs;
   const std::uint8_t* data[kPanels];
-  F32x16 sums[kPanels];
   for (int p = 0; p < kPanels; ++p) {
-    data[p] = a.weight + panels[p] * shape.panel_bytes;
+    data[p] = a.weight + layout.place(panels[p]) * shape.panel_bytes;
     sums[p] = broadcast(0.0f);
   }
   GemvBlock<Scales, kPanels> block{layout, 0, shape.unit_chunks};
@@ -160,15 +160,15 @@ void gemv_panels(const QuantGemmArgs& a, const PanelShape& shape,
     const F32x16 scale = broadcast(x.scales[index]);
     for (int p = 0; p < kPanels; ++p) sums[p] = fma(acc[p], scale, sums[p]);
   }
-  store_outputs<kPanels>(a, panels, sums);
 }
 
 template <int kBits, bool kTable, int kUnitChunks, typename Scales>
 void gemv_row(const QuantGemmArgs& a) {
   const PanelShape shape(*a.layout, a.k);
-  for_panels<kBits>(a, [&]<int kPanels, int kAhead>(const PanelList<kPanels>& panels) {
-    gemv_panels<kBits, kTable, kUnitChunks, Scales, kPanels, kAhead>(a, shape, panels);
-  });
+  for_panels<kBits>(
+      a, [&]<int kPanels, int kAhead>(const PanelList<kPanels>& panels, F32x16(&sums)[kPanels]) {
+        gemv_panels<kBits, kTable, kUnitChunks, Scales, kPanels, kAhead>(a, shape, panels, sums);
+      });
 }
 
 /// Layouts whose scales are unpacked before a block is multiplied.

@@ -56,7 +56,15 @@ struct QuantLayout {
   bool table = false;  ///< codes are replaced by the entries of `values`
   std::uint8_t values[16] = {};
   float factor = 1.0f;  ///< of all scales
+  /// So many panels, the first half, each lie before the one that they gate, so that both are read
+  /// in one stream; 0: panels lie in the order of their outputs.
+  std::int64_t gates = 0;
 
+  /// How many panels lie before one.
+  std::int64_t place(std::int64_t panel) const {
+    if (gates == 0) return panel;
+    return panel < gates ? 2 * panel : 2 * (panel - gates) + 1;
+  }
   bool has_offset() const {
     return scales == ScaleKind::kScaleOffset || scales == ScaleKind::kScaleZero ||
            scales == ScaleKind::kParts8Min || scales == ScaleKind::kParts16Min;
