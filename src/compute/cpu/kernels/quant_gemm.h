@@ -84,7 +84,8 @@ class PairProducts {
     for (int i = 0; i < width; ++i) {
       const std::uint8_t* block = panel_data(panel_[p + i]) + k0 / kBlock * block_bytes_;
       dot.records[i] = block;
-      dot.ahead[i] = block + block_bytes_;
+      // Behind a gate's last block lies what it gates, and not the gate that is next.
+      dot.ahead[i] = k0 + depth == a_.k ? panel_data(panel_[p + i] + 1) : block + block_bytes_;
       unpack_product_scales(block, k0, dot.chunks, layout_, unpacked_[i]);
       if (packed) {
         dot.packed[i] = block + header_bytes_;
@@ -180,8 +181,8 @@ class PairProducts {
 inline void quant_gemm(const QuantGemmArgs& a) {
   if (a.rows == 1) return quant_gemv(a);
   PairProducts pairs(a);
-  // Neighbours in a pair lie apart, so that each reads a stream of memory that goes on with the
-  // next pair: a gate's outputs and what they gate, or the halves of the item.
+  // Neighbours in a pair are the halves of the item, so that each reads a stream of memory that
+  // goes on with the next pair; or a gate's outputs and what they gate.
   const std::int64_t panels = a.panel_end - a.panel_begin;
   const std::int64_t half = a.gated ? a.outputs / 2 / kPanel : panels / 2;
   const std::int64_t count = a.gated ? panels : panels / 2;
