@@ -122,28 +122,32 @@ void poison_unused(Buffer<F16>& pool, const PagedBatch& batch) {
   CUDA_CHECK(cudaMemcpy(pool.data, host.data(), pool.size * 2, cudaMemcpyHostToDevice));
 }
 
-PrefillArgs prefill_args(const PagedBatch& batch, const PagedMemory& memory) {
-  PrefillArgs args;
+namespace {
+
+/// What prefill and decoding are told alike.
+template <class Args>
+Args paged_args(const PagedBatch& batch, const PagedMemory& memory) {
+  Args args;
   args.shape = batch.shape;
   args.kv = {memory.keys.data, memory.values.data, memory.page_ids.data, batch.num_pages};
   args.queries = memory.queries.data, args.query_stride = batch.query_stride;
   args.out = memory.out.data, args.out_stride = batch.out_stride;
   args.spans = memory.spans.data, args.num_spans = static_cast<int>(batch.spans.size());
-  args.num_rows = batch.rows;
   args.end_keys = batch.end_keys.empty() ? nullptr : memory.end_keys.data;
   args.first_keys = batch.first_keys.empty() ? nullptr : memory.first_keys.data;
   return args;
 }
 
+}  // namespace
+
+PrefillArgs prefill_args(const PagedBatch& batch, const PagedMemory& memory) {
+  PrefillArgs args = paged_args<PrefillArgs>(batch, memory);
+  args.num_rows = batch.rows;
+  return args;
+}
+
 DecodeArgs decode_args(const PagedBatch& batch, const PagedMemory& memory) {
-  DecodeArgs args;
-  args.shape = batch.shape;
-  args.kv = {memory.keys.data, memory.values.data, memory.page_ids.data, batch.num_pages};
-  args.queries = memory.queries.data, args.query_stride = batch.query_stride;
-  args.out = memory.out.data, args.out_stride = batch.out_stride;
-  args.spans = memory.spans.data, args.num_spans = static_cast<int>(batch.spans.size());
-  args.end_keys = batch.end_keys.empty() ? nullptr : memory.end_keys.data;
-  args.first_keys = batch.first_keys.empty() ? nullptr : memory.first_keys.data;
+  DecodeArgs args = paged_args<DecodeArgs>(batch, memory);
   args.max_keys = batch.longest;
   return args;
 }

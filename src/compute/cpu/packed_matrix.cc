@@ -145,9 +145,10 @@ PackedMatrix::PackedMatrix(std::span<const HostMatrix> parts, WeightUse use, boo
     const std::span<const HostMatrix> run = parts.subspan(begin, end - begin);
     if (run[0].format.quantized()) {
       segment.layout = quant_layout(run[0]);
-      const bool whole_pairs = segment.outputs == outputs() && outputs() % (2 * kPanel) == 0;
-      if (use.gated && whole_pairs && segment.integer())
-        segment.layout->gates = outputs() / 2 / kPanel;
+      // As fused products take them: CpuDevice::do_fused_linear.
+      const bool pairs = segment.outputs == outputs() && outputs() % (2 * kPanel) == 0;
+      const bool gated = use.gated && pairs && segment.integer();
+      if (gated) segment.layout->gates = segment.panels() / 2;
       segment.data = pack_quantized(run, *segment.layout, threads);
       if (const std::int32_t* order = run[0].input_order) {
         segment.input_order.assign(order, order + inputs());

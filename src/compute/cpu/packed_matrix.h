@@ -42,7 +42,8 @@ class PackedMatrix : public Weight {
  public:
   /// Stacks `parts` ([outputs_i, inputs] each) and packs them in parallel. With `bf16_pairs`, bf16
   /// and f16 become pairs for bf16 dot products; what f16 has more digits is rounded off then, to
-  /// the nearest with ties to even, as the inputs of such products are.
+  /// the nearest with ties to even, as the inputs of such products are. Where the matrix gates,
+  /// quantized panels of its two halves lie side by side: QuantLayout::gates.
   PackedMatrix(std::span<const HostMatrix> parts, WeightUse use, bool bf16_pairs,
                ThreadPool& threads);
 
