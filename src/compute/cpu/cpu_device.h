@@ -139,8 +139,6 @@ class CpuDevice : public Device {
   QuantizedRows quantize(const Tensor& x, const PackedSegment& segment, const RowNorm& norm = {});
   void multiply_integers(const PackedSegment& segment, const QuantizedRows& x, std::int64_t inputs,
                          const Tensor& y, const float* bias, const LinearOptions& options);
-  /// One row by all panels.
-  void multiply_row(const QuantGemmArgs& all);
 
   const Kernels& kernels_;
   /// What keys and values are kept as.

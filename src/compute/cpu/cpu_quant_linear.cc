@@ -17,9 +17,15 @@ constexpr std::int64_t kMinBlockRows = 72;
 constexpr std::int64_t kRowStep = 8;
 static_assert(kDotBlockRows % kRowStep == 0);  // so that no block grows beyond the most
 
-/// Of a thread's part of one row's product.
+/// Rows whose scales of a block are a cache line.
+constexpr std::int64_t kScaleRows = 64 / sizeof(float);
+
+/// Of a thread's part of a product. A slice is some microseconds of reading for one row, and of
+/// products for several: short beside a loop's time, long beside its own start.
 constexpr std::int64_t kMinSlicePanels = 4;
 constexpr std::int64_t kMaxSlices = 8;
+constexpr std::int64_t kMinRowsSlicePanels = 2;
+constexpr std::int64_t kMaxRowsSlices = 32;
 
 // Slots of CpuDevice::scratch.
 constexpr int kCodes = 2;
@@ -28,6 +34,19 @@ constexpr int kTerms = 4;
 
 std::int64_t divide_up(std::int64_t n, std::int64_t step) {
   return (n + step - 1) / step;
+}
+
+/// A row, normed, in the order in which a matrix has its inputs.
+std::vector<float> ordered_row(const Kernels& kernels, const float* x,
+                               const std::vector<std::int32_t>& order, const RowNorm& norm) {
+  std::vector<float> normed(norm.weight ? order.size() : 0);
+  if (norm.weight) {
+    kernels.rms_norm(normed.data(), x, norm.weight, std::ssize(order), norm.eps);
+    x = normed.data();
+  }
+  std::vector<float> ordered(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) ordered[i] = x[order[i]];
+  return ordered;
 }
 
 }  // namespace
@@ -44,18 +63,27 @@ QuantizedRows CpuDevice::quantize(const Tensor& x, const PackedSegment& segment,
       scratch(kScales, blocks * rows),
       reinterpret_cast<UnitTerm*>(scratch(kTerms, blocks * rows * layout.block_units())), rows};
   const std::vector<std::int32_t>& order = segment.input_order;
-  for_rows(rows, inputs, [&](std::int64_t row) {
-    if (order.empty()) {
-      return kernels_.quantize_row(quantized, row, x.row(row), inputs, layout, norm);
+  // An item has all rows whose scales are in one cache line: threads would take it from each other
+  // with every block. Of few rows it has a part of the blocks; norms are then found once for each.
+  const std::int64_t row_items = divide_up(rows, kScaleRows);
+  const std::int64_t wanted =
+      std::min(rows * inputs / kItemElements, std::int64_t{2} * threads_.num_threads());
+  const std::int64_t block_items =
+      order.empty() ? std::clamp<std::int64_t>(wanted / row_items, 1, blocks) : 1;
+  threads_.parallel_for(row_items * block_items, [&](std::int64_t item) {
+    const std::int64_t first_row = item / block_items * kScaleRows;
+    const std::int64_t end_row = std::min(rows, first_row + kScaleRows);
+    const std::int64_t part = item % block_items;
+    const std::int64_t first = blocks * part / block_items;
+    const std::int64_t end = blocks * (part + 1) / block_items;
+    for (std::int64_t row = first_row; row < end_row; ++row) {
+      if (order.empty()) {
+        kernels_.quantize_row(quantized, row, first, end, x.row(row), inputs, layout, norm);
+      } else {
+        const std::vector<float> ordered = ordered_row(kernels_, x.row(row), order, norm);
+        kernels_.quantize_row(quantized, row, first, end, ordered.data(), inputs, layout, {});
+      }
     }
-    std::vector<float> normed(norm.weight ? inputs : 0);
-    if (norm.weight) {
-      kernels_.rms_norm(normed.data(), x.row(row), norm.weight, inputs, norm.eps);
-    }
-    const float* from = norm.weight ? normed.data() : x.row(row);
-    std::vector<float> ordered(inputs);
-    for (std::int64_t i = 0; i < inputs; ++i) ordered[i] = from[order[i]];
-    kernels_.quantize_row(quantized, row, ordered.data(), inputs, layout, {});
   });
   return quantized;
 }
@@ -95,40 +123,33 @@ void CpuDevice::multiply_integers(const PackedSegment& segment, const QuantizedR
                     options.gate.has_value(),
                     kernel_kind(options.gate.value_or(Activation::kSilu)),
                     options.add};
-  if (x.rows == 1) return multiply_row(all);
   // Rows in even blocks, each with all panels before the next, so that its codes stay in a cache.
-  // Panels are split finely, sixteen items a thread, so that a thread that is late costs little.
   const std::int64_t block_rows =
       std::clamp<std::int64_t>(kRowBlockBytes / inputs, kMinBlockRows, kDotBlockRows);
   const std::int64_t row_blocks = divide_up(x.rows, block_rows);
   const auto block_begin = [&](std::int64_t block) {
     return std::min(x.rows, divide_up(x.rows * block / row_blocks, kRowStep) * kRowStep);
   };
-  const std::int64_t wanted = divide_up(all_panels, std::int64_t{16} * threads_.num_threads());
-  const std::int64_t panels = std::clamp<std::int64_t>(wanted / 2 * 2, 2, 8);
-  const std::int64_t panel_items = divide_up(all_panels, panels);
-  threads_.parallel_for(row_blocks * panel_items, [&](std::int64_t item) {
-    const std::int64_t block = item / panel_items;
+  // Each thread has a range of panels, slice by slice, and then helps with those of others. Several
+  // rows go through pairs of panels: of a gate and what it gates, or of two in a range.
+  const std::int64_t step = options.gate ? 1 : 2;
+  const std::int64_t ranges = threads_.num_threads();
+  const auto range_begin = [&](std::int64_t range) {
+    return std::min(all_panels, divide_up(all_panels, step) * range / ranges * step);
+  };
+  const std::int64_t slices =
+      x.rows == 1
+          ? std::clamp<std::int64_t>(all_panels / ranges / kMinSlicePanels, 1, kMaxSlices)
+          : std::clamp<std::int64_t>(all_panels / ranges / kMinRowsSlicePanels, 1, kMaxRowsSlices);
+  threads_.parallel_ranges(row_blocks * slices, [&](std::int64_t range, std::int64_t slice) {
+    const std::int64_t block = slice / slices;
     QuantGemmArgs args = all;
     args.first_row = block_begin(block);
     args.rows = block_begin(block + 1) - args.first_row;
     args.y += args.first_row * args.y_stride;
-    args.panel_begin = item % panel_items * panels;
-    args.panel_end = std::min(all_panels, args.panel_begin + panels);
-    kernels_.quant_gemm(args);
-  });
-}
-
-void CpuDevice::multiply_row(const QuantGemmArgs& all) {
-  const std::int64_t ranges = threads_.num_threads();
-  // A slice is some microseconds of reading: short beside a loop's time, long beside its own start.
-  const std::int64_t slices =
-      std::clamp<std::int64_t>(all.panel_end / ranges / kMinSlicePanels, 1, kMaxSlices);
-  threads_.parallel_ranges(slices, [&](std::int64_t range, std::int64_t slice) {
-    QuantGemmArgs args = all;
-    args.panel_begin = all.panel_end * range / ranges;
-    args.panel_end = all.panel_end * (range + 1) / ranges;
-    args.slice = slice;
+    args.panel_begin = range_begin(range);
+    args.panel_end = range_begin(range + 1);
+    args.slice = slice % slices;
     args.slices = slices;
     kernels_.quant_gemm(args);
   });

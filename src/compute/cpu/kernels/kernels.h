@@ -66,8 +66,8 @@ struct QuantGemmArgs {
       false;  // y = gate(product) * product outputs / 2 further on; panels of the first half
   ActivationKind gate = ActivationKind::kSilu;
   bool add = false;  // the results are added to y
-  // Of one row: only this of so many even slices of each of the streams in which the panels are
-  // read (gemv_streams.h). Slices one after the other go on with the same streams.
+  // Only this of so many even slices of each of the streams in which the panels are read (see
+  // gemv_streams.h of one row). Slices one after the other go on with the same streams.
   std::int64_t slice = 0;
   std::int64_t slices = 1;
 };
@@ -178,9 +178,10 @@ struct Kernels {
   /// At most kDotBlockRows rows.
   void (*quant_gemm)(const QuantGemmArgs&);
   void (*quant_gemm_float)(const QuantGemmArgs&);
-  /// Rounds x [n] to a row of `to`, after `norm`.
-  void (*quantize_row)(const QuantizedRows& to, std::int64_t row, const float* x, std::int64_t n,
-                       const QuantLayout& layout, const RowNorm& norm);
+  /// Rounds blocks [first, end) of x [n] to those of a row of `to`, after `norm`.
+  void (*quantize_row)(const QuantizedRows& to, std::int64_t row, std::int64_t first,
+                       std::int64_t end, const float* x, std::int64_t n, const QuantLayout& layout,
+                       const RowNorm& norm);
   /// The k weights of one output of a quantized matrix.
   void (*dequantize_output)(float* to, const std::uint8_t* weight, const QuantLayout& layout,
                             std::int64_t k, std::int64_t output);

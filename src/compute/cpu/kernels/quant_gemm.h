@@ -32,6 +32,8 @@ class PairProducts {
         panel_bytes_(layout_.panel_bytes(a.k)),
         header_bytes_(layout_.header_bytes()),
         block_bytes_(layout_.block_bytes()),
+        unit_chunks_(std::max(1, layout_.unit() / kChunk)),
+        block_units_(layout_.block_units()),
         // Tiles as even as they can be: a small one at the end has too few products on the way.
         tiles_(static_cast<int>((a.rows + kDotRows - 1) / kDotRows)),
         tile_rows_(static_cast<int>(a.rows) / tiles_),
@@ -71,11 +73,11 @@ class PairProducts {
                 {},
                 layout_.values,
                 static_cast<int>((depth + kChunk - 1) / kChunk),
-                std::max(1, layout_.unit() / kChunk),
+                unit_chunks_,
                 x.codes + first * kBlock,
                 x.scales + first,
-                x.terms + first * layout_.block_units(),
-                layout_.block_units(),
+                x.terms + first * block_units_,
+                block_units_,
                 {},
                 0,
                 sums_ + p * kDotBlockRows * kPanel,
@@ -165,6 +167,8 @@ class PairProducts {
   std::int64_t panel_bytes_;
   std::int64_t header_bytes_;
   std::int64_t block_bytes_;
+  int unit_chunks_;
+  int block_units_;
   int tiles_;
   int tile_rows_;
   int larger_tiles_;  // the first so many have one row more
@@ -181,15 +185,17 @@ class PairProducts {
 inline void quant_gemm(const QuantGemmArgs& a) {
   if (a.rows == 1) return quant_gemv(a);
   PairProducts pairs(a);
-  // Neighbours in a pair are the halves of the item, so that each reads a stream of memory that
-  // goes on with the next pair; or a gate's outputs and what they gate.
+  // Neighbours in a pair are the halves of the range, so that each reads a stream of memory that
+  // goes on with the next pair and the next slice; or a gate's outputs and what they gate.
   const std::int64_t panels = a.panel_end - a.panel_begin;
   const std::int64_t half = a.gated ? a.outputs / 2 / kPanel : panels / 2;
   const std::int64_t count = a.gated ? panels : panels / 2;
-  for (std::int64_t p = 0; p < count; ++p) {
+  const std::int64_t end = count * (a.slice + 1) / a.slices;
+  for (std::int64_t p = count * a.slice / a.slices; p < end; ++p) {
     pairs.multiply(a.panel_begin + p, a.panel_begin + p + half);
   }
-  if (!a.gated && panels % 2 != 0) pairs.multiply(a.panel_end - 1, -1);
+  const bool last = a.slice + 1 == a.slices;
+  if (last && !a.gated && panels % 2 != 0) pairs.multiply(a.panel_end - 1, -1);
 }
 
 /// Float products: `gemm` over pieces of dequantized weights.

@@ -16,16 +16,19 @@ inline F32x16 load_at_most(const float* p, std::int64_t n) {
   return n > 0 ? load_first(p, static_cast<int>(n)) : broadcast(0.0f);
 }
 
-/// A row as int8, block by block: value = scale * code with the largest code 127. values(i, count)
-/// are elements [i, i + kLanes), of which `count` are the row's and the others zero.
+/// Blocks [first, end) of a row as int8: value = scale * code with the largest code 127.
+/// values_at(i, count) are elements [i, i + kLanes), of which `count` are the row's and the others
+/// zero.
 template <typename Values>
-void quantize_values(const QuantizedRows& to, std::int64_t row, std::int64_t n,
-                     const QuantLayout& layout, const Values& values_at) {
+void quantize_values(const QuantizedRows& to, std::int64_t row, std::int64_t first,
+                     std::int64_t end, std::int64_t n, const QuantLayout& layout,
+                     const Values& values_at) {
   constexpr int kVectors = kBlock / kLanes;
-  const int unit_vectors = layout.unit() / kLanes;
+  const int units = layout.block_units();
+  const int unit_vectors = kVectors / units;
   const bool offset = layout.has_offset();
   const bool mins = layout.has_part_mins();
-  for (std::int64_t block = 0; block * kBlock < n; ++block) {
+  for (std::int64_t block = first; block < end; ++block) {
     const std::int64_t begin = block * kBlock;
     const std::int64_t index = block * to.rows + row;
     F32x16 values[kVectors];
@@ -38,39 +41,39 @@ void quantize_values(const QuantizedRows& to, std::int64_t row, std::int64_t n,
     to.scales[index] = largest / 127.0f;
     const F32x16 inverse = broadcast(largest > 0.0f ? 127.0f / largest : 0.0f);
     std::int8_t* codes = to.codes + index * kBlock;
-    UnitTerm* term = to.terms + index * layout.block_units();
-    UnitTerm* const first_term = term;
-    I32x16 sum_lanes = broadcast_int(0);
-    for (int v = 0; v < kVectors; ++v) {
-      const I32x16 rounded = to_nearest(mul(values[v], inverse));
-      store_bytes(codes + v * kLanes, rounded);
-      sum_lanes = add(sum_lanes, rounded);
-      if ((v + 1) % unit_vectors != 0) continue;
+    UnitTerm* terms = to.terms + index * units;
+    const F32x16* value = values;
+    for (int unit = 0; unit < units; ++unit) {
+      I32x16 sum_lanes = broadcast_int(0);
+      for (int v = 0; v < unit_vectors; ++v, ++value, codes += kLanes) {
+        const I32x16 rounded = to_nearest(mul(*value, inverse));
+        store_bytes(codes, rounded);
+        sum_lanes = add(sum_lanes, rounded);
+      }
       const std::int32_t sum = reduce_add(sum_lanes);
       if (mins) {
-        first_term[(term - first_term) / 2].sums[(term - first_term) % 2] =
-            static_cast<std::int16_t>(sum);
+        terms[unit / 2].sums[unit % 2] = static_cast<std::int16_t>(sum);
       } else if (offset) {
-        term->sum = static_cast<float>(sum);
+        terms[unit].sum = static_cast<float>(sum);
       } else {
-        term->start = -layout.zero * sum;
+        terms[unit].start = -layout.zero * sum;
       }
-      ++term;
-      sum_lanes = broadcast_int(0);
     }
   }
 }
 
-/// A row, RMS-normed first where `norm` says so: the same codes as of rms_norm's result.
-inline void quantize_row(const QuantizedRows& to, std::int64_t row, const float* x, std::int64_t n,
+/// Blocks of a row that is RMS-normed first where `norm` says so: the same codes as of rms_norm's
+/// result.
+inline void quantize_row(const QuantizedRows& to, std::int64_t row, std::int64_t first,
+                         std::int64_t end, const float* x, std::int64_t n,
                          const QuantLayout& layout, const RowNorm& norm) {
   if (!norm.weight) {
-    return quantize_values(to, row, n, layout, [&](std::int64_t i, std::int64_t count) {
+    return quantize_values(to, row, first, end, n, layout, [&](std::int64_t i, std::int64_t count) {
       return load_at_most(x + i, count);
     });
   }
   const F32x16 scale = broadcast(rms_scale(x, n, norm.eps));
-  quantize_values(to, row, n, layout, [&](std::int64_t i, std::int64_t count) {
+  quantize_values(to, row, first, end, n, layout, [&](std::int64_t i, std::int64_t count) {
     return mul(mul(load_at_most(x + i, count), scale), load_at_most(norm.weight + i, count));
   });
 }

@@ -109,6 +109,11 @@ void for_units(const std::uint8_t* records, std::int64_t first, int chunks,
                const QuantLayout& layout, Read&& read) {
   const int unit = layout.unit();
   const std::int64_t record_bytes = layout.record_bytes();
+  if (layout.group == unit) {
+#pragma GCC unroll 4
+    for (int u = 0; u * unit < chunks * kChunk; ++u) read(records + u * record_bytes, u);
+    return;
+  }
   // Most groups start where blocks do, and a division costs as much as two chunks.
   const bool aligned = layout.group <= kBlock && std::has_single_bit(std::uint64_t(layout.group));
   std::int64_t left = layout.group - (aligned ? 0 : first % layout.group);  // inputs of the group
