@@ -144,6 +144,29 @@ TEST_P(QuantTest, GatesBesideWhatTheyGateChangeNoBit) {
   }
 }
 
+// Inputs are rounded in parts of rows, and panels shared as ranges in slices: of no rows too, as an
+// expert has them whom no token asks.
+TEST_P(QuantTest, HowThreadsShareAProductChangesNoBit) {
+  constexpr std::int64_t kLongInputs = 2304, kOddPanels = 21 * 16;
+  const HostMatrix matrix = random_weights(GetParam(), kOddPanels, kLongInputs, 9);
+  cpu::CpuDevice one({1, {}}), three({3, {}});
+  const auto alone = one.pack(std::span(&matrix, 1));
+  const auto shared = three.pack(std::span(&matrix, 1));
+  const Matrix weights_of_norm = random_matrix(kLongInputs, 8);
+  for (const std::int64_t rows : {0, 1, 2, 16, 40}) {
+    SCOPED_TRACE(fmt::format("{} rows", rows));
+    const Matrix values = random_matrix(rows * kLongInputs, 7);
+    const auto result = [&](cpu::CpuDevice& device, const Weight& weight) {
+      const Tensor x = upload(device, values, {rows, kLongInputs});
+      const Tensor norm = upload(device, weights_of_norm, {kLongInputs});
+      const Tensor y = device.empty(DType::kF32, {rows, kOddPanels});
+      device.linear(y, x, weight, {.norm_weight = &norm, .norm_eps = 1e-6f});
+      return download(device, y);
+    };
+    EXPECT_EQ(result(three, *shared), result(one, *alone));
+  }
+}
+
 TEST_P(QuantTest, FloatProductsAreThoseOfTheDequantizedMatrix) {
   const HostMatrix floats = float_matrix(
       {DType::kF32, {kOutputs, kInputs}, reinterpret_cast<std::byte*>(values_.data())});

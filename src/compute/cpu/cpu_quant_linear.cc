@@ -63,6 +63,7 @@ QuantizedRows CpuDevice::quantize(const Tensor& x, const PackedSegment& segment,
       scratch(kScales, blocks * rows),
       reinterpret_cast<UnitTerm*>(scratch(kTerms, blocks * rows * layout.block_units())), rows};
   const std::vector<std::int32_t>& order = segment.input_order;
+  if (rows == 0) return quantized;
   // An item has all rows whose scales are in one cache line: threads would take it from each other
   // with every block. Of few rows it has a part of the blocks; norms are then found once for each.
   const std::int64_t row_items = divide_up(rows, kScaleRows);
