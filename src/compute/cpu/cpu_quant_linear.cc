@@ -66,14 +66,16 @@ QuantizedRows CpuDevice::quantize(const Tensor& x, const PackedSegment& segment,
   if (rows == 0) return quantized;
   // An item has all rows whose scales are in one cache line: threads would take it from each other
   // with every block. Of few rows it has a part of the blocks; norms are then found once for each.
-  const std::int64_t row_items = divide_up(rows, kScaleRows);
+  // Inputs are put in order for a whole row at once: there every row is an item.
+  const std::int64_t item_rows = order.empty() ? kScaleRows : 1;
+  const std::int64_t row_items = divide_up(rows, item_rows);
   const std::int64_t wanted =
       std::min(rows * inputs / kItemElements, std::int64_t{2} * threads_.num_threads());
   const std::int64_t block_items =
       order.empty() ? std::clamp<std::int64_t>(wanted / row_items, 1, blocks) : 1;
   threads_.parallel_for(row_items * block_items, [&](std::int64_t item) {
-    const std::int64_t first_row = item / block_items * kScaleRows;
-    const std::int64_t end_row = std::min(rows, first_row + kScaleRows);
+    const std::int64_t first_row = item / block_items * item_rows;
+    const std::int64_t end_row = std::min(rows, first_row + item_rows);
     const std::int64_t part = item % block_items;
     const std::int64_t first = blocks * part / block_items;
     const std::int64_t end = blocks * (part + 1) / block_items;
